@@ -1,0 +1,73 @@
+"""The tolerated change of a metric: ``5%``, ``1% + 1MiB``, ``0.5pp``, ``exact``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pytest_modelbench.core.errors import UsageError
+from pytest_modelbench.core.units import BYTES, SECONDS, split_quantity
+
+_EXAMPLES = "5%, '1% + 1MiB', 2ms, 0.5pp, exact"
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """A tolerated change: a share of the baseline plus an absolute amount in the metric's own unit."""
+
+    relative: float = 0.0
+    absolute: float = 0.0
+    text: str = "exact"
+
+    @property
+    def exact(self) -> bool:
+        """Whether no change at all is tolerated."""
+        return self.relative == 0 and self.absolute == 0
+
+    def allowance(self, baseline: float) -> float:
+        """Largest tolerated distance from ``baseline``, in the metric's unit."""
+        return self.relative * abs(baseline) + self.absolute
+
+    def ratio(self, baseline: float) -> float:
+        """The allowance as a share of ``baseline``, which must not be zero."""
+        return self.allowance(baseline) / abs(baseline)
+
+
+def parse_band(text: object, unit: str, where: str) -> Band:
+    """Band that ``text`` describes, for a metric kept in ``unit``.
+
+    Terms are joined by ``+``. ``%`` is a share of the baseline; ``pp`` are percentage points and belong to metrics
+    with unit ``fraction``; other units must be of the metric's own dimension. Raises UsageError naming ``where``.
+    """
+    if not isinstance(text, str):
+        raise UsageError(f"{where}: band {text!r} is not text; write for example {_EXAMPLES}")
+    if text.strip() == "exact":
+        return Band()
+    relative = absolute = 0.0
+    for term in text.split("+"):
+        try:
+            number, suffix = split_quantity(term)
+        except ValueError:
+            raise UsageError(
+                f"{where}: band {text!r} cannot be read; write for example {_EXAMPLES}"
+            ) from None
+        if number < 0:
+            raise UsageError(
+                f"{where}: band {text!r} is negative; a band is how far a value may move either way"
+            )
+        if suffix == "%":
+            relative += number / 100
+        else:
+            absolute += number * _absolute_factor(suffix, unit, text, where)
+    return Band(relative, absolute, " + ".join(term.strip() for term in text.split("+")))
+
+
+def _absolute_factor(suffix: str, unit: str, text: str, where: str) -> float:
+    if unit == "fraction" and suffix == "pp":
+        return 0.01
+    if unit == "s" and suffix in SECONDS:
+        return SECONDS[suffix]
+    if unit == "bytes" and suffix in BYTES:
+        return BYTES[suffix]
+    if suffix == unit or (suffix == "" and unit not in {"s", "bytes", "fraction"}):
+        return 1.0
+    raise UsageError(f"{where}: band {text!r} has {suffix or 'no unit'!r}, but the metric is in {unit!r}")

@@ -1,0 +1,40 @@
+"""Where a measurement was made: what makes times comparable at all, and what may differ and is then named."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pytest_modelbench.core.metrics import Scope
+
+Fact = str | int | float | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """Where a measurement was made.
+
+    ``identity`` makes times comparable: device, cores, threads, precision switches. ``provenance`` may differ between
+    two runs that are compared: versions of torch and its libraries, driver, commit.
+    """
+
+    kind: str  #: ``cpu`` or the accelerator's model, ``cuda-nvidia-h200``
+    name: str  #: for people: ``AMD EPYC, 2 cores, 1 thread``
+    slug: str  #: folder of baselines that hold for this very environment
+    identity: Mapping[str, Fact]
+    provenance: Mapping[str, Fact]
+
+    def folder(self, scope: Scope) -> str:
+        """Name of the baseline folder for metrics of ``scope``."""
+        return {Scope.PORTABLE: "portable", Scope.KIND: self.kind, Scope.DEVICE: self.slug}[scope]
+
+
+def slugify(text: str) -> str:
+    """Lower-case letters, digits and single dashes: ``NVIDIA H200`` becomes ``nvidia-h200``."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
+
+
+def differences(then: Mapping[str, Fact], now: Mapping[str, Fact]) -> list[str]:
+    """``torch 2.14 -> 2.15`` for each fact that both sides know and that differs."""
+    return [f"{key} {then[key]} -> {now[key]}" for key in then if key in now and then[key] != now[key]]

@@ -1,0 +1,54 @@
+"""Everything this package raises on purpose.
+
+ModelbenchError
+├── UsageError            an option, setting, marker argument or call is wrong: pytest exit status 4
+│   └── MissingExtraError an optional dependency is not installed; names the extra
+├── BaselineError         a baseline or result file cannot be used; names file, key and the way out
+├── BuildError            a model cannot be built or run as asked
+└── MeasureError          a measurement is not usable: not finite, empty, recorded twice
+
+Messages say what is wrong, where, and which command or change mends it.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class ModelbenchError(Exception):
+    """Base of everything this package raises on purpose."""
+
+
+class UsageError(ModelbenchError):
+    """An option, setting, marker argument or call is wrong."""
+
+
+class MissingExtraError(UsageError):
+    """An optional dependency is not installed."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(f"{what} is not installed; it comes with: pip install 'pytest-modelbench[{extra}]'")
+        self.what = what
+        self.extra = extra
+
+    def __reduce__(self) -> tuple[type[MissingExtraError], tuple[str, str]]:
+        return type(self), (self.what, self.extra)
+
+
+class BaselineError(ModelbenchError):
+    """A baseline or result file cannot be used."""
+
+
+class BuildError(ModelbenchError):
+    """A model cannot be built or run as asked."""
+
+
+class MeasureError(ModelbenchError):
+    """A measurement is not usable."""
+
+
+def did_you_mean(name: str, known: Iterable[str], most: int = 3) -> str:
+    """``" Did you mean 'a' or 'b'?"`` for the nearest known names, or an empty string."""
+    near = difflib.get_close_matches(name, list(known), n=most, cutoff=0.6)
+    return f" Did you mean {' or '.join(repr(n) for n in near)}?" if near else ""

@@ -1,0 +1,113 @@
+"""What was measured: cases, and records of one metric of one case in one process."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, NamedTuple
+
+from pytest_modelbench.core.bands import Band
+from pytest_modelbench.core.errors import MeasureError
+from pytest_modelbench.core.metrics import Better, Metric, Scope
+
+
+class CheckKey(NamedTuple):
+    """What is compared with a baseline: a test's node id and the name of a record in it."""
+
+    test: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.test} {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One thing measured."""
+
+    model: str
+    batch_size: int
+    image_size: tuple[int, int]
+    precision: str = "fp32"
+    task: str = "classification"
+    mode: str = "inference"
+    technique: str = ""
+
+    @property
+    def id(self) -> str:
+        """Readable name, ``resnet50-b32-224-fp32``; what is at its default is left out."""
+        height, width = self.image_size
+        parts = [self.model, f"b{self.batch_size}", str(height) if height == width else f"{height}x{width}"]
+        parts.append(self.precision)
+        parts += [self.technique] if self.technique else []
+        parts += [self.task] if self.task != "classification" else []
+        parts += [self.mode] if self.mode != "inference" else []
+        return "-".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One measurement of one metric of one case in one process.
+
+    ``value`` is in the metric's unit. A noisy record also has ``level``, what is compared across processes: the log of
+    the value against the reference workload timed beside it (or of the value alone, where ``reference`` is empty).
+    ``samples`` are the raw values behind it, in the metric's unit. ``basis`` names what the value was made from (data
+    fingerprint, reference workload, what a memory figure was traced on): records on another basis are incomparable.
+    """
+
+    test: str
+    name: str
+    metric: Metric
+    case: str
+    value: float
+    level: float | None = None
+    basis: str = ""
+    samples: tuple[float, ...] = ()
+    process: int = 0
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for what, number in (("value", self.value), ("level", self.level)):
+            if number is not None and not math.isfinite(number):
+                raise MeasureError(
+                    f"{self.name} of {self.case}: the {what} is {number}, not a finite number, so it cannot be "
+                    "compared with anything"
+                )
+        if self.metric.noisy and (self.level is None or self.value <= 0):
+            raise MeasureError(f"{self.name} of {self.case}: {self.value} is not a positive measurement")
+
+    @property
+    def key(self) -> CheckKey:
+        """Which check this record belongs to."""
+        return CheckKey(self.test, self.name)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, as `from_json` takes them."""
+        return asdict(self) | {"metric": metric_to_json(self.metric), "details": dict(self.details)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Record:
+        """The record that `to_json` wrote."""
+        fields = dict(data)
+        fields["metric"] = metric_from_json(fields["metric"])
+        fields["samples"] = tuple(fields["samples"])
+        return cls(**fields)
+
+
+def metric_to_json(metric: Metric) -> dict[str, Any]:
+    """Plain values, as `metric_from_json` takes them."""
+    return asdict(metric) | {"better": metric.better.value, "scope": metric.scope.value}
+
+
+def metric_from_json(data: Mapping[str, Any]) -> Metric:
+    """The metric that `metric_to_json` wrote."""
+    fields = dict(data)
+    return Metric(
+        **fields
+        | {
+            "better": Better(fields["better"]),
+            "scope": Scope(fields["scope"]),
+            "band": Band(**fields["band"]),
+        }
+    )

@@ -1,0 +1,99 @@
+"""The comparison of noisy measurements with a stored baseline, on logs.
+
+The process is the unit of replication: every number here is the level of one process (`records.Record.level`), and a
+session is the list of its processes' levels. Two components of variance are told apart, between processes of one
+session and between sessions (days). Source of the approximation for the degrees of freedom: Satterthwaite,
+Biometrics Bulletin 2 (1946), 110-114.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean, variance
+
+from pytest_modelbench.core.student import t_cdf, t_quantile
+
+Levels = Sequence[float]
+
+#: Least spread between days that is believed, in log: a machine's clocks, layout of memory and neighbours move by this
+#: much on the quietest machine tried (0.3-0.6 %), and one or two stored sessions cannot show it.
+DAY_FLOOR = 0.005
+#: How far that floor is trusted, in degrees of freedom: as much as five sessions would be.
+DAY_FLOOR_DOF = 4.0
+#: Least spread between processes that is believed, in log: two processes that agree by chance prove nothing.
+PROCESS_FLOOR = 0.001
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Tonight's mean level less the baseline's, with what it is known to; logs throughout."""
+
+    theta: float
+    se: float
+    dof: float
+    process_sd: float
+    day_sd: float
+
+    def upper(self, alpha: float) -> float:
+        """Bound that the true difference exceeds with probability ``alpha`` at most."""
+        return self.theta + t_quantile(1 - alpha, self.dof) * self.se
+
+    def lower(self, alpha: float) -> float:
+        """Bound that the true difference falls below with probability ``alpha`` at most."""
+        return self.theta - t_quantile(1 - alpha, self.dof) * self.se
+
+    def p_below(self, edge: float) -> float:
+        """How surprising ``theta`` is if the true difference is ``edge`` or less: small speaks for more than it."""
+        return 1 - t_cdf((self.theta - edge) / self.se, self.dof)
+
+
+def compare(tonight: Levels, anchor: float, sessions: Sequence[Levels]) -> Difference:
+    """Difference of ``tonight`` to a baseline with mean level ``anchor`` that ``sessions`` support.
+
+    se^2 = s_p^2 (1/n + 1/N_b) + sigma_d^2 (1 + 1/D), with n processes tonight, N_b in the baseline, D sessions; s_p is
+    pooled within sessions, sigma_d estimated from the sessions' means, with a floor. One process on each side leaves no
+    degree of freedom between processes: then the bounds are as wide as one degree allows.
+    """
+    if not tonight or not any(sessions):
+        raise ValueError("a comparison needs at least one process on each side")
+    n, n_baseline, days = len(tonight), sum(map(len, sessions)), len(sessions)
+    process_var, process_dof = _pooled_variance([tonight, *sessions])
+    day_var, day_dof = _between_days(sessions, process_var)
+    parts = [
+        (process_var * (1 / n + 1 / n_baseline), process_dof),
+        (day_var * (1 + 1 / days), day_dof),
+    ]
+    total = sum(part for part, _ in parts)
+    return Difference(
+        theta=fmean(tonight) - anchor,
+        se=math.sqrt(total),
+        dof=total**2 / sum(part**2 / dof for part, dof in parts),
+        process_sd=math.sqrt(process_var),
+        day_sd=math.sqrt(day_var),
+    )
+
+
+def _pooled_variance(sessions: Sequence[Levels]) -> tuple[float, float]:
+    """Variance between processes of one session, pooled, and its degrees of freedom."""
+    dof = sum(len(levels) - 1 for levels in sessions)
+    if dof <= 0:
+        # Nothing replicated anywhere: assume the noisiest machine measured (4.5 %), on one degree of freedom.
+        return 0.045**2, 1.0
+    squares = sum(variance(levels) * (len(levels) - 1) for levels in sessions if len(levels) > 1)
+    return max(squares / dof, PROCESS_FLOOR**2), float(dof)
+
+
+def _between_days(sessions: Sequence[Levels], process_var: float) -> tuple[float, float]:
+    """Variance between sessions beyond what their processes explain, and its degrees of freedom; never below the floor."""
+    days = len(sessions)
+    floor = DAY_FLOOR**2
+    if days < 2:
+        return floor, DAY_FLOOR_DOF
+    means = [fmean(levels) for levels in sessions]
+    explained = process_var * fmean(1 / len(levels) for levels in sessions)
+    learned = variance(means) - explained
+    if learned <= floor:
+        return floor, max(DAY_FLOOR_DOF, days - 1.0)
+    return learned, days - 1.0

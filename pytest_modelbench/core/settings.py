@@ -1,0 +1,155 @@
+"""What a session was asked to do: command line over ``[tool.modelbench]`` over defaults, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from pytest_modelbench.core.bands import parse_band
+from pytest_modelbench.core.errors import UsageError, did_you_mean
+from pytest_modelbench.core.metrics import METRICS
+from pytest_modelbench.core.units import parse_duration_s
+
+POLICIES = ("pass", "fail")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything a session can be told. Paths are relative to pytest's root directory."""
+
+    device: str = "auto"
+    baselines: str = "baselines"
+    suite: tuple[str, ...] = ()  #: empty: ``quick`` where tests name it, else every test
+    threads: int = 1
+    timeout_s: float = 900.0  #: for one test in one process
+    passes: tuple[int, ...] = (3, 5, 8)  #: numbers of processes after which open checks are looked at
+    update_passes: int = 5  #: processes behind a baseline: 5 against 3 had no false alarm in A/A pairs
+    missing: str = "pass"  #: an environment without any baseline
+    skipped: str = "fail"  #: a skipped test that has a baseline
+    inconclusive: str = "fail"  #: a check that the noise leaves open
+    data: str = ""
+    bands: Mapping[str, str] = field(default_factory=dict)  #: per metric name
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, as `from_json` takes them."""
+        return asdict(self) | {"bands": dict(self.bands)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Settings:
+        """The settings that `to_json` wrote."""
+        fields: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in data.items()}
+        return cls(**fields)
+
+
+def read_settings(table: object, options: Mapping[str, object], where: str) -> Settings:
+    """Settings from the table ``[tool.modelbench]`` (read from ``where``) with ``options`` (None: not given) on top.
+
+    Raises UsageError naming key and place for unknown keys, wrong types and values that make no sense.
+    """
+    if not isinstance(table, Mapping):
+        raise UsageError(f"{where}: [tool.modelbench] is {_kind(table)}, not a table")
+    values: dict[str, Any] = {}
+    for key, value in table.items():
+        if key not in _READERS:
+            raise UsageError(
+                f"{where}: [tool.modelbench] has no setting {key!r}.{did_you_mean(key, _READERS)} "
+                f"Known are: {', '.join(sorted(_READERS))}"
+            )
+        values |= _read(key, value, f"{where}: [tool.modelbench] {key}")
+    for key, value in options.items():
+        if value is not None:
+            values |= _read(key, value, f"--modelbench-{key}" if key != "device" else "--device")
+    return Settings(**values)
+
+
+def _kind(value: object) -> str:
+    return {
+        bool: "true or false",
+        int: "a number",
+        float: "a number",
+        str: "text",
+        list: "a list",
+        dict: "a table",
+    }.get(type(value), type(value).__name__)
+
+
+def _read(key: str, value: object, where: str) -> dict[str, Any]:
+    name = "timeout_s" if key == "timeout" else key.replace("-", "_")
+    return {name: _READERS[key](value, where)}
+
+
+def _text(value: object, where: str) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise UsageError(f"{where}: {value!r} is {_kind(value)}; it takes text that is not empty")
+    return value.strip()
+
+
+def _count(value: object, where: str) -> int:
+    try:
+        number = int(value) if isinstance(value, str) else value
+    except ValueError:
+        number = None
+    if isinstance(number, bool) or not isinstance(number, int) or number < 1:
+        raise UsageError(f"{where}: {value!r} is not a whole number of at least 1")
+    return number
+
+
+def _policy(value: object, where: str) -> str:
+    if value not in POLICIES:
+        raise UsageError(f"{where}: {value!r} is neither {' nor '.join(POLICIES)}")
+    return str(value)
+
+
+def _names(value: object, where: str) -> tuple[str, ...]:
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, (list, tuple)) or not parts:
+        raise UsageError(f"{where}: {value!r} is not a name or a list of names")
+    return tuple(_text(part, where) for part in parts)
+
+
+def _looks(value: object, where: str) -> tuple[int, ...]:
+    parts = (
+        value.split(",") if isinstance(value, str) else value if isinstance(value, (list, tuple)) else [value]
+    )
+    looks = tuple(_count(part, where) for part in parts)
+    if not looks or list(looks) != sorted(set(looks)):
+        raise UsageError(f"{where}: {value!r} does not rise; write for example 3 or 3,5,8")
+    return looks
+
+
+def _seconds(value: object, where: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, (str, int, float)):
+        raise UsageError(f"{where}: {value!r} is {_kind(value)}; write for example 90s, 10m or 2h")
+    return parse_duration_s(value, where)
+
+
+def _bands(value: object, where: str) -> dict[str, str]:
+    if not isinstance(value, Mapping):
+        raise UsageError(
+            f"{where}: {value!r} is {_kind(value)}; write for example bands = {{ latency = '3%' }}"
+        )
+    for name, band in value.items():
+        # Metrics of `modelbench.record` are not known here; their bands are read where their unit is.
+        if name in METRICS:
+            parse_band(band, METRICS[name].unit, f"{where}.{name}")
+        else:
+            _text(band, f"{where}.{name}")
+    return dict(value)
+
+
+_READERS: dict[str, Callable[[object, str], Any]] = {
+    "device": _text,
+    "baselines": _text,
+    "suite": _names,
+    "threads": _count,
+    "timeout": _seconds,
+    "passes": _looks,
+    "update-passes": _count,
+    "missing": _policy,
+    "skipped": _policy,
+    "inconclusive": _policy,
+    "data": _text,
+    "bands": _bands,
+}
+assert len(_READERS) == len(fields(Settings))

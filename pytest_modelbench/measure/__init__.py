@@ -1,0 +1,1 @@
+"""How a quantity is measured: clocks, the sampling loop, memory, static cost, accuracy, machine health."""

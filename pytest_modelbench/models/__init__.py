@@ -1,0 +1,1 @@
+"""What is measured: builders, inputs, weights and sample data."""

@@ -1,0 +1,1 @@
+"""How results read: values in, text out."""

@@ -1,0 +1,1 @@
+"""Baseline and result files: schema, validation, atomic writes."""
