@@ -47,13 +47,9 @@ def parse_band(text: object, unit: str, where: str) -> Band:
         try:
             number, suffix = split_quantity(term)
         except ValueError:
-            raise UsageError(
-                f"{where}: band {text!r} cannot be read; write for example {_EXAMPLES}"
-            ) from None
+            raise UsageError(f"{where}: band {text!r} cannot be read; write for example {_EXAMPLES}") from None
         if number < 0:
-            raise UsageError(
-                f"{where}: band {text!r} is negative; a band is how far a value may move either way"
-            )
+            raise UsageError(f"{where}: band {text!r} is negative; a band is how far a value may move either way")
         if suffix == "%":
             relative += number / 100
         else:

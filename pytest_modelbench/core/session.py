@@ -47,9 +47,7 @@ class Stamp:
     @property
     def id(self) -> str:
         """Name of the session in baseline files: sorts by time."""
-        return (
-            f"{self.started}-{self.commit[:10] if self.commit else 'nogit'}{'-dirty' if self.dirty else ''}"
-        )
+        return f"{self.started}-{self.commit[:10] if self.commit else 'nogit'}{'-dirty' if self.dirty else ''}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -109,9 +109,7 @@ def _names(value: object, where: str) -> tuple[str, ...]:
 
 
 def _looks(value: object, where: str) -> tuple[int, ...]:
-    parts = (
-        value.split(",") if isinstance(value, str) else value if isinstance(value, (list, tuple)) else [value]
-    )
+    parts = value.split(",") if isinstance(value, str) else value if isinstance(value, (list, tuple)) else [value]
     looks = tuple(_count(part, where) for part in parts)
     if not looks or list(looks) != sorted(set(looks)):
         raise UsageError(f"{where}: {value!r} does not rise; write for example 3 or 3,5,8")
@@ -126,9 +124,7 @@ def _seconds(value: object, where: str) -> float:
 
 def _bands(value: object, where: str) -> dict[str, str]:
     if not isinstance(value, Mapping):
-        raise UsageError(
-            f"{where}: {value!r} is {_kind(value)}; write for example bands = {{ latency = '3%' }}"
-        )
+        raise UsageError(f"{where}: {value!r} is {_kind(value)}; write for example bands = {{ latency = '3%' }}")
     for name, band in value.items():
         # Metrics of `modelbench.record` are not known here; their bands are read where their unit is.
         if name in METRICS:

@@ -138,9 +138,7 @@ def _judge_exact(records: Sequence[Record], baseline: BaselineView) -> Judgement
                 "it differs between processes, though it should be deterministic",
             )
     ratio = value / baseline.value if baseline.value else None
-    return Judgement(
-        verdict, value, baseline.value, ratio, ratio, ratio, reason=reason, processes=len(records)
-    )
+    return Judgement(verdict, value, baseline.value, ratio, ratio, ratio, reason=reason, processes=len(records))
 
 
 def _is_better(change: float, better: Better) -> bool:
