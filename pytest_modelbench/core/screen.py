@@ -86,7 +86,7 @@ def _pooled_variance(sessions: Sequence[Levels]) -> tuple[float, float]:
 
 
 def _between_days(sessions: Sequence[Levels], process_var: float) -> tuple[float, float]:
-    """Variance between sessions beyond what their processes explain, and its degrees of freedom; never below the floor."""
+    """Variance between sessions beyond what their processes explain, with degrees of freedom; never below the floor."""
     days = len(sessions)
     floor = DAY_FLOOR**2
     if days < 2:
