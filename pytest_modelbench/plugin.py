@@ -1,1 +1,280 @@
-"""Plugin."""
+"""The pytest plugin: options, hooks, and fixtures whose bodies import what they need.
+
+This module is imported by every pytest run of everyone who has the package installed. It imports nothing but pytest
+and the standard library's lightest, starts nothing and creates nothing; all else waits for ``--modelbench``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pytest_modelbench.fixtures.bench import Bench
+    from pytest_modelbench.fixtures.modelbench import ModelBench
+    from pytest_modelbench.measure.timer import DeviceTimer
+    from pytest_modelbench.models.build import BuiltModel
+
+_GROUP = "modelbench"
+bench_key = pytest.StashKey["Bench"]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Everything under one heading of ``--help``; ``--device`` comes later."""
+    group = parser.getgroup(_GROUP, "modelbench: hold latency, memory, cost and accuracy of models against baselines")
+    add = group.addoption
+    add(
+        "--modelbench",
+        action="store_true",
+        help="Run the benchmark tests, and only them: measure in fresh worker processes, compare with the baselines.",
+    )
+    add(
+        "--update-baselines",
+        action="store_true",
+        help="With --modelbench: accept what is measured as the new baselines, and print old -> new.",
+    )
+    add(
+        "--modelbench-device",
+        metavar="DEVICE",
+        help="Where to measure: cpu, cuda, cuda:1, mps, ... The default, auto, takes the accelerator if there is one.",
+    )
+    add(
+        "--modelbench-suite",
+        metavar="NAME[,NAME]",
+        help="Which suites to run. Default: quick, if a test is in it, else every test; 'all' runs every test.",
+    )
+    add("--modelbench-baselines", metavar="DIR", help="Folder of the baseline files. Default: baselines.")
+    add(
+        "--modelbench-missing",
+        metavar="pass|fail",
+        help="What to make of an environment that has no baseline at all: pass and say NOT GATED (default), or fail.",
+    )
+    add(
+        "--modelbench-skipped",
+        metavar="pass|fail",
+        help="What to make of a skipped test that has a baseline. Default: fail, since its gate did not hold.",
+    )
+    add(
+        "--modelbench-inconclusive",
+        metavar="pass|fail",
+        help="What to make of a session with checks that the noise leaves open: exit status 10 (fail, default) or 0.",
+    )
+    add(
+        "--modelbench-passes",
+        metavar="N[,N]",
+        help="After how many processes open checks are looked at. Default: 3,5,8; only open ones go beyond the first.",
+    )
+    add("--modelbench-threads", metavar="N", help="Threads, and cores pinned, for measuring on the CPU. Default: 1.")
+    add(
+        "--modelbench-timeout",
+        metavar="DURATION",
+        help="How long one test may take in one process before it counts as hanging, as in 90s or 10m. Default: 15m.",
+    )
+    add(
+        "--modelbench-data",
+        metavar="DIR",
+        help="An ImageFolder tree of labelled images, for the accuracy tests of pretrained models.",
+    )
+    add("--modelbench-json", metavar="FILE", help="Write everything that was measured and decided to FILE.")
+    add(
+        "--modelbench-save-benchmark",
+        metavar="NAME",
+        help="Save the latencies in pytest-benchmark's own storage, .benchmarks/, for its compare and its histograms.",
+    )
+    add(
+        "--modelbench-inline",
+        action="store_true",
+        help="Measure once, in this very process: for debugging, with --pdb and the like. Times are less certain.",
+    )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_load_initial_conftests(parser: pytest.Parser) -> Iterator[None]:
+    """Add ``--device``, unless another plugin or a conftest file has one: they have all spoken by now."""
+    result = yield
+    taken = {name for group in (parser._anonymous, *parser._groups) for o in group.options for name in o.names()}
+    if "--device" not in taken:
+        parser.getgroup(_GROUP).addoption(
+            "--device", dest="modelbench_device", metavar="DEVICE", help="The same as --modelbench-device."
+        )
+    return result
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the marker; with ``--modelbench``, check options and settings and set up the session."""
+    config.addinivalue_line(
+        "markers",
+        "modelbench(suite=..., band=..., timeout=...): a benchmark test, run by --modelbench only. suite: name or list "
+        "of names; band: tolerated change of times, or a mapping from metric to band; timeout: as in '5m'.",
+    )
+    if not config.option.modelbench:
+        for option, flag in (("update_baselines", "--update-baselines"), ("modelbench_inline", "--modelbench-inline")):
+            if getattr(config.option, option):
+                raise pytest.UsageError(f"{flag} needs --modelbench")
+        return
+    if not _is_worker(config):
+        from pytest_modelbench.controller.session import BenchSession
+
+        config.pluginmanager.register(BenchSession.from_config(config), "modelbench-session")
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """In a worker: choose the device, and tell the controller where it measures."""
+    if _is_worker(session.config):
+        from pytest_modelbench.core.errors import ModelbenchError
+        from pytest_modelbench.core.settings import Settings
+        from pytest_modelbench.fixtures.bench import begin
+
+        worker = session.config._modelbench_worker  # type: ignore[attr-defined]
+        try:
+            bench = begin(Settings.from_json(worker.job.settings), worker.job.process, worker.send)
+        except ModelbenchError as error:
+            worker.refuse(str(error))
+        session.config.stash[bench_key] = bench
+        worker.ready(bench.environment)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
+    """A benchmark test whose weights, images or libraries cannot be had here is skipped, and says what to do."""
+    if not pyfuncitem.config.option.modelbench:
+        return (yield)
+    from pytest_modelbench.core.errors import UnavailableError
+
+    try:
+        return (yield)
+    except UnavailableError as error:
+        pytest.skip(str(error))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Without ``--modelbench``: benchmark tests are deselected. ``benchmark`` fixtures get a synchronizing timer."""
+    if config.option.modelbench:
+        return
+    benchmarks = [item for item in items if item.get_closest_marker(_GROUP) or "modelbench" in _fixtures(item)]
+    if benchmarks:
+        config.hook.pytest_deselected(items=benchmarks)
+        chosen = set(map(id, benchmarks))
+        items[:] = [item for item in items if id(item) not in chosen]
+        config.stash[_deselected_key] = len(benchmarks)
+    for item in items:
+        if "benchmark" in _fixtures(item):
+            _synchronize_benchmark(item)
+
+
+_deselected_key = pytest.StashKey[int]()
+
+
+def pytest_report_collectionfinish(config: pytest.Config) -> str | None:
+    """One line that says that benchmark tests exist, and how to run them."""
+    count = config.stash.get(_deselected_key, 0)
+    if not count:
+        return None
+    return f"modelbench: {count} benchmark test{'s' if count > 1 else ''} deselected; run them with --modelbench"
+
+
+def _fixtures(item: pytest.Item) -> tuple[str, ...]:
+    return tuple(getattr(item, "fixturenames", ()))
+
+
+def _is_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "_modelbench_worker")
+
+
+def _synchronize_benchmark(item: pytest.Item) -> None:
+    """Give pytest-benchmark's fixture a timer that waits for the accelerator, unless the test names a timer itself.
+
+    pytest-benchmark reads the nearest marker alone: ours comes before it and repeats what it says.
+    """
+    mark = item.get_closest_marker("benchmark")
+    if mark is None or ("timer" not in mark.kwargs and not mark.args):
+        options = {"timer": synchronized_time, **(mark.kwargs if mark else {})}
+        item.add_marker(pytest.mark.benchmark(**options), append=False)
+
+
+def synchronized_time() -> float:
+    """Seconds of a monotonic clock, after everything that an accelerator was given to do is done."""
+    import sys
+    import time
+
+    torch = sys.modules.get("torch")  # a test that does not use torch is not made to import it
+    accelerator = getattr(torch, "accelerator", None)
+    if accelerator is not None and accelerator.is_available():
+        accelerator.synchronize()
+    return time.perf_counter()
+
+
+# --- fixtures
+
+
+@pytest.fixture
+def _modelbench_state() -> Iterator[None]:
+    """Threads, precision switches, gradient mode, random state and the like are put back after the test."""
+    from pytest_modelbench.measure.state import preserved_state
+
+    with preserved_state():
+        yield
+
+
+@pytest.fixture(scope="session")
+def _modelbench_bench(request: pytest.FixtureRequest) -> Bench:
+    """This measuring process. Outside of ``--modelbench``, one that measures but records nothing."""
+    bench = request.config.stash.get(bench_key, None)
+    if bench is None:
+        from pytest_modelbench.controller.session import settings_of
+        from pytest_modelbench.fixtures.bench import begin
+
+        bench = begin(settings_of(request.config), 1, lambda record: None, own_process=False)
+        request.config.stash[bench_key] = bench
+    return bench
+
+
+@pytest.fixture
+def modelbench(request: pytest.FixtureRequest, _modelbench_state: None, _modelbench_bench: Bench) -> ModelBench:
+    """Measures that are recorded and held against the baseline.
+
+    ``latency``, ``throughput``, ``peak_memory``, ``cost``, ``accuracy`` of a model from ``build_model``;
+    ``record(name, value, unit=..., better=..., band=...)`` gates any number.
+    """
+    from pytest_modelbench.controller.marks import read_mark
+    from pytest_modelbench.fixtures.modelbench import ModelBench
+
+    return ModelBench(_modelbench_bench, request.node.nodeid, read_mark(request.node).band)
+
+
+@pytest.fixture
+def build_model(_modelbench_state: None, _modelbench_bench: Bench) -> Callable[..., BuiltModel]:
+    """Builds a model with inputs on the session's device: ``build_model("resnet50", batch_size=8)``.
+
+    The model: a timm name, a callable that returns a module, or ``"package.module:callable"``. Arguments:
+    ``batch_size``, ``image_size``, ``precision`` (fp32, bf16, fp16, amp), ``channels_last``, ``compile``,
+    ``pretrained``, ``checkpoint``, ``seed``, and any argument of the builder. Weights and inputs are seeded.
+    """
+    from functools import partial
+
+    from pytest_modelbench.models.build import build
+
+    return partial(build, device=_modelbench_bench.device)
+
+
+@pytest.fixture
+def device_timer(_modelbench_state: None, _modelbench_bench: Bench) -> DeviceTimer:
+    """Synchronized timing: ``with device_timer as timing: ...``, then ``timing.elapsed_s``; or ``device_timer(fn)``."""
+    from pytest_modelbench.measure.timer import DeviceTimer
+
+    return DeviceTimer(_modelbench_bench.device)
+
+
+@pytest.fixture
+def peak_memory(_modelbench_state: None, _modelbench_bench: Bench) -> Callable[..., Any]:
+    """``peak_memory(fn)``: peak bytes while ``fn`` runs.
+
+    On CUDA the allocator's peak, reserved and device-level bytes; elsewhere what PyTorch keeps alive at most.
+    """
+    from pytest_modelbench.fixtures.peak import measure_peak
+
+    return lambda fn, held=(): measure_peak(fn, held, _modelbench_bench.device)

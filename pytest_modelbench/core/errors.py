@@ -2,10 +2,13 @@
 
 ModelbenchError
 ├── UsageError            an option, setting, marker argument or call is wrong: pytest exit status 4
-│   └── MissingExtraError an optional dependency is not installed; names the extra
 ├── BaselineError         a baseline or result file cannot be used; names file, key and the way out
 ├── BuildError            a model cannot be built or run as asked
-└── MeasureError          a measurement is not usable: not finite, empty, recorded twice
+├── MeasureError          a measurement is not usable: not finite, empty, recorded twice
+└── UnavailableError      what a test needs is not here, and how to get it: the test is skipped
+    ├── MissingExtraError        an optional dependency is not installed; names the extra
+    ├── WeightsUnavailableError  pretrained weights cannot be fetched
+    └── DataUnavailableError     no labelled images were given
 
 Messages say what is wrong, where, and which command or change mends it.
 """
@@ -24,7 +27,11 @@ class UsageError(ModelbenchError):
     """An option, setting, marker argument or call is wrong."""
 
 
-class MissingExtraError(UsageError):
+class UnavailableError(ModelbenchError):
+    """What a test needs is not here; the message says how to get it. Skips the test."""
+
+
+class MissingExtraError(UnavailableError):
     """An optional dependency is not installed."""
 
     def __init__(self, what: str, extra: str) -> None:
@@ -42,6 +49,14 @@ class BaselineError(ModelbenchError):
 
 class BuildError(ModelbenchError):
     """A model cannot be built or run as asked."""
+
+
+class WeightsUnavailableError(UnavailableError):
+    """Pretrained weights cannot be fetched: no network, no such file, no permission."""
+
+
+class DataUnavailableError(UnavailableError):
+    """No labelled images were given."""
 
 
 class MeasureError(ModelbenchError):

@@ -34,6 +34,7 @@ class TestResult:
     outcome: str
     duration_s: float
     message: str = ""
+    by_verdict: bool = False  #: it failed by the verdict on a check alone: the test itself passed
 
 
 @dataclass(frozen=True, slots=True)

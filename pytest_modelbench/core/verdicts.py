@@ -176,8 +176,9 @@ def _judge_noisy(
         ratio = math.exp(sign * difference.theta)
         return Judgement(verdict, value, baseline.value, ratio, low, high, settled, reason, n)
 
-    if n < procedure.looks[0]:
-        return said(Verdict.INCONCLUSIVE, f"{n} of {procedure.looks[0]} processes measured", settled=False)
+    if n < procedure.looks[-1] and n not in procedure.looks:
+        # Between looks nothing is decided: each look spends a part of the error rate.
+        return said(Verdict.INCONCLUSIVE, f"measured in {n} of {procedure.looks[-1]} processes", settled=False)
     within = difference.upper(ALPHA / len(procedure.looks)) < fail_above
     if metric.better is Better.EQUAL:
         within = within and difference.lower(ALPHA / len(procedure.looks)) > -fail_above

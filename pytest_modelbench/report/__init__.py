@@ -1,1 +1,1 @@
-"""How results read: values in, text out."""
+"""Values in, text out: tables, messages, Markdown, and files that other tools read."""

@@ -1,0 +1,201 @@
+"""A session's course: passes run, tests emitted as they settle, results kept."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_modelbench.controller.ledger import Ledger
+from pytest_modelbench.controller.marks import Marks
+from pytest_modelbench.controller.progress import Progress
+from pytest_modelbench.controller.replay import replay
+from pytest_modelbench.core.environment import Environment
+from pytest_modelbench.core.errors import ModelbenchError
+from pytest_modelbench.core.session import Session
+from pytest_modelbench.core.settings import Settings
+from pytest_modelbench.runner.gate import Gate
+from pytest_modelbench.runner.git import stamp
+from pytest_modelbench.runner.passes import MessageSource, TestRun, run_passes
+from pytest_modelbench.runner.process import Worker
+from pytest_modelbench.runner.protocol import Job, Message
+from pytest_modelbench.runner.worker import plain_options, worker_arguments
+from pytest_modelbench.store.baselines import BaselineStore, Change
+
+
+class Conductor:
+    """Runs one session in the controlling process; the listener of its passes."""
+
+    def __init__(self, config: pytest.Config, settings: Settings, looks: tuple[int, ...], *, updating: bool) -> None:
+        self.config = config
+        self.settings = settings
+        self.updating = updating
+        self.folder = config.rootpath / settings.baselines
+        self.store = BaselineStore(self.folder)
+        self.ledger = Ledger(settings, self._open_gate, updating=updating)
+        self.changes: list[Change] = []
+        self.warnings: list[str] = []
+        self.complete = False
+        self.processes = 0
+        self._stamp = stamp(config.rootpath)
+        self._started_s = time.monotonic()
+        self._duration_s: float | None = None
+        self._items: dict[str, pytest.Item] = {}
+        self._marks = Marks({})
+        self._progress = Progress(config)
+        self._session: pytest.Session | None = None
+        self._looks = looks
+        if updating:
+            self.store.check_writable()
+        # Before anything is measured: a baseline that cannot be read would make the whole night worthless.
+        self.store.load("portable")
+
+    # --- the session
+
+    def run(self, session: pytest.Session, marks: Marks) -> None:
+        """Measure and decide all of the session's tests."""
+        self._session, self._marks = session, marks
+        self._items = {item.nodeid: item for item in session.items}
+        try:
+            run_passes(
+                list(self._items),
+                self._launch,
+                self,
+                most=self._looks[-1],
+                timeout_s=self._timeout_s,
+                seed=self._stamp.started,
+            )
+            self.complete = True
+        finally:
+            self._progress.clear()
+            self._duration_s = time.monotonic() - self._started_s
+
+    def result(self, collected: set[str], modules: Mapping[str, bool]) -> Session:
+        """The session as a value."""
+        ledger, gate = self.ledger, self.ledger.gate
+        checks = ledger.checks()
+        return Session(
+            stamp=self._stamp,
+            environment=ledger.environment,
+            checks=tuple(checks),
+            tests=tuple(ledger.results()),
+            duration_s=self._duration_s if self._duration_s is not None else time.monotonic() - self._started_s,
+            processes=self.processes,
+            interrupted=not self.complete,
+            updating=self.updating,
+            ungated=gate.ungated(checks) if gate and not self.updating else {},
+            orphans=tuple(gate.orphans(collected, {**modules, **self._missing_modules()})) if gate else (),
+            warnings=tuple(self.warnings),
+        )
+
+    def accept(self) -> None:
+        """Record what was measured as the new baseline; nothing of an incomplete session, or of a failed test."""
+        environment = self.ledger.environment
+        if not (self.updating and self.complete and environment):
+            return
+        checks = []
+        for check in self.ledger.checks(decided_only=True):
+            if troubles := [r.details["unhealthy"] for r in check.records if r.details.get("unhealthy")]:
+                self.warnings.append(f"not accepted: {check.key}: the machine was disturbed ({troubles[0]}); try again")
+            else:
+                checks.append(check)
+        self.changes = self.store.accept(checks, self._stamp, environment)
+
+    def _open_gate(self, environment: Environment) -> Gate:
+        return Gate(self.store, environment, self.settings, self._looks, updating=self.updating)
+
+    def _missing_modules(self) -> dict[str, bool]:
+        """Modules that baselines speak of and that are gone from the disk: nothing of them can be collected."""
+        gate = self.ledger.gate
+        tests = {key.test for folder in gate.folders for key in self.store.keys(folder)} if gate else set()
+        modules = {test.partition("::")[0] for test in tests}
+        return {module: True for module in modules if not (self.config.rootpath / module).exists()}
+
+    # --- workers
+
+    def _launch(self, tests: Sequence[str], process: int) -> AbstractContextManager[MessageSource]:
+        import sys
+
+        job = Job(
+            arguments=worker_arguments(self.config, [Path(self._items[test].path) for test in tests]),
+            options=plain_options(self.config),
+            settings=self.settings.to_json(),
+            tests=tests,
+            process=process,
+            import_path=sys.path,
+        )
+        return Worker(job, show_output=self.config.option.capture == "no")
+
+    def _timeout_s(self, test: str | None) -> float:
+        return self._marks.timeout_s(test, self.settings.timeout_s)
+
+    # --- what the passes tell
+
+    def environment_known(self, environment: Environment) -> None:
+        """Open the baselines, at the first worker."""
+        self.ledger.environment_known(environment)
+
+    def pass_started(self, number: int, tests: Sequence[str]) -> None:
+        """Count, and show."""
+        self.processes = number
+        self._progress.pass_started(number, self._looks, tests)
+
+    def test_started(self, test: str) -> None:
+        """Show."""
+        self._progress.test_started(test)
+
+    def test_ended(self, run: TestRun) -> None:
+        """Decide the test if it can be decided, and tell pytest."""
+        self.ledger.add(run)
+        self._progress.test_ended(run)
+        self._settle(run.test)
+
+    def pass_ended(self, number: int) -> None:
+        """Nothing: tests are decided one by one."""
+
+    def unsettled(self, tests: Sequence[str]) -> Sequence[str]:
+        """Tests that were not decided yet."""
+        return [test for test in tests if self.ledger.entries[test].decision is None]
+
+    def warning(self, message: Message) -> None:
+        """Hand a worker's warning to pytest's own summary of warnings."""
+        category = _category(message["module"], message["category"])
+        self.config.hook.pytest_warning_recorded.call_historic(
+            kwargs={
+                "warning_message": warnings.WarningMessage(
+                    message["text"], category, message["filename"], message["lineno"]
+                ),
+                "when": "runtest",
+                "nodeid": message["test"],
+                "location": tuple(message["location"]) if message["location"] else None,
+            }
+        )
+
+    def _settle(self, test: str) -> None:
+        assert self._session is not None
+        entry = self.ledger.entries[test]
+        try:
+            decision = self.ledger.decide(test, last_pass=len(entry.runs) >= self._looks[-1])
+        except ModelbenchError as error:
+            raise pytest.UsageError(str(error)) from error
+        if decision is None:
+            return
+        self._progress.clear()
+        replay(self._items[test], entry, decision)
+        if self._session.shouldfail:
+            raise self._session.Failed(self._session.shouldfail)
+        if self._session.shouldstop:
+            raise self._session.Interrupted(self._session.shouldstop)
+
+
+def _category(module: str, name: str) -> type[Warning]:
+    """The warning's class if it is one of Python's or pytest's own, else plain Warning: nothing is imported for it."""
+    import sys
+
+    found: Any = getattr(sys.modules.get(module), name, None)
+    return found if isinstance(found, type) and issubclass(found, Warning) else Warning

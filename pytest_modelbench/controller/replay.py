@@ -1,0 +1,93 @@
+"""Worker reports turned into what pytest shows: one ordinary outcome per test."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from pytest_modelbench.controller.ledger import Decision, Entry
+
+
+@dataclass(frozen=True, slots=True)
+class Crash:
+    """Where and in one line what: pytest's short summary reads these."""
+
+    path: str
+    lineno: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why the gate failed a test: shown as text, in place of a traceback."""
+
+    reprcrash: Crash
+    text: str
+
+    def toterminal(self, tw: Any) -> None:
+        """Write the text."""
+        for line in self.text.splitlines():
+            tw.line(line)
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def replay(item: pytest.Item, entry: Entry, decision: Decision) -> None:
+    """Tell pytest, by its ordinary hooks, how ``item`` ended."""
+    hook = item.ihook
+    hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    for report in final_reports(item, entry, decision):
+        hook.pytest_runtest_logreport(report=report)
+    hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+
+
+def final_reports(item: pytest.Item, entry: Entry, decision: Decision) -> list[pytest.TestReport]:
+    """Reports of the last process, with the time of all, and the gate's decision on the test's own call."""
+    reports = [
+        item.config.hook.pytest_report_from_serializable(config=item.config, data=dict(data))
+        for data in entry.runs[-1].reports
+    ]
+    if entry.runs[-1].trouble:
+        return [*reports, _made_up(item, entry, decision)]
+    for report in reports:
+        earlier = [data for run in entry.runs[:-1] for data in run.reports if data["when"] == report.when]
+        report.duration += sum(data["duration"] for data in earlier)
+    if not decision.own:
+        for report in reports:
+            if report.when == "call" or report.outcome == "skipped":
+                apply(report, decision)
+    return reports
+
+
+def apply(report: pytest.TestReport, decision: Decision) -> None:
+    """Make ``report`` say what the gate decided."""
+    path, lineno, _ = report.location
+    if decision.outcome == "failed":
+        report.when = "call"  # a skip in setup would count as an error of the fixture
+        report.outcome = "failed"
+        report.longrepr = _reason(path, lineno, decision)  # type: ignore[assignment]
+    elif decision.outcome == "inconclusive":
+        # To everyone who knows pytest's three outcomes only (JUnit, plugins), it is not a pass.
+        report.outcome = "skipped"
+        report.longrepr = (path, (lineno or 0) + 1, f"inconclusive: {decision.message}")
+        report.modelbench_inconclusive = True  # type: ignore[attr-defined]
+
+
+def _made_up(item: pytest.Item, entry: Entry, decision: Decision) -> pytest.TestReport:
+    path, lineno, _ = item.location
+    return pytest.TestReport(
+        nodeid=item.nodeid,
+        location=item.location,
+        keywords=dict.fromkeys(item.keywords, 1),
+        outcome="failed",
+        longrepr=_reason(path, lineno, decision),  # type: ignore[arg-type]
+        when="call",
+        duration=entry.duration_s,
+    )
+
+
+def _reason(path: str, lineno: int | None, decision: Decision) -> Reason:
+    return Reason(Crash(path, (lineno or 0) + 1, decision.headline or decision.message), decision.message)

@@ -1,0 +1,197 @@
+"""Peak memory of a run: what PyTorch keeps alive on any device, and what CUDA's caching allocator gave out."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from pytest_modelbench.core.errors import MeasureError, UsageError
+
+# The CUDA caching allocator hands out multiples of 512 bytes (c10/cuda/CUDACachingAllocator, kMinBlockSize); counting
+# so everywhere makes figures from the meta device and the CPU agree with a GPU's.
+_BLOCK_BYTES = 512
+
+
+@dataclass(frozen=True, slots=True)
+class LivePeak:
+    """Bytes of storages alive during a run, each rounded up to 512 bytes, on whatever device they are."""
+
+    peak_bytes: int  #: at most, what was held included
+    held_bytes: int  #: of the tensors named as held, before the run
+    end_bytes: int  #: after the run, its result dropped: what it left behind, and what is still held
+
+
+@dataclass(frozen=True, slots=True)
+class AllocatedPeak:
+    """Bytes on a CUDA device during the second of two runs."""
+
+    allocated_bytes: int  #: given out by the caching allocator, at most
+    reserved_bytes: int  #: taken from the driver by the caching allocator, at most
+    device_bytes: int  #: in use on the device after the run: CUDA context, libraries and other processes included
+    before_bytes: int  #: already allocated before the first run: model, inputs, and whatever else was alive
+
+
+def live_peak(fn: Callable[[], object], held: Iterable[torch.Tensor] = ()) -> LivePeak:
+    """Peak of the storages alive while ``fn`` runs: those of ``held`` and all that ``fn`` creates.
+
+    ``held`` are tensors already alive that count: parameters, buffers, inputs. Others that ``fn`` merely finds do not.
+    Views and in-place operations share a storage and count once. Follows what passes PyTorch's dispatcher: scratch
+    memory inside a kernel and inside compiled code is not seen. The same on every run, bit for bit: the garbage
+    collector is off meanwhile, so that reference cycles count until the end, whenever it would have run.
+    """
+    collecting = gc.isenabled()
+    gc.collect()
+    gc.disable()
+    tracker = _LiveStorages()
+    try:
+        for tensor in held:
+            tracker.hold(tensor)
+            del tensor  # the tracker must not be what keeps it alive
+        held_bytes = tracker.live_bytes
+        with tracker:
+            fn()
+        return LivePeak(tracker.peak_bytes, held_bytes, tracker.live_bytes)
+    finally:
+        tracker.forget()
+        if collecting:
+            gc.enable()
+
+
+class _LiveStorages(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Counts the bytes of storages as they appear in operators' outputs and as they die.
+
+    PyTorch keeps a storage's Python object as long as the storage lives, so a weak reference tells when it dies.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.live_bytes = 0
+        self.peak_bytes = 0
+        # By identity of the storage. The weak references are kept for their callbacks.
+        self._counted: dict[int, tuple[weakref.ref[Any], int]] = {}
+        self._foreign: dict[int, weakref.ref[Any]] = {}
+
+    def hold(self, tensor: torch.Tensor) -> None:
+        """Count ``tensor``, which is alive already."""
+        for storage in _storages(tensor):
+            self._count(storage)
+
+    def forget(self) -> None:
+        """Stop watching."""
+        self._counted.clear()
+        self._foreign.clear()
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        """Result of the operator, which is run as it is."""
+        # What an operator takes and nobody declared or created was there before, and is not ours to count.
+        # `lift_fresh` alone takes what is new: the storage that torch.tensor() has just filled.
+        if func is not torch.ops.aten.lift_fresh.default:
+            for tensor in _tensors((args, kwargs)):
+                for storage in _storages(tensor):
+                    self._pass_over(storage)
+        result = func(*args, **(kwargs or {}))
+        for tensor in _tensors(result):
+            for storage in _storages(tensor):
+                self._count(storage)
+        # In-place operators without a result, and those that resize what they are given.
+        for tensor in _tensors((args, kwargs)):
+            for storage in _storages(tensor):
+                if id(storage) in self._counted:
+                    self._count(storage)
+        return result
+
+    def _count(self, storage: torch.UntypedStorage) -> None:
+        key = id(storage)
+        if key in self._foreign:
+            return
+        size = -(-storage.nbytes() // _BLOCK_BYTES) * _BLOCK_BYTES
+        if key in self._counted:
+            reference, before = self._counted[key]
+        else:
+            reference, before = weakref.ref(storage, lambda _: self._release(key)), 0
+        self._counted[key] = (reference, size)
+        self.live_bytes += size - before
+        self.peak_bytes = max(self.peak_bytes, self.live_bytes)
+
+    def _release(self, key: int) -> None:
+        _, size = self._counted.pop(key, (None, 0))
+        self.live_bytes -= size
+
+    def _pass_over(self, storage: torch.UntypedStorage) -> None:
+        key = id(storage)
+        if key not in self._counted and key not in self._foreign:
+            # Forgotten when it dies: the next storage may get the same identity.
+            self._foreign[key] = weakref.ref(storage, lambda _: self._foreign.pop(key, None))
+
+
+def _tensors(value: object) -> Iterator[torch.Tensor]:
+    if isinstance(value, torch.Tensor):
+        yield value
+    elif isinstance(value, (tuple, list)):
+        for item in value:
+            yield from _tensors(item)
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _tensors(item)
+
+
+def _storages(tensor: torch.Tensor) -> Iterator[torch.UntypedStorage]:
+    """The memory behind ``tensor``: one storage, or those of the tensors it is made of."""
+    if hasattr(tensor, "__tensor_flatten__"):
+        for name in tensor.__tensor_flatten__()[0]:
+            yield from _storages(getattr(tensor, name))
+    elif tensor.layout is torch.strided:
+        yield tensor.untyped_storage()
+    elif tensor.layout is torch.sparse_coo:
+        yield from _storages(tensor._indices())
+        yield from _storages(tensor._values())
+    else:
+        raise MeasureError(
+            f"live memory of a tensor with layout {tensor.layout} cannot be followed; "
+            "measure this on a CUDA device, where the allocator is asked"
+        )
+
+
+def allocated_peak(fn: Callable[[], object], device: torch.device) -> AllocatedPeak:
+    """Peak of CUDA's caching allocator while ``fn`` runs for the second time, with everything that is alive then.
+
+    The first run is for what happens once and is not the steady state: the CUDA context, library handles, algorithm
+    search of ``cudnn.benchmark`` with its large workspaces. What it leaves behind (gradients, optimizer state) is part
+    of the steady state and counts. Before it, cuBLAS workspaces that earlier code left are freed: they are allocated
+    on first use, and would make the figure depend on which test ran before. Before the second, unused cached blocks
+    go back to the driver, so that ``reserved_bytes`` tells of this run and not of the pool's history.
+
+    Raises UsageError for a device that is not CUDA.
+    """
+    if device.type != "cuda":
+        raise UsageError(
+            f"allocated memory is read from CUDA's allocator, and {device} has none; use live_peak, or --device=cuda"
+        )
+    cuda = torch.cuda
+    gc.collect()
+    # Not public, but without an equal: torch's own CUDA graph trees call it for the same reason.
+    if clear_workspaces := getattr(torch._C, "_cuda_clearCublasWorkspaces", None):
+        clear_workspaces()
+    before_bytes = cuda.memory_allocated(device)
+    fn()
+    cuda.synchronize(device)
+    gc.collect()
+    cuda.empty_cache()
+    cuda.reset_peak_memory_stats(device)
+    fn()
+    cuda.synchronize(device)
+    free_bytes, total_bytes = cuda.mem_get_info(device)
+    return AllocatedPeak(
+        allocated_bytes=cuda.max_memory_allocated(device),
+        reserved_bytes=cuda.max_memory_reserved(device),
+        device_bytes=total_bytes - free_bytes,
+        before_bytes=before_bytes,
+    )

@@ -1,0 +1,73 @@
+"""The reference workload: a fixed computation timed beside every sample, to cancel the drift of machine speed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+_SEED = 20
+_KERNEL = 3
+# Raise it with any change that could change the time: baselines on another version are then incomparable.
+_VERSION = "v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """A 3x3 convolution from ``channels`` to as many, over ``batch`` square images of ``size`` pixels."""
+
+    batch: int
+    channels: int
+    size: int
+
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of one call."""
+        return self.batch * (self.channels * self.size * _KERNEL) ** 2
+
+
+#: Fixed per type of device, never adapted: a baseline holds only against the very same work.
+#: CPU: 0.46 GMAC, about 5 ms on one core; it was the best single reference for six models, where memory-bound and
+#: depthwise ones made things worse.
+#: CUDA: 118 GMAC, about 1 ms on a data-centre GPU with TF32 and 5 ms without, a few tens on a small one. 256 channels
+#: fill tensor cores, and 575 FLOP per byte keep it bound by computing (TF32 on an H200 needs 103). 0.4 GB of memory.
+#: Others: an eighth of that, for laptop GPUs of a few TFLOP/s.
+SHAPES = {"cpu": Shape(1, 64, 112), "cuda": Shape(64, 256, 56)}
+_OTHER = Shape(8, 256, 56)
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """``run`` does the work once, asynchronously where the device is; ``id`` holds everything that defines it."""
+
+    id: str
+    run: Callable[[], object]
+
+
+def reference_workload(device: torch.device, dtype: torch.dtype = torch.float32) -> Reference:
+    """The reference for ``device``: a compute-bound convolution with seeded data, that leaves the global RNG alone.
+
+    In float32 its time follows the session's TF32 switches, which the environment's identity holds.
+    """
+    shape = SHAPES.get(device.type, _OTHER)
+    generator = torch.Generator().manual_seed(_SEED)
+    images, weight = (
+        torch.randn(*size, generator=generator).to(device, dtype)
+        for size in (
+            (shape.batch, shape.channels, shape.size, shape.size),
+            (shape.channels, shape.channels, _KERNEL, _KERNEL),
+        )
+    )
+    # Under a test's autocast the reference would change with the target, and cancel part of its speed-up.
+    autocast = torch.amp.is_autocast_available(device.type)
+
+    def run() -> object:
+        if not autocast:
+            return torch.nn.functional.conv2d(images, weight, padding=1)
+        with torch.autocast(device.type, enabled=False):
+            return torch.nn.functional.conv2d(images, weight, padding=1)
+
+    name = str(dtype).removeprefix("torch.").replace("bfloat", "bf").replace("float", "fp")
+    size = f"{shape.channels}x{shape.size}x{shape.size}"
+    return Reference(f"conv{_KERNEL}x{_KERNEL}-{size}-b{shape.batch}-{name}-{_VERSION}", run)

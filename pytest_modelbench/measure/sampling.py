@@ -1,0 +1,217 @@
+"""The sampling loop: warm-up, calibration, and blocks of reference, target, target, reference.
+
+Pure: callables and a clock in, numbers out. Knows neither torch nor the machine.
+"""
+
+from __future__ import annotations
+
+import gc
+import math
+import statistics
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import repeat
+
+from pytest_modelbench.core.errors import MeasureError, UsageError
+from pytest_modelbench.measure.clocks import Clock
+
+# Two groups in a row that are not 2 % faster than the fastest before: less than that is noise, not warming up.
+_SETTLED_GROUPS = 2
+_FASTER = 0.98
+# A group grows at most tenfold at a time: the first call may have been slow, or fast, for reasons of its own.
+_GROWTH = 10
+# 10 million Python calls take longer than any `min_sample_s` in use: only a clock that stands still gets here.
+_MOST_CALLS = 10**7
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingPlan:
+    """How much is measured. The defaults keep four models of 7, 28, 110 and 410 ms under 9 s per process."""
+
+    #: 20,000 times the 1 us that clocks resolve, and long against a timer interrupt; short enough for many blocks.
+    min_sample_s: float = 0.020
+    #: Target time to gather; beyond it, processes differ far more than the samples within one.
+    target_s: float = 1.25
+    #: The median over blocks survives one bad block of four.
+    min_blocks: int = 4
+    #: Fast targets stop here: more blocks did not bring processes closer together.
+    max_blocks: int = 14
+    #: Groups of calls: the first pays for lazy initialization, so at least one more.
+    min_warmup: int = 2
+    #: Something that keeps getting faster for 50 groups is drifting, not warming up.
+    max_warmup: int = 50
+    #: Time limit of the warm-up without its first group, which may compile for minutes. Slow targets stop after two.
+    warmup_s: float = 0.3
+    #: Share of the planned blocks that may be measured again: a machine worse than that needs a person, not patience.
+    repeat_budget: float = 0.5
+
+    def __post_init__(self) -> None:
+        sound = (
+            0 < self.min_sample_s < math.inf
+            and 0 <= self.target_s < math.inf
+            and 1 <= self.min_blocks <= self.max_blocks
+            and 1 <= self.min_warmup <= self.max_warmup
+            and self.warmup_s >= 0
+            and 0 <= self.repeat_budget < math.inf
+        )
+        if not sound:
+            raise UsageError(
+                f"{self} cannot be followed: times are positive, and 1 <= min_blocks <= max_blocks, "
+                "1 <= min_warmup <= max_warmup"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Seconds per iteration of the two target samples, and of the two reference samples around them, if any."""
+
+    target_s: tuple[float, float]
+    reference_s: tuple[float, float] | tuple[()] = ()
+
+    @property
+    def level(self) -> float:
+        """Mean log T - mean log R: the target's time with the machine's speed of the moment taken out."""
+        level = statistics.fmean(map(math.log, self.target_s))
+        return level - statistics.fmean(map(math.log, self.reference_s)) if self.reference_s else level
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """What one process measured. ``repeated`` blocks were disturbed and replaced, ``disturbed`` ones had to stay."""
+
+    blocks: tuple[Block, ...]
+    inner_target: int  #: iterations per sample
+    inner_reference: int
+    warmup_iterations: int  #: of the target
+    repeated: int = 0
+    disturbed: int = 0
+
+    @property
+    def target_s(self) -> tuple[float, ...]:
+        """Seconds per iteration, every sample in the order of measuring."""
+        return tuple(sample for block in self.blocks for sample in block.target_s)
+
+    @property
+    def median_s(self) -> float:
+        """Median seconds per iteration: what people read."""
+        return statistics.median(self.target_s)
+
+    @property
+    def level(self) -> float:
+        """Median over blocks of `Block.level`: what processes are compared by."""
+        return statistics.median(block.level for block in self.blocks)
+
+
+@dataclass(frozen=True, slots=True)
+class _Workload:
+    """A warmed-up callable and how many calls make a sample."""
+
+    call: Callable[[], object]
+    what: str
+    inner: int
+    pace_s: float  # per call, at its fastest
+    warmup: int
+
+
+def sample(
+    target: Callable[[], object],
+    reference: Callable[[], object] | None,
+    clock: Clock,
+    plan: SamplingPlan | None = None,
+    *,
+    disturbed: Callable[[], bool] | None = None,
+) -> Samples:
+    """Samples of ``target`` with those of ``reference`` around them, both warmed up before.
+
+    ``disturbed`` says whether the process was suspended or kept from running since it was last asked; it is asked
+    before the first block and after each. Raises MeasureError if a time is not finite and positive.
+    """
+    plan = plan or SamplingPlan()
+    # The reference first: what it leaves in the caches is what every block meets, and it wakes a sleeping device.
+    aside = _warm_up(reference, "reference", clock, plan) if reference else None
+    main = _warm_up(target, "target", clock, plan)
+    steps = [aside, main, main, aside] if aside else [main, main]
+    sample_s = main.inner * main.pace_s
+    planned = min(max(math.ceil(plan.target_s / (2 * sample_s)), plan.min_blocks), plan.max_blocks)
+    repeats = math.floor(plan.repeat_budget * planned)
+    blocks: list[Block] = []
+    repeated = kept_disturbed = 0
+    if disturbed:
+        disturbed()
+    while len(blocks) < planned:
+        block = _block([step for step in steps if step], clock)
+        if disturbed and disturbed():
+            if repeated < repeats:
+                repeated += 1
+                continue
+            kept_disturbed += 1
+        blocks.append(block)
+    return Samples(tuple(blocks), main.inner, aside.inner if aside else 0, main.warmup, repeated, kept_disturbed)
+
+
+def _warm_up(call: Callable[[], object], what: str, clock: Clock, plan: SamplingPlan) -> _Workload:
+    """Call in groups that grow to the length of a sample, until they stop getting faster or a limit is reached."""
+    inner, calls, groups, steady, spent_s, pace_s = 1, 0, 0, 0, 0.0, math.inf
+    while True:
+        group = _Workload(call, what, inner, pace_s, calls)
+        (elapsed_s,) = _laps([group], clock)
+        if not (math.isfinite(elapsed_s) and elapsed_s >= 0):
+            raise _unusable(elapsed_s, group, clock)
+        calls, groups, spent_s = calls + inner, groups + 1, spent_s + (elapsed_s if groups else 0.0)
+        # Half a sample is long enough to judge by; anything shorter only serves to find the number of calls.
+        if elapsed_s >= plan.min_sample_s / 2:
+            steady = steady + 1 if elapsed_s / inner >= _FASTER * pace_s else 0
+            out_of_patience = groups >= plan.max_warmup or spent_s >= plan.warmup_s
+            if groups >= plan.min_warmup and (steady >= _SETTLED_GROUPS or out_of_patience):
+                pace_s = min(pace_s, elapsed_s / inner)
+                return _Workload(call, what, math.ceil(plan.min_sample_s / pace_s), pace_s, calls)
+        elif inner >= _MOST_CALLS:
+            raise _unusable(elapsed_s, group, clock)
+        pace_s = min(pace_s, elapsed_s / inner or math.inf)
+        wanted = plan.min_sample_s * inner / elapsed_s if elapsed_s else math.inf
+        inner = max(inner, math.ceil(min(wanted, _GROWTH * inner)))
+
+
+def _block(steps: Sequence[_Workload], clock: Clock) -> Block:
+    times_s = []
+    for step, elapsed_s in zip(steps, _laps(steps, clock), strict=True):
+        if not (math.isfinite(elapsed_s) and elapsed_s > 0):
+            raise _unusable(elapsed_s, step, clock)
+        times_s.append(elapsed_s / step.inner)
+    if len(times_s) == 2:
+        return Block((times_s[0], times_s[1]))
+    before, first, second, after = times_s
+    return Block((first, second), (before, after))
+
+
+def _laps(steps: Sequence[_Workload], clock: Clock) -> list[float]:
+    """Seconds of each step, from a device at rest, read after the last one."""
+    with _collector_off():
+        clock.synchronize()
+        marks = [clock.mark()]
+        for step in steps:
+            call = step.call
+            for _ in repeat(None, step.inner):
+                call()
+            marks.append(clock.mark())
+        return clock.elapsed_s(marks)
+
+
+@contextmanager
+def _collector_off() -> Iterator[None]:
+    """No garbage collection inside: a full one takes longer than many samples."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+def _unusable(elapsed_s: float, step: _Workload, clock: Clock) -> MeasureError:
+    return MeasureError(
+        f"the {clock.name} clock measured {elapsed_s} s for {step.inner} calls of the {step.what}, which cannot be; "
+        "check that the callable does its work when it is called, on the session's device"
+    )

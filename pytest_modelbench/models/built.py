@@ -1,0 +1,230 @@
+"""A model that can be run, on the device and in the precision it was asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pytest_modelbench.core.errors import BuildError, ModelbenchError, UsageError
+from pytest_modelbench.core.records import Case
+from pytest_modelbench.models.inputs import seeded_images
+from pytest_modelbench.models.outputs import floating_tensors, not_finite
+from pytest_modelbench.models.precision import STORAGE_DTYPES, autocast
+from pytest_modelbench.models.sources import Source
+from pytest_modelbench.models.weights import SAMPLES, lite0_state_dict, load_checkpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """Everything that a built model is made from, checked."""
+
+    case: Case
+    device: torch.device
+    source: Source
+    channels_last: bool = False
+    compile_options: Mapping[str, Any] | None = None
+    checkpoint: str | Path | None = None
+    seed: int = 0
+
+
+class BuiltModel:
+    """A model with inputs of its own. Module and inputs are made on first use.
+
+    ``case`` says what is measured, ``device`` where.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.case = recipe.case
+        self.device = recipe.device
+        self._recipe = recipe
+        self._dtype = STORAGE_DTYPES[recipe.case.precision]
+        self._module: nn.Module | None = None
+        self._inputs: tuple[Tensor, ...] | None = None
+
+    def __repr__(self) -> str:
+        return f"<{self.case.id} on {self.device}>"
+
+    @property
+    def module(self) -> nn.Module:
+        """The module: seeded, in eval mode, on its device. torch's random state is left as it was."""
+        if self._module is None:
+            try:
+                # Parameters made under inference mode, in the middle of a forward pass, could never be trained.
+                with torch.inference_mode(False), torch.enable_grad():
+                    self._module = self._meta_module() if self.device.type == "meta" else self._real_module()
+            except ModelbenchError:
+                raise
+            except Exception as error:
+                raise self._refusal("cannot be built", error, "check the arguments that are passed on to it") from error
+        return self._module
+
+    @property
+    def inputs(self) -> tuple[Tensor, ...]:
+        """One ``(N, C, H, W)`` tensor of noise: the same numbers on every device, on meta none."""
+        if self._inputs is None:
+            shape = (self.case.batch_size, self._recipe.source.channels, *self.case.image_size)
+            try:
+                images = seeded_images(
+                    shape,
+                    seed=self._recipe.seed,
+                    device=self.device,
+                    dtype=self._dtype,
+                    channels_last=self._recipe.channels_last,
+                )
+            except RuntimeError as error:
+                raise self._refusal("cannot get its inputs", error, "check the device") from error
+            self._inputs = (images,)
+        return self._inputs
+
+    @property
+    def num_classes(self) -> int:
+        """How many classes the module tells apart; raises UsageError if it does not say so."""
+        count = getattr(self.module, "num_classes", None)
+        if not isinstance(count, int):
+            raise UsageError(
+                f"{self.case.id}: {type(self.module).__name__} does not say how many classes it has; give it an "
+                "attribute num_classes, as timm's models have"
+            )
+        return count
+
+    def tensors(self) -> tuple[Tensor, ...]:
+        """Everything that is alive before a pass: parameters, buffers, inputs."""
+        return (*self.module.parameters(), *self.module.buffers(), *self.inputs)
+
+    def forward(self) -> Any:
+        """Output of one forward pass in inference mode; does not wait for the device."""
+        return self._run(self.inputs)
+
+    def predict(self, images: Tensor) -> Any:
+        """Output for ``images``, ``(N, C, H, W)`` on any device, moved to where and what the model computes in."""
+        memory_format = torch.channels_last if self._recipe.channels_last else torch.contiguous_format
+        return self._run((images.to(device=self.device, dtype=self._dtype, memory_format=memory_format),))
+
+    def forward_backward(self) -> None:
+        """Run forward and backward in train mode; the gradients are dropped. Does not wait for the device.
+
+        The loss is the sum of all floating outputs. Running statistics of normalization layers move, as in training.
+        """
+        module = self.module
+        inputs = [tensor.detach().requires_grad_() for tensor in self.inputs]
+        modes = [(part, part.training) for part in module.modules()]
+        try:
+            module.train()
+            with torch.inference_mode(False), torch.enable_grad():
+                with autocast(self.case.precision, self.device):
+                    output = module(*inputs)
+                    loss = self._loss(output)
+                del output
+                # A checkpointed part runs forward again in here; real autocast is restored for it by PyTorch.
+                with autocast(self.case.precision, self.device) if self.device.type == "meta" else nullcontext():
+                    loss.backward()  # type: ignore[no-untyped-call]
+        except ModelbenchError:
+            raise
+        except Exception as error:
+            raise self._refusal("cannot be trained", error, self._size_hint()) from error
+        finally:
+            module.zero_grad(set_to_none=True)
+            for part, training in modes:
+                part.training = training
+
+    def on_meta(self) -> BuiltModel:
+        """The same model on the meta device: shapes without values. Never compiled, and without trained weights."""
+        source = replace(self._recipe.source, make=self._recipe.source.make_bare)
+        meta = replace(self._recipe, device=torch.device("meta"), source=source, compile_options=None, checkpoint=None)
+        return BuiltModel(meta)
+
+    def check_output(self, output: object) -> None:
+        """Raise BuildError if a floating tensor in ``output`` holds NaN or infinity; waits for the device."""
+        if findings := not_finite(output):
+            raise BuildError(
+                f"{self.case.id} on {self.device} returns values that are not finite: {'; '.join(findings)}; "
+                "try precision='fp32', or other weights"
+            )
+
+    def _run(self, inputs: tuple[Tensor, ...]) -> Any:
+        module = self.module
+        try:
+            with torch.inference_mode(), autocast(self.case.precision, self.device):
+                return module(*inputs)
+        except Exception as error:
+            raise self._refusal("cannot be run", error, self._size_hint()) from error
+
+    def _loss(self, output: object) -> Tensor:
+        sums = [tensor.float().sum() for _, tensor in floating_tensors(output)]
+        if not sums:
+            raise BuildError(
+                f"{self.case.id} returns {type(output).__name__} without a floating point tensor in it in train mode, "
+                "so there is nothing to go backward from; wrap the model so that it returns one"
+            )
+        return torch.stack(sums).sum()
+
+    def _real_module(self) -> nn.Module:
+        recipe = self._recipe
+        with _seeded(recipe.seed, self.device):
+            module = self._checked(recipe.source.make())
+        if recipe.checkpoint == SAMPLES:
+            module.load_state_dict(lite0_state_dict(module))
+        elif recipe.checkpoint is not None:
+            load_checkpoint(module, recipe.checkpoint)
+        module = self._placed(module.eval())
+        if recipe.compile_options is not None:
+            # In place: attributes and parameter names stay those of the model.
+            module.compile(**recipe.compile_options)
+        return module
+
+    def _meta_module(self) -> nn.Module:
+        make = self._recipe.source.make
+        try:
+            with torch.device("meta"):
+                module = self._checked(make())
+        except BuildError:
+            raise
+        except Exception:
+            # Some constructors read values (`linspace(...).item()`), which meta tensors do not have: build for real.
+            with _seeded(self._recipe.seed, torch.device("cpu")):
+                module = self._checked(make())
+        return self._placed(module.eval())
+
+    def _placed(self, module: nn.Module) -> nn.Module:
+        module = module.to(device=self.device, dtype=self._dtype)
+        if self._recipe.channels_last:
+            module = module.to(memory_format=torch.channels_last)
+        return module
+
+    def _checked(self, made: object) -> nn.Module:
+        if not isinstance(made, nn.Module):
+            raise BuildError(
+                f"{self.case.id}: the builder returns {type(made).__name__}, not a torch.nn.Module; let it return one"
+            )
+        return made
+
+    def _size_hint(self) -> str:
+        height, width = self.case.image_size
+        return f"if the image size ({height}x{width}) is the cause, pass image_size=..., or img_size=... for a ViT"
+
+    def _refusal(self, what: str, error: Exception, hint: str) -> BuildError:
+        height, width = self.case.image_size
+        if isinstance(error, torch.OutOfMemoryError):
+            hint = f"pass a smaller batch_size (it is {self.case.batch_size}) or image_size (it is {height}x{width})"
+        return BuildError(f"{self.case.id} {what} on {self.device}: {type(error).__name__}: {error}; {hint}")
+
+
+@contextmanager
+def _seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Random state from ``seed`` inside, as it was afterwards: CPU's, and that of the accelerator if it is used."""
+    if device.type == "cpu":
+        # torch.manual_seed would seed accelerators as well, and saving their state would initialize them.
+        with torch.random.fork_rng(devices=()):
+            torch.default_generator.manual_seed(seed)
+            yield
+    else:
+        count = torch.get_device_module(device).device_count()
+        with torch.random.fork_rng(devices=range(count), device_type=device.type):
+            torch.manual_seed(seed)
+            yield

@@ -1,0 +1,32 @@
+"""What a model returns: a tensor, or tuples, lists and dicts of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+
+def floating_tensors(output: object, path: str = "output") -> Iterator[tuple[str, Tensor]]:
+    """Each floating point tensor in ``output`` with where it is, such as ``output['boxes'][0]``."""
+    if isinstance(output, Tensor):
+        if output.is_floating_point():
+            yield path, output
+    elif isinstance(output, Mapping):
+        for key, value in output.items():
+            yield from floating_tensors(value, f"{path}[{key!r}]")
+    elif isinstance(output, Sequence) and not isinstance(output, (str, bytes)):
+        for index, value in enumerate(output):
+            yield from floating_tensors(value, f"{path}[{index}]")
+
+
+def not_finite(output: object) -> list[str]:
+    """``output[0]: 3 of 40 values (2 NaN, 1 inf)`` for each tensor with such; waits for the device. Meta has none."""
+    findings = []
+    for path, tensor in floating_tensors(output):
+        if tensor.is_meta or bool(torch.isfinite(tensor).all()):
+            continue
+        nans, infs = int(torch.isnan(tensor).sum()), int(torch.isinf(tensor).sum())
+        findings.append(f"{path}: {nans + infs} of {tensor.numel()} values ({nans} NaN, {infs} inf)")
+    return findings

@@ -1,0 +1,40 @@
+"""What a precision means: the type of weights and inputs, and the autocast around a forward pass."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+
+from pytest_modelbench.core.errors import UsageError, did_you_mean
+from pytest_modelbench.models.meta_autocast import MetaAutocast
+
+#: Type of weights and inputs.
+STORAGE_DTYPES = {
+    "fp32": torch.float32,
+    "bf16": torch.bfloat16,
+    "fp16": torch.float16,
+    "amp-bf16": torch.float32,
+    "amp-fp16": torch.float32,
+}
+_AUTOCAST_DTYPES = {"amp-bf16": torch.bfloat16, "amp-fp16": torch.float16}
+
+
+def resolve_precision(precision: str, device: torch.device) -> str:
+    """One of `STORAGE_DTYPES`; ``amp`` becomes what torch.autocast takes by default: fp16 on CUDA, bf16 elsewhere."""
+    if precision == "amp":
+        return "amp-fp16" if device.type == "cuda" else "amp-bf16"
+    if not isinstance(precision, str) or precision not in STORAGE_DTYPES:
+        known = [*STORAGE_DTYPES, "amp"]
+        near = did_you_mean(precision, known) if isinstance(precision, str) else ""
+        raise UsageError(f"unknown precision {precision!r}; there are {', '.join(known)}.{near}")
+    return precision
+
+
+def autocast(precision: str, device: torch.device) -> AbstractContextManager[object]:
+    """Context for a forward pass on ``device``; does nothing for a precision without amp."""
+    dtype = _AUTOCAST_DTYPES.get(precision)
+    if dtype is None:
+        return nullcontext()
+    # torch.autocast refuses the meta device, and under another device type it leaves meta tensors as they are.
+    return MetaAutocast(dtype) if device.type == "meta" else torch.autocast(device.type, dtype=dtype)

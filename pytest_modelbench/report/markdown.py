@@ -1,0 +1,65 @@
+"""A session in GitHub-flavoured Markdown: for job summaries and comments on pull requests."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from pytest_modelbench.core.session import Session
+from pytest_modelbench.report.summary import (
+    ACCEPT,
+    BASELINES,
+    Line,
+    Notice,
+    Standing,
+    circumstances,
+    lines,
+    notices,
+    tally,
+)
+from pytest_modelbench.report.table import printable
+
+_HEADER = (
+    "| case | metric | baseline | now | change | band | verdict |\n| --- | --- | ---: | ---: | ---: | ---: | --- |"
+)
+_FAILING = {Standing.REGRESSED, Standing.INCOMPARABLE, Standing.INCONCLUSIVE, Standing.MISSING}
+# Underscores inside a word are literal; the rest of these start emphasis, code, links or strike-through.
+_SPECIAL = re.compile(r"[\\`*\[\]~|]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
+
+
+def render(session: Session, *, accept_command: str = ACCEPT, baselines: str = BASELINES) -> str:
+    """The whole report: a summary line, trouble, what was not gated and what to do; what is ok is folded."""
+    found = lines(session)
+    trouble = [line for line in found if line.standing is not Standing.OK]
+    fine = [line for line in found if line.standing is Standing.OK]
+    parts = [f"**modelbench: {tally(session)}**", escape(circumstances(session))]
+    parts += [_table(trouble)] if trouble else []
+    parts += [_notice(notice) for notice in notices(session, accept_command, baselines)]
+    if fine:
+        parts.append(f"<details><summary>{len(fine)} ok</summary>\n\n{_table(fine)}\n\n</details>")
+    return "\n\n".join(parts) + "\n"
+
+
+def escape(text: str) -> str:
+    """``text`` as Markdown that reads as ``text``, on one line, in a table cell or out of it."""
+    text = printable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _SPECIAL.sub(lambda match: f"\\{match[0]}", text)
+
+
+def _table(found: Sequence[Line]) -> str:
+    rows = [_HEADER]
+    for line in found:
+        verdict = f"**{line.standing.value}**" if line.standing in _FAILING else line.standing.value
+        cells = [line.case, line.metric, line.baseline, line.now, line.change, line.band]
+        rows.append(f"| {' | '.join(map(escape, cells))} | {verdict} |")
+    return "\n".join(rows)
+
+
+def _notice(notice: Notice) -> str:
+    text = escape(notice.text)
+    parts = [f"**{text}**" if notice.short else text]
+    if notice.items:
+        parts.append("\n".join(f"- {escape(item)}" for item in notice.items))
+    if notice.command:
+        parts.append(f"```sh\n{notice.command}\n```")
+    return "\n\n".join(parts)

@@ -1,0 +1,193 @@
+"""What a failing check says: what happened, by how much, against what, and which command helps."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from pytest_modelbench.core.environment import Fact, differences
+from pytest_modelbench.core.records import CheckKey
+from pytest_modelbench.core.session import Check
+from pytest_modelbench.core.verdicts import Verdict
+from pytest_modelbench.report.scale import difference, exact, moved, number, pair, percent, plural
+
+#: Below, the machine is called as fast as before: the reference workload itself repeats no better.
+_SAME_SPEED = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """The commands that a message ends with, and what its check could be compared with."""
+
+    rerun: str
+    accept: str
+    neighbours: Sequence[CheckKey] = ()
+    provenance: Mapping[str, Fact] | None = None
+
+
+def failure(
+    check: Check,
+    *,
+    rerun: str,
+    accept: str,
+    neighbours: Sequence[CheckKey] = (),
+    provenance: Mapping[str, Fact] | None = None,
+) -> str:
+    """The message of one judged check, several lines, for somebody who has never seen this tool.
+
+    ``rerun`` and ``accept`` are the commands that measure this test again and accept what it measured. ``neighbours``
+    are the other entries of the check's baseline folder; ``provenance`` is this session's.
+    """
+    advice = Advice(rerun, accept, neighbours, provenance)
+    headline, facts = _TELL[check.judgement.verdict](check, advice)
+    return "\n".join([f"{check.case}: {headline}", *(f"  {fact}" for fact in facts if fact)])
+
+
+def _regressed(check: Check, advice: Advice) -> tuple[str, list[str]]:
+    return _moved(check, "regressed"), [
+        *_evidence(check, advice),
+        f"to see it again:      {advice.rerun}",
+        f"if this is intended:  {advice.accept}",
+    ]
+
+
+def _improved(check: Check, advice: Advice) -> tuple[str, list[str]]:
+    return _moved(check, "improved"), [*_evidence(check, advice), f"to keep the gain:     {advice.accept}"]
+
+
+def _inconclusive(check: Check, advice: Advice) -> tuple[str, list[str]]:
+    name, ratio = check.key.name, check.judgement.ratio
+    seen = f"{percent(ratio)} seen{_interval(check)}, " if ratio is not None else ""
+    return f"{name} is inconclusive: {seen}tolerated is {check.metric.band.text}", [
+        *_evidence(check, advice),
+        f"to settle it, on a quieter machine:    {advice.rerun}",
+        "or with more processes:                a longer `passes` in [tool.modelbench]",
+        f"or let the baseline learn this noise:  {advice.accept}",
+    ]
+
+
+def _incomparable(check: Check, advice: Advice) -> tuple[str, list[str]]:
+    return f"{check.key.name} cannot be compared with its baseline: {check.judgement.reason}", [
+        *_values(check),
+        f"if this is intended:  {advice.accept}",
+    ]
+
+
+def _new(check: Check, advice: Advice) -> tuple[str, list[str]]:
+    others = [key for key in advice.neighbours if key != check.key]
+    now = f"now       {number(check.judgement.value, check.metric.unit)}{_sample(check)}"
+    if not others:
+        headline = f"no baseline for {check.key.name} in {check.folder}: nothing there yet"
+        return headline, [now, f"to record one:  {advice.accept}"]
+    headline = f"no baseline for {check.key.name} in {check.folder}, though it holds {plural(len(others), 'other')}"
+    # A renamed test keeps its checks' names, a renamed check its test.
+    akin = [str(key) for key in others if key.name == check.key.name or key.test == check.key.test]
+    near = difflib.get_close_matches(str(check.key), akin, n=3, cutoff=0.6)
+    return f"{headline}; was it renamed?", [
+        now,
+        *(f"{'nearest' if not position else '       '}   {key}" for position, key in enumerate(near)),
+        f"if it is new or renamed:  {advice.accept}",
+    ]
+
+
+def _ok(check: Check, advice: Advice) -> tuple[str, list[str]]:
+    return _moved(check, "is ok"), _evidence(check, advice)
+
+
+_TELL = {
+    Verdict.REGRESSED: _regressed,
+    Verdict.IMPROVED: _improved,
+    Verdict.INCONCLUSIVE: _inconclusive,
+    Verdict.INCOMPARABLE: _incomparable,
+    Verdict.NEW: _new,
+    Verdict.OK: _ok,
+}
+
+
+def _moved(check: Check, how: str) -> str:
+    """``latency regressed by +23.4% (95% sure: ...), tolerated is 5%``, with both values where they are exact."""
+    judgement, metric = check.judgement, check.metric
+    tolerated = f"tolerated is {metric.band.text}"
+    if metric.noisy and judgement.ratio is not None:
+        by = ":" if how == "is ok" else " by"
+        return f"{check.key.name} {how}{by} {percent(judgement.ratio)}{_interval(check)}, {tolerated}"
+    if judgement.baseline is None:
+        return f"{check.key.name} {how}, {tolerated}"
+    old, new = _exact_pair(judgement.baseline, judgement.value, metric.unit)
+    by_unit = difference(judgement.baseline, judgement.value, metric.unit)
+    share = moved(judgement.baseline, judgement.value, metric.unit)
+    by = by_unit if metric.unit == "count" or share == by_unit else f"{share}, {by_unit}"
+    return f"{check.key.name} {how}: {old} -> {new} ({by}), {tolerated}"
+
+
+def _exact_pair(old: float, new: float, unit: str) -> tuple[str, str]:
+    """Counts to the last one: whoever looks for a cause divides by them."""
+    return (exact(old, unit), exact(new, unit)) if unit == "count" else pair(old, new, unit)
+
+
+def _interval(check: Check) -> str:
+    low, high = check.judgement.low_ratio, check.judgement.high_ratio
+    if low is None or high is None:
+        return ""
+    return f" (95% sure: {percent(low)} to {percent(high)})"
+
+
+def _evidence(check: Check, advice: Advice) -> list[str]:
+    """What the verdict rests on: both values of a noisy check, the machine, and what else differs."""
+    judgement, baseline = check.judgement, check.baseline
+    if check.metric.noisy:
+        facts = [*_values(check), _machine(check)]
+    else:
+        facts = [f"the baseline was accepted {baseline.accepted}" if baseline and baseline.accepted else ""]
+        if len({record.value for record in check.records}) > 1:
+            facts.append(f"per process: {', '.join(number(r.value, check.metric.unit) for r in check.records)}")
+    facts.append(judgement.reason)
+    if baseline and baseline.provenance and advice.provenance:
+        since = ", ".join(differences(baseline.provenance, advice.provenance))
+        # A noisy verdict names them in its reason already.
+        if since and since not in judgement.reason:
+            facts.append(f"since the baseline: {since}")
+    return facts
+
+
+def _values(check: Check) -> list[str]:
+    """``now`` and ``baseline``, one under the other."""
+    judgement, metric = check.judgement, check.metric
+    now, then = number(judgement.value, metric.unit), ""
+    if judgement.baseline is not None:
+        unit = check.baseline.unit if check.baseline else metric.unit
+        if unit == metric.unit:
+            then, now = pair(judgement.baseline, judgement.value, unit, tell_apart=not metric.noisy)
+        else:
+            then = number(judgement.baseline, unit)
+    width = max(len(now), len(then))
+    facts = [f"now       {now:<{width}}{_sample(check)}".rstrip()]
+    if then:
+        accepted = f"  accepted {check.baseline.accepted}" if check.baseline and check.baseline.accepted else ""
+        facts.append(f"baseline  {then:<{width}}{accepted}".rstrip())
+    return facts
+
+
+def _sample(check: Check) -> str:
+    """``  median of 3 processes, 131 ms to 138 ms`` for a noisy check measured more than once."""
+    values = [record.value for record in check.records]
+    if not check.metric.noisy or len(values) < 2:
+        return ""
+    low, high = pair(min(values), max(values), check.metric.unit, tell_apart=False)
+    return f"  median of {len(values)} processes, {low} to {high}"
+
+
+def _machine(check: Check) -> str:
+    """How fast the machine itself was, from what the reference workload took out of the change; empty without one."""
+    judgement = check.judgement
+    if judgement.baseline is None or judgement.ratio is None or not (check.records and check.records[-1].basis):
+        return ""
+    slowdown = judgement.value / judgement.baseline / judgement.ratio
+    if check.metric.unit != "s":
+        slowdown = 1 / slowdown  # rates fall where times rise
+    if abs(slowdown - 1) < _SAME_SPEED:
+        return "the machine was as fast as at the baseline, by the reference workload"
+    how = "slower" if slowdown > 1 else "faster"
+    share = percent(1 + abs(slowdown - 1)).lstrip("+")
+    return f"the machine itself was {share} {how}, by the reference workload; the change above leaves that out"

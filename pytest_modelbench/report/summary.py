@@ -1,0 +1,188 @@
+"""What a session comes to, in the words and the order that every report shares."""
+
+from __future__ import annotations
+
+import shlex
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+
+from pytest_modelbench.core.environment import Environment
+from pytest_modelbench.core.session import Check, Session
+from pytest_modelbench.core.verdicts import Verdict
+from pytest_modelbench.report.scale import change, duration, number, pair, plural
+
+ACCEPT = "pytest --modelbench --update-baselines"
+BASELINES = "baselines"
+#: Items listed one by one before the rest is counted: more would push the verdicts off the screen.
+_MOST_ITEMS = 5
+#: Tests named in a command; beyond, one that takes all of them is easier to read and to paste.
+_MOST_TESTS = 4
+
+
+class Standing(Enum):
+    """A verdict as reports tell it, trouble first; ``MISSING`` is a new check that should have had a baseline."""
+
+    REGRESSED = "regressed"
+    INCOMPARABLE = "incomparable"
+    INCONCLUSIVE = "inconclusive"
+    MISSING = "no baseline"
+    IMPROVED = "improved"
+    NEW = "new"
+    OK = "ok"
+
+
+_RANK = {standing: rank for rank, standing in enumerate(Standing)}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One check in words."""
+
+    standing: Standing
+    case: str
+    metric: str
+    baseline: str
+    now: str
+    change: str
+    band: str
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something a reader must know or do: a sentence, what it is about, and the command that helps.
+
+    ``short`` is what even a quiet report says of it; empty for what is not that important.
+    """
+
+    text: str
+    items: tuple[str, ...] = ()
+    command: str = ""
+    short: str = ""
+
+
+def standing(check: Check, session: Session) -> Standing:
+    """How ``check`` stands: a new one misses its baseline if its folder holds others and none are being recorded."""
+    verdict = check.judgement.verdict
+    if verdict is Verdict.NEW and check.folder not in session.ungated and not session.updating:
+        return Standing.MISSING
+    return Standing(verdict.value)
+
+
+def lines(session: Session) -> list[Line]:
+    """Every check of ``session``: trouble on top, then by case and metric."""
+    shared = Counter((check.case, check.key.name) for check in session.checks)
+    found = [
+        # Where two tests measure the same of one case, only the test tells them apart.
+        _line(check, standing(check, session), check.key.test if shared[check.case, check.key.name] > 1 else check.case)
+        for check in session.checks
+    ]
+    return sorted(found, key=lambda line: (_RANK[line.standing], line.case, line.metric))
+
+
+def _line(check: Check, how: Standing, label: str) -> Line:
+    judgement, metric, baseline = check.judgement, check.metric, "-"
+    now = number(judgement.value, metric.unit)
+    if judgement.baseline is not None and check.baseline is not None and check.baseline.unit != metric.unit:
+        baseline = number(judgement.baseline, check.baseline.unit)
+    elif judgement.baseline is not None:
+        baseline, now = pair(judgement.baseline, judgement.value, metric.unit, tell_apart=not metric.noisy)
+    return Line(how, label, check.key.name, baseline, now, change(judgement, metric), metric.band.text)
+
+
+def tally(session: Session) -> str:
+    """``3 regressed, 1 improved, 30 ok``: each standing that occurs, trouble first."""
+    counts = Counter(standing(check, session) for check in session.checks)
+    words = {Standing.MISSING: "without baseline"}
+    told = [f"{counts[how]} {words.get(how, how.value)}" for how in Standing if counts[how]]
+    return ", ".join(told) or "no checks"
+
+
+def circumstances(session: Session) -> str:
+    """Where, with what and how long: ``AMD EPYC, 2 cores, 1 thread · torch 2.15.0 · 9 processes · 3 min 42 s``."""
+    where = _environment(session.environment) if session.environment else ["no process was started"]
+    processes = [plural(session.processes, "process")] if session.processes else []
+    return " · ".join([*where, *processes, duration(session.duration_s)])
+
+
+def _environment(environment: Environment) -> list[str]:
+    parts = [environment.name]
+    device, threads = environment.identity.get("device"), environment.identity.get("threads")
+    if device is not None and str(device).lower() not in f"{environment.name} {environment.kind}".lower():
+        parts.append(str(device))
+    if isinstance(threads, int) and "thread" not in environment.name:
+        parts.append(plural(threads, "thread"))
+    versions = environment.provenance
+    return parts + [f"{name} {versions[name]}" for name in ("torch", "timm", "cuda", "driver") if versions.get(name)]
+
+
+def notices(session: Session, accept_command: str = ACCEPT, baselines: str = BASELINES) -> list[Notice]:
+    """What was not gated, loudly; then what a reader is asked to do."""
+    found = []
+    if session.interrupted:
+        text = "INTERRUPTED: this is incomplete; nothing was recorded, and no baseline was touched"
+        found.append(Notice(text, short="INTERRUPTED, nothing was recorded"))
+    found += _not_gated(session, accept_command, baselines)
+    found += [Notice(f"warning: {warning}") for warning in session.warnings]
+    if session.orphans:
+        count = len(session.orphans)
+        verb = "has" if count == 1 else "have"
+        found.append(
+            Notice(
+                f"{plural(count, 'baseline entry')} {verb} no test any more; remove with: pytest-modelbench prune",
+                _some(sorted(map(str, session.orphans))),
+            )
+        )
+    return found + ([] if session.updating or session.interrupted else _acceptance(session, accept_command))
+
+
+def _not_gated(session: Session, accept_command: str, baselines: str) -> list[Notice]:
+    found = []
+    for folder, count in sorted(session.ungated.items() if not session.updating else ()):
+        verb = "has" if count == 1 else "have"
+        short = f"NOT GATED: {plural(count, 'check')}"
+        text = f"{short} {verb} no baseline in {baselines}/{folder}: nothing there yet; accept with"
+        found.append(Notice(text, command=accept_command, short=short))
+    measured = {check.key.test for check in session.checks}
+    unmeasured = [test for test in session.tests if test.test not in measured]
+    for outcomes, what in (({"skipped"}, "skipped"), ({"failed", "error"}, "ended before anything was measured")):
+        tests = [test for test in unmeasured if test.outcome in outcomes]
+        if tests:
+            items = [f"{test.test}  {first}" if (first := _first_line(test.message)) else test.test for test in tests]
+            text = f"NOT GATED: {plural(len(tests), 'test')} {what}"
+            found.append(Notice(text, _some(items), short=text))
+    return found
+
+
+def _acceptance(session: Session, accept_command: str) -> list[Notice]:
+    """How to accept what changed: gains, and changes that somebody wanted."""
+    found = []
+    for wanted, text in (
+        ({Standing.IMPROVED}, "{} improved: accept, or the gain can be lost again unseen"),
+        ({Standing.REGRESSED, Standing.INCOMPARABLE, Standing.MISSING}, "if the change is intended, accept with"),
+    ):
+        tests = [check.key.test for check in session.checks if standing(check, session) in wanted]
+        if tests:
+            found.append(Notice(text.format(len(tests)), command=accept_of(tests, session, accept_command)))
+    return found
+
+
+def accept_of(tests: Iterable[str], session: Session, accept_command: str = ACCEPT) -> str:
+    """Command that accepts ``tests``: with their node ids if they are few and not all there are."""
+    chosen = sorted(set(tests))
+    every = {check.key.test for check in session.checks} | {test.test for test in session.tests}
+    if len(chosen) > _MOST_TESTS or every <= set(chosen):
+        return accept_command
+    return " ".join([accept_command, *map(shlex.quote, chosen)])
+
+
+def _some(items: list[str]) -> tuple[str, ...]:
+    """The first few, and how many more there are."""
+    if len(items) <= _MOST_ITEMS:
+        return tuple(items)
+    return (*items[:_MOST_ITEMS], f"and {len(items) - _MOST_ITEMS} more")
+
+
+def _first_line(text: str) -> str:
+    return next((line.strip() for line in text.splitlines() if line.strip()), "")

@@ -1,0 +1,166 @@
+"""A session for the terminal: one table, then what was not gated, what to do, and the tally."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+from pytest_modelbench.core.records import CheckKey
+from pytest_modelbench.core.session import Session
+from pytest_modelbench.report.scale import moved, number, pair
+from pytest_modelbench.report.summary import (
+    ACCEPT,
+    BASELINES,
+    Line,
+    Notice,
+    Standing,
+    circumstances,
+    lines,
+    notices,
+    tally,
+)
+from pytest_modelbench.report.table import Colour, Column, Row, layout, painted, printable
+
+COLOURS = {
+    Standing.REGRESSED: Colour.RED,
+    Standing.INCOMPARABLE: Colour.YELLOW,
+    Standing.INCONCLUSIVE: Colour.YELLOW,
+    Standing.MISSING: Colour.RED,
+    Standing.IMPROVED: Colour.GREEN,
+    Standing.NEW: Colour.YELLOW,
+    Standing.OK: Colour.PLAIN,
+}
+
+_COLUMNS = (
+    Column("case"),
+    Column("metric"),
+    Column("baseline", right=True, drops=2),
+    Column("now", right=True),
+    Column("change", right=True, coloured=True),
+    Column("band", right=True, drops=1),
+    Column("verdict", coloured=True),
+)
+
+_CHANGE_COLUMNS = (
+    Column("test"),
+    Column("check"),
+    Column("old", right=True),
+    Column("", drops=1),
+    Column("new", right=True),
+    Column("change", right=True, drops=3),
+    Column("entry", drops=2),
+)
+#: Kinds of changes that leave the value that is compared with as it was: counted, not listed.
+_ANCHOR_KEPT = {"session added", "unchanged"}
+
+
+class AcceptedChange(Protocol):
+    """What became of one baseline entry."""
+
+    @property
+    def key(self) -> CheckKey: ...
+    @property
+    def folder(self) -> str: ...
+    @property
+    def file(self) -> str: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def old(self) -> float | None: ...
+    @property
+    def new(self) -> float | None: ...
+    @property
+    def unit(self) -> str: ...
+
+
+def render(
+    session: Session,
+    *,
+    width: int,
+    colour: bool,
+    quiet: bool = False,
+    accept_command: str = ACCEPT,
+    baselines: str = BASELINES,
+) -> str:
+    """The whole report; ``quiet`` leaves only rows that are not ok, and one line.
+
+    ``baselines`` is the folder of baselines as the user knows it. Tables keep to ``width``; sentences and commands are
+    not wrapped, so that they can be searched for and pasted.
+    """
+    found = lines(session)
+    shown = [line for line in found if not (quiet and line.standing is Standing.OK)]
+    table = layout(_COLUMNS, [_row(line) for line in shown], width, colour=colour)
+    worst = COLOURS[found[0].standing] if found else Colour.PLAIN
+    told = notices(session, accept_command, baselines)
+    if quiet:
+        last = "; ".join([tally(session), *(notice.short for notice in told if notice.short)])
+        return "\n".join(part for part in (table, _paint(last, worst, colour)) if part)
+    parts = [table] if table else []
+    parts += ["\n".join(line for notice in told for line in _told(notice, colour))] if told else []
+    if not session.checks and not session.tests:
+        parts.append("nothing was measured: no benchmark test was selected")
+    parts.append(circumstances(session) + "\n" + _paint(tally(session), worst, colour))
+    return "\n\n".join(parts)
+
+
+def render_changes(changes: Iterable[AcceptedChange], *, width: int, colour: bool) -> str:
+    """What was accepted, old -> new, file by file, and how many entries of each kind there were."""
+    changes = sorted(changes, key=lambda change: (_path(change), change.key))
+    shared = Counter((_short(change.key.test), change.key.name, _path(change)) for change in changes)
+    by_file: dict[str, list[Row]] = {}
+    for change in changes:
+        if _kind(change) not in _ANCHOR_KEPT:
+            short = _short(change.key.test)
+            unique = shared[short, change.key.name, _path(change)] == 1
+            by_file.setdefault(_path(change), []).append(_change_row(change, short if unique else change.key.test))
+    parts = [
+        f"{_paint(printable(path), Colour.BOLD, colour)}\n{layout(_CHANGE_COLUMNS, rows, width, colour=colour)}\n"
+        for path, rows in by_file.items()
+    ]
+    kinds = Counter(map(_kind, changes))
+    told = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+    return "\n".join([*parts, f"baselines: {told}" if told else "baselines: nothing to accept"])
+
+
+def _kind(change: AcceptedChange) -> str:
+    # An enum of strings prints its class in some versions of Python: take the text itself.
+    return str(getattr(change.kind, "value", change.kind))
+
+
+def _short(test: str) -> str:
+    """Node id without its module: the baseline file says as much."""
+    head, bracket, parameters = test.partition("[")
+    return head.partition("::")[2] + bracket + parameters if "::" in head else test
+
+
+def _row(line: Line) -> Row:
+    cells = (line.case, line.metric, line.baseline, line.now, line.change, line.band, line.standing.value)
+    return Row(cells, COLOURS[line.standing])
+
+
+def _path(change: AcceptedChange) -> str:
+    """Folder and file, whether ``file`` holds its folder already or not."""
+    folder = change.folder.rstrip("/")
+    return change.file if folder in change.file.split("/")[:-1] else f"{folder}/{change.file}"
+
+
+def _change_row(change: AcceptedChange, label: str) -> Row:
+    old = number(change.old, change.unit) if change.old is not None else "-"
+    new = number(change.new, change.unit) if change.new is not None else "-"
+    how = ""
+    if change.old is not None and change.new is not None:
+        old, new = pair(change.old, change.new, change.unit)
+        how = moved(change.old, change.new, change.unit)
+    return Row((label, change.key.name, old, "->", new, how, _kind(change)))
+
+
+def _told(notice: Notice, colour: bool) -> Sequence[str]:
+    text = printable(notice.text)
+    told = [_paint(text, Colour.YELLOW, colour and bool(notice.short))]
+    told += [f"    {printable(item)}" for item in notice.items]
+    return told + ([f"    {notice.command}"] if notice.command else [])
+
+
+def _paint(text: str, paint: Colour, colour: bool) -> str:
+    return painted(text, paint) if colour else text

@@ -1,0 +1,115 @@
+"""Baselines on disk: ``<folder>/portable/*.json`` and ``<folder>/<environment>/*.json``."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from pytest_modelbench.core.environment import Environment
+from pytest_modelbench.core.errors import BaselineError
+from pytest_modelbench.core.records import CheckKey
+from pytest_modelbench.core.session import Check, Stamp
+from pytest_modelbench.core.verdicts import BaselineView
+from pytest_modelbench.store.acceptance import Change
+from pytest_modelbench.store.atomic import locked, make_folder
+from pytest_modelbench.store.draft import Draft
+from pytest_modelbench.store.folders import BaselineFolder, read_folder
+from pytest_modelbench.store.names import check_folder_name
+from pytest_modelbench.store.schema import Origin
+
+__all__ = ["BaselineStore", "Change"]
+
+
+class BaselineStore:
+    """All baselines below one folder. Folders are read when first asked for, and read again whenever they are written.
+
+    Every method raises BaselineError for files that are not valid; none takes such a file for an absent one.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._read: dict[str, BaselineFolder] = {}
+
+    def load(self, folder: str) -> None:
+        """Nothing; reads and checks all files of ``folder``, which need not exist."""
+        check_folder_name(folder)
+        self._read[folder] = read_folder(self.folder / folder)
+
+    def contents(self, folder: str) -> BaselineFolder:
+        """Everything in ``folder``."""
+        if folder not in self._read:
+            self.load(folder)
+        return self._read[folder]
+
+    def folders(self) -> list[str]:
+        """Names of the folders that exist, ``portable`` first."""
+        try:
+            names = [p.name for p in self.folder.iterdir() if p.is_dir() and not p.name.startswith(".")]
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise BaselineError(f"{self.folder}: cannot be read as a folder: {error.strerror}; name another") from error
+        return sorted(names, key=lambda name: (name != "portable", name))
+
+    def holds_any(self, folder: str) -> bool:
+        """Whether ``folder`` holds any entry at all."""
+        return bool(self.contents(folder).places)
+
+    def find(self, folder: str, key: CheckKey) -> BaselineView | None:
+        """What is stored for ``key`` in ``folder``, or None."""
+        return self.contents(folder).view(key)
+
+    def keys(self, folder: str) -> list[CheckKey]:
+        """Keys of all entries of ``folder``, sorted."""
+        return sorted(self.contents(folder).places)
+
+    def check_writable(self) -> None:
+        """Nothing; raises BaselineError naming the path if baselines could not be written. Creates nothing."""
+        for path in (self.folder, *(self.folder / name for name in self._read)):
+            nearest = path
+            while not nearest.exists() and nearest != nearest.parent:
+                nearest = nearest.parent
+            if not nearest.is_dir():
+                raise BaselineError(f"{nearest}: is not a folder, so no baselines can be written there; move it away")
+            if not os.access(nearest, os.W_OK | os.X_OK):
+                raise BaselineError(
+                    f"{nearest}: is not writable, so no baselines can be written there; make it writable or name "
+                    "another folder with --modelbench-baselines"
+                )
+
+    def accept(self, checks: Sequence[Check], stamp: Stamp, environment: Environment) -> list[Change]:
+        """What became of the entry of each check, in the order of ``checks``.
+
+        New, regressed, improved and incomparable checks take the place of their entry; other noisy ones add their
+        session to it. Nothing else is touched. Files are read again under a lock, so what other sessions wrote
+        meanwhile stays; nothing is written if any check is refused with a BaselineError.
+        """
+        if not checks:
+            return []
+        for folder in {check.folder for check in checks}:
+            check_folder_name(folder)
+        origin = Origin(commit=stamp.commit, dirty=stamp.dirty, provenance=dict(environment.provenance))
+        make_folder(self.folder)
+        with locked(self.folder):
+            drafts = {folder: Draft(self.folder / folder) for folder in sorted({check.folder for check in checks})}
+            changes = []
+            for check in checks:
+                identity = dict(environment.identity) if check.folder == environment.slug else None
+                changes.append(drafts[check.folder].accept(check, stamp.id, origin, identity))
+            for folder, draft in drafts.items():
+                draft.write()
+                self._read[folder] = draft.folder
+        return changes
+
+    def prune(self, folder: str, keys: Iterable[CheckKey]) -> int:
+        """Number of entries removed: those of ``keys`` that ``folder`` holds. A file without entries goes, too."""
+        check_folder_name(folder)
+        if not self.folder.is_dir():
+            return 0
+        with locked(self.folder):
+            draft = Draft(self.folder / folder)
+            removed = sum(draft.remove(key) for key in set(keys))
+            draft.write()
+            self._read[folder] = draft.folder
+        return removed

@@ -1,0 +1,151 @@
+"""JSON documents of this package, read so that every flaw is named with its place and the way out."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from pytest_modelbench.core.errors import BaselineError
+
+#: A value in a message is for recognition; whole lists of samples are not.
+_LONGEST_SHOWN = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a document says it is, and how to get a good one; ``{file}`` in ``way_out`` stands for the file."""
+
+    format: str
+    schema: int
+    way_out: str
+
+    def fault(self, path: Path, what: str, at: Sequence[str | int] = ()) -> BaselineError:
+        """The error for ``what`` at the key path ``at`` of the document at ``path``."""
+        where = " > ".join(map(str, at))
+        return BaselineError(
+            f"{path}: {where + ': ' if where else ''}{what}. {self.way_out.format(file=shlex.quote(str(path)))}"
+        )
+
+    def invalid(self, path: Path, error: ValidationError, at: Sequence[str | int] = ()) -> BaselineError:
+        """The error for the first thing that validation found."""
+        place, what = first_flaw(error)
+        return self.fault(path, what, (*at, *place))
+
+
+def shown(value: object) -> str:
+    """``value`` as it reads in a message."""
+    text = repr(value)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 3]}..."
+
+
+def first_flaw(error: ValidationError) -> tuple[tuple[str | int, ...], str]:
+    """Key path and description of the first thing that validation found."""
+    flaw = error.errors(include_url=False)[0]
+    context = flaw.get("ctx", {})
+    place = (*flaw["loc"], *([context["field"]] if "field" in context else []))
+    if flaw["type"] == "missing":
+        return place, "is missing"
+    if flaw["type"] == "extra_forbidden":
+        return place, "is not a field that belongs here"
+    cause = context.get("error")
+    what = str(cause) if cause is not None else flaw["msg"]
+    if flaw["type"] in {"entry", "value_error"}:
+        return place, what
+    return place, f"{shown(flaw['input'])} cannot be used ({what})"
+
+
+def read_document(path: Path, kind: Kind) -> tuple[str, dict[str, Any]]:
+    """Text and content of the document at ``path``: an object of this format and schema, without duplicate keys.
+
+    Raises BaselineError for everything else, also for numbers that are not finite, wherever they are.
+    """
+    text = _read_text(path, kind)
+    content = _parse(path, kind, text)
+    if not isinstance(content, dict):
+        raise kind.fault(path, f"is not a JSON object but {shown(content)}")
+    if content.get("format") != kind.format:
+        raise kind.fault(path, f"is not a {kind.format} file: its format is {shown(content.get('format'))}")
+    schema = content.get("schema")
+    if type(schema) is not int or schema < 1:
+        raise kind.fault(path, f"{shown(schema)} is not a schema number", ("schema",))
+    if schema > kind.schema:
+        raise BaselineError(
+            f"{path}: schema: {schema} is newer than {kind.schema}, the newest that this version reads; upgrade "
+            "pytest-modelbench: pip install --upgrade pytest-modelbench"
+        )
+    return text, content
+
+
+def _read_text(path: Path, kind: Kind) -> str:
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise BaselineError(f"{path}: there is no such file; check the path") from None
+    except IsADirectoryError:
+        raise BaselineError(f"{path}: is a directory where a file should be; move it away") from None
+    except OSError as error:
+        raise BaselineError(f"{path}: cannot be read: {error.strerror}; make it readable") from error
+    if not data.strip():
+        raise kind.fault(path, "is empty")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise kind.fault(path, f"is not UTF-8 text: byte {error.start} is 0x{data[error.start]:02x}") from None
+
+
+def _parse(path: Path, kind: Kind, text: str) -> object:
+    twice: list[tuple[dict[str, Any], str]] = []
+
+    def collect(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            names = [name for name, _ in pairs]
+            twice.append((found, next(name for name in names if names.count(name) > 1)))
+        return found
+
+    try:
+        content = json.loads(text, object_pairs_hook=collect)
+    except json.JSONDecodeError as error:
+        raise kind.fault(path, _syntax_flaw(text, error)) from None
+    except RecursionError:
+        raise kind.fault(path, "is nested too deeply") from None
+    except ValueError as error:  # an integer of thousands of digits
+        raise kind.fault(path, f"holds a number that cannot be read: {error}") from None
+    if flaw := _flaw(content, twice):
+        raise kind.fault(path, flaw[1], flaw[0])
+    return content
+
+
+def _syntax_flaw(text: str, error: json.JSONDecodeError) -> str:
+    if conflict := re.search(r"^(<<<<<<<|>>>>>>>) ", text, re.MULTILINE):
+        return f"holds an unresolved merge conflict at line {text.count(chr(10), 0, conflict.start()) + 1}"
+    end = len(text.rstrip())
+    if error.pos >= end or error.msg.startswith("Unterminated string"):
+        cut = json.JSONDecodeError(error.msg, text, end)
+        return f"is cut off: it ends at line {cut.lineno}, column {cut.colno}, in the middle of a value"
+    return f"is not JSON at line {error.lineno}, column {error.colno}: {error.msg}"
+
+
+def _flaw(content: object, twice: list[tuple[dict[str, Any], str]]) -> tuple[tuple[str | int, ...], str] | None:
+    """Place and description of the first duplicate key or number that is not finite."""
+    open_: list[tuple[tuple[str | int, ...], object]] = [((), content)]
+    while open_:
+        at, value = open_.pop()
+        if isinstance(value, dict):
+            for found, name in twice:
+                if found is value:
+                    return (*at, name), "this key stands twice; only one of the two can be meant"
+            open_ += [((*at, name), item) for name, item in reversed(value.items())]
+        elif isinstance(value, list):
+            open_ += [((*at, index), item) for index, item in reversed(list(enumerate(value)))]
+        elif isinstance(value, float) and not math.isfinite(value):
+            return at, f"{value} is not a finite number"
+    return None

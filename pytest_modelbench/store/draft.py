@@ -1,0 +1,78 @@
+"""A baseline folder while it is being changed. Whoever makes one holds the lock."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pytest_modelbench.core.environment import Fact, differences
+from pytest_modelbench.core.errors import BaselineError
+from pytest_modelbench.core.records import CheckKey
+from pytest_modelbench.core.session import Check
+from pytest_modelbench.store.acceptance import Change, accept_check
+from pytest_modelbench.store.atomic import make_folder, remove, write_atomically
+from pytest_modelbench.store.folders import read_folder
+from pytest_modelbench.store.names import file_name
+from pytest_modelbench.store.schema import BaselineFile, Entry, Origin, render_baseline_file
+
+
+class Draft:
+    """The folder at ``path`` as it is on disk now, and changes to it; only files that did change are written."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._changed: set[Path] = set()
+        self.folder = read_folder(path)
+
+    def accept(self, check: Check, session: str, origin: Origin, identity: dict[str, Fact] | None) -> Change:
+        """What accepting ``check`` changes. ``identity`` is that of the environment, for a folder that has one."""
+        key = check.key
+        # An entry that somebody moved into another file of the folder stays there.
+        path = self.folder.places.get(key) or self._path / file_name(key.test)
+        before = self.folder.entry(key)
+        after, kind = accept_check(before, check, session)
+        if kind != "unchanged":
+            self._put(path, key, after, session, origin, identity)
+        return Change(
+            key, check.folder, str(path), kind, None if before is None else before.value, after.value, after.unit
+        )
+
+    def remove(self, key: CheckKey) -> bool:
+        """Whether there was an entry of ``key``, which is now gone."""
+        path = self.folder.places.pop(key, None)
+        if path is None:
+            return False
+        file = self.folder.files[path]
+        left = {name: entry for name, entry in file.entries[key.test].items() if name != key.name}
+        entries = {test: found for test, found in (file.entries | {key.test: left}).items() if found}
+        self.folder.files[path] = file.model_copy(update={"entries": entries})
+        self._changed.add(path)
+        return True
+
+    def write(self) -> None:
+        """Nothing; afterwards the changes are on disk. A file that lost its last entry is removed."""
+        for path in sorted(self._changed):
+            if self.folder.files[path].entries:
+                make_folder(path.parent)
+                write_atomically(path, render_baseline_file(self.folder.files[path]))
+            else:
+                remove(path)
+                del self.folder.files[path]
+        self._changed.clear()
+
+    def _put(
+        self, path: Path, key: CheckKey, entry: Entry, session: str, origin: Origin, identity: dict[str, Fact] | None
+    ) -> None:
+        file = self.folder.files.get(path) or BaselineFile(sessions={}, entries={})
+        if identity is not None and file.environment is not None and (moved := differences(file.environment, identity)):
+            raise BaselineError(
+                f"{path}: holds baselines of another environment: {', '.join(moved)}. A file holds one: keep this "
+                f"environment's in another folder with --modelbench-baselines, or delete {path} to replace them"
+            )
+        self.folder.files[path] = BaselineFile(
+            # What is stored stays: a fact that only one side knows is no difference, and says nothing of old entries.
+            environment=file.environment if file.environment is not None else identity,
+            sessions=file.sessions | {session: origin},
+            entries=file.entries | {key.test: file.entries.get(key.test, {}) | {key.name: entry}},
+        )
+        self.folder.places[key] = path
+        self._changed.add(path)

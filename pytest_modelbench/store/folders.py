@@ -1,0 +1,72 @@
+"""One baseline folder in memory: the entries of all its files, as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pytest_modelbench.core.errors import BaselineError
+from pytest_modelbench.core.metrics import Better
+from pytest_modelbench.core.records import CheckKey
+from pytest_modelbench.core.verdicts import BaselineView
+from pytest_modelbench.store.schema import BASELINE, BaselineFile, Entry, read_baseline_file
+
+
+@dataclass(frozen=True, slots=True)
+class BaselineFolder:
+    """The files of one folder, and which file holds which key."""
+
+    files: dict[Path, BaselineFile]
+    places: dict[CheckKey, Path]
+
+    def entry(self, key: CheckKey) -> Entry | None:
+        """The entry of ``key``, or None."""
+        path = self.places.get(key)
+        return None if path is None else self.files[path].entries[key.test][key.name]
+
+    def view(self, key: CheckKey) -> BaselineView | None:
+        """What a judgement needs of the entry of ``key``, or None if there is none."""
+        entry = self.entry(key)
+        if entry is None:
+            return None
+        file = self.files[self.places[key]]
+        sessions = entry.sessions or {}
+        return BaselineView(
+            case=entry.case,
+            unit=entry.unit,
+            better=Better(entry.better),
+            value=entry.value,
+            basis=entry.basis,
+            level=entry.level,
+            sessions=tuple(sessions[name].levels for name in sorted(sessions)),
+            identity=file.environment,
+            provenance=file.sessions[entry.accepted].provenance,
+            accepted=entry.accepted,
+        )
+
+
+def read_folder(path: Path) -> BaselineFolder:
+    """The folder at ``path``, empty if there is none. Raises BaselineError for the first file that is not valid."""
+    files: dict[Path, BaselineFile] = {}
+    places: dict[CheckKey, Path] = {}
+    for file_path in _json_files(path):
+        files[file_path] = file = read_baseline_file(file_path)
+        for test, entries in file.entries.items():
+            for name in entries:
+                key = CheckKey(test, name)
+                if key in places:
+                    raise BASELINE.fault(file_path, f"the same entry is in {places[key]}", ("entries", test, name))
+                places[key] = file_path
+    return BaselineFolder(files, places)
+
+
+def _json_files(path: Path) -> list[Path]:
+    """Files that count as baselines; what starts with a dot belongs to editors and to interrupted writers."""
+    try:
+        return sorted(p for p in path.iterdir() if p.suffix == ".json" and not p.name.startswith("."))
+    except FileNotFoundError:
+        return []
+    except NotADirectoryError:
+        raise BaselineError(f"{path}: is a file where a folder of baselines should be; move it away") from None
+    except OSError as error:
+        raise BaselineError(f"{path}: cannot be read: {error.strerror}; make it readable") from error

@@ -1,0 +1,86 @@
+"""Results files: a whole session as JSON, exact, one check or test per line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pytest_modelbench.core.errors import BaselineError, ModelbenchError
+from pytest_modelbench.core.session import Session
+from pytest_modelbench.store.atomic import write_atomically
+from pytest_modelbench.store.documents import Kind, read_document
+
+RESULTS = Kind(
+    "pytest-modelbench results",
+    1,
+    "Write it again with `pytest --modelbench --modelbench-json {file}`",
+)
+
+
+class _ResultsFile(BaseModel):
+    # Nested dataclasses are checked under the same rules.
+    model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+
+    format: str
+    schema_: int = Field(alias="schema")
+    session: Session
+
+
+def write_results(path: Path, session: Session) -> None:
+    """Nothing; afterwards `read_results` gives ``session`` back. Raises BaselineError if it cannot be written."""
+    write_atomically(path, _render(path, session))
+
+
+def read_results(path: Path) -> Session:
+    """The session in the results file at ``path``; raises BaselineError naming file, key path and the way out."""
+    text, _ = read_document(path, RESULTS)
+    try:
+        # From text, not from the parsed objects: only there does strict validation know arrays as tuples and enums.
+        return _ResultsFile.model_validate_json(text).session
+    except ValidationError as error:
+        raise RESULTS.invalid(path, error) from None
+    except ModelbenchError as error:
+        raise RESULTS.fault(path, str(error)) from None
+
+
+def _render(path: Path, session: Session) -> str:
+    parts = []
+    for field in fields(session):
+        value = getattr(session, field.name)
+        try:
+            if isinstance(value, tuple) and value:
+                parts.append(f'  "{field.name}": [\n' + ",\n".join(f"   {_line(item)}" for item in value) + "\n  ]")
+            else:
+                parts.append(f'  "{field.name}": {_line(value)}')
+        except (TypeError, ValueError) as error:
+            raise BaselineError(
+                f"{path}: not written: {field.name} cannot be kept as JSON: {error}; record plain, finite values only"
+            ) from None
+    head = f' "format": {_line(RESULTS.format)},\n "schema": {RESULTS.schema},\n "session": {{\n'
+    return "{\n" + head + ",\n".join(parts) + "\n }\n}\n"
+
+
+def _line(value: object) -> str:
+    return json.dumps(_plain(value), ensure_ascii=True, allow_nan=False)
+
+
+def _plain(value: object) -> Any:
+    """``value`` as JSON has it."""
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, str):
+        # Half a surrogate pair (a file name that is not UTF-8, in a traceback) is not text; JSON readers refuse it.
+        return value.encode("utf-8", "backslashreplace").decode("utf-8")
+    if is_dataclass(value) and not isinstance(value, type):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, Mapping):
+        return {_plain(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (tuple, list)):
+        return [_plain(item) for item in value]
+    return value

@@ -1,0 +1,198 @@
+"""What a baseline file holds, checked, and how it is written: one line per entry, so that it diffs and merges well.
+
+Schema 1. Keys and values are written in ASCII: an entry stays on one line for every tool (U+2028 and its like are line
+ends to some), and no editor or file system can normalize a test id into another one.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
+
+from pytest_modelbench.core.environment import Fact
+from pytest_modelbench.store.documents import Kind, read_document, shown
+
+BASELINE = Kind(
+    "pytest-modelbench baseline",
+    1,
+    "Take the committed file back with `git checkout -- {file}`, or delete it and record again with "
+    "`pytest --modelbench --update-baselines`",
+)
+
+#: Beyond this no count is plausible, and other readers of JSON lose digits or fail.
+_LARGEST_INTEGER = 2**63
+#: Units in which nothing measurable is zero or less. Others: counts from 0, fractions from 0 to 1, custom units any.
+_POSITIVE_UNITS = ("s", "bytes", "images/s")
+
+
+def _number(value: object) -> int | float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ValueError(f"{shown(value)} is not a number")
+    if isinstance(value, int) and abs(value) >= _LARGEST_INTEGER:
+        raise ValueError(f"{shown(value)} is too large")
+    if not math.isfinite(value):
+        raise ValueError(f"{value} is not a finite number")
+    return value
+
+
+def _name(value: object) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError(f"{shown(value)} is not text, or empty")
+    return value
+
+
+def _fact(value: object) -> Fact:
+    if value is None or isinstance(value, (str, bool)):
+        return value
+    if isinstance(value, (int, float)):
+        return _number(value)
+    raise ValueError(f"{shown(value)} is not text, a number, true, false or null")
+
+
+def _as_tuple(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else value
+
+
+Number = Annotated[int | float, PlainValidator(_number)]
+Numbers = Annotated[tuple[Number, ...], BeforeValidator(_as_tuple)]
+Name = Annotated[str, PlainValidator(_name)]
+Facts = dict[str, Annotated[Fact, PlainValidator(_fact)]]
+
+
+class _Checked(BaseModel):
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class Origin(_Checked):
+    """Which sources a session ran, and on what versions."""
+
+    commit: Name | None
+    dirty: bool
+    provenance: Facts
+
+
+class Processes(_Checked):
+    """What one session measured: one value and one level per process."""
+
+    values: Numbers
+    levels: Numbers
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Processes:
+        if not self.values:
+            raise _wrong("values", "[] holds no process")
+        if len(self.values) != len(self.levels):
+            raise _wrong("levels", f"{len(self.levels)} levels do not go with {len(self.values)} values")
+        for value in self.values:
+            if value <= 0:
+                raise _wrong("values", f"{value} is not positive")
+        return self
+
+
+class Entry(_Checked):
+    """The accepted value of one metric of one test; with ``level`` and ``sessions`` if it is noisy."""
+
+    case: str
+    value: Number
+    unit: Name
+    better: Literal["lower", "higher", "equal"]
+    level: Number | None = None
+    basis: str = ""
+    accepted: Name
+    sessions: dict[str, Processes] | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Entry:
+        if what := self._out_of_range():
+            raise _wrong("value", what)
+        if self.level is None and self.sessions is not None:
+            raise _wrong("level", "is missing, though there are sessions")
+        if self.level is not None and not self.sessions:
+            raise _wrong("sessions", "is missing or empty, though there is a level")
+        if self.sessions is not None and self.accepted not in self.sessions:
+            raise _wrong("accepted", f"{shown(self.accepted)} is not among the sessions of this entry")
+        return self
+
+    def _out_of_range(self) -> str:
+        if self.unit == "count" and self.value < 0:
+            return f"{self.value} is negative, and the unit is 'count'"
+        if self.unit == "fraction" and not 0 <= self.value <= 1:
+            return f"{self.value} is not between 0 and 1, and the unit is 'fraction'"
+        if (self.unit in _POSITIVE_UNITS or self.level is not None) and self.value <= 0:
+            return f"{self.value} is not a positive measurement in {self.unit!r}"
+        return ""
+
+    def session_ids(self) -> set[str]:
+        """Every session that this entry refers to."""
+        return {self.accepted, *(self.sessions or ())}
+
+
+class BaselineFile(_Checked):
+    """One file. ``environment`` is the identity that its entries hold for, or None if they hold anywhere."""
+
+    environment: Facts | None = None
+    sessions: dict[Name, Origin]
+    entries: dict[Name, dict[Name, Entry]]
+
+
+def _wrong(field: str, what: str) -> PydanticCustomError:
+    return PydanticCustomError("entry", "{what}", {"field": field, "what": what})
+
+
+def read_baseline_file(path: Path) -> BaselineFile:
+    """The file at ``path``; raises BaselineError naming file, key path, value and the way out if anything is wrong."""
+    _, content = read_document(path, BASELINE)
+    try:
+        file = BaselineFile.model_validate({k: v for k, v in content.items() if k not in {"format", "schema"}})
+    except ValidationError as error:
+        raise BASELINE.invalid(path, error) from None
+    for test, entries in file.entries.items():
+        for name, entry in entries.items():
+            for session in sorted(entry.session_ids() - file.sessions.keys()):
+                raise BASELINE.fault(path, f"session {shown(session)} is not described", ("entries", test, name))
+    return file
+
+
+def render_baseline_file(file: BaselineFile) -> str:
+    """Text of ``file`` in stable order, without sessions that no entry refers to."""
+    used = {
+        session for entries in file.entries.values() for entry in entries.values() for session in entry.session_ids()
+    }
+    origins = {session: origin.model_dump() for session, origin in file.sessions.items() if session in used}
+    parts = [f' "format": {_line(BASELINE.format)}', f' "schema": {BASELINE.schema}']
+    if file.environment is not None:
+        parts.append(f' "environment": {_line(file.environment, sort=True)}')
+    parts.append(' "sessions": ' + _block({key: _line(value, sort=True) for key, value in origins.items()}, 1))
+    tests = {
+        test: _block({name: _line(_fields(entry)) for name, entry in entries.items()}, 2)
+        for test, entries in file.entries.items()
+    }
+    parts.append(' "entries": ' + _block(tests, 1))
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+def _fields(entry: Entry) -> dict[str, Any]:
+    """Fields of ``entry`` in the order of the model, less those that say nothing; sessions in order of time."""
+    silent = {"level": None, "basis": "", "sessions": None}
+    fields = {key: value for key, value in entry.model_dump().items() if key not in silent or value != silent[key]}
+    if entry.sessions is not None:
+        fields["sessions"] = {session: fields["sessions"][session] for session in sorted(entry.sessions)}
+    return fields
+
+
+def _block(lines: Mapping[str, str], depth: int) -> str:
+    """An object with one item per line, sorted by key."""
+    if not lines:
+        return "{}"
+    indent = " " * (depth + 1)
+    return "{\n" + ",\n".join(f"{indent}{_line(key)}: {lines[key]}" for key in sorted(lines)) + f"\n{' ' * depth}}}"
+
+
+def _line(value: object, sort: bool = False) -> str:
+    return json.dumps(value, ensure_ascii=True, allow_nan=False, sort_keys=sort)

@@ -1,0 +1,18 @@
+"""Parameters, their bytes and multiply-accumulates of the guide's backbones at 224 x 224."""
+
+import pytest
+
+from pytest_modelbench.models.backbones import BACKBONES, QUICK
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(
+            name, marks=pytest.mark.modelbench(suite=["backbones", "quick"] if name in QUICK else ["backbones"])
+        )
+        for name, _ in BACKBONES
+    ],
+)
+def test_cost(name, build_model, modelbench):
+    modelbench.cost(build_model(name, image_size=224))

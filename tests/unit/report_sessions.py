@@ -1,0 +1,127 @@
+"""Sessions for the tests of the report layer: small, with every verdict, and with text that breaks careless layouts."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import Any
+
+from pytest_modelbench.core.bands import Band
+from pytest_modelbench.core.environment import Environment
+from pytest_modelbench.core.metrics import METRICS, Better, Metric, Scope
+from pytest_modelbench.core.records import CheckKey, Record
+from pytest_modelbench.core.session import Check, Session, Stamp, TestResult
+from pytest_modelbench.core.verdicts import BaselineView, Judgement, Verdict
+
+FOLDER = "cpu-amd-epyc-f26m2-2c-t1"
+REFERENCE = "conv3x3-64x112x112-fp32-v1"
+ACCEPTED = "2026-11-20, commit abc1234"
+
+ENVIRONMENT = Environment(
+    kind="cpu",
+    name="AMD EPYC, 2 cores, 1 thread",
+    slug=FOLDER,
+    identity={"device": "cpu", "threads": 1},
+    provenance={"torch": "2.15.0", "timm": "1.0.31", "python": "3.11.9"},
+)
+
+
+def check(
+    case: str,
+    metric: Metric | str,
+    verdict: Verdict,
+    value: float,
+    baseline: float | None = None,
+    *,
+    half_width: float = 0.011,
+    values: tuple[float, ...] = (),
+    test: str = "",
+    name: str = "",
+    reason: str = "",
+    basis: str = "",
+    ratio: float | None = None,
+    unit_then: str = "",
+) -> Check:
+    """A judged check; a noisy one of three processes, its interval ``half_width`` either way."""
+    metric = METRICS[metric] if isinstance(metric, str) else metric
+    test = test or f"tests/benchmarks/test_inference.py::test_inference[{case}]"
+    name = name or metric.name
+    values = values or ((value * 0.99, value, value * 1.02) if metric.noisy else (value,))
+    records = tuple(
+        Record(
+            test,
+            name,
+            metric,
+            case,
+            one,
+            level=math.log(one) if metric.noisy else None,
+            basis=basis,
+            samples=(one, one * 1.01) if metric.noisy else (),
+            process=process,
+        )
+        for process, one in enumerate(values)
+    )
+    spread: dict[str, Any] = {}
+    view = None
+    if baseline is not None:
+        if baseline and verdict is not Verdict.INCOMPARABLE:
+            ratio = value / baseline if ratio is None else ratio
+            wide = half_width if metric.noisy else 0.0
+            spread = {"ratio": ratio, "low_ratio": ratio - wide, "high_ratio": ratio + wide}
+        unit = unit_then or metric.unit
+        view = BaselineView(
+            case, unit, metric.better, baseline, basis, accepted=ACCEPTED, provenance={"torch": "2.14.0"}
+        )
+    judgement = Judgement(verdict, value, baseline, reason=reason, processes=len(values), **spread)
+    return Check(CheckKey(test, name), metric, case, records, judgement, ENVIRONMENT.folder(metric.scope), view)
+
+
+MAP = Metric("map|50:95", "fraction", Better.HIGHER, Scope.PORTABLE, Band(absolute=0.005, text="0.5pp"))
+JOULES = Metric("energy", "J", Better.LOWER, Scope.DEVICE, Band(0.1, text="10%"), noisy=True)
+
+REASON = "the unit changed from 'Wh' to 'J'"
+CHECKS = (
+    check("resnet50-b1-224-fp32", "latency", Verdict.OK, 0.1104, 0.110),
+    check("resnet50-b1-224-fp32", "parameters", Verdict.REGRESSED, 25_557_033, 25_557_032),
+    check("resnet50-b1-224-fp32", "macs", Verdict.OK, 4_089_184_256, 4_089_184_256),
+    check("resnet50-b1-224-fp32", "peak_live_memory", Verdict.REGRESSED, 107_225_088, 102_400_000),
+    check("vit_base_patch16_224-b32-224-bf16", "latency", Verdict.REGRESSED, 1.351, 1.095, half_width=0.036),
+    check("vit_base_patch16_224-b32-224-bf16", "throughput", Verdict.REGRESSED, 23.69, 29.22, half_width=0.036),
+    check("mobilenetv3_large_100-b1-224-fp32", "latency", Verdict.IMPROVED, 0.0243, 0.0281),
+    check("mobilenetv3_large_100-b1-224-fp32", "top1", Verdict.REGRESSED, 0.85, 0.9),
+    check("模型測試-b1-224-fp32", "latency", Verdict.INCONCLUSIVE, 85.3e-6, 83.1e-6, half_width=0.043),
+    check("a|b<c>&*d*-b1-224-fp32", MAP, Verdict.OK, 0.861, 0.86),
+    check("a|b<c>&*d*-b1-224-fp32", JOULES, Verdict.INCOMPARABLE, 12.5, 0.3, unit_then="Wh", reason=REASON),
+    check("efficientnet_b0-b64-224-fp32-train", "peak_live_memory", Verdict.NEW, 4_398_046_511),
+    check("efficientnet_b0-b64-224-fp32-train", "latency", Verdict.NEW, 0.41),
+)
+
+#: Every verdict; markup, wide characters; everything there can be to say below the table.
+SESSION = Session(
+    stamp=Stamp("2026-11-25T08:00:00Z", "0123456789abcdef0123456789abcdef01234567"),
+    environment=ENVIRONMENT,
+    checks=CHECKS,
+    tests=(
+        *(TestResult(test, "passed", 1.5) for test in dict.fromkeys(check.key.test for check in CHECKS)),
+        TestResult("tests/benchmarks/test_cuda.py::test_graph[resnet50|b1]", "skipped", 0.0, "needs a CUDA device"),
+        TestResult("tests/benchmarks/test_inference.py::test_inference[swin]", "error", 3.0, "\nBuildError: <no> swin"),
+    ),
+    duration_s=222.4,
+    processes=9,
+    ungated={FOLDER: 1},
+    orphans=(
+        CheckKey("tests/benchmarks/test_old.py::test_old[resnet34]", "latency"),
+        CheckKey("tests/benchmarks/test_old.py::test_old[resnet34]", "macs"),
+    ),
+    warnings=("resnet50-b1-224-fp32: 2 blocks were measured while the hypervisor took 7 % of the time",),
+)
+
+EMPTY = Session(SESSION.stamp, None, (), (), 0.4, 0)
+FINE = replace(
+    SESSION,
+    checks=tuple(one for one in CHECKS if one.judgement.verdict is Verdict.OK),
+    tests=(),
+    ungated={},
+    orphans=(),
+    warnings=(),
+)

@@ -1,0 +1,244 @@
+"""Live storages in cases small enough to count by hand, and the order of questions to CUDA's allocator."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
+
+from pytest_modelbench.core.errors import MeasureError, UsageError
+from pytest_modelbench.measure.memory import AllocatedPeak, LivePeak, allocated_peak, live_peak
+
+KB = 1024
+
+
+def kilobytes(count: int, device: str = "meta") -> Tensor:
+    """A tensor of ``count`` KiB."""
+    return torch.ones(count * KB // 4, device=device)
+
+
+@pytest.mark.parametrize("device", ["meta", "cpu"])
+class TestOnDevice:
+    def test_peak_is_what_was_alive_together(self, device: str) -> None:
+        def run() -> None:
+            a = kilobytes(8, device)
+            b = a + 1  # 16
+            del a
+            c = b * 2  # 16
+            del b, c
+            kilobytes(4, device)
+
+        assert live_peak(run) == LivePeak(peak_bytes=16 * KB, held_bytes=0, end_bytes=0)
+
+    def test_views_and_in_place_operators_count_once(self, device: str) -> None:
+        def run() -> None:
+            a = kilobytes(8, device)
+            b = a.view(2, -1)[0]
+            b.add_(1)
+            a.reshape(4, -1).t().mul_(2)
+            torch._foreach_add_([a], 1.0)
+
+        assert live_peak(run).peak_bytes == 8 * KB
+
+    def test_view_keeps_the_whole_storage_alive(self, device: str) -> None:
+        kept: list[Tensor] = []
+        assert live_peak(lambda: kept.append(kilobytes(8, device)[:1])).end_bytes == 8 * KB
+
+    def test_held_tensors_count_and_shared_ones_once(self, device: str) -> None:
+        weight = kilobytes(4, device)
+        peak = live_peak(lambda: weight + 1, [weight, weight.view(2, -1), weight.detach()])
+        assert peak == LivePeak(peak_bytes=8 * KB, held_bytes=4 * KB, end_bytes=4 * KB)
+
+    def test_tensor_that_nobody_declared_does_not_count_nor_do_its_views(self, device: str) -> None:
+        other = kilobytes(64, device)
+
+        def run() -> None:
+            view = other.view(2, -1)
+            view.add_(1)
+            kilobytes(1, device)
+
+        assert live_peak(run).peak_bytes == 1 * KB
+
+    def test_held_tensor_released_during_the_run_stops_counting(self, device: str) -> None:
+        box = [kilobytes(8, device)]
+
+        def run() -> None:
+            box.clear()
+            kilobytes(4, device)
+
+        assert live_peak(run, (tensor for tensor in box[:])).end_bytes == 0
+
+    def test_sizes_are_rounded_up_to_512_bytes_and_empty_ones_are_nothing(self, device: str) -> None:
+        kept: list[Tensor] = []
+
+        def run() -> None:
+            kept.extend(torch.zeros(n, device=device) for n in (0, 1, 128, 129))
+
+        assert live_peak(run).end_bytes == 0 + 512 + 512 + 1024
+
+    def test_resized_storage_counts_at_its_new_size(self, device: str) -> None:
+        kept: list[Tensor] = []
+
+        def run() -> None:
+            kept.append(kilobytes(1, device))
+            kept[0].resize_(16 * KB // 4)
+
+        assert live_peak(run).end_bytes == 16 * KB
+
+    def test_result_is_dropped_before_the_end_is_counted(self, device: str) -> None:
+        assert live_peak(lambda: kilobytes(2, device)) == LivePeak(2 * KB, 0, 0)
+
+    def test_linear_training_step_by_hand(self, device: str) -> None:
+        layer = nn.Linear(256, 512, bias=False, device=device)
+        batch = torch.ones(64, 256, device=device)
+
+        def step() -> None:
+            layer(batch).sum().backward()
+
+        # Weight 512 KiB, batch 64, output 128, its gradient expanded from one number, weight's gradient 512.
+        peak = live_peak(step, [layer.weight, batch])
+        assert peak.held_bytes == (512 + 64) * KB
+        assert peak.end_bytes == (512 + 64 + 512) * KB
+        # The output is free before backward; then: loss and gradient of it, 512 bytes each.
+        assert peak.peak_bytes == (512 + 64 + 512) * KB + 512 + 512
+
+    def test_same_figures_every_time(self, device: str) -> None:
+        model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten(), nn.LazyLinear(10))
+        model.to(device)
+        images = torch.ones(2, 3, 16, 16, device=device)
+        model(images)
+
+        def step() -> None:
+            model(images).sum().backward()
+            model.zero_grad()
+
+        assert len({live_peak(step, [*model.parameters(), *model.buffers(), images]) for _ in range(3)}) == 1
+
+
+def test_checkpointing_trades_memory_and_the_peak_shows_it() -> None:
+    layers = nn.Sequential(*(nn.Sequential(nn.Tanh(), nn.Tanh(), nn.Tanh()) for _ in range(3)))
+    data = kilobytes(8).requires_grad_()
+
+    def forward(run: Callable[[nn.Module, Tensor], Tensor]) -> Callable[[], Tensor]:
+        def call() -> Tensor:
+            out = data
+            for layer in layers:
+                out = run(layer, out)
+            return out
+
+        return call
+
+    # Nine tanh save their outputs; checkpointed, only three inputs of three (one is `data`), two more inside a part.
+    assert live_peak(forward(lambda layer, x: layer(x))).peak_bytes == 9 * 8 * KB
+    saved = live_peak(forward(lambda layer, x: checkpoint(layer, x, use_reentrant=False))).peak_bytes
+    assert saved == (2 + 2) * 8 * KB
+
+
+def test_new_tensors_made_from_python_values_count() -> None:
+    kept: list[Tensor] = []
+    assert live_peak(lambda: kept.append(torch.tensor([1.0] * 256))).end_bytes == 1 * KB
+
+
+def test_sparse_tensor_counts_its_indices_and_values() -> None:
+    kept: list[Tensor] = []
+
+    def run() -> None:
+        kept.append(torch.eye(256).to_sparse())
+
+    assert live_peak(run).end_bytes == 2 * 256 * 8 + 256 * 4
+
+
+def test_layout_that_cannot_be_followed_is_an_error_not_a_gap() -> None:
+    with pytest.raises(MeasureError, match=r"layout torch\.sparse_csr cannot be followed; measure this on a CUDA"):
+        live_peak(lambda: torch.eye(4).to_sparse_csr())
+
+
+def test_reference_cycles_count_until_the_end_because_the_collector_is_off() -> None:
+    seen = set()
+
+    def run() -> None:
+        for _ in range(3):
+            cycle: list[object] = [kilobytes(1)]
+            cycle.append(cycle)
+            seen.add(gc.isenabled())
+
+    assert live_peak(run).peak_bytes == 3 * KB
+    assert seen == {False}
+    assert gc.isenabled()
+
+
+def test_error_in_the_run_is_passed_on_and_the_collector_is_on_again() -> None:
+    with pytest.raises(ZeroDivisionError):
+        live_peak(lambda: 1 / 0)
+    assert gc.isenabled()
+
+
+@given(st.lists(st.integers(1, 64), min_size=1, max_size=12))
+def test_peak_of_a_chain_is_its_largest_pair_of_neighbours(sizes: list[int]) -> None:
+    def run() -> None:
+        link = kilobytes(sizes[0])
+        for size in sizes[1:]:
+            link = kilobytes(size)  # the old one is alive until the new one is there
+
+    pairs = [sum(pair) for pair in zip(sizes, sizes[1:], strict=False)]
+    assert live_peak(run).peak_bytes == max(pairs, default=sizes[0]) * KB
+
+
+class FakeCuda:
+    """An allocator with an upper mark; what a run allocates depends on how often it was run."""
+
+    def __init__(self) -> None:
+        self.log: list[str] = []
+        self.allocated, self.peak, self.cached = 100, 5000, 9000
+
+    def run(self) -> None:
+        self.log.append("run")
+        workspace = 700 if self.log.count("run") == 1 else 0
+        self.peak = max(self.peak, self.allocated + 40 + workspace)
+        self.allocated += 7 if self.log.count("run") == 1 else 0
+
+    def patch(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def note(name: str, value: Callable[[], object] = lambda: None) -> Callable[..., object]:
+            def call(*_: object) -> object:
+                self.log.append(name)
+                return value()
+
+            return call
+
+        for name, value in {
+            "synchronize": lambda: None,
+            "memory_allocated": lambda: self.allocated,
+            "max_memory_allocated": lambda: self.peak,
+            "max_memory_reserved": lambda: self.cached,
+            "mem_get_info": lambda: (600, 10_000),
+            "reset_peak_memory_stats": lambda: setattr(self, "peak", self.allocated),
+            "empty_cache": lambda: setattr(self, "cached", 200),
+        }.items():
+            monkeypatch.setattr(torch.cuda, name, note(name, value))
+        monkeypatch.setattr(
+            torch._C, "_cuda_clearCublasWorkspaces", note("clear workspaces"), raising=False
+        )
+
+
+def test_allocated_peak_is_of_the_second_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    cuda = FakeCuda()
+    cuda.patch(monkeypatch)
+    peak = allocated_peak(cuda.run, torch.device("cuda", 0))
+    assert peak == AllocatedPeak(
+        allocated_bytes=100 + 7 + 40, reserved_bytes=200, device_bytes=9_400, before_bytes=100
+    )
+    assert cuda.log[: cuda.log.index("mem_get_info")] == [
+        "clear workspaces", "memory_allocated", "run", "synchronize",
+        "empty_cache", "reset_peak_memory_stats", "run", "synchronize",
+    ]  # fmt: skip
+
+
+def test_allocated_peak_needs_cuda() -> None:
+    with pytest.raises(UsageError, match="cpu has none; use live_peak, or --device=cuda"):
+        allocated_peak(int, torch.device("cpu"))

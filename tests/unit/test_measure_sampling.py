@@ -1,0 +1,255 @@
+"""The sampling loop, driven by a clock that moves only when a workload says so: every number is exact."""
+
+from __future__ import annotations
+
+import gc
+import math
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_modelbench.core.errors import MeasureError, UsageError
+from pytest_modelbench.measure.sampling import Block, Samples, SamplingPlan, sample
+
+MS = 1_000_000
+
+
+class FakeClock:
+    """Nanoseconds that workloads add to."""
+
+    name = "fake"
+
+    def __init__(self) -> None:
+        self.now_ns = 0
+        self.reads: list[int] = []  # marks per read
+        self.log: list[str] = []
+
+    def mark(self) -> int:
+        self.log.append("|")
+        return self.now_ns
+
+    def elapsed_s(self, marks: Sequence[int]) -> list[float]:
+        self.reads.append(len(marks))
+        return [(later - earlier) / 1e9 for earlier, later in pairwise(marks)]
+
+    def synchronize(self) -> None:
+        pass
+
+    def work(self, cost: int | Callable[[], int], letter: str = "T") -> Callable[[], None]:
+        def call() -> None:
+            self.log.append(letter)
+            self.now_ns += cost if isinstance(cost, int) else cost()
+
+        return call
+
+
+def series(*values: int) -> Callable[[], int]:
+    """Each value once, then the last for ever."""
+    rest = list(values)
+    return lambda: rest.pop(0) if len(rest) > 1 else rest[0]
+
+
+def test_block_is_reference_target_target_reference_with_calibrated_counts() -> None:
+    clock = FakeClock()
+    plan = SamplingPlan(min_blocks=2, max_blocks=2)
+    samples = sample(clock.work(7 * MS), clock.work(5 * MS, "R"), clock, plan)
+    assert (samples.inner_target, samples.inner_reference) == (3, 4)
+    one = "|RRRR|TTT|TTT|RRRR|"
+    warm_up = "|R||RRRR||RRRR|" + "|T||TTT||TTT|"
+    assert "".join(clock.log) == warm_up + one + one
+    assert samples.warmup_iterations == 7
+    assert samples.blocks == (Block((0.007, 0.007), (0.005, 0.005)),) * 2
+
+
+def test_marks_of_a_block_are_read_once_after_it() -> None:
+    clock = FakeClock()
+    sample(clock.work(30 * MS), clock.work(25 * MS, "R"), clock, SamplingPlan(min_blocks=3, max_blocks=3))
+    assert clock.reads == [2] * 6 + [5] * 3
+
+
+def test_without_reference_a_block_is_two_targets_and_its_level_the_log_of_the_time() -> None:
+    clock = FakeClock()
+    samples = sample(clock.work(25 * MS), None, clock, SamplingPlan(min_blocks=2, max_blocks=2))
+    assert samples.blocks == (Block((0.025, 0.025)), Block((0.025, 0.025)))
+    assert samples.inner_reference == 0
+    assert samples.level == pytest.approx(math.log(0.025), abs=1e-15)
+    assert samples.median_s == 0.025
+
+
+#: Spent in `sample` by the default plan with a reference of 5 ms, warm-up included; for one forward of so many ms.
+SPENT_MS = {
+    7: 45 + 49 + 14 * (2 * 20 + 2 * 21),
+    28: 45 + 3 * 28 + 14 * (2 * 20 + 2 * 28),
+    110: 45 + 3 * 110 + 6 * (2 * 20 + 2 * 110),
+    410: 45 + 2 * 410 + 4 * (2 * 20 + 2 * 410),
+}
+
+
+@pytest.mark.parametrize("forward_ms", SPENT_MS)
+def test_defaults_spend_on_one_model(forward_ms: int) -> None:
+    clock = FakeClock()
+    sample(clock.work(forward_ms * MS), clock.work(5 * MS, "R"), clock)
+    assert clock.now_ns == SPENT_MS[forward_ms] * MS
+
+
+def test_defaults_keep_four_models_under_nine_seconds() -> None:
+    assert sum(SPENT_MS.values()) == 8950
+
+
+@pytest.mark.parametrize(
+    ("warm_up", "calls"),
+    [
+        ((900, 30), 4),  # slow first, then two that are no faster than the second
+        ((30,), 3),
+        ((50, 45, 40, 35, 30), 7),
+        ((30, 29, 30), 4),  # 29 is faster than 30 by more than 2 %
+        ((100, 99, 98, 97), 3),  # a trend below 2 % per group is noise
+        ((60_000, 30), 4),  # a compiling first call does not use up the time limit
+        ((410,), 2),  # 0.3 s are over after the second
+        ((160, 150, 140, 130, 120), 4),  # 150 + 140 + 130 ms
+    ],
+)
+def test_warm_up_ends_when_groups_stop_getting_faster_or_time_is_up(warm_up: tuple[int, ...], calls: int) -> None:
+    clock = FakeClock()
+    samples = sample(clock.work(series(*(ms * MS for ms in warm_up))), None, clock)
+    assert samples.warmup_iterations == calls
+
+
+def test_endless_speeding_up_stops_at_the_limit_of_groups() -> None:
+    clock = FakeClock()
+    faster = iter(range(10_000, 0, -25))
+    plan = SamplingPlan(min_sample_s=1e-6, warmup_s=math.inf, max_warmup=20)
+    assert sample(clock.work(lambda: next(faster) ** 3), None, clock, plan).warmup_iterations == 20
+
+
+def test_count_of_a_fast_target_follows_its_speed_after_the_warm_up() -> None:
+    clock = FakeClock()
+    samples = sample(clock.work(series(100 * MS, 20_000)), None, clock)
+    assert samples.inner_target == 1000
+    assert samples.target_s == (2e-5,) * 28
+
+
+def test_machine_that_slows_down_leaves_the_level_as_it_was() -> None:
+    clock = FakeClock()
+    speed = [1]
+    target = clock.work(lambda: 80 * MS * speed[0])
+    reference = clock.work(lambda: 40 * MS * speed[0], "R")
+    calm = sample(target, reference, clock)
+    speed[0] = 3
+    slow = sample(target, reference, clock)
+    assert slow.median_s == 3 * calm.median_s == 0.24
+    assert calm.level == pytest.approx(math.log(2), abs=1e-12)
+    assert slow.level == pytest.approx(math.log(2), abs=1e-12)
+
+
+def test_level_is_the_median_over_blocks_so_one_bad_block_does_not_move_it() -> None:
+    good, bad = Block((2.0, 2.0), (1.0, 1.0)), Block((8.0, 2.0), (1.0, 1.0))
+    assert bad.level == pytest.approx(math.log(4))
+    assert Samples((good, bad, good), 1, 1, 2).level == math.log(2)
+
+
+def test_disturbed_blocks_are_measured_again() -> None:
+    clock = FakeClock()
+    answers = iter([True, False, True, True, False, False, False])  # the first is about the warm-up, and ignored
+    plan = SamplingPlan(min_blocks=4, max_blocks=4)
+    samples = sample(clock.work(30 * MS), None, clock, plan, disturbed=lambda: next(answers))
+    assert (len(samples.blocks), samples.repeated, samples.disturbed) == (4, 2, 0)
+    assert next(answers, None) is None
+
+
+def test_disturbed_blocks_beyond_the_budget_stay_and_are_counted() -> None:
+    clock = FakeClock()
+    plan = SamplingPlan(min_blocks=4, max_blocks=4, repeat_budget=0.5)
+    samples = sample(clock.work(30 * MS), None, clock, plan, disturbed=lambda: True)
+    assert (len(samples.blocks), samples.repeated, samples.disturbed) == (4, 2, 4)
+
+
+def test_collector_is_off_while_measuring_and_on_again_afterwards() -> None:
+    clock, seen = FakeClock(), set()
+
+    def target() -> None:
+        seen.add(gc.isenabled())
+        clock.now_ns += 30 * MS
+
+    assert gc.isenabled()
+    sample(target, None, clock)
+    assert seen == {False}
+    assert gc.isenabled()
+
+
+def test_collector_is_on_again_after_an_error_and_stays_off_where_it_was_off() -> None:
+    clock = FakeClock()
+
+    def broken() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        sample(broken, None, clock)
+    assert gc.isenabled()
+    gc.disable()
+    try:
+        sample(clock.work(30 * MS), None, clock)
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
+
+
+@pytest.mark.parametrize("wrong", [0.0, -1.0, math.nan, math.inf])
+@pytest.mark.parametrize("call", [2, 9], ids=["warm-up", "block"])
+def test_impossible_time_is_an_error_that_names_clock_and_workload(wrong: float, call: int) -> None:
+    class Broken(FakeClock):
+        def elapsed_s(self, marks: Sequence[int]) -> list[float]:
+            times = super().elapsed_s(marks)
+            return [wrong] * len(times) if len(self.reads) == call else times
+
+    clock = Broken()
+    if wrong == 0.0 and call == 2:
+        assert sample(clock.work(30 * MS), None, clock).inner_target == 1  # too short to time is no error in warm-up
+        return
+    with pytest.raises(MeasureError, match=rf"the fake clock measured {wrong} s for 1 calls of the target"):
+        sample(clock.work(30 * MS), None, clock)
+
+
+def test_clock_that_stands_still_is_an_error() -> None:
+    with pytest.raises(MeasureError, match=r"measured 0\.0 s for 10000000 calls of the target, which cannot be"):
+        sample(int, None, FakeClock())
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"min_sample_s": 0},
+        {"min_blocks": 0},
+        {"min_blocks": 5, "max_blocks": 4},
+        {"min_warmup": 9, "max_warmup": 3},
+        {"repeat_budget": -1},
+    ],
+)
+def test_plan_that_cannot_be_followed_is_refused(wrong: dict[str, float]) -> None:
+    with pytest.raises(UsageError, match="cannot be followed"):
+        SamplingPlan(**wrong)  # type: ignore[arg-type]
+
+
+@given(target_us=st.integers(50, 3_000_000), reference_us=st.integers(200, 100_000))
+def test_steady_workload_is_measured_exactly_whatever_its_speed(target_us: int, reference_us: int) -> None:
+    clock, plan = FakeClock(), SamplingPlan()
+    samples = sample(clock.work(target_us * 1000), clock.work(reference_us * 1000, "R"), clock)
+    assert samples.median_s == pytest.approx(target_us / 1e6, rel=1e-12)
+    assert samples.level == pytest.approx(math.log(target_us / reference_us), abs=1e-9)
+    assert plan.min_blocks <= len(samples.blocks) <= plan.max_blocks
+    spent_s = sum(samples.target_s) * samples.inner_target
+    assert spent_s >= plan.target_s * (1 - 1e-12) or len(samples.blocks) == plan.max_blocks
+    assert samples.inner_target * samples.median_s >= plan.min_sample_s * (1 - 1e-12)
+
+
+def test_loop_and_clocks_do_not_import_torch() -> None:
+    code = (
+        "import sys, pytest_modelbench.measure.sampling, pytest_modelbench.measure.health;"
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,118 @@
+"""Whole reports against files in ``golden/``.
+
+After a change that is meant, write them anew and read the difference before committing it:
+
+    MODELBENCH_GOLDEN=write pytest tests/unit/test_report_golden.py
+    git diff tests/unit/golden
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pytest
+from report_sessions import CHECKS, EMPTY, ENVIRONMENT, FINE, FOLDER, REFERENCE, SESSION, check
+
+from pytest_modelbench.core.records import CheckKey
+from pytest_modelbench.core.session import Check
+from pytest_modelbench.core.verdicts import Verdict
+from pytest_modelbench.report import markdown, terminal
+from pytest_modelbench.report.messages import failure
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+@dataclass(frozen=True)
+class Change:
+    key: CheckKey
+    folder: str
+    file: str
+    kind: str
+    old: float | None
+    new: float | None
+    unit: str
+
+
+def assert_golden(name: str, text: str) -> None:
+    path = GOLDEN / name
+    if os.environ.get("MODELBENCH_GOLDEN") == "write":
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8", newline="\n")
+    assert path.exists(), f"{path} is not there; write it with MODELBENCH_GOLDEN=write"
+    assert text == path.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("width", [120, 80, 50])
+@pytest.mark.parametrize("colour", [False, True], ids=["plain", "coloured"])
+def test_terminal_shows_every_verdict(width: int, colour: bool) -> None:
+    text = terminal.render(SESSION, width=width, colour=colour)
+    assert_golden(f"terminal-{width}{'-coloured' if colour else ''}.txt", text + "\n")
+
+
+def test_quiet_terminal_shows_trouble_and_one_line() -> None:
+    text = "\n\n".join(terminal.render(one, width=120, colour=False, quiet=True) for one in (SESSION, FINE, EMPTY))
+    assert_golden("terminal-quiet.txt", text + "\n")
+
+
+def test_terminal_of_other_sessions() -> None:
+    sessions = {
+        "all ok": FINE,
+        "empty": EMPTY,
+        "interrupted": replace(FINE, interrupted=True),
+        "updating": replace(SESSION, updating=True, orphans=()),
+        "only improved": replace(FINE, checks=tuple(c for c in CHECKS if c.judgement.verdict is Verdict.IMPROVED)),
+        "no table": replace(EMPTY, tests=SESSION.tests[-2:]),
+    }
+    texts = [f"--- {name}\n{terminal.render(one, width=100, colour=False)}\n" for name, one in sessions.items()]
+    assert_golden("terminal-others.txt", "\n".join(texts))
+
+
+@pytest.mark.parametrize("width", [120, 80, 50])
+def test_accepted_changes(width: int) -> None:
+    changes = [
+        Change(
+            one.key,
+            one.folder,
+            "inference.json",
+            {Verdict.NEW: "new", Verdict.OK: "session added" if one.metric.noisy else "unchanged"}.get(
+                one.judgement.verdict, "re-anchored"
+            ),
+            one.judgement.baseline,
+            one.judgement.value,
+            one.metric.unit,
+        )
+        for one in CHECKS
+    ]
+    text = terminal.render_changes(changes, width=width, colour=False)
+    text += "\n\n" + terminal.render_changes([], width=width, colour=False)
+    assert_golden(f"changes-{width}.txt", text + "\n")
+
+
+@pytest.mark.parametrize(("name", "session"), [("every-verdict", SESSION), ("all-ok", FINE), ("empty", EMPTY)])
+def test_markdown(name: str, session) -> None:
+    assert_golden(f"markdown-{name}.md", markdown.render(session))
+
+
+def message(one: Check, neighbours: list[CheckKey]) -> str:
+    node = f"'{one.key.test}'"
+    return failure(
+        one,
+        rerun=f"pytest --modelbench {node}",
+        accept=f"pytest --modelbench --update-baselines {node}",
+        neighbours=neighbours,
+        provenance=ENVIRONMENT.provenance,
+    )
+
+
+def test_messages() -> None:
+    renamed = CheckKey("tests/benchmarks/test_inference.py::test_infer[efficientnet_b0-b64-224-fp32-train]", "latency")
+    unstable = check("r", "macs", Verdict.REGRESSED, 12, 10, values=(10, 12), reason="it differs between processes")
+    drifted = check("r", "latency", Verdict.REGRESSED, 0.15, 0.11, ratio=1.234, basis=REFERENCE)
+    steady = check("r", "throughput", Verdict.REGRESSED, 23.4, 29.2, ratio=0.8, basis=REFERENCE)
+    faster = check("r", "throughput", Verdict.INCONCLUSIVE, 31.0, 29.2, ratio=0.96, basis=REFERENCE, reason="why open")
+    messages = [message(one, [renamed]) for one in (*CHECKS, unstable, drifted, steady, faster)]
+    messages.append(message(CHECKS[-1], []))
+    assert_golden("messages.txt", "\n\n".join(messages) + "\n")
+    assert FOLDER in messages[-1]

@@ -1,0 +1,312 @@
+"""What a baseline file may hold, and what is said of one that holds something else."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pytest_modelbench.core.errors import BaselineError
+from pytest_modelbench.store.schema import (
+    BaselineFile,
+    Entry,
+    Origin,
+    Processes,
+    read_baseline_file,
+    render_baseline_file,
+)
+
+TEXT = """\
+{
+ "format": "pytest-modelbench baseline",
+ "schema": 1,
+ "environment": {"device": "Some CPU", "threads": 1},
+ "sessions": {
+  "2026-11-22T15:04:05Z-abc1234567": {"commit": "abc1234567890", "dirty": false, "provenance": {"torch": "2.15.0"}}
+ },
+ "entries": {
+  "test_a.py::test[\\u00fc]": {
+   "latency": {"case": "a-b1", "value": 0.11, "unit": "s", "better": "lower", "level": 3.1, "basis": "conv", \
+"accepted": "2026-11-22T15:04:05Z-abc1234567", \
+"sessions": {"2026-11-22T15:04:05Z-abc1234567": {"values": [0.1, 0.11, 0.13], "levels": [3.0, 3.1, 3.2]}}},
+   "macs": {"case": "a-b1", "value": 4089184256, "unit": "count", "better": "lower", \
+"accepted": "2026-11-22T15:04:05Z-abc1234567"}
+  }
+ }
+}
+"""
+SESSION = "2026-11-22T15:04:05Z-abc1234567"
+LATENCY = ("entries", "test_a.py::test[ü]", "latency")
+MACS = ("entries", "test_a.py::test[ü]", "macs")
+
+
+def changed(at: tuple[str | int, ...], value: object) -> str:
+    """The good text with the item at the key path ``at`` set to ``value``, or deleted for ``...``."""
+    content = copy.deepcopy(json.loads(TEXT))
+    holder: Any = content
+    for key in at[:-1]:
+        holder = holder[key]
+    if value is ...:
+        del holder[at[-1]]
+    else:
+        holder[at[-1]] = value
+    return json.dumps(content)
+
+
+def fault(path: Path) -> str:
+    with pytest.raises(BaselineError) as caught:
+        read_baseline_file(path)
+    return str(caught.value)
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    return Path("a.json")
+
+
+def test_a_file_is_written_as_it_was_read_with_one_line_per_entry(path: Path) -> None:
+    path.write_text(TEXT)
+    assert render_baseline_file(read_baseline_file(path)) == TEXT
+
+
+@pytest.mark.parametrize(
+    ("at", "value", "place", "what"),
+    [
+        ((*MACS, "value"), "4", "value", "'4' is not a number"),
+        ((*MACS, "value"), True, "value", "True is not a number"),
+        ((*MACS, "value"), None, "value", "None is not a number"),
+        ((*MACS, "value"), -1, "value", "-1 is negative, and the unit is 'count'"),
+        ((*MACS, "value"), 2**63, "value", "9223372036854775808 is too large"),
+        ((*MACS, "value"), ..., "value", "is missing"),
+        ((*MACS, "extra"), 1, "extra", "is not a field that belongs here"),
+        ((*MACS, "unit"), "", "unit", "'' is not text, or empty"),
+        ((*MACS, "unit"), 3, "unit", "3 is not text, or empty"),
+        ((*MACS, "unit"), "bytes", None, None),
+        ((*MACS, "unit"), "fraction", "value", "4089184256 is not between 0 and 1, and the unit is 'fraction'"),
+        ((*MACS, "better"), "more", "better", "'more' cannot be used (Input should be 'lower', 'higher' or 'equal')"),
+        ((*MACS, "case"), 5, "case", "5 cannot be used (Input should be a valid string)"),
+        ((*MACS, "level"), 1.0, "sessions", "is missing or empty, though there is a level"),
+        ((*LATENCY, "value"), 0, "value", "0 is not a positive measurement in 's'"),
+        ((*LATENCY, "value"), -0.5, "value", "-0.5 is not a positive measurement in 's'"),
+        ((*LATENCY, "level"), ..., "level", "is missing, though there are sessions"),
+        ((*LATENCY, "sessions"), {}, "sessions", "is missing or empty, though there is a level"),
+        ((*LATENCY, "sessions"), [], "sessions", "[] cannot be used (Input should be a valid dictionary)"),
+        ((*LATENCY, "sessions", SESSION, "levels"), [1.0], f"sessions > {SESSION} > levels",
+         "1 levels do not go with 3 values"),
+        ((*LATENCY, "sessions", SESSION, "values"), [], f"sessions > {SESSION} > values", "[] holds no process"),
+        ((*LATENCY, "sessions", SESSION, "values"), [1, 0, 1], f"sessions > {SESSION} > values", "0 is not positive"),
+        ((*LATENCY, "sessions", SESSION, "values", 1), "2", f"sessions > {SESSION} > values > 1",
+         "'2' is not a number"),
+        ((*LATENCY, "accepted"), "never", "accepted", "'never' is not among the sessions of this entry"),
+        ((*MACS, "accepted"), "never", "", "session 'never' is not described"),
+    ],
+)  # fmt: skip
+def test_a_flaw_in_an_entry_is_named_with_file_key_value_and_the_way_out(
+    path: Path, at: tuple[str | int, ...], value: object, place: str | None, what: str | None
+) -> None:
+    path.write_text(changed(at, value))
+    if place is None:
+        read_baseline_file(path)
+        return
+    where = " > ".join(filter(None, (*map(str, at[:3]), place)))
+    assert fault(path) == (
+        f"a.json: {where}: {what}. Take the committed file back with `git checkout -- a.json`, or delete it and record "
+        "again with `pytest --modelbench --update-baselines`"
+    )
+
+
+@pytest.mark.parametrize("unit", ["s", "bytes", "images/s"])
+def test_nothing_measured_in_time_memory_or_throughput_is_zero(path: Path, unit: str) -> None:
+    content = json.loads(changed((*MACS, "unit"), unit))
+    content["entries"]["test_a.py::test[ü]"]["macs"]["value"] = 0
+    path.write_text(json.dumps(content))
+    assert f"value: 0 is not a positive measurement in {unit!r}" in fault(path)
+
+
+@pytest.mark.parametrize(("unit", "value"), [("count", 0), ("fraction", 0), ("fraction", 1.0), ("dB", -3.5)])
+def test_zero_counts_full_fractions_and_negative_custom_values_are_fine(path: Path, unit: str, value: float) -> None:
+    content = json.loads(changed((*MACS, "unit"), unit))
+    content["entries"]["test_a.py::test[ü]"]["macs"]["value"] = value
+    path.write_text(json.dumps(content))
+    assert read_baseline_file(path).entries["test_a.py::test[ü]"]["macs"].value == value
+
+
+@pytest.mark.parametrize(
+    ("at", "value", "message"),
+    [
+        (("format",), "pytest-modelbench results", "a.json: is not a pytest-modelbench baseline file: its format is"),
+        (("format",), ..., "a.json: is not a pytest-modelbench baseline file: its format is None"),
+        (("schema",), "1", "a.json: schema: '1' is not a schema number"),
+        (("schema",), True, "a.json: schema: True is not a schema number"),
+        (("schema",), 0, "a.json: schema: 0 is not a schema number"),
+        (("schema",), 2, "a.json: schema: 2 is newer than 1, the newest that this version reads; upgrade "
+         "pytest-modelbench: pip install --upgrade pytest-modelbench"),
+        (("more",), {}, "a.json: more: is not a field that belongs here"),
+        (("environment", "device"), ["x"], "a.json: environment > device: ['x'] is not text, a number, true, false"),
+        (("sessions", SESSION, "dirty"), "no", f"a.json: sessions > {SESSION} > dirty: 'no' cannot be used"),
+        (("entries",), [], "a.json: entries: [] cannot be used"),
+    ],
+)  # fmt: skip
+def test_a_flaw_in_the_file_is_named(path: Path, at: tuple[str, ...], value: object, message: str) -> None:
+    path.write_text(changed(at, value))
+    assert fault(path).startswith(message)
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
+def test_a_number_that_is_not_finite_is_named_by_its_place(path: Path, number: str) -> None:
+    path.write_text(TEXT.replace("[3.0, 3.1, 3.2]", f"[3.0, {number}, 3.2]"))
+    where = " > ".join((*LATENCY, "sessions", SESSION, "levels", "1"))
+    assert fault(path).startswith(f"a.json: {where}: {float(number)} is not a finite number. Take")
+
+
+def test_a_duplicate_key_is_named_by_its_place(path: Path) -> None:
+    path.write_text(TEXT.replace('   "macs":', '   "latency":'))
+    assert fault(path).startswith(f"a.json: {' > '.join(LATENCY)}: this key stands twice")
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "a.json: is empty. Take"),
+        (b" \n ", "a.json: is empty. Take"),
+        (b'{\n "format": "pyt', "a.json: is cut off: it ends at line 2, column 16, in the middle of a value. Take"),
+        (b'{\n "format": "x",\n', "a.json: is cut off: it ends at line 2, column 16, in the middle of a value. Take"),
+        (b'{"a": 1} }', "a.json: is not JSON at line 1, column 10: Extra data. Take"),
+        (b"PK\x03\x04", "a.json: is not JSON at line 1, column 1: Expecting value. Take"),
+        (b'{"a": "\xff"}', "a.json: is not UTF-8 text: byte 7 is 0xff. Take"),
+        (b"[1, 2]", "a.json: is not a JSON object but [1, 2]. Take"),
+        (b"[" * 100_000, "a.json: is nested too deeply. Take"),
+        (b"1" * 5000, "a.json: holds a number that cannot be read: Exceeds the limit"),
+        (
+            b'{\n "a": 1,\n<<<<<<< HEAD\n "b": 2\n=======\n "b": 3\n>>>>>>> topic\n}',
+            "a.json: holds an unresolved merge conflict at line 3. Take",
+        ),
+    ],
+    ids=str,
+)
+def test_what_is_not_json_is_named(path: Path, data: bytes, message: str) -> None:
+    path.write_bytes(data)
+    assert fault(path).startswith(message)
+
+
+def test_every_cut_of_a_file_is_an_error(path: Path) -> None:
+    for length in range(len(TEXT.rstrip())):
+        path.write_text(TEXT[:length])
+        assert ("is cut off" in fault(path)) or length == 0
+
+
+def test_a_directory_an_absent_and_an_unreadable_file_are_told_apart(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert fault(path) == "a.json: there is no such file; check the path"
+    path.mkdir()
+    assert fault(path) == "a.json: is a directory where a file should be; move it away"
+
+    def refuse(_self: Path) -> bytes:
+        raise PermissionError(13, os.strerror(13))
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    assert fault(path) == "a.json: cannot be read: Permission denied; make it readable"
+
+
+def test_a_file_name_is_quoted_in_the_command(tmp_path: Path) -> None:
+    path = tmp_path / "my file.json"
+    path.write_text("")
+    assert f"`git checkout -- '{path}'`" in fault(path)
+
+
+_junk_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["entries", "sessions", "value", "unit", "level", "x"]), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=300)
+@given(data=st.binary() | _junk_json.map(lambda value: json.dumps(value).encode()))
+def test_junk_never_raises_anything_but_a_baseline_error(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
+    path = tmp_path_factory.getbasetemp() / "junk.json"
+    path.write_bytes(data)
+    with pytest.raises(BaselineError):
+        read_baseline_file(path)
+
+
+@settings(max_examples=300)
+@given(data=st.data())
+def test_a_good_file_with_any_item_replaced_never_raises_anything_but_a_baseline_error(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    places = [("schema",), ("environment",), ("sessions",), ("sessions", SESSION), ("sessions", SESSION, "commit"),
+              ("entries",), LATENCY[:2], LATENCY, MACS, *((*LATENCY, field) for field in Entry.model_fields)]  # fmt: skip
+    path = tmp_path_factory.getbasetemp() / "replaced.json"
+    path.write_text(changed(data.draw(st.sampled_from(places)), data.draw(_junk_json)))
+    try:
+        read_baseline_file(path)
+    except BaselineError as error:
+        assert str(error).startswith(f"{path}: ")  # noqa: PT017 - it may also be fine
+
+
+_number = st.floats(allow_nan=False, allow_infinity=False)
+_positive = st.floats(min_value=0, exclude_min=True, allow_infinity=False)
+_name = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20).filter(str.strip)
+_sessions = st.sampled_from(["2026-11-20T00:00:00Z-nogit", "2026-11-21T00:00:00Z-abc-dirty", "2026-11-22T00:00:00Z-x"])
+_facts = st.dictionaries(_name, st.none() | st.booleans() | st.integers(-(10**9), 10**9) | _number | _name, max_size=3)
+_better = st.sampled_from(["lower", "higher", "equal"])
+
+
+@st.composite
+def _noisy(draw: st.DrawFn) -> Entry:
+    accepted = draw(_sessions)
+    sessions = {}
+    for session in {accepted, *draw(st.lists(_sessions, max_size=3))}:
+        size = draw(st.integers(1, 3))
+        numbers: Callable[[Any], Any] = lambda each, n=size: tuple(draw(st.lists(each, min_size=n, max_size=n)))  # noqa: E731
+        sessions[session] = Processes.model_construct(values=numbers(_positive), levels=numbers(_number))
+    return Entry(
+        case=draw(st.text(max_size=5)), value=draw(_positive), unit="s", better=draw(_better), level=draw(_number),
+        basis=draw(st.just("") | _name), accepted=accepted, sessions=sessions,
+    )  # fmt: skip
+
+
+_exact = st.builds(
+    Entry, case=st.text(max_size=5), value=st.integers(0, 2**62) | st.floats(0, 1e300), unit=st.just("count"),
+    better=_better, level=st.none(), basis=st.just("") | _name, accepted=_sessions, sessions=st.none(),
+)  # fmt: skip
+
+
+@st.composite
+def _files(draw: st.DrawFn) -> BaselineFile:
+    entries = draw(
+        st.dictionaries(_name, st.dictionaries(_name, _noisy() | _exact, min_size=1, max_size=2), max_size=3)
+    )
+    used = {session for found in entries.values() for entry in found.values() for session in entry.session_ids()}
+    origin = Origin(commit=draw(st.none() | _name), dirty=draw(st.booleans()), provenance=draw(_facts))
+    return BaselineFile(environment=draw(st.none() | _facts), sessions=dict.fromkeys(used, origin), entries=entries)
+
+
+@given(file=_files())
+def test_every_file_that_is_written_reads_back_the_same_with_one_line_per_entry(
+    tmp_path_factory: pytest.TempPathFactory, file: BaselineFile
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "written.json"
+    text = render_baseline_file(file)
+    path.write_text(text, encoding="ascii")
+    again = read_baseline_file(path)
+    assert again == file
+    assert render_baseline_file(again) == text
+    # Also for tools to which U+2028 or a form feed ends a line.
+    assert sum('"accepted":' in line and '"better":' in line for line in text.splitlines()) == sum(
+        map(len, file.entries.values())
+    )
+    assert text.endswith("}\n")
