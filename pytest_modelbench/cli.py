@@ -181,10 +181,10 @@ def _accept(arguments: argparse.Namespace) -> Outcome:
     checks = [check for check in session.checks if check.key not in refused]
     changes = BaselineStore(_baselines(arguments)).accept(checks, session.stamp, session.environment)
     changed = [change for change in changes if change.kind != "unchanged"]
-    lines = [render_changes(changed, width=_width(), colour=False)]
+    lines = [render_changes(changed, width=_width(), colour=False)] if changed else []
     lines += [f"unchanged: {len(changes) - len(changed)}"] if len(changed) < len(changes) else []
     lines += [f"refused: {key}: {reason}" for key, reason in sorted(refused.items())]
-    return "\n".join(lines), REFUSED if refused else FINE
+    return "\n".join(lines) or "nothing to accept: nothing was measured", REFUSED if refused else FINE
 
 
 def _prune(arguments: argparse.Namespace) -> Outcome:

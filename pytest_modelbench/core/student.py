@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from functools import lru_cache
 
-# Enough for the slowest case, p near the mean with hundreds of degrees of freedom; Numerical Recipes, 3rd ed., 6.4.
+# Enough for hundreds of degrees of freedom and for the far tail of less than one; Numerical Recipes, 3rd ed., 6.4.
 _MOST_TERMS = 500
 _PRECISION = 1e-15
 _TINY = 1e-300
@@ -29,15 +29,17 @@ def t_quantile(p: float, dof: float) -> float:
         raise ValueError(f"no t quantile for p = {p}, {dof} degrees of freedom")
     if p < 0.5:
         return -t_quantile(1 - p, dof)
-    low, high = 0.0, 1.0
-    while t_cdf(high, dof) < p and high < 1e15:
-        low, high = high, high * 2
-    while high - low > 1e-12 * max(1.0, high):
-        middle = (low + high) / 2
-        if middle in (low, high):
+    # Newton's method from the median: the distribution is concave beyond it, so that every step stays short of the
+    # solution and none leads back.
+    log_density = math.lgamma((dof + 1) / 2) - math.lgamma(dof / 2) - 0.5 * math.log(dof * math.pi)
+    t = 0.0
+    for _ in range(_MOST_TERMS):
+        density = math.exp(log_density - (dof + 1) / 2 * math.log1p(t * t / dof))
+        step = (p - t_cdf(t, dof)) / density
+        t += step
+        if step < 1e-12 * (1 + t):
             break
-        low, high = (middle, high) if t_cdf(middle, dof) < p else (low, middle)
-    return (low + high) / 2
+    return t
 
 
 def _incomplete_beta(a: float, b: float, x: float) -> float:

@@ -46,7 +46,6 @@ def live_peak(fn: Callable[[], object], held: Iterable[torch.Tensor] = ()) -> Li
     collector is off meanwhile, so that reference cycles count until the end, whenever it would have run.
     """
     collecting = gc.isenabled()
-    gc.collect()
     gc.disable()
     tracker = _LiveStorages()
     try:

@@ -135,9 +135,7 @@ class BuiltModel:
 
     def on_meta(self) -> BuiltModel:
         """The same model on the meta device: shapes without values. Never compiled, and without trained weights."""
-        source = replace(self._recipe.source, make=self._recipe.source.make_bare)
-        meta = replace(self._recipe, device=torch.device("meta"), source=source, compile_options=None, checkpoint=None)
-        return BuiltModel(meta)
+        return BuiltModel(replace(self._recipe, device=torch.device("meta")))
 
     def check_output(self, output: object) -> None:
         """Raise BuildError if a floating tensor in ``output`` holds NaN or infinity; waits for the device."""
@@ -179,7 +177,7 @@ class BuiltModel:
         return module
 
     def _meta_module(self) -> nn.Module:
-        make = self._recipe.source.make
+        make = self._recipe.source.make_bare
         try:
             with torch.device("meta"):
                 module = self._checked(make())

@@ -123,6 +123,8 @@ def notices(session: Session, accept_command: str = ACCEPT, baselines: str = BAS
     if session.interrupted:
         text = "INTERRUPTED: this is incomplete; nothing was recorded, and no baseline was touched"
         found.append(Notice(text, short="INTERRUPTED, nothing was recorded"))
+    if not session.checks and not session.tests:
+        found.append(Notice("nothing was measured: no benchmark test was selected"))
     found += _not_gated(session, accept_command, baselines)
     found += [Notice(f"warning: {warning}") for warning in session.warnings]
     if session.orphans:

@@ -46,17 +46,19 @@ class Row:
     colour: Colour = Colour.PLAIN
 
 
-def layout(columns: Sequence[Column], rows: Sequence[Row], width: int, *, colour: bool = False) -> str:
+def layout(
+    columns: Sequence[Column], rows: Sequence[Row], width: int, *, colour: bool = False, all_columns: bool = False
+) -> str:
     """Title line and rows, none wider than ``width``; empty for no rows.
 
     What is in the first column is shown once for rows that follow each other and share it. Too wide a table loses the
     columns that may go; then its first column is elided, moves to lines of its own, and takes the second along; at last
-    the widest of the others are elided.
+    the widest of the others are elided. With ``all_columns`` the first column makes room before any column goes.
     """
     if not rows:
         return ""
     rows = [Row(tuple(printable(cell) for cell in row.cells), row.colour) for row in rows]
-    kept = _kept(columns, rows, range(len(columns)), width)
+    kept = list(range(len(columns))) if all_columns else _kept(columns, rows, range(len(columns)), width)
     widths = _widths(columns, rows, kept)
     room = widths[0] + min(0, width - _total(widths))
     headings = {row.cells[0] for row in rows}

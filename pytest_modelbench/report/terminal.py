@@ -98,8 +98,6 @@ def render(
         return "\n".join(part for part in (table, _paint(last, worst, colour)) if part)
     parts = [table] if table else []
     parts += ["\n".join(line for notice in told for line in _told(notice, colour))] if told else []
-    if not session.checks and not session.tests:
-        parts.append("nothing was measured: no benchmark test was selected")
     parts.append(circumstances(session) + "\n" + _paint(tally(session), worst, colour))
     return "\n\n".join(parts)
 
@@ -114,10 +112,10 @@ def render_changes(changes: Iterable[AcceptedChange], *, width: int, colour: boo
             short = _short(change.key.test)
             unique = shared[short, change.key.name, _path(change)] == 1
             by_file.setdefault(_path(change), []).append(_change_row(change, short if unique else change.key.test))
-    parts = [
-        f"{_paint(printable(path), Colour.BOLD, colour)}\n{layout(_CHANGE_COLUMNS, rows, width, colour=colour)}\n"
-        for path, rows in by_file.items()
-    ]
+    parts = []
+    for path, rows in by_file.items():
+        table = layout(_CHANGE_COLUMNS, rows, width, colour=colour, all_columns=True)
+        parts.append(f"{_paint(printable(path), Colour.BOLD, colour)}\n{table}\n")
     kinds = Counter(map(_kind, changes))
     told = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
     return "\n".join([*parts, f"baselines: {told}" if told else "baselines: nothing to accept"])

@@ -6,6 +6,7 @@ import json
 import math
 import re
 import shlex
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ from pytest_modelbench.core.errors import BaselineError
 
 #: A value in a message is for recognition; whole lists of samples are not.
 _LONGEST_SHOWN = 60
+#: What is left at the end of a cut document: nothing, or a part of true, false, null or of a number.
+_HALF_A_VALUE = re.compile(r"|t|tr|tru|f|fa|fal|fals|n|nu|nul|-|\.|[eE][+-]?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ def first_flaw(error: ValidationError) -> tuple[tuple[str | int, ...], str]:
     place = (*flaw["loc"], *([context["field"]] if "field" in context else []))
     if flaw["type"] == "missing":
         return place, "is missing"
-    if flaw["type"] == "extra_forbidden":
+    if flaw["type"] in {"extra_forbidden", "unexpected_keyword_argument"}:
         return place, "is not a field that belongs here"
     cause = context.get("error")
     what = str(cause) if cause is not None else flaw["msg"]
@@ -107,8 +110,8 @@ def _parse(path: Path, kind: Kind, text: str) -> object:
     def collect(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) < len(pairs):
-            names = [name for name, _ in pairs]
-            twice.append((found, next(name for name in names if names.count(name) > 1)))
+            counts = Counter(name for name, _ in pairs)
+            twice.append((found, next(name for name, count in counts.items() if count > 1)))
         return found
 
     try:
@@ -128,7 +131,12 @@ def _syntax_flaw(text: str, error: json.JSONDecodeError) -> str:
     if conflict := re.search(r"^(<<<<<<<|>>>>>>>) ", text, re.MULTILINE):
         return f"holds an unresolved merge conflict at line {text.count(chr(10), 0, conflict.start()) + 1}"
     end = len(text.rstrip())
-    if error.pos >= end or error.msg.startswith("Unterminated string"):
+    rest = text[error.pos : end]
+    if (
+        _HALF_A_VALUE.fullmatch(rest)
+        or ("escape" in error.msg and len(rest) < len(r"\u0000"))
+        or error.msg.startswith("Unterminated string")
+    ):
         cut = json.JSONDecodeError(error.msg, text, end)
         return f"is cut off: it ends at line {cut.lineno}, column {cut.colno}, in the middle of a value"
     return f"is not JSON at line {error.lineno}, column {error.colno}: {error.msg}"

@@ -12,9 +12,7 @@ def cases():
             suites = ["batch"] if name in BATCHED else []
             if batch_size == 1:
                 suites += ["backbones", "quick"] if name in QUICK else ["backbones"]
-            yield pytest.param(
-                name, batch_size, id=f"{name}-b{batch_size}", marks=pytest.mark.modelbench(suite=suites)
-            )
+            yield pytest.param(name, batch_size, id=f"{name}-b{batch_size}", marks=pytest.mark.modelbench(suite=suites))
 
 
 @pytest.mark.parametrize(("name", "batch_size"), list(cases()))

@@ -98,7 +98,7 @@ def test_defaults_spend_on_one_model(forward_ms: int) -> None:
 
 
 def test_defaults_keep_four_models_under_nine_seconds() -> None:
-    assert sum(SPENT_MS.values()) == 8950
+    assert sum(SPENT_MS.values()) == 8955
 
 
 @pytest.mark.parametrize(
@@ -122,9 +122,9 @@ def test_warm_up_ends_when_groups_stop_getting_faster_or_time_is_up(warm_up: tup
 
 def test_endless_speeding_up_stops_at_the_limit_of_groups() -> None:
     clock = FakeClock()
-    faster = iter(range(10_000, 0, -25))
+    faster = (round(1e9 * 0.95**n) for n in range(100))
     plan = SamplingPlan(min_sample_s=1e-6, warmup_s=math.inf, max_warmup=20)
-    assert sample(clock.work(lambda: next(faster) ** 3), None, clock, plan).warmup_iterations == 20
+    assert sample(clock.work(lambda: next(faster)), None, clock, plan).warmup_iterations == 20
 
 
 def test_count_of_a_fast_target_follows_its_speed_after_the_warm_up() -> None:

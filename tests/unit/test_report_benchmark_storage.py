@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from report_sessions import EMPTY, FINE, SESSION, check
 
 from pytest_modelbench.core.errors import UsageError
 from pytest_modelbench.core.session import Stamp
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.report import benchmark_storage
+from tests.unit.report_sessions import EMPTY, FINE, SESSION, check
 
 pytestmark = pytest.mark.usefixtures("quick_machine_info")
 
@@ -52,6 +52,7 @@ def test_every_time_is_a_benchmark_with_the_samples_of_all_processes() -> None:
     assert first["extra_info"]["torch"] == "2.15.0"
 
 
+@pytest.mark.slow
 def test_keys_are_those_of_a_file_that_pytest_benchmark_wrote(tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text("def test_it(benchmark): benchmark(int)\n")
     run(tmp_path, "pytest", "-q", "-p", "no:cacheprovider", "--benchmark-json=its.json", "--benchmark-max-time=0.001")
@@ -106,6 +107,15 @@ def test_pytest_benchmark_compares_two_of_our_sessions(tmp_path: Path) -> None:
     assert [float(row["median"]) for row in rows] == pytest.approx([0.110952, 0.221904])
     assert [row["rounds"] for row in rows] == ["6", "6"]
     assert len(list(tmp_path.glob("plot-*.svg"))) == 5
+
+
+def test_reports_need_neither_torch_nor_pytest(tmp_path: Path) -> None:
+    modules = "benchmark_storage, markdown, messages, progress, scale, summary, table, terminal"
+    code = (
+        f"import sys; from pytest_modelbench.report import {modules}; print({{'torch', 'pytest'}} & {{*sys.modules}})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.stdout == "set()\n", done.stderr
 
 
 def _doubled(record):

@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from report_sessions import CHECKS, EMPTY, ENVIRONMENT, FINE, FOLDER, REFERENCE, SESSION, check
 
 from pytest_modelbench.core.records import CheckKey
 from pytest_modelbench.core.session import Check
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.report import markdown, terminal
 from pytest_modelbench.report.messages import failure
+from tests.unit.report_sessions import CHECKS, EMPTY, ENVIRONMENT, FINE, FOLDER, REFERENCE, SESSION, check
 
 GOLDEN = Path(__file__).parent / "golden"
 

@@ -14,7 +14,7 @@ from pytest_modelbench.report.table import display_width
     ("width", "line"),
     [
         (73, "pass 2/3 · 5 of 12 · resnet50-b1-224-fp32 · 0:42 elapsed, about 0:50 left"),
-        (72, "pass 2/3 · 5 of 12 · resnet50-…224-fp32 · 0:42 elapsed, about 0:50 left"),
+        (72, "pass 2/3 · 5 of 12 · resnet50-…-224-fp32 · 0:42 elapsed, about 0:50 left"),
         (50, "pass 2/3 · 5 of 12 · resnet50-b1-224-fp32 · 0:42"),
         (40, "pass 2/3 · 5 of 12 · resnet…-fp32 · 0:42"),
         (18, "pass 2/3 · 5 of 12"),

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from report_sessions import check
 
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.report import scale
+from tests.unit.report_sessions import check
 
 FINITE = st.floats(min_value=1e-12, max_value=1e15)
 UNITS = st.sampled_from(["s", "bytes", "count", "fraction", "images/s", "J"])

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
-from report_sessions import CHECKS, FINE, FOLDER, SESSION, check
 
 from pytest_modelbench.core.session import TestResult
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.report import markdown, summary
 from pytest_modelbench.report.summary import Standing
+from tests.unit.report_sessions import CHECKS, FINE, FOLDER, SESSION, check
 
 
 def test_trouble_is_on_top_then_case_then_metric() -> None:

@@ -22,8 +22,8 @@ from pytest_modelbench.store.names import check_folder_name, file_name
         ("test_A.b.py::test", "a-b.json"),
         ("test_.py::test", "module-e3b0c442.json"),
         ("", "module-e3b0c442.json"),
-        ("test_推論.py::test", "module-92bcc3d7.json"),
-        ("test_" + "x" * 90 + ".py::test", "x" * 80 + "-1a2cea0a.json"),
+        ("test_推論.py::test", "module-460cb478.json"),
+        ("test_" + "x" * 90 + ".py::test", "x" * 80 + "-efdfd9ee.json"),
     ],
 )
 def test_the_module_names_the_file(test: str, expected: str) -> None:

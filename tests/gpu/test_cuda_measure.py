@@ -1,0 +1,92 @@
+"""The measure layer on a real CUDA device."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from pytest_modelbench.measure.clocks import clock_for
+from pytest_modelbench.measure.environment import detect, resolve_device
+from pytest_modelbench.measure.memory import allocated_peak, live_peak
+from pytest_modelbench.measure.reference import reference_workload
+from pytest_modelbench.measure.sampling import SamplingPlan, sample
+from pytest_modelbench.measure.state import preserved_state
+from pytest_modelbench.measure.timer import DeviceTimer
+
+pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
+
+MIB = 2**20
+
+
+@pytest.fixture
+def device() -> torch.device:
+    return resolve_device("cuda")
+
+
+def test_events_count_the_work_and_not_only_its_launch(device: torch.device) -> None:
+    work = reference_workload(device).run
+    plan = SamplingPlan(min_blocks=4, max_blocks=4)
+    clock = clock_for(device)
+    once = sample(work, work, clock, plan)
+
+    def ten_times() -> None:
+        for _ in range(10):
+            work()
+
+    # A clock that saw launches only would say so, too; but it would not agree with the synchronized one.
+    assert 2 < sample(ten_times, work, clock, plan).level < 2.6  # log 10 = 2.30
+    synchronized = DeviceTimer(device)(ten_times, repeat=5).median_s / 10
+    assert 0.5 < synchronized / once.median_s < 2
+
+
+def test_allocated_peak_of_plain_tensors_is_exact(device: torch.device) -> None:
+    def run() -> None:
+        a = torch.ones(16 * MIB, dtype=torch.uint8, device=device)
+        b = a + 1
+        del a, b
+
+    first, second = allocated_peak(run, device), allocated_peak(run, device)
+    assert first.allocated_bytes - first.before_bytes == 32 * MIB
+    assert first.allocated_bytes == second.allocated_bytes
+    assert first.reserved_bytes >= first.allocated_bytes
+    assert first.device_bytes >= first.reserved_bytes
+
+
+def test_allocated_peak_does_not_depend_on_what_used_cublas_before(device: torch.device) -> None:
+    convolution = nn.Conv2d(3, 8, 3, device=device)
+    images = torch.ones(2, 3, 64, 64, device=device)
+    matrix = torch.ones(512, 512, device=device)
+
+    with torch.no_grad():
+        before = allocated_peak(lambda: convolution(images), device)
+        _ = matrix @ matrix  # leaves a workspace
+        assert allocated_peak(lambda: convolution(images), device).allocated_bytes == before.allocated_bytes
+
+
+def test_live_peak_agrees_with_the_allocator(device: torch.device) -> None:
+    model = nn.Sequential(*(nn.Sequential(nn.Linear(1024, 1024), nn.ReLU()) for _ in range(4))).to(device)
+    batch = torch.ones(4096, 1024, device=device)
+
+    def step() -> None:
+        model(batch).sum().backward()
+
+    live = live_peak(lambda: (step(), step()), [*model.parameters(), batch])
+    model.zero_grad()
+    allocated = allocated_peak(step, device)
+    # 40 MiB: cuBLAS workspaces, which are no tensors.
+    assert abs(allocated.allocated_bytes - live.peak_bytes) < 40 * MIB
+
+
+def test_environment_is_named_after_the_device(device: torch.device) -> None:
+    found = detect(device, threads=1)
+    assert found.kind == found.slug
+    assert found.slug.startswith("cuda-")
+    assert found.identity["name"] == torch.cuda.get_device_name(device)
+
+
+def test_random_state_of_the_device_is_put_back(device: torch.device) -> None:
+    torch.rand(1, device=device)
+    with preserved_state():
+        first = torch.rand(4, device=device)
+    assert torch.equal(torch.rand(4, device=device), first)

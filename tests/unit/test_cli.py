@@ -1,0 +1,326 @@
+"""The command line, on real files."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pytest_modelbench import cli
+from pytest_modelbench.cli import main
+from pytest_modelbench.core.records import CheckKey
+from pytest_modelbench.core.session import Session, TestResult
+from pytest_modelbench.core.verdicts import Verdict
+from pytest_modelbench.store.baselines import BaselineStore
+from pytest_modelbench.store.results import write_results
+from tests.unit.store_checks import ENVIRONMENT, INFERENCE, latency, macs, session, stamp
+
+Output = pytest.CaptureFixture[str]
+DEVICE = ENVIRONMENT.slug
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty project, with a terminal wide enough for every table."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    return tmp_path
+
+
+@pytest.fixture
+def store() -> BaselineStore:
+    store = BaselineStore(Path("baselines"))
+    store.accept([macs(1000), latency([0.1, 0.1], [3.0, 3.1])], stamp(1), ENVIRONMENT)
+    store.accept([latency([0.1], [3.0], Verdict.OK)], stamp(3), ENVIRONMENT)
+    return store
+
+
+def results(value: Session, name: str = "results.json") -> str:
+    write_results(Path(name), value)
+    return name
+
+
+def words(text: str) -> list[list[str]]:
+    return [line.split() for line in text.splitlines()]
+
+
+def files() -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in Path().rglob("*.json")}
+
+
+def test_show_lists_folders_files_entries_sessions_and_dates(store: BaselineStore, capsys: Output) -> None:
+    assert main(["show"]) == 0
+    assert words(capsys.readouterr().out) == [
+        ["folder", "file", "entries", "sessions"],
+        ["portable", "inference.json", "1", "1:", "2026-11-01"],
+        [DEVICE, "inference.json", "1", "2:", "2026-11-01", "to", "2026-11-03"],
+    ]
+
+
+def test_show_lists_the_entries_of_a_folder_with_values(store: BaselineStore, capsys: Output) -> None:
+    assert main(["show", DEVICE, "--baselines", "baselines"]) == 0
+    assert words(capsys.readouterr().out) == [
+        ["test", "check", "value", "accepted"],
+        [INFERENCE, "latency", "100", "ms", stamp(1).id, "and", "1", "more"],
+    ]
+
+
+def test_show_of_an_unknown_folder_names_the_known_ones(store: BaselineStore, capsys: Output) -> None:
+    assert main(["show", "portabel"]) == 4
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err == (
+        "pytest-modelbench: baselines has no folder 'portabel'. Did you mean 'portable'? "
+        f"There are: portable, {DEVICE}\n"
+    )
+
+
+def test_show_without_baselines_names_the_folder_it_looked_for(capsys: Output) -> None:
+    assert main(["show"]) == 4
+    assert "baselines: there is no such folder of baselines; name it with --baselines DIR" in capsys.readouterr().err
+    Path("baselines").mkdir()
+    assert main(["show"]) == 0
+    assert capsys.readouterr().out == "baselines: no baselines\n"
+
+
+def test_the_project_settings_say_where_baselines_are(
+    store: BaselineStore, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("baselines").rename("perf")
+    Path("pyproject.toml").write_text('[tool.modelbench]\nbaselines = "perf"\n')
+    below = Path("src/deep")
+    below.mkdir(parents=True)
+    monkeypatch.chdir(below)
+    Path("pyproject.toml").write_text("[project]\n")  # says nothing of this tool
+    assert main(["show", "portable"]) == 0
+    assert "1,000" in capsys.readouterr().out
+    Path("pyproject.toml").write_text("[tool.modelbench]\nbaseline = 'x'\n")
+    assert main(["show"]) == 4
+    assert "has no setting 'baseline'. Did you mean 'baselines'?" in capsys.readouterr().err
+    Path("pyproject.toml").write_text("[")
+    assert main(["show"]) == 4
+    assert "pyproject.toml: cannot be read: " in capsys.readouterr().err
+
+
+def test_compare_shows_common_keys_with_ratio_and_lists_the_others(capsys: Output) -> None:
+    a = results(session(macs(1000), latency([0.1], [3.0]), macs(7, test="t.py::gone")), "a.json")
+    b = results(session(macs(1500), latency([0.08], [2.8]), macs(7, test="t.py::here")), "b.json")
+    assert main(["compare", a, b]) == 0
+    assert words(capsys.readouterr().out) == [
+        ["A:", "a.json"],
+        ["B:", "b.json"],
+        [],
+        ["test", "check", "A", "B", "B", "/", "A"],
+        [INFERENCE, "latency", "100", "ms", "80.0", "ms", "0.8"],
+        ["macs", "1,000", "1,500", "1.5"],
+        [],
+        ["only", "in", "A:"],
+        ["t.py::gone", "macs"],
+        [],
+        ["only", "in", "B:"],
+        ["t.py::here", "macs"],
+    ]
+
+
+def test_compare_takes_baseline_folders_whole_ones_single_ones_and_results(
+    store: BaselineStore, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    BaselineStore(Path("other")).accept([macs(2000)], stamp(2), ENVIRONMENT)
+    now = results(session(macs(3000)))
+    for a, b, name, ratio in [
+        ("baselines", "other", f"portable: {INFERENCE}", "2"),
+        ("baselines/portable", "other/portable", INFERENCE, "2"),
+        ("baselines/portable", now, INFERENCE, "3"),
+        ("baselines", now, f"portable: {INFERENCE}", "3"),
+    ]:
+        assert main(["compare", a, b]) == 0
+        row = capsys.readouterr().out.splitlines()[4]
+        assert row.startswith(name)
+        assert row.endswith(f"  {ratio}")
+    monkeypatch.chdir("baselines/portable")
+    assert main(["compare", ".", "../../other/portable"]) == 0
+    assert "2,000" in capsys.readouterr().out
+
+
+def test_compare_gives_no_ratio_to_zero_or_to_another_unit(capsys: Output) -> None:
+    a, b = results(session(macs(0)), "a.json"), results(session(macs(5)), "b.json")
+    assert main(["compare", a, b]) == 0
+    assert words(capsys.readouterr().out)[4][-3:] == ["0", "5", "-"]
+
+
+def test_accept_does_what_updating_would_have_done_and_prints_old_and_new(store: BaselineStore, capsys: Output) -> None:
+    file = results(session(macs(1500, Verdict.REGRESSED), latency([0.1], [3.0], Verdict.OK)))
+    assert main(["accept", file]) == 0
+    out = capsys.readouterr().out
+    assert next(line.split()[2:5] for line in out.splitlines() if " macs " in line) == ["1,000", "->", "1,500"]
+    assert "re-anchored" in out
+    assert "session added" in out
+    fresh = BaselineStore(Path("baselines"))
+    view = fresh.find("portable", CheckKey(INFERENCE, "macs"))
+    assert view is not None
+    assert (view.value, view.accepted) == (1500, stamp(22).id)
+    assert fresh.find(DEVICE, CheckKey(INFERENCE, "latency")) != store.find(DEVICE, CheckKey(INFERENCE, "latency"))
+    assert main(["accept", file]) == 0
+    assert capsys.readouterr().out == "unchanged: 2\n"
+
+
+@pytest.mark.parametrize(
+    ("result", "accepted"),
+    [
+        (TestResult(INFERENCE, "passed", 1.0), True),
+        (TestResult(INFERENCE, "inconclusive", 1.0), True),
+        (TestResult(INFERENCE, "failed", 1.0, "macs regressed", by_verdict=True), True),
+        (TestResult(INFERENCE, "failed", 1.0, "assert False"), False),
+        (TestResult(INFERENCE, "error", 1.0, by_verdict=True), False),
+        (TestResult(INFERENCE, "skipped", 1.0), False),
+        (TestResult("test_other.py::test", "passed", 1.0), False),
+    ],
+)
+def test_accept_refuses_what_a_failing_test_measured_but_not_what_a_verdict_failed(
+    capsys: Output, result: TestResult, accepted: bool
+) -> None:
+    status = main(["accept", results(session(macs(5, Verdict.REGRESSED), tests=[result]))])
+    out = capsys.readouterr().out
+    assert status == (0 if accepted else 1)
+    assert Path("baselines/portable/inference.json").exists() == accepted
+    why = "did not end" if result.test != INFERENCE else f"ended as {result.outcome}"
+    assert (f"refused: {INFERENCE} macs: its test {why}" in out) == (not accepted)
+
+
+def test_accept_refuses_unhealthy_and_unmeasured_checks_and_takes_the_rest(capsys: Output) -> None:
+    unhealthy = latency([0.1], [3.0], details={"unhealthy": "steal time 12%"})
+    empty = replace(macs(1, test="t.py::empty"), records=())
+    assert main(["accept", results(session(macs(5), unhealthy, empty))]) == 1
+    assert capsys.readouterr().out.splitlines()[-2:] == [
+        "refused: t.py::empty macs: nothing was measured",
+        f"refused: {INFERENCE} latency: the machine was not healthy while it was measured",
+    ]
+    assert sorted(map(str, Path("baselines").rglob("*.json"))) == ["baselines/portable/inference.json"]
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        (session(macs(5), interrupted=True), "the session was interrupted"),
+        (session(macs(5), environment=None), "no process ever measured"),
+    ],
+)
+def test_accept_takes_nothing_of_an_incomplete_session(capsys: Output, value: Session, why: str) -> None:
+    assert main(["accept", results(value)]) == 1
+    assert capsys.readouterr().out.startswith(f"nothing accepted: {why}; run")
+    assert not Path("baselines").exists()
+
+
+def test_prune_removes_the_orphans_of_a_results_file_after_a_dry_run_said_so(
+    store: BaselineStore, capsys: Output
+) -> None:
+    store.accept([macs(3, test="t.py::kept")], stamp(4), ENVIRONMENT)
+    orphans = [CheckKey(INFERENCE, "macs"), CheckKey(INFERENCE, "latency"), CheckKey("t.py::long_gone", "macs")]
+    file, before = results(session(orphans=orphans)), files()
+    assert main(["prune", "--dry-run", file]) == 0
+    said = capsys.readouterr().out
+    assert said == f"would remove portable: {INFERENCE} macs\nwould remove {DEVICE}: {INFERENCE} latency\n"
+    assert {path: data for path, data in files().items() if path in before} == before
+    assert main(["prune", file]) == 0
+    assert capsys.readouterr().out == said.replace("would remove", "removed")
+    fresh = BaselineStore(Path("baselines"))
+    assert (fresh.keys("portable"), fresh.keys(DEVICE)) == ([CheckKey("t.py::kept", "macs")], [])
+    assert main(["prune", file]) == 0
+    assert capsys.readouterr().out == "nothing to remove\n"
+
+
+def test_prune_removes_one_test_by_name_in_every_folder(store: BaselineStore, capsys: Output) -> None:
+    assert main(["prune", "--test", INFERENCE + "x"]) == 4
+    assert f"baselines holds nothing of {INFERENCE}x. Did you mean '{INFERENCE}'?" in capsys.readouterr().err
+    assert main(["prune", "--test", INFERENCE]) == 0
+    assert capsys.readouterr().out == f"removed portable: {INFERENCE} macs\nremoved {DEVICE}: {INFERENCE} latency\n"
+    assert list(Path("baselines").rglob("*.json")) == []
+
+
+@pytest.mark.parametrize("arguments", [["prune"], ["prune", "a.json", "--test", "x"]])
+def test_prune_takes_a_file_or_a_test(capsys: Output, arguments: list[str]) -> None:
+    assert main(arguments) == 4
+    assert "prune takes either a results file or --test ID" in capsys.readouterr().err
+
+
+def test_report_renders_a_results_file_again(capsys: Output) -> None:
+    from pytest_modelbench.report import markdown, terminal
+
+    value = session(macs(5), latency([0.1], [3.0]))
+    file = results(value)
+    assert main(["report", file]) == 0
+    assert capsys.readouterr().out == terminal.render(value, width=200, colour=False) + "\n"
+    assert main(["report", file, "--format", "markdown"]) == 0
+    assert capsys.readouterr().out == markdown.render(value).rstrip("\n") + "\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "the following arguments are required: COMMAND; see pytest-modelbench --help"),
+        (["frobnicate"], "argument COMMAND: invalid choice: 'frobnicate'"),
+        (["report"], "the following arguments are required: RESULTS; see pytest-modelbench report --help"),
+        (["report", "x.json", "--format", "pdf"], "argument --format: invalid choice: 'pdf'"),
+        (["report", "missing.json"], "missing.json: there is no such file; check the path"),
+        (["compare", "missing.json", "b"], "missing.json: there is no such file; check the path"),
+        (["accept", "broken.json"], "broken.json: is cut off"),
+        (["prune", "missing.json"], "baselines: there is no such folder of baselines"),
+        (["show", "--baselines", "broken.json"], "broken.json: there is no such folder of baselines"),
+    ],
+)
+def test_wrong_usage_and_unusable_files_exit_with_4_and_one_line(
+    capsys: Output, arguments: list[str], message: str
+) -> None:
+    Path("broken.json").write_text("{")
+    assert main(arguments) == 4
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"pytest-modelbench: {message}")
+    assert err.count("\n") == 1
+
+
+def test_a_broken_baseline_is_an_error_of_every_command_that_reads_it(store: BaselineStore, capsys: Output) -> None:
+    Path("baselines/portable/inference.json").write_text("")
+    for arguments in (["show"], ["show", "portable"], ["compare", "baselines", "baselines"]):
+        assert main(arguments) == 4
+        assert "baselines/portable/inference.json: is empty" in capsys.readouterr().err
+    assert main(["accept", results(session(macs(5)))]) == 4
+    assert Path("baselines/portable/inference.json").read_text() == ""
+
+
+@pytest.mark.parametrize("argument", ["--help", "--version"])
+def test_help_and_version_are_fine(capsys: Output, argument: str) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main([argument])
+    assert caught.value.code == 0
+    assert "pytest-modelbench" in capsys.readouterr().out
+
+
+def test_a_terminal_that_cannot_show_a_character_gets_an_escape(monkeypatch: pytest.MonkeyPatch) -> None:
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    cli._write(stream, "µs \udc80")
+    stream.seek(0)
+    assert stream.read() == "\\xb5s \\udc80\n"
+
+
+_IN_A_PIPE = """
+import sys
+from pytest_modelbench.cli import main
+
+status = main(["show", "portable"])
+loaded = {"torch", "pytest", "numpy", "timm"} & set(sys.modules)
+sys.exit(f"loaded: {loaded}" if loaded else status)
+"""
+
+
+def test_neither_torch_nor_pytest_is_imported_and_a_reader_that_left_is_no_error(store: BaselineStore) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run([sys.executable, "-c", _IN_A_PIPE], stdout=write, stderr=subprocess.PIPE, timeout=60)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (0, b"")

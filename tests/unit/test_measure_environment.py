@@ -1,0 +1,244 @@
+"""Devices by name, environments by their facts, and pinning. Accelerators are played by patches."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import socket
+import sys
+import types
+from importlib import metadata
+
+import pytest
+import torch
+
+from pytest_modelbench.core.errors import UsageError
+from pytest_modelbench.measure import environment
+from pytest_modelbench.measure.environment import allowed_cores, cpu_slug, detect, pin, resolve_device
+from pytest_modelbench.measure.processor import Processor, read_processor
+
+CPU = torch.device("cpu")
+EPYC = """\
+processor\t: 0
+vendor_id\t: AuthenticAMD
+cpu family\t: 26
+model\t\t: 2
+model name\t: AMD EPYC
+stepping\t: 1
+
+processor\t: 1
+cpu family\t: 99
+model\t\t: 99
+model name\t: another
+"""
+
+
+@pytest.fixture
+def no_accelerator(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda check_available=False: None)
+
+
+@pytest.fixture
+def two_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two CUDA devices, of which the second is current."""
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda check_available=False: torch.device("cuda"))
+    monkeypatch.setattr(torch.accelerator, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.accelerator, "current_device_index", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "NVIDIA H200")
+    monkeypatch.setattr(environment, "_driver", lambda: "580.65.06")
+
+
+@pytest.mark.usefixtures("no_accelerator")
+@pytest.mark.parametrize("text", ["auto", "cpu", " CPU ", "cpu:0"])
+def test_without_accelerator_there_is_the_cpu(text: str) -> None:
+    assert resolve_device(text) == CPU
+
+
+@pytest.mark.usefixtures("two_gpus")
+@pytest.mark.parametrize(
+    ("text", "device"),
+    [("auto", "cuda:1"), ("cuda", "cuda:1"), ("cuda:0", "cuda:0"), ("cuda:1", "cuda:1"), ("cpu", "cpu")],
+)
+def test_with_accelerators_auto_is_the_current_one(text: str, device: str) -> None:
+    assert resolve_device(text) == torch.device(device)
+
+
+@pytest.mark.usefixtures("two_gpus")
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("cuda:2", "this machine has no such device."),
+        ("mps", "this machine has no such device."),
+        ("meta", "this machine has no such device."),
+        ("cudda", "unknown device. Did you mean 'cuda' or 'cuda:1' or 'cuda:0'?"),
+        ("", "unknown device."),
+    ],
+)
+def test_absent_or_unknown_device_is_an_error_that_lists_what_is_here(text: str, what: str) -> None:
+    with pytest.raises(UsageError) as error:
+        resolve_device(text)
+    assert str(error.value) == (
+        f"--device={text}: {what} Here are: cpu, cuda:1, cuda:0. On the CPU it runs with --device=cpu"
+    )
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "processor"),
+    [
+        (EPYC, Processor("AMD EPYC", "f26m2")),
+        (
+            "model name : Intel(R) Xeon(R) Platinum 8370C CPU @ 2.80GHz\ncpu family : 6\nmodel : 106\n",
+            Processor("Intel Xeon Platinum 8370C", "f6m106"),
+        ),
+        (
+            "model name : AMD EPYC 7763 64-Core Processor\ncpu family : 25\nmodel : 1\n",
+            Processor("AMD EPYC 7763", "f25m1"),
+        ),
+        ("processor : 0\nCPU implementer : 0x41\nCPU part : 0xd0c\n", Processor("aarch64", "41-d0c")),
+        ("", Processor("aarch64")),
+    ],
+)
+def test_processor_is_named_by_what_tells_it_apart(cpuinfo: str, processor: Processor) -> None:
+    assert read_processor(cpuinfo, "aarch64") == processor
+
+
+def test_processor_without_any_name_is_unknown() -> None:
+    assert read_processor("", "") == Processor("unknown")
+
+
+def test_slug_of_a_cpu_holds_model_cores_and_threads() -> None:
+    assert cpu_slug(Processor("AMD EPYC", "f26m2"), cores=2, threads=1) == "cpu-amd-epyc-f26m2-2c-t1"
+    assert cpu_slug(Processor("arm"), cores=8, threads=4) == "cpu-arm-8c-t4"
+
+
+@pytest.fixture
+def epyc(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environment, "_cpuinfo", lambda: EPYC)
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
+
+
+@pytest.mark.usefixtures("epyc")
+def test_environment_of_a_cpu() -> None:
+    found = detect(CPU, threads=1, cores=2)
+    assert (found.kind, found.slug) == ("cpu", "cpu-amd-epyc-f26m2-2c-t1")
+    assert found.name == "AMD EPYC, 2 cores, 1 thread"
+    assert found.identity == {
+        "device": "cpu", "name": "AMD EPYC", "model": "f26m2", "instruction_set": "AVX512", "cores": 2, "threads": 1,
+        "deterministic": False, "matmul_precision": "ieee",
+    }  # fmt: skip
+    assert not {"cuda", "cudnn", "driver"} & set(found.provenance)
+
+
+@pytest.mark.usefixtures("epyc")
+def test_gpu_switches_do_not_part_records_of_a_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = detect(CPU, threads=1, cores=2)
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", True)
+    assert detect(CPU, threads=1, cores=2).identity == before.identity
+
+
+@pytest.mark.usefixtures("two_gpus")
+def test_environment_of_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", True)
+    found = detect(torch.device("cuda", 1), threads=1, cores=16)
+    assert (found.kind, found.slug, found.name) == ("cuda-nvidia-h200", "cuda-nvidia-h200", "NVIDIA H200")
+    assert found.identity == {
+        "device": "cuda", "name": "NVIDIA H200", "cores": 16, "threads": 1, "deterministic": False,
+        "tf32_matmul": False, "tf32_cudnn": True, "cudnn_benchmark": True, "cudnn_deterministic": False,
+    }  # fmt: skip
+    assert found.provenance["driver"] == "580.65.06"
+    assert found.provenance["cuda"] == torch.version.cuda
+
+
+def test_provenance_has_versions_and_leaves_out_what_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    def version(package: str) -> str:
+        if package == "timm":
+            raise metadata.PackageNotFoundError(package)
+        return f"{package} 1.0"
+
+    monkeypatch.setattr(metadata, "version", version)
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    monkeypatch.setattr(platform, "release", lambda: "6.1")
+    facts = detect(CPU, threads=1).provenance
+    assert (facts["torch"], facts["numpy"], facts["omp_num_threads"], facts["kernel"]) == (
+        "torch 1.0", "numpy 1.0", "3", "6.1",
+    )  # fmt: skip
+    assert "timm" not in facts
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    assert "omp_num_threads" not in detect(CPU, threads=1).provenance
+
+
+def test_environment_tells_neither_host_name_nor_paths() -> None:
+    found = detect(CPU, threads=1)
+    text = json.dumps([found.name, found.slug, dict(found.identity), dict(found.provenance)])
+    assert socket.gethostname() not in text
+    assert os.path.expanduser("~") not in text
+    assert sys.prefix not in text
+
+
+class FakeNvml(types.ModuleType):
+    """nvidia-ml-py over a driver that answers or fails."""
+
+    class NVMLError(Exception):
+        pass
+
+    def __init__(self, fails: bool) -> None:
+        super().__init__("pynvml")
+        self.fails = fails
+        self.open = 0
+
+    def nvmlInit(self) -> None:  # noqa: N802
+        if self.fails:
+            raise self.NVMLError
+        self.open += 1
+
+    def nvmlShutdown(self) -> None:  # noqa: N802
+        self.open -= 1
+
+    def nvmlSystemGetDriverVersion(self) -> str:  # noqa: N802
+        assert self.open
+        return "580.65.06"
+
+
+@pytest.mark.parametrize(("nvml", "driver"), [(FakeNvml(False), "580.65.06"), (FakeNvml(True), None), (None, None)])
+def test_driver_is_asked_of_nvml_if_there_is_one(
+    nvml: FakeNvml | None, driver: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pynvml", nvml)
+    assert environment._driver() == driver
+    assert nvml is None or nvml.open == 0
+
+
+@pytest.fixture
+def affinity(monkeypatch: pytest.MonkeyPatch) -> dict[int, set[int]]:
+    """Affinity per task, as set by the code under test; this thread starts with cores 0, 1, 4 and 5."""
+    masks = {0: {0, 1, 4, 5}}
+
+    def assign(task: int, cores: set[int]) -> None:
+        if task == 13:
+            raise ProcessLookupError  # ended between listing and pinning
+        masks[task] = set(cores)
+
+    monkeypatch.setattr(os, "sched_getaffinity", lambda task: masks[task], raising=False)
+    monkeypatch.setattr(os, "sched_setaffinity", assign, raising=False)
+    monkeypatch.setattr(environment, "_tasks", lambda: [0, 12, 13])
+    return masks
+
+
+@pytest.mark.parametrize(("threads", "cores"), [(1, (5,)), (2, (4, 5)), (9, (0, 1, 4, 5))])
+def test_pin_takes_the_highest_allowed_cores_for_every_thread(
+    affinity: dict[int, set[int]], threads: int, cores: tuple[int, ...]
+) -> None:
+    assert pin(threads) == cores
+    assert affinity == {0: set(cores), 12: set(cores)}
+    assert allowed_cores() == cores
+
+
+def test_pin_does_nothing_where_the_system_cannot(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    assert pin(1) == ()
+
+
+def test_pin_to_no_thread_is_an_error() -> None:
+    with pytest.raises(UsageError, match="at least 1"):
+        pin(0)

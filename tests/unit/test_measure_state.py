@@ -1,0 +1,138 @@
+"""Everything a test may switch is put back. Each switch is changed inside and must be found as before."""
+
+from __future__ import annotations
+
+import gc
+import random
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from pytest_modelbench.measure.state import preserved_state
+
+BACKENDS: Any = torch.backends
+
+
+def readings() -> dict[str, Any]:
+    """All switches, of the legacy and the new interface."""
+    return {
+        "threads": torch.get_num_threads(),
+        "cudnn": (BACKENDS.cudnn.enabled, BACKENDS.cudnn.benchmark, BACKENDS.cudnn.deterministic),
+        "deterministic": (
+            torch.are_deterministic_algorithms_enabled(),
+            torch.is_deterministic_algorithms_warn_only_enabled(),
+        ),
+        "grad": torch.is_grad_enabled(),
+        "dtype": torch.get_default_dtype(),
+        "gc": gc.isenabled(),
+        "matmul precision": torch.get_float32_matmul_precision(),
+        "tf32": (BACKENDS.cuda.matmul.allow_tf32, BACKENDS.cudnn.allow_tf32),
+        "precisions": [
+            owner.fp32_precision
+            for owner in (
+                BACKENDS, BACKENDS.cudnn, BACKENDS.cuda.matmul, BACKENDS.cudnn.conv, BACKENDS.cudnn.rnn,
+                BACKENDS.mkldnn, BACKENDS.mkldnn.matmul, BACKENDS.mkldnn.conv, BACKENDS.mkldnn.rnn,
+            )
+        ],
+        "random": random.getstate(),
+        "numpy": np.random.get_state()[1].tobytes(),  # type: ignore[index]
+        "torch": torch.get_rng_state().tolist(),
+    }  # fmt: skip
+
+
+def setter(owner: Any, name: str, value: Any) -> Callable[[], None]:
+    return lambda: setattr(owner, name, value)
+
+
+CHANGES: dict[str, Callable[[], object]] = {
+    "threads": lambda: torch.set_num_threads(torch.get_num_threads() + 1),
+    "cudnn benchmark": setter(BACKENDS.cudnn, "benchmark", True),
+    "cudnn deterministic": setter(BACKENDS.cudnn, "deterministic", True),
+    "cudnn enabled": setter(BACKENDS.cudnn, "enabled", False),
+    "deterministic": lambda: torch.use_deterministic_algorithms(True),
+    "deterministic, warn only": lambda: torch.use_deterministic_algorithms(True, warn_only=True),
+    "grad": lambda: torch.set_grad_enabled(False),
+    "dtype": lambda: torch.set_default_dtype(torch.float64),
+    "gc": gc.disable,
+    "matmul precision": lambda: torch.set_float32_matmul_precision("medium"),
+    "legacy matmul tf32": setter(BACKENDS.cuda.matmul, "allow_tf32", True),
+    "legacy cudnn tf32": setter(BACKENDS.cudnn, "allow_tf32", False),
+    "new tf32 everywhere": setter(BACKENDS, "fp32_precision", "tf32"),
+    "new tf32 of cuda": setter(BACKENDS.cudnn, "fp32_precision", "tf32"),
+    "new tf32 of matmul, against the legacy switch": setter(BACKENDS.cuda.matmul, "fp32_precision", "tf32"),
+    "new precision of convolutions": setter(BACKENDS.cudnn.conv, "fp32_precision", "ieee"),
+    "new precision of the CPU": setter(BACKENDS.mkldnn.matmul, "fp32_precision", "bf16"),
+    "random": random.random,
+    "numpy": lambda: np.random.rand(),
+    "torch": lambda: torch.rand(1),
+}
+
+
+@pytest.fixture(autouse=True)
+def as_new() -> Iterator[None]:
+    """A failing test here must not disturb others."""
+    yield
+    gc.enable()
+    torch.set_grad_enabled(True)
+    torch.set_default_dtype(torch.float32)
+    torch.use_deterministic_algorithms(False)
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_put_back(change: str) -> None:
+    before = readings()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with preserved_state():
+            CHANGES[change]()
+        assert readings() == before
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_change_is_one_that_would_be_noticed(change: str) -> None:
+    before = readings()
+    with preserved_state():
+        CHANGES[change]()
+        try:
+            changed = readings() != before
+        except RuntimeError:  # torch refuses to answer: legacy and new switches contradict each other
+            changed = True
+        assert changed
+
+
+def test_everything_at_once_is_put_back_after_an_error() -> None:
+    before = readings()
+
+    def switch_all_and_fail() -> None:
+        with preserved_state():
+            for change in CHANGES.values():
+                change()
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        switch_all_and_fail()
+    assert readings() == before
+
+
+def test_precision_chosen_before_is_kept() -> None:
+    with preserved_state():
+        torch.set_float32_matmul_precision("medium")
+        before = readings()
+        with preserved_state():
+            torch.set_float32_matmul_precision("highest")
+            BACKENDS.cudnn.allow_tf32 = False
+        assert readings() == before
+
+
+def test_inherited_precision_goes_on_following_its_parent() -> None:
+    with preserved_state():
+        BACKENDS.cudnn.fp32_precision = "tf32"
+        with preserved_state():
+            BACKENDS.cudnn.benchmark = True
+        BACKENDS.cudnn.fp32_precision = "ieee"
+        assert BACKENDS.cuda.matmul.fp32_precision == "ieee"
+    assert BACKENDS.cuda.matmul.fp32_precision != "tf32"

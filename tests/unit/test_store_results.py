@@ -1,0 +1,186 @@
+"""Results files: a whole session, there and back."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pytest_modelbench.core.bands import Band
+from pytest_modelbench.core.environment import Environment
+from pytest_modelbench.core.errors import BaselineError
+from pytest_modelbench.core.metrics import METRICS, Better, Metric, Scope
+from pytest_modelbench.core.records import CheckKey, Record
+from pytest_modelbench.core.session import Check, Session, Stamp, TestResult
+from pytest_modelbench.core.verdicts import BaselineView, Judgement, Verdict
+from pytest_modelbench.store.results import read_results, write_results
+from tests.unit.store_checks import INFERENCE, exact, latency, macs, session
+
+_text = st.text(max_size=8)
+_number = st.floats(allow_nan=False, allow_infinity=False)
+_maybe = st.none() | _number
+_facts = st.dictionaries(_text, st.none() | st.booleans() | st.integers(-(2**60), 2**60) | _number | _text, max_size=3)
+_key = st.builds(CheckKey, _text, _text)
+_json = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**60), 2**60) | _number | _text,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(_text, inner, max_size=2),
+    max_leaves=4,
+)
+_metric = st.builds(
+    Metric, _text, _text, st.sampled_from(Better), st.sampled_from(Scope), st.builds(Band, _number, _number, _text)
+)
+_record = st.builds(
+    Record, _text, _text, _metric, _text, _number | st.integers(-(2**53), 2**53), _maybe, _text,
+    st.lists(_number, max_size=3).map(tuple), st.integers(0, 99), st.dictionaries(_text, _json, max_size=2),
+)  # fmt: skip
+_view = st.builds(
+    BaselineView, _text, _text, st.sampled_from(Better), _number, _text, _maybe,
+    st.lists(st.lists(_number, max_size=2).map(tuple), max_size=2).map(tuple), st.none() | _facts, st.none() | _facts,
+    _text,
+)  # fmt: skip
+_judgement = st.builds(
+    Judgement, st.sampled_from(Verdict), _number, _maybe, _maybe, _maybe, _maybe, st.booleans(), _text,
+    st.integers(0, 99),
+)  # fmt: skip
+_check = st.builds(
+    Check, _key, _metric, _text, st.lists(_record, max_size=2).map(tuple), _judgement, _text, st.none() | _view
+)
+_session = st.builds(
+    Session,
+    stamp=st.builds(Stamp, _text, st.none() | _text, st.booleans()),
+    environment=st.none() | st.builds(Environment, _text, _text, _text, _facts, _facts),
+    checks=st.lists(_check, max_size=2).map(tuple),
+    tests=st.lists(st.builds(TestResult, _text, _text, _number, _text, st.booleans()), max_size=2).map(tuple),
+    duration_s=_number,
+    processes=st.integers(0, 99),
+    interrupted=st.booleans(),
+    updating=st.booleans(),
+    ungated=st.dictionaries(_text, st.integers(0, 99), max_size=2),
+    orphans=st.lists(_key, max_size=2).map(tuple),
+    warnings=st.lists(_text, max_size=2).map(tuple),
+)
+
+
+@settings(suppress_health_check=[HealthCheck.too_slow])
+@given(value=_session)
+def test_every_session_reads_back_exactly(tmp_path_factory: pytest.TempPathFactory, value: Session) -> None:
+    path = tmp_path_factory.getbasetemp() / "results.json"
+    write_results(path, value)
+    assert read_results(path) == value
+
+
+def test_a_results_file_has_a_line_per_check_and_per_test(tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    write_results(path, session(macs(5), latency([0.1], [3.0])))
+    lines = path.read_text().splitlines()
+    assert lines[:4] == ["{", ' "format": "pytest-modelbench results",', ' "schema": 1,', ' "session": {']
+    assert sum('"key":' in line for line in lines) == 2
+    assert [line for line in lines if '"outcome"' in line] == [
+        f'   {{"test": "{INFERENCE}", "outcome": "passed", "duration_s": 1.0, "message": "", "by_verdict": false}}'
+    ]
+
+
+def test_text_that_is_no_text_is_written_as_an_escape(tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    write_results(path, replace(session(), warnings=("caf\udce9 ü 推",)))
+    assert read_results(path).warnings == ("caf\\udce9 ü 推",)
+
+
+@pytest.mark.parametrize(
+    ("details", "what"),
+    [({"x": float("nan")}, "Out of range float values"), ({"x": {1, 2}}, "Object of type set is not JSON")],
+)
+def test_what_json_cannot_hold_is_refused_and_nothing_is_written(
+    tmp_path: Path, details: dict[str, object], what: str
+) -> None:
+    path = tmp_path / "results.json"
+    with pytest.raises(BaselineError, match=f"^{path}: not written: checks cannot be kept as JSON: {what}"):
+        write_results(path, session(latency([0.1], [3.0], details=details)))
+    assert list(tmp_path.iterdir()) == []
+
+
+def edited(path: Path, *at: str | int, value: object) -> str:
+    """The message about the results file whose item at the key path ``at`` is set to ``value``, or deleted for ..."""
+    content = json.loads(path.read_text())
+    holder = content
+    for key in at[:-1]:
+        holder = holder[key]
+    if value is ...:
+        del holder[at[-1]]
+    else:
+        holder[at[-1]] = value
+    path.write_text(json.dumps(content))
+    with pytest.raises(BaselineError) as caught:
+        read_results(path)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("at", "value", "message"),
+    [
+        (("schema",), 2, "schema: 2 is newer than 1, the newest that this version reads; upgrade pytest-modelbench"),
+        (("format",), "pytest-modelbench baseline", "is not a pytest-modelbench results file: its format is"),
+        (("extra",), 1, "extra: is not a field that belongs here. Write it again"),
+        (("session", "extra"), 1, "session > extra: is not a field that belongs here. Write it again"),
+        (("session", "stamp"), ..., "session > stamp: is missing. Write it again"),
+        (("session", "stamp", "dirty"), "no", "session > stamp > dirty: 'no' cannot be used (Input should be a valid"),
+        (("session", "checks", 0, "judgement", "verdict"), "fine",
+         "session > checks > 0 > judgement > verdict: 'fine' cannot be used (Input should be 'ok', 'regressed'"),
+        (("session", "checks", 0, "judgement", "value"), "5",
+         "session > checks > 0 > judgement > value: '5' cannot be used (Input should be a valid number)"),
+        (("session", "checks", 0, "records", 0, "value"), float("inf"),
+         "session > checks > 0 > records > 0 > value: inf is not a finite number. Write it again"),
+        (("session", "checks", 0, "records", 0, "value"), -0.1, "latency of resnet50-b1: -0.1 is not a positive"),
+        (("session", "checks", 0, "records", 0, "metric", "band", "relative"), None,
+         "session > checks > 0 > records > 0 > metric > band > relative: None cannot be used"),
+    ],
+)  # fmt: skip
+def test_a_flaw_is_named_by_file_and_key(
+    tmp_path: Path, at: tuple[str | int, ...], value: object, message: str
+) -> None:
+    path = tmp_path / "results.json"
+    write_results(path, session(latency([0.1], [3.0])))
+    assert edited(path, *at, value=value).startswith(f"{path}: {message}")
+
+
+def test_the_way_out_of_a_broken_results_file_is_to_write_it_again(tmp_path: Path) -> None:
+    path = tmp_path / "results.json"
+    path.write_text("{")
+    with pytest.raises(BaselineError) as caught:
+        read_results(path)
+    assert str(caught.value) == (
+        f"{path}: is cut off: it ends at line 1, column 2, in the middle of a value. "
+        f"Write it again with `pytest --modelbench --modelbench-json {path}`"
+    )
+
+
+@settings(max_examples=200)
+@given(data=st.binary() | _json.map(lambda value: json.dumps(value).encode()))
+def test_junk_never_raises_anything_but_a_baseline_error(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
+    path = tmp_path_factory.getbasetemp() / "junk.json"
+    path.write_bytes(data)
+    with pytest.raises(BaselineError):
+        read_results(path)
+
+
+@settings(max_examples=200)
+@given(
+    field=st.sampled_from([("session",), *(("session", name) for name in Session.__dataclass_fields__)]),
+    junk=_json | st.just(10**400) | st.just("\udc80"),
+)
+def test_a_good_file_with_any_field_replaced_never_raises_anything_but_a_baseline_error(
+    tmp_path_factory: pytest.TempPathFactory, field: tuple[str, ...], junk: object
+) -> None:
+    path = tmp_path_factory.getbasetemp() / "replaced.json"
+    write_results(path, session(exact(METRICS["top1"], 0.5)))
+    content = json.loads(path.read_text())
+    (content if len(field) == 1 else content["session"])[field[-1]] = junk
+    path.write_text(json.dumps(content))
+    try:
+        read_results(path)
+    except BaselineError as error:
+        assert str(error).startswith(f"{path}: ")  # noqa: PT017 - it may also be fine
