@@ -47,7 +47,7 @@ class Conductor:
         self._duration_s: float | None = None
         self._items: dict[str, pytest.Item] = {}
         self._marks = Marks({})
-        self._progress = Progress(config)
+        self._progress: Progress | None = None
         self._session: pytest.Session | None = None
         self._looks = looks
         if updating:
@@ -60,6 +60,7 @@ class Conductor:
     def run(self, session: pytest.Session, marks: Marks) -> None:
         """Measure and decide all of the session's tests."""
         self._session, self._marks = session, marks
+        self._progress = Progress(self.config)
         self._items = {item.nodeid: item for item in session.items}
         try:
             run_passes(
@@ -143,16 +144,16 @@ class Conductor:
     def pass_started(self, number: int, tests: Sequence[str]) -> None:
         """Count, and show."""
         self.processes = number
-        self._progress.pass_started(number, self._looks, tests)
+        self._shown().pass_started(number, self._looks, tests)
 
     def test_started(self, test: str) -> None:
         """Show."""
-        self._progress.test_started(test)
+        self._shown().test_started(test)
 
     def test_ended(self, run: TestRun) -> None:
         """Decide the test if it can be decided, and tell pytest."""
         self.ledger.add(run)
-        self._progress.test_ended(run)
+        self._shown().test_ended(run)
         self._settle(run.test)
 
     def pass_ended(self, number: int) -> None:
@@ -176,6 +177,10 @@ class Conductor:
             }
         )
 
+    def _shown(self) -> Progress:
+        assert self._progress is not None  # made by `run`, which everything that is told comes from
+        return self._progress
+
     def _settle(self, test: str) -> None:
         assert self._session is not None
         entry = self.ledger.entries[test]
@@ -185,7 +190,7 @@ class Conductor:
             raise pytest.UsageError(str(error)) from error
         if decision is None:
             return
-        self._progress.clear()
+        self._shown().clear()
         replay(self._items[test], entry, decision)
         if self._session.shouldfail:
             raise self._session.Failed(self._session.shouldfail)

@@ -89,7 +89,13 @@ class Ledger:
     def results(self) -> list[TestResult]:
         """How every decided test ended."""
         return [
-            TestResult(test, entry.decision.outcome, entry.duration_s, entry.decision.message)
+            TestResult(
+                test,
+                entry.decision.outcome,
+                entry.duration_s,
+                entry.decision.message,
+                by_verdict=entry.decision.outcome == "failed" and not entry.decision.own,
+            )
             for test, entry in self.entries.items()
             if entry.decision
         ]

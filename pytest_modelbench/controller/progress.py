@@ -15,12 +15,16 @@ _ERASE_BELOW = "\x1b[J"
 
 
 class Progress:
-    """Shows which test of which pass runs. Silent under ``-q`` and without pytest's own terminal reporter."""
+    """Shows which test of which pass runs. Silent under ``-q`` and without pytest's own terminal reporter.
+
+    Made when the session runs: pytest has its terminal reporter only then.
+    """
 
     def __init__(self, config: pytest.Config) -> None:
         self._terminal: Any = config.pluginmanager.get_plugin("terminalreporter")
-        self._quiet = config.get_verbosity() < 0
-        self._live = bool(self._terminal and self._terminal.isatty and not self._quiet)
+        verbosity = config.get_verbosity()
+        self._live = bool(self._terminal and self._terminal.isatty and verbosity >= 0)
+        self._by_pass = bool(self._terminal and not self._live and verbosity > 0)
         self._shown = False
         self._started_s = time.monotonic()
         self._durations_s: dict[str, float] = {}
@@ -33,7 +37,7 @@ class Progress:
         passes = next((look for look in looks if look >= number), number)
         self._pass, self._passes, self._total, self._left = number, passes, len(tests), list(tests)
         self._later = []
-        if self._terminal and not self._live and not self._quiet and self._terminal.config.get_verbosity() > 0:
+        if self._by_pass:
             count = f"{len(tests)} test{'s' if len(tests) != 1 else ''}"
             self._terminal.write_line("")
             self._terminal.write_line(f"modelbench: pass {number} of {passes}: {count}")

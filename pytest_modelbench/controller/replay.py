@@ -46,10 +46,7 @@ def replay(item: pytest.Item, entry: Entry, decision: Decision) -> None:
 
 def final_reports(item: pytest.Item, entry: Entry, decision: Decision) -> list[pytest.TestReport]:
     """Reports of the last process, with the time of all, and the gate's decision on the test's own call."""
-    reports = [
-        item.config.hook.pytest_report_from_serializable(config=item.config, data=dict(data))
-        for data in entry.runs[-1].reports
-    ]
+    reports = [_report(item, data) for data in entry.runs[-1].reports]
     if entry.runs[-1].trouble:
         return [*reports, _made_up(item, entry, decision)]
     for report in reports:
@@ -60,6 +57,13 @@ def final_reports(item: pytest.Item, entry: Entry, decision: Decision) -> list[p
             if report.when == "call" or report.outcome == "skipped":
                 apply(report, decision)
     return reports
+
+
+def _report(item: pytest.Item, data: dict[str, Any]) -> pytest.TestReport:
+    report: pytest.TestReport = item.config.hook.pytest_report_from_serializable(config=item.config, data=dict(data))
+    if isinstance(report.longrepr, list):
+        report.longrepr = tuple(report.longrepr)  # JSON has no tuples; JUnit's writer insists on one for a skip
+    return report
 
 
 def apply(report: pytest.TestReport, decision: Decision) -> None:

@@ -23,7 +23,7 @@ LINGER_S = 10.0
 #: How often a silent worker is looked at.
 POLL_S = 0.5
 #: How much of a dead worker's own output is worth showing.
-TAIL_CHARACTERS = 3000
+TAIL_LINES = 15
 
 
 class Worker:
@@ -118,10 +118,8 @@ class Worker:
 
     def output_tail(self) -> str:
         """The end of what the worker wrote past pytest's capturing."""
-        self._output.seek(0, os.SEEK_END)
-        size = self._output.tell()
-        self._output.seek(max(0, size - TAIL_CHARACTERS))
-        text = self._output.read().decode(errors="replace").strip()
+        self._output.seek(0)
+        text = telling_part(self._output.read().decode(errors="replace"))
         return f"The end of its output:\n{text}" if text else ""
 
     def _cause(self, status: int) -> str:
@@ -145,6 +143,16 @@ class Worker:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(2)
         self.end()
+
+
+def telling_part(output: str) -> str:
+    """What of a dead process's output tells why: where Python was, if faulthandler said so, else the last lines."""
+    lines = [line for line in output.strip().splitlines() if not line.startswith("Extension modules:")]
+    where = [number for number, line in enumerate(lines) if line.startswith("Current thread")]
+    if where:
+        # faulthandler lists the innermost call first; what pytest itself was doing below tells nothing.
+        return "\n".join(lines[where[-1] :][:TAIL_LINES]).strip()
+    return "\n".join(lines[-TAIL_LINES:]).strip()
 
 
 def _signal_name(number: int) -> str:

@@ -190,7 +190,19 @@ def test_a_duplicate_key_is_named_by_its_place(path: Path) -> None:
             "a.json: holds an unresolved merge conflict at line 3. Take",
         ),
     ],
-    ids=str,
+    ids=[
+        "nothing",
+        "space",
+        "in a key",
+        "after a comma",
+        "more",
+        "not text",
+        "latin-1",
+        "list",
+        "deep",
+        "long",
+        "merge",
+    ],
 )
 def test_what_is_not_json_is_named(path: Path, data: bytes, message: str) -> None:
     path.write_bytes(data)

@@ -1,0 +1,44 @@
+"""What the plugin's tests share: sessions in a folder of their own, with real workers on the CPU."""
+
+import json
+
+import pytest
+
+
+@pytest.fixture
+def bench(pytester):
+    """Runs ``pytest --modelbench`` on ``source`` (or on what is there) in one pass, or as the arguments say."""
+
+    def run(*arguments, source=None, passes="1", inprocess=True):
+        if source is not None:
+            pytester.makepyfile(test_it=source)
+        command = ["--modelbench", "--device=cpu", f"--modelbench-passes={passes}", "-p", "no:randomly", *arguments]
+        return pytester.runpytest_inprocess(*command) if inprocess else pytester.runpytest_subprocess(*command)
+
+    return run
+
+
+@pytest.fixture
+def accept(bench, pytester):
+    """Accepts what the tests measure, in two processes."""
+    pytester.makepyprojecttoml("[tool.modelbench]\nupdate-passes = 2\n")
+
+    def run(*arguments, source=None):
+        result = bench("--update-baselines", *arguments, source=source)
+        assert result.ret == 0, result.stdout.str()
+        return result
+
+    return run
+
+
+@pytest.fixture
+def stored(pytester):
+    """Every baseline entry on disk: ``{folder: {test: {name: entry}}}``."""
+
+    def read():
+        folders = {}
+        for path in sorted((pytester.path / "baselines").glob("*/*.json")):
+            folders.setdefault(path.parent.name, {}).update(json.loads(path.read_text())["entries"])
+        return folders
+
+    return read

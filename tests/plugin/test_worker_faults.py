@@ -1,0 +1,144 @@
+"""Workers that die, hang or cannot start: the test they were in fails and says why; the rest goes on."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+FAULTS = """
+import os, signal, time
+import pytest
+
+def test_before(modelbench):
+    modelbench.record("answer", 1)
+
+def test_segfaults(modelbench):
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+def test_is_killed(modelbench):
+    print("last words", flush=True)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def test_leaves(modelbench):
+    os._exit(3)
+
+@pytest.mark.modelbench(timeout="1s")
+def test_hangs(modelbench):
+    time.sleep(600)
+
+def test_child_outlives_it(modelbench):
+    if os.fork() == 0:
+        time.sleep(600)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def test_after(modelbench):
+    modelbench.record("answer", 2)
+"""
+
+
+def test_each_dead_worker_fails_its_own_test_only(bench, pytester):
+    result = bench("-v", source=FAULTS)
+    result.assert_outcomes(passed=2, failed=5)
+    result.stdout.fnmatch_lines_random(
+        [
+            "*test_segfaults*The worker process died of SIGSEGV (a crash in native code).",
+            "*test_is_killed*The worker process was killed by SIGKILL: *memory*",
+            "*test_leaves*The worker process ended by itself with exit status 3 *",
+            "*test_hangs*The worker process gave no sign for 1 s (--modelbench-timeout) and was killed.",
+            "*test_it.py*, line 23 in test_hangs",
+        ]
+    )
+
+
+def test_a_worker_that_cannot_start_fails_its_tests_with_its_own_words(bench, pytester):
+    pytester.makeconftest(
+        "import sys\n\n"
+        "def pytest_configure(config):\n"
+        "    if hasattr(config, '_modelbench_worker'):\n"
+        "        sys.exit('the licence server is down')\n"
+    )
+    result = bench(source="def test_one(modelbench):\n    pass\n\ndef test_two(modelbench):\n    pass\n")
+    result.assert_outcomes(failed=2)
+    result.stdout.fnmatch_lines(["*No worker process could start.*", "*the licence server is down*"])
+
+
+def test_a_test_that_the_worker_does_not_find_fails(bench):
+    source = """
+import os, pytest
+
+@pytest.mark.parametrize("which", [os.getpid(), "same"])
+def test_one(which, modelbench):
+    modelbench.record("answer", 1)
+"""
+    result = bench(source=source)
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["*did not find this test, though it was collected*"])
+
+
+SLEEPS = """
+import os, pathlib, time
+
+def test_first(modelbench):
+    modelbench.record("answer", 1)
+    pathlib.Path("first").write_text("done")
+
+def test_second(modelbench):
+    pathlib.Path("pid").write_text(str(os.getpid()))
+    time.sleep(600)
+"""
+
+
+def start(pytester, *arguments):
+    pytester.makepyfile(test_it=SLEEPS)
+    command = [sys.executable, "-m", "pytest", "--modelbench", "--device=cpu", "-p", "no:cacheprovider", *arguments]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=pytester.path)
+    worker = wait_for(lambda: int((pytester.path / "pid").read_text()))
+    return process, worker
+
+
+def wait_for(found, patience_s=60.0):
+    """What ``found`` returns, once it does not raise any more."""
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            return found()
+        except (OSError, ValueError):
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+
+
+def gone(pid):
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return
+    raise OSError("still there")
+
+
+def test_interrupting_ends_everything_and_summarizes(pytester):
+    process, worker = start(pytester, "--modelbench-json=results.json")
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=30)
+    assert process.returncode == pytest.ExitCode.INTERRUPTED
+    assert "INTERRUPTED" in output
+    assert "answer" in output or not (pytester.path / "first").exists()
+    wait_for(lambda: gone(worker))
+    assert (pytester.path / "results.json").exists()
+
+
+def test_an_interrupted_update_records_nothing(pytester):
+    process, _ = start(pytester, "--update-baselines")
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert not list((pytester.path / "baselines").glob("**/*.json"))
+
+
+def test_a_killed_controller_takes_its_worker_along(pytester):
+    process, worker = start(pytester)
+    process.kill()
+    process.communicate(timeout=30)
+    wait_for(lambda: gone(worker))
