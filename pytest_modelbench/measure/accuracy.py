@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torchmetrics.classification import MulticlassAccuracy
 
 from pytest_modelbench.core.errors import MeasureError, UsageError
 
@@ -33,6 +32,9 @@ def classification_accuracy(
     """
     if not top_k or not all(1 <= k <= num_classes for k in top_k):
         raise UsageError(f"top_k={top_k!r} with {num_classes} classes: each must be from 1 to {num_classes}")
+    # Here, since it takes a second to import: only whoever scores a model pays.
+    from torchmetrics.classification import MulticlassAccuracy
+
     metrics = {k: MulticlassAccuracy(num_classes, top_k=k, average="micro") for k in top_k}
     correct: list[bool] = []
     for images, labels in batches:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -16,8 +16,10 @@ from pytest_modelbench.core.records import Case
 from pytest_modelbench.models.inputs import seeded_images
 from pytest_modelbench.models.outputs import floating_tensors, not_finite
 from pytest_modelbench.models.precision import STORAGE_DTYPES, autocast
-from pytest_modelbench.models.sources import Source
 from pytest_modelbench.models.weights import SAMPLES, lite0_state_dict, load_checkpoint
+
+if TYPE_CHECKING:
+    from pytest_modelbench.models.sources import Source  # brings timm, which a callable does without
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ def test_outcomes_and_tracebacks_are_those_of_an_ordinary_run(bench, pytester):
         [
             ">       assert left + 1 == 42",
             "E       assert (40 + 1) == 42",
-            "test_it.py:12: AssertionError",
+            "test_it.py:10: AssertionError",
             "said before failing",
             "E       RuntimeError: no such luck",
             "*UserWarning: mind the gap*",
@@ -110,13 +110,13 @@ def test_a_collection_error_is_an_ordinary_one(bench):
 
 
 def test_ids_of_any_shape_are_measured_accepted_and_found_again(accept, bench, stored):
-    source = r'''
+    source = r"""
 import pytest
 
 @pytest.mark.parametrize("text", ["a/b", "größe-模型", "[x]::y", "z" * 300, "sp ace", "tab\t", 'quo"te'])
 def test_id(text, modelbench):
     modelbench.record("size", len(text))
-'''
+"""
     accept(source=source)
     assert len(stored()["portable"]) == 7
     result = bench()

@@ -52,7 +52,10 @@ def test_suites_select(bench, suite, expected):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--modelbench-suite=nigtly"], "*no test is in suite 'nigtly'. Did you mean 'nightly'*Known are: nightly, quick*"),
+        (
+            ["--modelbench-suite=nigtly"],
+            "*no test is in suite 'nigtly'. Did you mean 'nightly'*Known are: nightly, quick*",
+        ),
         (["-k", "nothing"], "*no benchmark test was selected*"),
         (["--modelbench-passes=5,3"], "*--modelbench-passes: '5,3' does not rise*"),
         (["--modelbench-threads=none"], "*--modelbench-threads: 'none' is not a whole number*"),
@@ -83,7 +86,10 @@ def test_flags_that_need_the_option_say_so(pytester, flag):
 @pytest.mark.parametrize(
     ("mark", "says"),
     [
-        ("suit='quick'", "*test_it.py::test_one: @pytest.mark.modelbench has no argument 'suit'. Did you mean 'suite'?*"),
+        (
+            "suit='quick'",
+            "*test_it.py::test_one: @pytest.mark.modelbench has no argument 'suit'. Did you mean 'suite'?*",
+        ),
         ("'quick'", "*takes named arguments only*"),
         ("suite=1", "*suite=1 is not a name*"),
         ("band='-3%'", "*band '-3%' is negative*"),

@@ -127,6 +127,11 @@ def test_endless_speeding_up_stops_at_the_limit_of_groups() -> None:
     assert sample(clock.work(lambda: next(faster)), None, clock, plan).warmup_iterations == 20
 
 
+def test_groups_far_shorter_than_a_sample_do_not_settle_the_warm_up() -> None:
+    clock = FakeClock()
+    assert sample(clock.work(20_000), None, clock).warmup_iterations == 1 + 10 + 100 + 1000 + 1000
+
+
 def test_count_of_a_fast_target_follows_its_speed_after_the_warm_up() -> None:
     clock = FakeClock()
     samples = sample(clock.work(series(100 * MS, 20_000)), None, clock)

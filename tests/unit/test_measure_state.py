@@ -132,7 +132,8 @@ def test_inherited_precision_goes_on_following_its_parent() -> None:
     with preserved_state():
         BACKENDS.cudnn.fp32_precision = "tf32"
         with preserved_state():
-            BACKENDS.cudnn.benchmark = True
+            BACKENDS.cudnn.fp32_precision = "ieee"
+        assert BACKENDS.cuda.matmul.fp32_precision == "tf32"
         BACKENDS.cudnn.fp32_precision = "ieee"
         assert BACKENDS.cuda.matmul.fp32_precision == "ieee"
     assert BACKENDS.cuda.matmul.fp32_precision != "tf32"

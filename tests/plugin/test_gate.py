@@ -1,0 +1,222 @@
+"""The gate as a user meets it: accepted, held, and never open by accident."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+ONE = "def test_one(modelbench):\n    modelbench.record('answer', {answer})\n"
+
+
+def test_new_then_accepted_then_ok_then_regressed_then_accepted(bench, accept, pytester, stored):
+    first = bench(source=ONE.format(answer=42))
+    first.assert_outcomes(passed=1)
+    first.stdout.fnmatch_lines(["NOT GATED: 1 check has no baseline in baselines/portable*", "*--update-baselines*"])
+    assert stored() == {}
+
+    accepted = accept()
+    accepted.stdout.fnmatch_lines(["*test_one*answer*42*new*"])
+    bench().assert_outcomes(passed=1)
+
+    before = {path: path.read_bytes() for path in (pytester.path / "baselines").rglob("*.json")}
+    worse = bench(source=ONE.format(answer=43))
+    worse.assert_outcomes(failed=1)
+    worse.stdout.fnmatch_lines(["answer: answer regressed: 42 -> 43 (+1), tolerated is exact"])
+    worse.stdout.fnmatch_lines(["*if this is intended:*pytest --modelbench --update-baselines test_it.py::test_one"])
+    assert {path: path.read_bytes() for path in (pytester.path / "baselines").rglob("*.json")} == before
+
+    accept().stdout.fnmatch_lines(["*test_one*answer*42*43*re-anchored*"])
+    bench().assert_outcomes(passed=1)
+
+
+def test_an_improvement_passes_and_asks_to_be_accepted(bench, accept):
+    accept(source=ONE.format(answer=42))
+    result = bench(source=ONE.format(answer=41))
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["*answer*42*41*improved*", "*--update-baselines*"])
+
+
+def test_updating_touches_only_what_ran(accept, stored):
+    source = "".join(f"def test_{name}(modelbench):\n    modelbench.record('x', {{}})\n\n" for name in "ab")
+    accept(source=source.format(1, 2))
+    accept("-k", "test_b", source=source.format(10, 20))
+    values = {test: entry["x"]["value"] for test, entry in stored()["portable"].items()}
+    assert values == {"test_it.py::test_a": 1, "test_it.py::test_b": 20}
+
+
+def test_a_failing_test_is_never_accepted(bench, accept, stored):
+    accept(source=ONE.format(answer=42))
+    result = bench("--update-baselines", source=ONE.format(answer=43) + "    assert False\n")
+    result.assert_outcomes(failed=1)
+    assert stored()["portable"]["test_it.py::test_one"]["answer"]["value"] == 42
+
+
+def test_a_renamed_test_fails_and_its_orphan_is_named(bench, accept, pytester):
+    accept(source=ONE.format(answer=42))
+    result = bench(source=ONE.format(answer=42).replace("test_one", "test_first"))
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*no baseline for answer in portable, though it holds 1 other; was it renamed?"])
+    result.stdout.fnmatch_lines(["*test_it.py::test_one*", "*pytest-modelbench prune*"])
+
+
+def test_orphans_are_only_what_was_looked_for(bench, accept, pytester):
+    two = ONE.format(answer=1) + ONE.format(answer=2).replace("test_one", "test_two")
+    accept(source=two)
+    for arguments in (["-k", "test_one"], ["test_it.py::test_one"]):
+        bench(*arguments).stdout.no_fnmatch_line("*prune*")
+    bench(source=ONE.format(answer=1)).stdout.fnmatch_lines(["*test_it.py::test_two*", "*prune*"])
+
+
+def test_a_measurement_that_disappeared_fails(bench, accept):
+    accept(source=ONE.format(answer=42))
+    result = bench(source="def test_one(modelbench):\n    pass\n")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["has a baseline for answer, but did not measure it"])
+
+
+def test_a_skipped_test_with_a_baseline_fails_unless_it_may(bench, accept):
+    accept(source=ONE.format(answer=42))
+    skipping = "import pytest\n\n@pytest.mark.skip(reason='moved house')\n" + ONE.format(answer=42)
+    more = "\ndef test_two(modelbench):\n    pass\n"
+    result = bench(source=skipping + more)
+    result.assert_outcomes(failed=1, passed=1)
+    result.stdout.fnmatch_lines(["skipped, so its baseline was not checked: moved house"])
+    bench("--modelbench-skipped=pass").assert_outcomes(skipped=1, passed=1)
+
+
+def test_an_environment_without_baseline_fails_when_asked(bench):
+    result = bench("--modelbench-missing=fail", source=ONE.format(answer=42))
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*no baseline for answer in portable: nothing there yet"])
+
+
+def test_an_open_check_is_an_outcome_and_an_exit_status_of_its_own(bench, pytester):
+    source = """
+import os, pathlib
+
+def test_one(modelbench):
+    count = pathlib.Path('count')
+    n = int(count.read_text()) if count.exists() else 0
+    count.write_text(str(n + 1))
+    modelbench.record('speed', [1.0, 1.3, 0.8, 1.2, 0.9][n % 5], unit='s', noisy=True, scope='device', band='5%')
+"""
+    assert bench("--update-baselines", source=source).ret == 0
+    result = bench("--junitxml=junit.xml", passes="2")
+    assert result.parseoutcomes()["inconclusive"] == 1
+    assert result.ret == 10
+    result.stdout.fnmatch_lines(["*speed*inconclusive*", "*1 inconclusive*"])
+    assert 'type="pytest.skip" message="inconclusive: ' in (pytester.path / "junit.xml").read_text()
+    assert bench("--modelbench-inconclusive=pass", passes="2").ret == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("", "*baselines/portable/it.json*empty*"),
+        ("{", "*baselines/portable/it.json*"),
+        ("baseline", "*baselines/portable/it.json*"),
+        ('{"a": 1, "a": 2}', "*baselines/portable/it.json*"),
+    ],
+)
+def test_a_file_that_is_no_baseline_stops_the_session_before_anything_is_measured(bench, pytester, content, says):
+    folder = pytester.mkdir("baselines")
+    (folder / "portable").mkdir()
+    (folder / "portable" / "it.json").write_text(content)
+    result = bench(source=ONE.format(answer=42))
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines([says])
+    assert (folder / "portable" / "it.json").read_text() == content
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("value", "NaN"), ("value", -1), ("value", "42"), ("unit", 3), ("better", "up"), ("colour", "red")],
+)
+def test_an_entry_that_cannot_be_trusted_stops_the_session_and_is_named(bench, accept, pytester, key, value):
+    accept(source="def test_one(modelbench):\n    modelbench.cost\n    modelbench.record('answer', 42, unit='bytes')\n")
+    path = pytester.path / "baselines" / "portable" / "it.json"
+    content = json.loads(path.read_text())
+    content["entries"]["test_it.py::test_one"]["answer"][key] = float("nan") if value == "NaN" else value
+    path.write_text(json.dumps(content))
+    result = bench()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*it.json*"])
+    assert bench("--update-baselines").ret == pytest.ExitCode.USAGE_ERROR
+    assert json.loads(path.read_text())["entries"]["test_it.py::test_one"]["answer"].keys() >= {key}
+
+
+def test_a_newer_schema_asks_for_an_upgrade(bench, accept, pytester):
+    accept(source=ONE.format(answer=42))
+    path = pytester.path / "baselines" / "portable" / "it.json"
+    path.write_text(path.read_text().replace('"schema": 1', '"schema": 99'))
+    result = bench()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*99*pgrade*"])
+
+
+def test_another_case_direction_or_unit_is_incomparable_and_fails(bench, accept):
+    accept(source=ONE.format(answer=42))
+    result = bench(source=ONE.format(answer="42, unit='apples'"))
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*cannot be compared with its baseline: the unit changed from 'count' to 'apples'"])
+
+
+def test_a_folder_that_cannot_be_written_is_found_before_measuring(bench, pytester):
+    (pytester.path / "baselines").write_text("a file where the folder should be")
+    result = bench("--update-baselines", source=ONE.format(answer=42))
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*baselines*"])
+
+
+def test_recording_twice_under_one_name_fails(bench):
+    source = ONE.format(answer=42) + "    modelbench.record('answer', 43)\n"
+    bench(source=source).stdout.fnmatch_lines(["*records 'answer' twice; give the second a name of its own*"])
+
+
+def test_two_sessions_updating_at_once_both_land(pytester, stored):
+    pytester.makepyprojecttoml("[tool.modelbench]\nupdate-passes = 1\n")
+    pytester.makepyfile(test_a=ONE.format(answer=1), test_b=ONE.format(answer=2), test_c=ONE.format(answer=3))
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "--modelbench",
+        "--device=cpu",
+        "--update-baselines",
+        "-p",
+        "no:cacheprovider",
+    ]
+    sessions = [
+        subprocess.Popen([*command, f"test_{name}.py"], cwd=pytester.path, stdout=subprocess.PIPE, text=True)
+        for name in "abc"
+    ]
+    outputs = [session.communicate(timeout=120)[0] for session in sessions]
+    assert [session.returncode for session in sessions] == [0, 0, 0], outputs
+    assert len(stored()["portable"]) == 3
+
+
+def test_results_are_written_whole(bench, pytester):
+    assert bench("--modelbench-json=out/../results.json", source=ONE.format(answer=42)).ret == 0
+    results = json.loads((pytester.path / "results.json").read_text())
+    assert results["format"] == "pytest-modelbench results"
+
+
+def test_results_that_cannot_be_written_are_an_error_and_nothing_else_is_lost(bench):
+    result = bench("--modelbench-json=/proc/no/such/place.json", source=ONE.format(answer=42))
+    assert result.ret == pytest.ExitCode.INTERNAL_ERROR
+    result.stdout.fnmatch_lines(["*answer*42*new*", "NOT WRITTEN: *place.json*"])
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="no affinity here")
+def test_workers_are_pinned_and_single_threaded_and_others_are_not(bench, pytester):
+    source = """
+import os, torch
+
+def test_one(modelbench):
+    modelbench.record('cores', len(os.sched_getaffinity(0)))
+    modelbench.record('threads', torch.get_num_threads())
+"""
+    result = bench("--modelbench-json=results.json", source=source)
+    result.stdout.fnmatch_lines(["*cores*1*", "*threads*1*"])

@@ -1,0 +1,228 @@
+"""Real timm models through real workers: what they cost, how they fail, and what a real change looks like."""
+
+import pytest
+
+MODEL = """
+import timm
+import torch
+
+def small(blocks=1, width=16):
+    layers = [torch.nn.Conv2d(3, width, 3, padding=1)]
+    for _ in range(blocks):
+        layers += [torch.nn.Conv2d(width, width, 3, padding=1), torch.nn.ReLU()]
+    return torch.nn.Sequential(*layers, torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
+"""
+
+BROKEN = (
+    MODEL
+    + """
+def test_unknown_model(build_model, modelbench):
+    modelbench.cost(build_model("resnet5O"))
+
+def test_zero_batch(build_model, modelbench):
+    modelbench.cost(build_model("test_resnet", batch_size=0))
+
+def test_negative_batch(build_model, modelbench):
+    modelbench.cost(build_model("test_resnet", batch_size=-1))
+
+def test_refused_size(build_model, modelbench):
+    modelbench.latency(build_model("test_vit", image_size=33))
+
+def test_raising_builder(build_model, modelbench):
+    def explode():
+        raise RuntimeError("out of cheese")
+    modelbench.cost(build_model(explode))
+
+def test_not_finite(build_model, modelbench):
+    class Bad(torch.nn.Module):
+        def forward(self, x):
+            return x.mean() * float("nan")
+    modelbench.latency(build_model(Bad, image_size=8))
+
+def test_missing_module(build_model, modelbench):
+    modelbench.cost(build_model("no_such_package.models:make"))
+
+def test_band(build_model, modelbench):
+    modelbench.latency(build_model(small, image_size=8), band="five")
+
+def test_not_a_number(modelbench):
+    modelbench.record("answer", "many")
+
+def test_infinite(modelbench):
+    modelbench.record("answer", float("inf"))
+
+def test_no_samples(modelbench):
+    modelbench.record("answer", [])
+
+def test_unnamed_callable(modelbench):
+    modelbench.latency(lambda: None)
+
+def test_metric_of_ours(modelbench):
+    modelbench.record("latency", 1)
+"""
+)
+
+
+def test_each_bad_request_fails_its_own_test_with_a_clear_message(bench):
+    result = bench("-v", source=BROKEN)
+    result.assert_outcomes(failed=13)
+    result.stdout.fnmatch_lines_random(
+        [
+            "E *resnet5O*Did you mean*resnet50*",
+            "E *batch_size*0*",
+            "E *batch_size*-1*",
+            "E *33*",
+            "E *out of cheese*",
+            "E *not finite*",
+            "E *no_such_package*",
+            "E *test_band: latency: band 'five' cannot be read*",
+            "E *'many' is not a number",
+            "E *inf is not finite",
+            "E *no values",
+            "E *timing a callable needs case=*",
+            "E *'latency' is a metric of this package*",
+        ]
+    )
+
+
+LIFECYCLE = """
+def test_small(build_model, modelbench):
+    model = build_model("test_resnet", batch_size=4, image_size=160 {changed})
+    modelbench.latency(model, band="50%")
+    modelbench.peak_memory(model)
+    modelbench.cost(model)
+"""
+
+
+def test_lifecycle_of_a_real_model(bench, accept, pytester, stored):
+    """new -> accept -> ok -> two more blocks a stage -> regressed, files untouched -> accept -> ok."""
+    bench(source=LIFECYCLE.format(changed=""), passes="2").assert_outcomes(passed=1)
+    accept()
+    folders = stored()
+    assert set(folders["portable"]["test_it.py::test_small"]) == {
+        "macs", "parameter_bytes", "parameters", "peak_live_memory",
+    }  # fmt: skip
+    (environment,) = set(folders) - {"portable"}
+    assert environment.startswith("cpu-")
+    bench(passes="2").assert_outcomes(passed=1)
+
+    before = {path: path.read_bytes() for path in (pytester.path / "baselines").rglob("*.json")}
+    result = bench(source=LIFECYCLE.format(changed=", layers=(6, 6, 6, 6)"), passes="2,3")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "test_resnet-b4-160-fp32: latency regressed by +*%, tolerated is 50%",
+            "test_resnet-b4-160-fp32: macs regressed: *",
+            "test_resnet-b4-160-fp32: parameters regressed: *",
+        ],
+        consecutive=False,
+    )
+    result.stdout.fnmatch_lines(
+        ["*if this is intended:  pytest --modelbench --update-baselines test_it.py::test_small"]
+    )
+    assert {path: path.read_bytes() for path in (pytester.path / "baselines").rglob("*.json")} == before
+
+    accept()
+    bench(passes="2").assert_outcomes(passed=1)
+
+
+def test_a_real_growth_of_memory_fails_and_says_by_how_much(bench, accept):
+    source = MODEL + (
+        "\ndef test_small(build_model, modelbench):\n"
+        "    modelbench.peak_memory(build_model(small, image_size=32, batch_size=8, width={width}), backward=True)\n"
+    )
+    accept(source=source.format(width=16))
+    bench().assert_outcomes(passed=1)
+    result = bench(source=source.format(width=24))
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["small-b8-32-fp32-backward: peak_live_memory regressed: *MiB -> *MiB (+*%*tolerated is 1%"]
+    )
+
+
+def test_settings_of_torch_are_put_back_even_if_the_test_fails(bench):
+    source = """
+import gc
+import torch
+
+def test_a_changes_everything(modelbench):
+    torch.set_num_threads(2)
+    torch.set_grad_enabled(False)
+    torch.set_default_dtype(torch.float64)
+    torch.manual_seed(99)
+    torch.backends.cudnn.benchmark = True
+    gc.disable()
+    assert False
+
+def test_b_finds_nothing_changed(modelbench):
+    assert torch.get_num_threads() == 1
+    assert torch.is_grad_enabled()
+    assert torch.get_default_dtype() == torch.float32
+    assert not torch.backends.cudnn.benchmark
+    assert gc.isenabled()
+"""
+    bench(source=source).assert_outcomes(passed=1, failed=1)
+
+
+def test_timer_and_memory_serve_plain_asserts_without_the_option(pytester):
+    pytester.makepyprojecttoml("[tool.modelbench]\ndevice = 'cpu'\n")
+    pytester.makepyfile(
+        """
+        import os
+        import torch
+
+        def test_timer(device_timer):
+            with device_timer as timing:
+                torch.zeros(8)
+            assert timing.elapsed_s > 0
+            assert device_timer(torch.zeros, 8, repeat=3).median_s > 0
+
+        def test_memory(peak_memory):
+            assert peak_memory(lambda: torch.zeros(1000)).peak_bytes == 4096
+
+        def test_model(build_model):
+            model = build_model("test_resnet", image_size=32)
+            assert model.forward().shape == (1, 1000)
+
+        def test_cores():
+            assert len(os.sched_getaffinity(0)) == os.cpu_count()
+        """
+    )
+    pytester.runpytest_subprocess().assert_outcomes(passed=4)
+
+
+def test_pretrained_weights_without_a_hub_are_a_skip_with_a_way_out(bench, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    source = """
+def test_one(build_model, modelbench):
+    modelbench.cost(build_model("resnet18", pretrained=True))
+    modelbench.latency(build_model("resnet18", pretrained=True))
+"""
+    result = bench("-rs", source=source)
+    result.assert_outcomes(skipped=1)
+    result.stdout.fnmatch_lines(["SKIPPED*resnet18*"])
+    result.stdout.no_fnmatch_line("*Traceback*")
+
+
+def test_no_labelled_images_are_a_skip_with_a_way_out(bench):
+    source = 'def test_one(build_model, modelbench):\n    modelbench.accuracy(build_model("test_resnet"))\n'
+    result = bench("-rs", source=source)
+    result.assert_outcomes(skipped=1)
+    result.stdout.fnmatch_lines(["SKIPPED*--modelbench-data DIR*"])
+
+
+def test_accuracy_on_a_folder_of_images(bench, accept, pytester, tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    for label in ("cat", "dog"):
+        (tmp_path / label).mkdir()
+        image.new("RGB", (40, 40), "red" if label == "cat" else "blue").save(tmp_path / label / "1.png")
+    source = """
+def test_one(build_model, modelbench):
+    modelbench.accuracy(build_model("test_resnet", num_classes=2, image_size=32, batch_size=2))
+"""
+    accept(f"--modelbench-data={tmp_path}", source=source)
+    bench(f"--modelbench-data={tmp_path}").assert_outcomes(passed=1)
+    image.new("RGB", (40, 40), "green").save(tmp_path / "cat" / "2.png")
+    result = bench(f"--modelbench-data={tmp_path}")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*top1 cannot be compared with its baseline: the basis changed*"])
