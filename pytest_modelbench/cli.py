@@ -70,7 +70,10 @@ def _parser() -> argparse.ArgumentParser:
 
     prune = commands.add_parser("prune", parents=[where], help="remove entries whose test is gone")
     prune.add_argument("results", metavar="RESULTS", type=Path, nargs="?", help="remove the orphans that it lists")
-    prune.add_argument("--test", metavar="ID", help="instead: remove all entries of this test, in every folder")
+    prune.add_argument(
+        "--test", metavar="ID", action="append", help="instead: remove the entries of this test, in every folder"
+    )
+    prune.add_argument("--check", metavar="NAME", help="with --test: only its entries of this name")
     prune.add_argument("--dry-run", action="store_true", help="say what would be removed, and remove nothing")
     prune.set_defaults(run=_prune)
 
@@ -197,12 +200,18 @@ def _prune(arguments: argparse.Namespace) -> Outcome:
     if arguments.test is not None:
         folders = store.folders()
         known = {key.test for folder in folders for key in store.keys(folder)}
-        if arguments.test not in known:
-            raise UsageError(
-                f"{store.folder} holds nothing of {arguments.test}.{did_you_mean(arguments.test, known)} "
-                "pytest-modelbench show FOLDER lists what it holds"
-            )
-        found = {name: [key for key in store.keys(name) if key.test == arguments.test] for name in folders}
+        for test in arguments.test:
+            if test not in known:
+                raise UsageError(
+                    f"{store.folder} holds nothing of {test}.{did_you_mean(test, known)} "
+                    "pytest-modelbench show FOLDER lists what it holds"
+                )
+        found = {
+            name: [
+                key for key in store.keys(name) if key.test in arguments.test and arguments.check in (None, key.name)
+            ]
+            for name in folders
+        }
     else:
         session = read_results(arguments.results)
         scopes = [session.environment.folder(scope) for scope in Scope] if session.environment else ["portable"]

@@ -136,7 +136,10 @@ class Ledger:
         if not self._updating and (lost := gate.unmeasured(test, entry.checks)):
             names = ", ".join(key.name for key in lost)
             headline = f"has a baseline for {names}, but did not measure it"
-            way_out = f"If that is intended, remove the entry: pytest-modelbench prune --test '{test}'"
+            way_out = "\n".join(
+                ["If that is intended, remove what is stored:"]
+                + [shlex.join(["pytest-modelbench", "prune", "--test", test, "--check", key.name]) for key in lost]
+            )
             return Decision("failed", f"{headline}\n{way_out}", headline)
         outcomes = {check.key: gate.outcome(check) for check in checks}
         for outcome in ("failed", "inconclusive"):

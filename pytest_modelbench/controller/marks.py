@@ -52,7 +52,7 @@ def read_mark(item: pytest.Item) -> Mark:
         where = f"{item.nodeid}: @pytest.mark.{MARK}"
         if mark.args:
             raise UsageError(f"{where} takes named arguments only: {', '.join(_ARGUMENTS)}")
-        for name, value in mark.kwargs.items():
+        for name in mark.kwargs:
             if name not in _ARGUMENTS:
                 raise UsageError(
                     f"{where} has no argument {name!r}.{did_you_mean(name, _ARGUMENTS)} "

@@ -159,8 +159,8 @@ class BenchSession:
     def _nothing_selected(self) -> str:
         said = f"; {self._unselected} tests were collected that are none or in other suites" if self._unselected else ""
         return (
-            f"--modelbench: no benchmark test was selected{said}. A benchmark test is marked @pytest.mark.modelbench, or "
-            "uses the modelbench fixture; look at -k, -m, the paths given, and --modelbench-suite (try 'all')"
+            f"--modelbench: no benchmark test was selected{said}. A benchmark test is marked @pytest.mark.modelbench, "
+            "or uses the modelbench fixture; look at -k, -m, the paths given, and --modelbench-suite (try 'all')"
         )
 
     @pytest.hookimpl(wrapper=True)
@@ -241,7 +241,12 @@ class BenchSession:
         if not quiet:
             terminalreporter.section("modelbench", sep="=")
         text = terminal.render(
-            result, width=writer.fullwidth, colour=colour, quiet=quiet, accept_command=self._accept_command(result)
+            result,
+            width=writer.fullwidth,
+            colour=colour,
+            quiet=quiet,
+            accept_command=self._accept_command(result),
+            baselines=self.settings.baselines,
         )
         if self.updating and self.conductor.changes:
             text += "\n\n" + terminal.render_changes(self.conductor.changes, width=writer.fullwidth, colour=colour)

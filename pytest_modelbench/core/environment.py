@@ -10,6 +10,9 @@ from pytest_modelbench.core.metrics import Scope
 
 Fact = str | int | float | bool | None
 
+#: Provenance that no portable value can depend on.
+_OF_A_MACHINE = frozenset({"platform", "kernel", "driver", "omp_num_threads"})
+
 
 @dataclass(frozen=True, slots=True)
 class Environment:
@@ -28,6 +31,10 @@ class Environment:
     def folder(self, scope: Scope) -> str:
         """Name of the baseline folder for metrics of ``scope``."""
         return {Scope.PORTABLE: "portable", Scope.KIND: self.kind, Scope.DEVICE: self.slug}[scope]
+
+    def provenance_in(self, folder: str) -> dict[str, Fact]:
+        """What baselines in ``folder`` keep of the provenance: portable ones nothing that is the machine's own."""
+        return {key: fact for key, fact in self.provenance.items() if folder != "portable" or key not in _OF_A_MACHINE}
 
 
 def slugify(text: str) -> str:

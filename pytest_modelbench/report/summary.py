@@ -132,11 +132,19 @@ def notices(session: Session, accept_command: str = ACCEPT, baselines: str = BAS
         verb = "has" if count == 1 else "have"
         found.append(
             Notice(
-                f"{plural(count, 'baseline entry')} {verb} no test any more; remove with: pytest-modelbench prune",
+                f"{plural(count, 'baseline entry')} {verb} no test any more; remove with",
                 _some(sorted(map(str, session.orphans))),
+                command=prune_command({key.test for key in session.orphans}, baselines),
             )
         )
     return found + ([] if session.updating or session.interrupted else _acceptance(session, accept_command))
+
+
+def prune_command(tests: Iterable[str], baselines: str = BASELINES) -> str:
+    """The command that removes all baseline entries of ``tests``."""
+    where = [] if baselines == BASELINES else ["--baselines", baselines]
+    named = [word for test in sorted(tests) for word in ("--test", test)]
+    return shlex.join(["pytest-modelbench", "prune", *where, *named])
 
 
 def _not_gated(session: Session, accept_command: str, baselines: str) -> list[Notice]:

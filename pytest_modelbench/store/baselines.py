@@ -89,12 +89,14 @@ class BaselineStore:
             return []
         for folder in {check.folder for check in checks}:
             check_folder_name(folder)
-        origin = Origin(commit=stamp.commit, dirty=stamp.dirty, provenance=dict(environment.provenance))
         make_folder(self.folder)
         with locked(self.folder):
             drafts = {folder: Draft(self.folder / folder) for folder in sorted({check.folder for check in checks})}
             changes = []
             for check in checks:
+                origin = Origin(
+                    commit=stamp.commit, dirty=stamp.dirty, provenance=environment.provenance_in(check.folder)
+                )
                 identity = dict(environment.identity) if check.folder == environment.slug else None
                 changes.append(drafts[check.folder].accept(check, stamp.id, origin, identity))
             for folder, draft in drafts.items():

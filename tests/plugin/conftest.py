@@ -9,11 +9,12 @@ import pytest
 def bench(pytester):
     """Runs ``pytest --modelbench`` on ``source`` (or on what is there) in one pass, or as the arguments say."""
 
-    def run(*arguments, source=None, passes="1", inprocess=True):
+    def run(*arguments, source=None, passes="1"):
         if source is not None:
             pytester.makepyfile(test_it=source)
         command = ["--modelbench", "--device=cpu", f"--modelbench-passes={passes}", "-p", "no:randomly", *arguments]
-        return pytester.runpytest_inprocess(*command) if inprocess else pytester.runpytest_subprocess(*command)
+        # A process of its own: torch cannot be imported twice in one, as pytester would have it.
+        return pytester.runpytest_subprocess(*command)
 
     return run
 

@@ -90,7 +90,7 @@ def test_addopts_of_the_project_do_not_reach_the_worker(bench, pytester):
 
 
 def test_output_goes_straight_to_the_terminal_when_asked(bench):
-    result = bench("-s", source="def test_one(modelbench):\n    print('live')\n", inprocess=False)
+    result = bench("-s", source="def test_one(modelbench):\n    print('live')\n")
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(["*live*"])
 
@@ -127,7 +127,7 @@ def test_id(text, modelbench):
 def test_inline_runs_in_this_process_and_judges_alike(accept, bench):
     source = "import os\n\ndef test_one(modelbench):\n    modelbench.record('answer', {})\n"
     accept(source=source.format(42))
-    bench("--modelbench-inline", inprocess=False).assert_outcomes(passed=1)
-    result = bench("--modelbench-inline", source=source.format(43), inprocess=False)
+    bench("--modelbench-inline").assert_outcomes(passed=1)
+    result = bench("--modelbench-inline", source=source.format(43))
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*answer regressed: 42 -> 43*"])

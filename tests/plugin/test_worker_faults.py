@@ -1,5 +1,6 @@
 """Workers that die, hang or cannot start: the test they were in fails and says why; the rest goes on."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -102,13 +103,11 @@ def start(pytester, *arguments):
 def wait_for(found, patience_s=60.0):
     """What ``found`` returns, once it does not raise any more."""
     deadline = time.monotonic() + patience_s
-    while True:
-        try:
+    while time.monotonic() < deadline:
+        with contextlib.suppress(OSError, ValueError):
             return found()
-        except (OSError, ValueError):
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
+        time.sleep(0.05)
+    return found()
 
 
 def gone(pid):

@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.errors import UsageError, did_you_mean
 from pytest_modelbench.core.settings import Settings, read_settings
 from pytest_modelbench.core.units import parse_duration_s
@@ -77,3 +78,10 @@ def test_any_text_is_a_positive_duration_or_a_usage_error(text):
 def test_near_names_are_offered():
     assert did_you_mean("resnet5", ["resnet50", "vgg16"]) == " Did you mean 'resnet50'?"
     assert did_you_mean("zzz", ["resnet50"]) == ""
+
+
+def test_portable_baselines_keep_nothing_of_the_machine():
+    facts = {"torch": "2.15.0", "kernel": "6.1", "driver": "580", "platform": "Linux x86_64"}
+    environment = Environment("cpu", "a CPU", "cpu-a", {}, facts)
+    assert environment.provenance_in("portable") == {"torch": "2.15.0"}
+    assert environment.provenance_in("cpu-a") == facts
