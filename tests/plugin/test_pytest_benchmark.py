@@ -1,0 +1,90 @@
+"""pytest-benchmark is served: our latencies in its storage, and a timer that waits for the accelerator."""
+
+import subprocess
+import sys
+
+LATENCY = """
+import torch
+
+def test_small(build_model, modelbench):
+    model = build_model(lambda: torch.nn.Conv2d(3, 8, 3), name="conv", image_size=32)
+    modelbench.latency(model)
+"""
+
+
+def test_saved_latencies_are_compared_by_pytest_benchmark_itself(bench, pytester):
+    for name in ("before", "after"):
+        result = bench(f"--modelbench-save-benchmark={name}", source=LATENCY)
+        result.stdout.fnmatch_lines([f"latencies saved for pytest-benchmark in .benchmarks/*/*_{name}.json"])
+    files = sorted(path.name for path in (pytester.path / ".benchmarks").glob("*/*.json"))
+    assert files == ["0001_before.json", "0002_after.json"]
+    compared = subprocess.run(
+        [sys.executable, "-m", "pytest_benchmark", "compare", "--histogram=h", "--csv=c.csv"],
+        cwd=pytester.path, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert compared.returncode == 0, compared.stderr
+    assert "test_small (0001_before)" in compared.stdout
+    assert "test_small (0002_after)" in compared.stdout
+    assert list(pytester.path.glob("h*.svg"))
+    assert "test_small" in (pytester.path / "c.csv").read_text()
+
+
+ACCELERATOR = """
+import sys, types
+
+class accelerator:
+    waits = 0
+    is_available = staticmethod(lambda: {available})
+
+    @classmethod
+    def synchronize(cls):
+        cls.waits += 1
+
+sys.modules["torch"] = types.SimpleNamespace(accelerator=accelerator)
+"""
+
+BENCHMARKS = """
+import sys, time
+import pytest
+
+def waits():
+    return sys.modules["torch"].accelerator.waits
+
+def test_plain(benchmark):
+    before = waits()
+    benchmark.pedantic(lambda: None, rounds=3)
+    assert benchmark.stats is not None
+    assert waits() - before >= 6
+
+@pytest.mark.benchmark(group="mine")
+def test_keeps_the_group(benchmark):
+    before = waits()
+    benchmark.pedantic(lambda: None, rounds=3)
+    assert benchmark.group == "mine"
+    assert waits() - before >= 6
+
+@pytest.mark.benchmark(timer=time.perf_counter)
+def test_own_timer_wins(benchmark):
+    before = waits()
+    benchmark.pedantic(lambda: None, rounds=3)
+    assert waits() == before
+"""
+
+
+def test_its_fixture_waits_for_the_accelerator_unless_the_test_chose_a_timer(pytester):
+    pytester.makeconftest(ACCELERATOR.format(available=True))
+    pytester.makepyfile(BENCHMARKS)
+    pytester.runpytest_subprocess().assert_outcomes(passed=3)
+
+
+def test_its_fixture_is_not_slowed_without_accelerator(pytester):
+    pytester.makeconftest(ACCELERATOR.format(available=False))
+    pytester.makepyfile("def test_plain(benchmark):\n    benchmark.pedantic(lambda: None, rounds=3)\n")
+    pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=1)
+
+
+def test_torch_is_not_imported_for_a_test_that_does_without(pytester):
+    pytester.makepyfile(
+        "import sys\n\ndef test_plain(benchmark):\n    benchmark(lambda: None)\n    assert 'torch' not in sys.modules\n"
+    )
+    pytester.runpytest_subprocess().assert_outcomes(passed=1)
