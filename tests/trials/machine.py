@@ -1,0 +1,41 @@
+"""What every trial writes beside its figures: when, where, under what load, with which versions."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import sys
+from datetime import datetime, timezone
+from importlib import metadata
+from pathlib import Path
+
+RESULTS = Path(__file__).parent / "results"
+ROOT = Path(__file__).parents[2]
+
+
+def describe() -> dict[str, object]:
+    """Machine, load and versions now."""
+    cpu = [
+        line.partition(":")[2].strip()
+        for line in Path("/proc/cpuinfo").read_text().splitlines()
+        if "model name" in line
+    ]
+    packages = ("pytest", "pytest-benchmark", "torch", "timm", "torchmetrics", "pytest-modelbench")
+    return {
+        "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "cpu": cpu[0] if cpu else platform.processor(),
+        "cores": os.cpu_count(),
+        "load_before": os.getloadavg(),
+        "python": platform.python_version(),
+        "versions": {package: metadata.version(package) for package in packages},
+    }
+
+
+def write(name: str, machine: dict[str, object], figures: object) -> None:
+    """``results/<name>.json``, and the figures on the terminal."""
+    RESULTS.mkdir(exist_ok=True)
+    machine["load_after"] = os.getloadavg()
+    text = json.dumps({"machine": machine, "figures": figures}, indent=1)
+    (RESULTS / f"{name}.json").write_text(text + "\n")
+    print(json.dumps(figures, indent=1), file=sys.stderr)
