@@ -281,3 +281,7 @@ def _write(stream: TextIO, text: str) -> None:
         # Python flushes once more at exit; it must find something that takes it.
         with contextlib.suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import shlex
 import sys
+import tempfile
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -191,7 +192,7 @@ class BenchSession:
                 self.conductor.accept()
             except ModelbenchError as error:
                 self._notes.append(f"NOT ACCEPTED: {error}")
-                session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+                session.exitstatus = pytest.ExitCode.USAGE_ERROR
             self._result = self.conductor.result(self._collected, self._modules)
             self._write_files(session)
             self._set_exit_status(session)
@@ -203,11 +204,18 @@ class BenchSession:
 
         assert self._result is not None
         option = self.config.option
+        path = self.config.invocation_params.dir / option.modelbench_json if option.modelbench_json else None
+        unaccepted = any(note.startswith("NOT ACCEPTED") for note in self._notes)
+        if unaccepted and path is None:
+            # An hour's measurements are not thrown away because a disk is full.
+            path = Path(tempfile.mkdtemp(prefix="modelbench-"), "results.json")
         try:
-            if option.modelbench_json:
-                path = self.config.invocation_params.dir / option.modelbench_json
+            if path is not None:
                 write_results(path, self._result)
-                self._notes.append(f"results written to {option.modelbench_json}")
+                self._notes.append(f"results written to {option.modelbench_json or path}")
+            if unaccepted:
+                command = shlex.join(["pytest-modelbench", "accept", "--baselines", self.settings.baselines, str(path)])
+                self._notes.append(f"nothing is lost: once that is mended, run\n    {command}")
             if option.modelbench_save_benchmark:
                 folder = self.config.rootpath / ".benchmarks"
                 saved = benchmark_storage.save(self._result, folder, option.modelbench_save_benchmark)
@@ -215,7 +223,7 @@ class BenchSession:
                 self._notes.append(f"latencies saved for pytest-benchmark {where}")
         except (ModelbenchError, OSError) as error:
             self._notes.append(f"NOT WRITTEN: {error}")
-            session.exitstatus = pytest.ExitCode.INTERNAL_ERROR
+            session.exitstatus = pytest.ExitCode.USAGE_ERROR
 
     def _set_exit_status(self, session: pytest.Session) -> None:
         assert self._result is not None
@@ -250,7 +258,7 @@ class BenchSession:
         )
         if self.updating and self.conductor.changes:
             text += "\n\n" + terminal.render_changes(self.conductor.changes, width=writer.fullwidth, colour=colour)
-        for line in [*text.splitlines(), *self._notes]:
+        for line in "\n".join([text, *self._notes]).splitlines():
             terminalreporter.write_line(line)
 
     def _accept_command(self, result: Session) -> str:

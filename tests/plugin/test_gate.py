@@ -173,6 +173,22 @@ def test_a_folder_that_cannot_be_written_is_found_before_measuring(bench, pytest
     result.stderr.fnmatch_lines(["*baselines*"])
 
 
+def test_what_could_not_be_accepted_is_kept_and_accepted_later(bench, pytester, stored):
+    pytester.makeconftest(
+        "from pytest_modelbench.store import baselines\n"
+        "from pytest_modelbench.core.errors import BaselineError\n\n"
+        "def full(*_):\n    raise BaselineError('baselines: no space left on device')\n\n"
+        "baselines.BaselineStore.accept = full\n"
+    )
+    result = bench("--update-baselines", source=ONE.format(answer=42))
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stdout.fnmatch_lines(["NOT ACCEPTED: *no space left*", "results written to *", "nothing is lost: *"])
+    assert stored() == {}
+    command = next(line.split() for line in result.outlines if "pytest-modelbench accept" in line)
+    subprocess.run([sys.executable, "-m", "pytest_modelbench.cli", *command[1:]], cwd=pytester.path, check=True)
+    assert stored()["portable"]["test_it.py::test_one"]["answer"]["value"] == 42
+
+
 def test_recording_twice_under_one_name_fails(bench):
     source = ONE.format(answer=42) + "    modelbench.record('answer', 43)\n"
     bench(source=source).stdout.fnmatch_lines(["*records 'answer' twice; give the second a name of its own*"])
@@ -208,7 +224,7 @@ def test_results_are_written_whole(bench, pytester):
 
 def test_results_that_cannot_be_written_are_an_error_and_nothing_else_is_lost(bench):
     result = bench("--modelbench-json=/proc/no/such/place.json", source=ONE.format(answer=42))
-    assert result.ret == pytest.ExitCode.INTERNAL_ERROR
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stdout.fnmatch_lines(["*answer*42*new*", "NOT WRITTEN: *place.json*"])
 
 
