@@ -111,7 +111,7 @@ def test_lifecycle_of_a_real_model(bench, accept, pytester, stored):
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines_random(
         [
-            "test_resnet-b4-160-fp32: latency regressed by +*%, tolerated is 50%",
+            "test_resnet-b4-160-fp32: latency regressed by +*%*tolerated is 50%",
             "test_resnet-b4-160-fp32: peak_live_memory regressed: * MiB -> * MiB *",
             "test_resnet-b4-160-fp32: macs regressed: 410,188,800 -> 1,493,068,800 *",
             "test_resnet-b4-160-fp32: parameters regressed: 469,688 -> 1,800,888 *",

@@ -49,7 +49,7 @@ def test_each_dead_worker_fails_its_own_test_only(bench, pytester):
             "*test_is_killed*The worker process was killed by SIGKILL: *memory*",
             "*test_leaves*The worker process ended by itself with exit status 3 *",
             "*test_hangs*The worker process gave no sign for 1 s (--modelbench-timeout) and was killed.",
-            "*test_it.py*, line 21 in test_hangs",
+            "*test_it.py*, line 19 in test_hangs",
         ]
     )
 
