@@ -108,7 +108,7 @@ def _show(arguments: argparse.Namespace) -> Outcome:
     rows = []
     for key in store.keys(arguments.folder):
         if view := store.find(arguments.folder, key):
-            more = f" and {len(view.sessions) - 1} more" if len(view.sessions) > 1 else ""
+            more = f" and {len(view.sessions)} more" if view.sessions else ""
             rows.append(Row((key.test, key.name, number(view.value, view.unit), view.accepted + more)))
     return layout(columns, rows, _width()) or f"{store.folder / arguments.folder}: no entries", FINE
 

@@ -6,12 +6,14 @@ and the standard library's lightest, starts nothing and creates nothing; all els
 
 from __future__ import annotations
 
+import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Generator, Iterator
 
     from pytest_modelbench.fixtures.bench import Bench
     from pytest_modelbench.fixtures.modelbench import ModelBench
@@ -137,10 +139,20 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         worker.ready(bench.environment)
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Iterator[None]:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, Any, Any]:
     """A benchmark test whose weights, images or libraries cannot be had here is skipped, and says what to do."""
-    if not pyfuncitem.config.option.modelbench:
+    return (yield from _skipping_what_is_unavailable(item))
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
+    """The same."""
+    return (yield from _skipping_what_is_unavailable(item))
+
+
+def _skipping_what_is_unavailable(item: pytest.Item) -> Generator[None, Any, Any]:
+    if not item.config.option.modelbench:
         return (yield)
     from pytest_modelbench.core.errors import UnavailableError
 
@@ -161,9 +173,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         chosen = set(map(id, benchmarks))
         items[:] = [item for item in items if id(item) not in chosen]
         config.stash[_deselected_key] = len(benchmarks)
-    for item in items:
-        if "benchmark" in _fixtures(item):
-            _synchronize_benchmark(item)
+    # A timer chosen on the command line wins as well: a marker would overrule it.
+    chosen_timer = getattr(getattr(config.option, "benchmark_timer", None), "target", time.perf_counter)
+    if chosen_timer is time.perf_counter:
+        for item in items:
+            if "benchmark" in _fixtures(item):
+                _synchronize_benchmark(item)
 
 
 _deselected_key = pytest.StashKey[int]()
@@ -198,9 +213,6 @@ def _synchronize_benchmark(item: pytest.Item) -> None:
 
 def synchronized_time() -> float:
     """Seconds of a monotonic clock, after everything that an accelerator was given to do is done."""
-    import sys
-    import time
-
     torch = sys.modules.get("torch")  # a test that does not use torch is not made to import it
     accelerator = getattr(torch, "accelerator", None)
     if accelerator is not None and accelerator.is_available():

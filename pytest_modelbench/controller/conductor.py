@@ -11,12 +11,14 @@ from typing import Any
 
 import pytest
 
+from pytest_modelbench.controller.commands import Commands
 from pytest_modelbench.controller.ledger import Ledger
 from pytest_modelbench.controller.marks import Marks
 from pytest_modelbench.controller.progress import Progress
 from pytest_modelbench.controller.replay import replay
 from pytest_modelbench.core.environment import Environment
-from pytest_modelbench.core.errors import ModelbenchError
+from pytest_modelbench.core.errors import ModelbenchError, UsageError
+from pytest_modelbench.core.records import disturbance
 from pytest_modelbench.core.session import Session
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.runner.gate import Gate
@@ -31,13 +33,15 @@ from pytest_modelbench.store.baselines import BaselineStore, Change
 class Conductor:
     """Runs one session in the controlling process; the listener of its passes."""
 
-    def __init__(self, config: pytest.Config, settings: Settings, looks: tuple[int, ...], *, updating: bool) -> None:
+    def __init__(
+        self, config: pytest.Config, settings: Settings, looks: tuple[int, ...], commands: Commands, *, updating: bool
+    ) -> None:
         self.config = config
         self.settings = settings
         self.updating = updating
         self.folder = config.rootpath / settings.baselines
         self.store = BaselineStore(self.folder)
-        self.ledger = Ledger(settings, self._open_gate, updating=updating)
+        self.ledger = Ledger(settings, commands, self._open_gate, updating=updating)
         self.changes: list[Change] = []
         self.warnings: list[str] = []
         self.complete = False
@@ -50,6 +54,8 @@ class Conductor:
         self._progress: Progress | None = None
         self._session: pytest.Session | None = None
         self._looks = looks
+        if self.folder.is_symlink() and not self.folder.exists():
+            raise UsageError(f"{settings.baselines} is a link that leads nowhere; no baseline can be found there")
         if updating:
             self.store.check_writable()
         # Before anything is measured: a baseline that cannot be read would make the whole night worthless.
@@ -91,7 +97,7 @@ class Conductor:
             updating=self.updating,
             ungated=gate.ungated(checks) if gate and not self.updating else {},
             orphans=tuple(gate.orphans(collected, {**modules, **self._missing_modules()})) if gate else (),
-            warnings=tuple(self.warnings),
+            warnings=(*self.warnings, *ledger.warnings),
         )
 
     def accept(self) -> None:
@@ -101,8 +107,8 @@ class Conductor:
             return
         checks = []
         for check in self.ledger.checks(decided_only=True):
-            if troubles := [r.details["unhealthy"] for r in check.records if r.details.get("unhealthy")]:
-                self.warnings.append(f"not accepted: {check.key}: the machine was disturbed ({troubles[0]}); try again")
+            if disturbed := disturbance(check.records):
+                self.warnings.append(f"not accepted: {check.key}: the machine was disturbed in {disturbed}; try again")
             else:
                 checks.append(check)
         self.changes = self.store.accept(checks, self._stamp, environment)
@@ -154,10 +160,14 @@ class Conductor:
         """Decide the test if it can be decided, and tell pytest."""
         self.ledger.add(run)
         self._shown().test_ended(run)
-        self._settle(run.test)
+        if run.process > 1 or not any(record.metric.noisy for record in run.records):
+            self._settle(run.test)
 
     def pass_ended(self, number: int) -> None:
-        """Nothing: tests are decided one by one."""
+        """After the first pass it is known how many checks share the error rate."""
+        if number == 1:
+            for test in self.unsettled(list(self.ledger.entries)):
+                self._settle(test)
 
     def unsettled(self, tests: Sequence[str]) -> Sequence[str]:
         """Tests that were not decided yet."""

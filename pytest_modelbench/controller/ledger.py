@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from pytest_modelbench.controller.commands import Commands
 from pytest_modelbench.core.environment import Environment, differences
 from pytest_modelbench.core.errors import UsageError
 from pytest_modelbench.core.records import CheckKey, Record
@@ -53,13 +53,17 @@ class Entry:
 class Ledger:
     """Gathers what workers report and decides, test by test."""
 
-    def __init__(self, settings: Settings, open_gate: Callable[[Environment], Gate], *, updating: bool) -> None:
+    def __init__(
+        self, settings: Settings, commands: Commands, open_gate: Callable[[Environment], Gate], *, updating: bool
+    ) -> None:
         self._settings = settings
+        self._commands = commands
         self._open_gate = open_gate
         self._updating = updating
         self._noisy: set[CheckKey] = set()
         self.gate: Gate | None = None
         self.entries: dict[str, Entry] = {}
+        self.warnings: list[str] = []
 
     @property
     def environment(self) -> Environment | None:
@@ -111,6 +115,8 @@ class Ledger:
 
     def _by_itself(self, test: str, run: TestRun) -> Decision | None:
         """The decision that the test made itself in its last run, if it did."""
+        if not run.trouble:
+            run.trouble = _missing_reports(run.reports)
         if run.trouble:
             return Decision("failed", run.trouble, run.trouble.splitlines()[0], own=True)
         outcomes = {report["outcome"] for report in run.reports}
@@ -133,14 +139,13 @@ class Ledger:
         checks = list(entry.checks.values())
         if not last_pass and not all(check.judgement.settled for check in checks):
             return None
-        if not self._updating and (lost := gate.unmeasured(test, entry.checks)):
-            names = ", ".join(key.name for key in lost)
-            headline = f"has a baseline for {names}, but did not measure it"
-            way_out = "\n".join(
-                ["If that is intended, remove what is stored:"]
-                + [shlex.join(["pytest-modelbench", "prune", "--test", test, "--check", key.name]) for key in lost]
-            )
-            return Decision("failed", f"{headline}\n{way_out}", headline)
+        if lost := gate.unmeasured(test, checks):
+            headline = f"has a baseline for {', '.join(key.name for key in lost)}, but did not measure it"
+            way_out = [self._commands.prune(test, key.name) for key in lost]
+            text = "\n".join([headline, "If that is intended, remove what is stored:", *way_out])
+            if not self._updating:
+                return Decision("failed", text, headline)
+            self.warnings.append(f"{test}: {text}")
         outcomes = {check.key: gate.outcome(check) for check in checks}
         for outcome in ("failed", "inconclusive"):
             if told := [check for check in checks if outcomes[check.key] == outcome]:
@@ -150,11 +155,10 @@ class Ledger:
 
     def _failure(self, check: Check) -> str:
         assert self.gate is not None
-        test = shlex.quote(check.key.test)
         return messages.failure(
             check,
-            rerun=f"pytest --modelbench {test}",
-            accept=f"pytest --modelbench --update-baselines {test}",
+            rerun=self._commands.rerun(check.key.test),
+            accept=self._commands.accept(check.key.test),
             neighbours=self.gate.neighbours(check),
             provenance=self.gate.environment.provenance,
         )
@@ -173,7 +177,17 @@ def _first_line(reports: Sequence[dict[str, Any]], outcome: str) -> str:
 def _skip_reason(reports: Sequence[dict[str, Any]]) -> str:
     for report in reports:
         if report["outcome"] == "skipped":
+            if "wasxfail" in report:
+                return f"expected to fail: {report['wasxfail']}".rstrip(": ")
             longrepr = report.get("longrepr")
-            reason = longrepr[2] if isinstance(longrepr, (list, tuple)) else report.get("wasxfail") or longrepr
+            reason = longrepr[2] if isinstance(longrepr, (list, tuple)) else longrepr
             return str(reason).removeprefix("Skipped: ")
     return ""
+
+
+def _missing_reports(reports: Sequence[dict[str, Any]]) -> str:
+    """What is wrong with a test that ended without saying how, or an empty string."""
+    outcomes = {report["when"]: report["outcome"] for report in reports}
+    if "teardown" in outcomes and ("call" in outcomes or outcomes.get("setup") != "passed"):
+        return ""
+    return f"The test ended without a result; it reported only: {', '.join(outcomes) or 'nothing'}."

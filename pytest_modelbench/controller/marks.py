@@ -10,7 +10,7 @@ import pytest
 
 from pytest_modelbench.core.bands import parse_band
 from pytest_modelbench.core.errors import UsageError, did_you_mean
-from pytest_modelbench.core.metrics import METRICS
+from pytest_modelbench.core.settings import check_bands
 from pytest_modelbench.core.units import parse_duration_s
 
 MARK = "modelbench"
@@ -106,10 +106,7 @@ def _suites(value: object, where: str) -> set[str]:
 
 def _checked_band(value: object, where: str) -> str | Mapping[str, str]:
     if isinstance(value, Mapping):
-        for name, band in value.items():
-            if name in METRICS:
-                parse_band(band, METRICS[name].unit, f"{where}: band of {name}")
-        return dict(value)
+        return check_bands(value, f"{where}: band")
     parse_band(value, "s", f"{where}: band")
     assert isinstance(value, str)
     return value

@@ -52,11 +52,16 @@ def final_reports(item: pytest.Item, entry: Entry, decision: Decision) -> list[p
     for report in reports:
         earlier = [data for run in entry.runs[:-1] for data in run.reports if data["when"] == report.when]
         report.duration += sum(data["duration"] for data in earlier)
-    if not decision.own:
-        for report in reports:
-            if report.when == "call" or report.outcome == "skipped":
-                apply(report, decision)
+    if not decision.own and (told := _last_word(reports)):
+        apply(told, decision)
     return reports
+
+
+def _last_word(reports: list[pytest.TestReport]) -> pytest.TestReport | None:
+    """The report that the decision goes on: of the test's call, or of what skipped it; not of a subtest or a rerun."""
+    plain = [report for report in reports if type(report) is pytest.TestReport]
+    told = [report for report in plain if report.when == "call" or report.outcome == "skipped"]
+    return told[-1] if told else None
 
 
 def _report(item: pytest.Item, data: dict[str, Any]) -> pytest.TestReport:
@@ -69,6 +74,8 @@ def _report(item: pytest.Item, data: dict[str, Any]) -> pytest.TestReport:
 def apply(report: pytest.TestReport, decision: Decision) -> None:
     """Make ``report`` say what the gate decided."""
     path, lineno, _ = report.location
+    if decision.outcome in ("failed", "inconclusive"):
+        vars(report).pop("wasxfail", None)  # with it, pytest would take the failure for an expected one
     if decision.outcome == "failed":
         report.when = "call"  # a skip in setup would count as an error of the fixture
         report.outcome = "failed"
@@ -88,7 +95,8 @@ def _made_up(item: pytest.Item, entry: Entry, decision: Decision) -> pytest.Test
         keywords=dict.fromkeys(item.keywords, 1),
         outcome="failed",
         longrepr=_reason(path, lineno, decision),  # type: ignore[arg-type]
-        when="call",
+        # A test that got through its own call has had its outcome; what follows is an error of its teardown.
+        when="teardown" if any(report["when"] == "call" for report in entry.runs[-1].reports) else "call",
         duration=entry.duration_s,
     )
 

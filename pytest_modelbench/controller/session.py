@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from pytest_modelbench.controller.commands import Commands
 from pytest_modelbench.controller.conductor import Conductor
 from pytest_modelbench.controller.inline import InlineRun
 from pytest_modelbench.controller.marks import Marks, is_benchmark, select
@@ -65,6 +66,21 @@ def _looks(settings: Settings, config: pytest.Config) -> tuple[int, ...]:
     return (settings.update_passes,) if config.option.update_baselines else settings.passes
 
 
+def _commands(config: pytest.Config, settings: Settings) -> Commands:
+    """What this session was told, for the commands in its messages."""
+    given = {f"--modelbench-{name}": getattr(config.option, f"modelbench_{name}", None) for name in _REPEATED}
+    selection = []
+    if config.option.keyword:
+        selection += ["-k", config.option.keyword]
+    if config.option.markexpr:
+        selection += ["-m", config.option.markexpr]
+    if config.args_source is pytest.Config.ArgsSource.ARGS:
+        selection += config.args
+    return Commands(
+        {name: str(value) for name, value in given.items() if value is not None}, tuple(selection), settings.baselines
+    )
+
+
 class BenchSession:
     """Collects, runs, reports. A plugin of its own, so that a run without ``--modelbench`` has none of it."""
 
@@ -72,11 +88,13 @@ class BenchSession:
         self.config = config
         self.settings = settings
         self.updating: bool = config.option.update_baselines
-        self.conductor = Conductor(config, settings, _looks(settings, config), updating=self.updating)
+        self._commands = _commands(config, settings)
+        self.conductor = Conductor(config, settings, _looks(settings, config), self._commands, updating=self.updating)
         self.inline = InlineRun(self.conductor) if config.option.modelbench_inline else None
         self._marks = Marks({})
         self._collected: set[str] = set()
         self._modules: dict[str, bool] = {}
+        self._skipped_modules: dict[str, str] = {}
         self._unselected = 0
         self._notes: list[str] = []
         self._result: Session | None = None
@@ -92,6 +110,16 @@ class BenchSession:
         if (option.usepdb or option.trace) and not option.modelbench_inline:
             raise pytest.UsageError(
                 "a debugger cannot reach the worker processes: add --modelbench-inline, which measures in this one"
+            )
+        for name in ("json", "data"):
+            if value := getattr(option, f"modelbench_{name}"):
+                path = config.invocation_params.dir / value
+                folder = path if name == "data" else path.parent
+                if not folder.is_dir():
+                    raise pytest.UsageError(f"--modelbench-{name}: there is no folder {folder}")
+        if option.update_baselines and option.modelbench_passes:
+            raise pytest.UsageError(
+                "--modelbench-passes is about comparing; a baseline takes the update-passes of [tool.modelbench]"
             )
         if option.update_baselines and option.modelbench_inline:
             raise pytest.UsageError(
@@ -114,6 +142,8 @@ class BenchSession:
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Note which modules were collected whole: only of those it is known which tests do not exist."""
         path = report.nodeid
+        if report.skipped:
+            self._skipped_modules[path] = str(report.longrepr[2]) if isinstance(report.longrepr, tuple) else ""
         if report.passed and path.endswith(".py"):
             named_inside = any("::" in argument for argument in self.config.args)
             self._modules[path] = not named_inside
@@ -123,6 +153,7 @@ class BenchSession:
         """Keep the benchmark tests of the wanted suites."""
         self._collected |= {item.nodeid for item in items}
         benchmarks = [item for item in items if is_benchmark(item)]
+        _check_ids(benchmarks)
         try:
             chosen, _, self._marks = select(benchmarks, self.settings.suite)
         except ModelbenchError as error:
@@ -227,9 +258,18 @@ class BenchSession:
 
     def _set_exit_status(self, session: pytest.Session) -> None:
         assert self._result is not None
+        gate = self.conductor.ledger.gate
+        lost = {path: gate.stored_of_module(path) for path in self._skipped_modules} if gate else {}
+        for path, count in lost.items():
+            if count:
+                reason = self._skipped_modules[path].removeprefix("Skipped: ")
+                self._notes.append(f"NOT GATED: {path} was skipped as a whole, with {count} baseline entries: {reason}")
         if session.exitstatus != pytest.ExitCode.OK:
             return
         outcomes = [test.outcome for test in self._result.tests]
+        if "failed" in outcomes or (any(lost.values()) and self.settings.skipped == "fail" and not self.updating):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+            return
         if outcomes and all(outcome == "skipped" for outcome in outcomes):
             self._notes.append(f"NOTHING GATED: all {len(outcomes)} tests were skipped")
             session.exitstatus = pytest.ExitCode.USAGE_ERROR
@@ -242,7 +282,7 @@ class BenchSession:
         from pytest_modelbench.report import terminal
 
         result = self._result
-        if result is None or (not result.tests and not result.checks and not self._notes):
+        if result is None or not (result.tests or result.checks or self._notes or self.conductor.processes):
             return
         writer = terminalreporter._tw
         colour, quiet = bool(writer.hasmarkup), self.config.get_verbosity() < 0
@@ -253,23 +293,23 @@ class BenchSession:
             width=writer.fullwidth,
             colour=colour,
             quiet=quiet,
-            accept_command=self._accept_command(result),
+            accept_command=self._commands.accept(),
             baselines=self.settings.baselines,
+            selection=shlex.join(self._commands.selection),
         )
         if self.updating and self.conductor.changes:
             text += "\n\n" + terminal.render_changes(self.conductor.changes, width=writer.fullwidth, colour=colour)
         for line in "\n".join([text, *self._notes]).splitlines():
             terminalreporter.write_line(line)
 
-    def _accept_command(self, result: Session) -> str:
-        """The command that accepts this very session's changes; names tests if they are few."""
-        words = ["pytest", "--modelbench"]
-        given = {name: getattr(self.config.option, f"modelbench_{name}", None) for name in _REPEATED}
-        words += [f"--modelbench-{name}={value}" for name, value in given.items() if value is not None]
-        words.append("--update-baselines")
-        changed = {
-            check.key.test for check in result.checks if check.judgement.verdict.value not in ("ok", "inconclusive")
-        }
-        if len(changed) <= 3 and len(changed) < len(result.tests):
-            words += sorted(changed)
-        return shlex.join(words)
+
+def _check_ids(items: Sequence[pytest.Item]) -> None:
+    """Raise UsageError for ids that do not tell tests apart: they would share one baseline, and one would not run."""
+    seen: set[str] = set()
+    for item in items:
+        if item.nodeid in seen or item.nodeid.startswith("::"):
+            raise pytest.UsageError(
+                f"{item.path}: the id {item.nodeid!r} does not tell this test from others, as happens outside of the "
+                f"root directory {item.config.rootpath}; run pytest from the project, or give its root with --rootdir"
+            )
+        seen.add(item.nodeid)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
 from pytest_modelbench.core.bands import Band
 from pytest_modelbench.core.errors import MeasureError
 from pytest_modelbench.core.metrics import Better, Metric, Scope
+
+#: The detail of a record that says what disturbed its measurement.
+UNHEALTHY = "unhealthy"
 
 
 class CheckKey(NamedTuple):
@@ -111,3 +114,9 @@ def metric_from_json(data: Mapping[str, Any]) -> Metric:
             "band": Band(**fields["band"]),
         }
     )
+
+
+def disturbance(records: Sequence[Record]) -> str:
+    """What disturbed most of the processes behind ``records``, or an empty string if at least half were left alone."""
+    causes = [str(record.details[UNHEALTHY]) for record in records if record.details.get(UNHEALTHY)]
+    return f"{len(causes)} of {len(records)} processes; {causes[0]}" if 2 * len(causes) > len(records) else ""

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean, variance
 
-from pytest_modelbench.core.student import t_cdf, t_quantile
+from pytest_modelbench.core.student import t_quantile
 
 Levels = Sequence[float]
 
@@ -44,30 +44,26 @@ class Difference:
         """Bound that the true difference falls below with probability ``alpha`` at most."""
         return self.theta - t_quantile(1 - alpha, self.dof) * self.se
 
-    def p_below(self, edge: float) -> float:
-        """How surprising ``theta`` is if the true difference is ``edge`` or less: small speaks for more than it."""
-        return 1 - t_cdf((self.theta - edge) / self.se, self.dof)
 
+def compare(tonight: Levels, anchor: Levels, others: Sequence[Levels] = ()) -> Difference:
+    """Difference of ``tonight`` to the session ``anchor``; ``others`` only help to learn how much sessions vary.
 
-def compare(tonight: Levels, anchor: float, sessions: Sequence[Levels]) -> Difference:
-    """Difference of ``tonight`` to a baseline with mean level ``anchor`` that ``sessions`` support.
-
-    se^2 = s_p^2 (1/n + 1/N_b) + sigma_d^2 (1 + 1/D), with n processes tonight, N_b in the baseline, D sessions; s_p is
-    pooled within sessions, sigma_d estimated from the sessions' means, with a floor. One process on each side leaves no
-    degree of freedom between processes: then the bounds are as wide as one degree allows.
+    se^2 = s_p^2 (1/n + 1/n_a) + 2 sigma_d^2, with n processes tonight and n_a in the anchor, each a day of its own; s_p
+    is pooled within all sessions, sigma_d estimated from the means of the stored ones, with a floor. One process on
+    each side leaves no degree of freedom between processes: then the bounds are as wide as one degree allows.
     """
-    if not tonight or not any(sessions):
-        raise ValueError("a comparison needs at least one process on each side")
-    n, n_baseline, days = len(tonight), sum(map(len, sessions)), len(sessions)
+    sessions = [anchor, *others]
+    if not tonight or not all(sessions):
+        raise ValueError("a comparison needs at least one process in every session")
     process_var, process_dof = _pooled_variance([tonight, *sessions])
     day_var, day_dof = _between_days(sessions, process_var)
     parts = [
-        (process_var * (1 / n + 1 / n_baseline), process_dof),
-        (day_var * (1 + 1 / days), day_dof),
+        (process_var * (1 / len(tonight) + 1 / len(anchor)), process_dof),
+        (2 * day_var, day_dof),
     ]
     total = sum(part for part, _ in parts)
     return Difference(
-        theta=fmean(tonight) - anchor,
+        theta=fmean(tonight) - fmean(anchor),
         se=math.sqrt(total),
         dof=total**2 / sum(part**2 / dof for part, dof in parts),
         process_sd=math.sqrt(process_var),

@@ -125,13 +125,20 @@ def _seconds(value: object, where: str) -> float:
 def _bands(value: object, where: str) -> dict[str, str]:
     if not isinstance(value, Mapping):
         raise UsageError(f"{where}: {value!r} is {_kind(value)}; write for example bands = {{ latency = '3%' }}")
-    for name, band in value.items():
-        # Metrics of `modelbench.record` are not known here; their bands are read where their unit is.
+    return check_bands(value, where)
+
+
+def check_bands(bands: Mapping[str, object], where: str) -> dict[str, str]:
+    """``bands``, a mapping from metric to band, with every band readable and no metric misspelt; else UsageError."""
+    for name, band in bands.items():
         if name in METRICS:
             parse_band(band, METRICS[name].unit, f"{where}.{name}")
+        elif near := did_you_mean(name, METRICS):
+            raise UsageError(f"{where}: there is no metric {name!r}.{near}")
         else:
+            # One of `modelbench.record`: its unit is known where it is recorded, and the band read there.
             _text(band, f"{where}.{name}")
-    return dict(value)
+    return {name: str(band) for name, band in bands.items()}
 
 
 _READERS: dict[str, Callable[[object, str], Any]] = {

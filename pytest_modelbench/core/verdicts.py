@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from enum import Enum
 
 from pytest_modelbench.core.environment import Fact, differences
-from pytest_modelbench.core.metrics import Better
-from pytest_modelbench.core.records import CheckKey, Record
+from pytest_modelbench.core.metrics import Better, Scope
+from pytest_modelbench.core.records import CheckKey, Record, disturbance
 from pytest_modelbench.core.screen import Difference, compare
 
+#: How the reason begins where times were taken elsewhere.
+OTHER_ENVIRONMENT = "the environment is another one"
 #: Error rate of "ok" per check (shared by the looks) and of "regressed" per session (shared by the checks).
 ALPHA = 0.05
 
@@ -36,8 +38,8 @@ class BaselineView:
     better: Better
     value: float
     basis: str = ""
-    level: float | None = None
-    sessions: tuple[tuple[float, ...], ...] = ()  #: levels of each process, per session
+    anchor: tuple[float, ...] = ()  #: levels of each process of the accepted session; empty: deterministic
+    sessions: tuple[tuple[float, ...], ...] = ()  #: the same of the other sessions
     identity: Mapping[str, Fact] | None = None
     provenance: Mapping[str, Fact] | None = None
     accepted: str = ""  #: date and commit, for messages
@@ -92,7 +94,7 @@ def judge(
     if baseline is None:
         complete = not last.metric.noisy or len(records) >= procedure.looks[0]
         return Judgement(Verdict.NEW, value, settled=complete, processes=len(records))
-    if obstacle := _obstacle(last, baseline, identity):
+    if obstacle := obstacle_to_comparison(last, baseline, identity):
         return Judgement(Verdict.INCOMPARABLE, value, baseline.value, reason=obstacle, processes=len(records))
     if last.metric.noisy:
         return _judge_noisy(records, baseline, procedure, value, provenance)
@@ -106,10 +108,12 @@ def _typical(records: Sequence[Record]) -> float:
     return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
 
 
-def _obstacle(record: Record, baseline: BaselineView, identity: Mapping[str, Fact]) -> str:
+def obstacle_to_comparison(record: Record, baseline: BaselineView, identity: Mapping[str, Fact]) -> str:
     """Why the two cannot be compared, or an empty string."""
+    kinds = {True: "noisy", False: "deterministic"}
     pairs = {
         "case": (baseline.case, record.case),
+        "kind of measurement": (kinds[bool(baseline.anchor)], kinds[record.metric.noisy]),
         "unit": (baseline.unit, record.metric.unit),
         "direction": (baseline.better.value, record.metric.better.value),
         "basis": (baseline.basis, record.basis),
@@ -117,9 +121,12 @@ def _obstacle(record: Record, baseline: BaselineView, identity: Mapping[str, Fac
     for what, (then, now) in pairs.items():
         if then != now:
             return f"the {what} changed from {then or 'none'!r} to {now or 'none'!r}"
-    if baseline.identity is not None and (moved := differences(baseline.identity, identity)):
-        return f"the environment is another one: {', '.join(moved)}"
-    return ""
+    if record.metric.scope is not Scope.DEVICE:
+        return ""
+    if baseline.identity is None:
+        return "its file does not say in which environment it was recorded"
+    moved = differences(baseline.identity, identity)
+    return f"{OTHER_ENVIRONMENT}: {', '.join(moved)}" if moved else ""
 
 
 def _judge_exact(records: Sequence[Record], baseline: BaselineView) -> Judgement:
@@ -152,16 +159,15 @@ def _judge_noisy(
     value: float,
     provenance: Mapping[str, Fact],
 ) -> Judgement:
-    """The screen against the stored baseline: ok at any look; anything else only after the last one.
+    """The screen against the stored baseline: first whether it is within the band, then whether it is a regression.
 
     Fails on the stored baseline alone are judged at ``ALPHA`` shared by all checks of the session, and only beyond half
     the band's width (`ignore below`), so that a change of exactly the band can be decided at all.
     """
     metric = records[-1].metric
-    assert baseline.level is not None  # the store does not load a noisy entry without
     sign = -1.0 if metric.better is Better.HIGHER else 1.0
     levels = [record.level for record in records if record.level is not None]
-    difference = compare(levels, baseline.level, baseline.sessions)
+    difference = compare(levels, baseline.anchor, baseline.sessions)
     if sign < 0:
         # As a slowdown: up is bad for every metric from here on.
         difference = Difference(
@@ -170,10 +176,10 @@ def _judge_noisy(
     band = metric.band.ratio(baseline.value)
     fail_above, ignore_below = math.log1p(band), math.log1p(band / 2)
     n = len(levels)
-    low, high = sorted((math.exp(sign * difference.lower(0.025)), math.exp(sign * difference.upper(0.025))))
+    low, high = sorted((_ratio(sign * difference.lower(0.025)), _ratio(sign * difference.upper(0.025))))
 
     def said(verdict: Verdict, reason: str = "", settled: bool = True) -> Judgement:
-        ratio = math.exp(sign * difference.theta)
+        ratio = _ratio(sign * difference.theta)
         return Judgement(verdict, value, baseline.value, ratio, low, high, settled, reason, n)
 
     if n < procedure.looks[-1] and n not in procedure.looks:
@@ -183,6 +189,11 @@ def _judge_noisy(
     if metric.better is Better.EQUAL:
         within = within and difference.lower(ALPHA / len(procedure.looks)) > -fail_above
     level = ALPHA / max(1, procedure.checks)
+    if disturbed := disturbance(records):
+        return said(Verdict.INCONCLUSIVE, f"the machine was disturbed in {disturbed}", settled=n >= procedure.looks[-1])
+    if within:
+        faster = difference.upper(level) < -ignore_below and metric.better is not Better.EQUAL
+        return said(Verdict.IMPROVED if faster else Verdict.OK)
     if difference.lower(level) > ignore_below or (
         metric.better is Better.EQUAL and difference.upper(level) < -ignore_below
     ):
@@ -190,16 +201,18 @@ def _judge_noisy(
         # So far out that more processes would only repeat it.
         far_out = difference.lower(level / len(procedure.looks)) > fail_above
         return said(Verdict.REGRESSED, reason, settled=n >= procedure.looks[-1] or far_out)
-    if within:
-        faster = difference.upper(level) < -ignore_below
-        return said(Verdict.IMPROVED if faster else Verdict.OK)
     if n >= procedure.looks[-1]:
         return said(Verdict.INCONCLUSIVE, _why_open(difference, fail_above))
     return said(Verdict.INCONCLUSIVE, _why_open(difference, fail_above), settled=False)
 
 
+def _ratio(log: float) -> float:
+    """e^log, within what can be stored and shown: beyond, the spread is absurd and the number says nothing."""
+    return math.exp(min(max(log, -20.0), 20.0))
+
+
 def _why_open(difference: Difference, fail_above: float) -> str:
-    bound = math.expm1(difference.upper(ALPHA / 3)) * 100
+    bound = (_ratio(difference.upper(ALPHA / 3)) - 1) * 100
     return f"it may be up to {bound:+.1f}% away, and the band ends at {math.expm1(fail_above) * 100:+.1f}%"
 
 

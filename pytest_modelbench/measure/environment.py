@@ -75,13 +75,15 @@ def detect(device: torch.device, threads: int, cores: int | None = None) -> Envi
             "model": processor.model,
             # Hypervisors mask instruction sets, and torch can be told to use fewer.
             "instruction_set": torch.backends.cpu.get_cpu_capability(),
+            "cores": cores,
+            "threads": threads,
         }
     else:
         name = _accelerator_name(device)
         kind = slug = f"{device.type}-{slugify(name)}"
+        # Not the host's cores: the same device in another host is the same environment.
         identity = {"device": device.type, "name": name}
-    identity |= {"cores": cores, "threads": threads, **_switches(device)}
-    return Environment(kind, name, slug, identity, _provenance(device))
+    return Environment(kind, name, slug, identity | _switches(device), _provenance(device))
 
 
 def cpu_slug(processor: Processor, cores: int, threads: int) -> str:

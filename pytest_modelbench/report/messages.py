@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pytest_modelbench.core.environment import Fact, differences
 from pytest_modelbench.core.records import CheckKey
 from pytest_modelbench.core.session import Check
-from pytest_modelbench.core.verdicts import Verdict
+from pytest_modelbench.core.verdicts import OTHER_ENVIRONMENT, Verdict
 from pytest_modelbench.report.scale import difference, exact, moved, number, pair, percent, plural
 
 #: Below, the machine is called as fast as before: the reference workload itself repeats no better.
@@ -68,10 +68,11 @@ def _inconclusive(check: Check, advice: Advice) -> tuple[str, list[str]]:
 
 
 def _incomparable(check: Check, advice: Advice) -> tuple[str, list[str]]:
-    return f"{check.key.name} cannot be compared with its baseline: {check.judgement.reason}", [
-        *_values(check),
-        f"if this is intended:  {advice.accept}",
-    ]
+    headline = f"{check.key.name} cannot be compared with its baseline: {check.judgement.reason}"
+    if check.judgement.reason.startswith(OTHER_ENVIRONMENT):
+        # One file holds one environment: accepting would be refused.
+        return headline, [*_values(check), "to keep both:  --modelbench-baselines DIR, a folder for each environment"]
+    return headline, [*_values(check), f"if this is intended:  {advice.accept}"]
 
 
 def _new(check: Check, advice: Advice) -> tuple[str, list[str]]:

@@ -115,7 +115,8 @@ def change(judgement: Judgement, metric: Metric) -> str:
         text = percent(judgement.ratio)
         if judgement.low_ratio is not None and judgement.high_ratio is not None:
             half = (judgement.high_ratio - judgement.low_ratio) / 2 * 100
-            text += f" ±{half:,.{1 if half < 99.95 else 0}f}"
+            # Beyond, the noise is absurd and its size says nothing.
+            text += f" ±{half:,.{1 if half < 99.95 else 0}f}" if half < 999.5 else " ±>999"
         return text
     return moved(judgement.baseline, judgement.value, metric.unit)
 

@@ -117,7 +117,9 @@ def _environment(environment: Environment) -> list[str]:
     return parts + [f"{name} {versions[name]}" for name in ("torch", "timm", "cuda", "driver") if versions.get(name)]
 
 
-def notices(session: Session, accept_command: str = ACCEPT, baselines: str = BASELINES) -> list[Notice]:
+def notices(
+    session: Session, accept_command: str = ACCEPT, baselines: str = BASELINES, selection: str = ""
+) -> list[Notice]:
     """What was not gated, loudly; then what a reader is asked to do."""
     found = []
     if session.interrupted:
@@ -125,7 +127,7 @@ def notices(session: Session, accept_command: str = ACCEPT, baselines: str = BAS
         found.append(Notice(text, short="INTERRUPTED, nothing was recorded"))
     if not session.checks and not session.tests:
         found.append(Notice("nothing was measured: no benchmark test was selected"))
-    found += _not_gated(session, accept_command, baselines)
+    found += _not_gated(session, " ".join(filter(None, [accept_command, selection])), baselines)
     found += [Notice(f"warning: {warning}") for warning in session.warnings]
     if session.orphans:
         count = len(session.orphans)
@@ -137,7 +139,7 @@ def notices(session: Session, accept_command: str = ACCEPT, baselines: str = BAS
                 command=prune_command({key.test for key in session.orphans}, baselines),
             )
         )
-    return found + ([] if session.updating or session.interrupted else _acceptance(session, accept_command))
+    return found + ([] if session.updating or session.interrupted else _acceptance(session, accept_command, selection))
 
 
 def prune_command(tests: Iterable[str], baselines: str = BASELINES) -> str:
@@ -156,7 +158,7 @@ def _not_gated(session: Session, accept_command: str, baselines: str) -> list[No
         found.append(Notice(text, command=accept_command, short=short))
     measured = {check.key.test for check in session.checks}
     unmeasured = [test for test in session.tests if test.test not in measured]
-    for outcomes, what in (({"skipped"}, "skipped"), ({"failed", "error"}, "ended before anything was measured")):
+    for outcomes, what in (({"skipped"}, "skipped"), ({"failed", "error"}, "ended without a verdict")):
         tests = [test for test in unmeasured if test.outcome in outcomes]
         if tests:
             items = [f"{test.test}  {first}" if (first := _first_line(test.message)) else test.test for test in tests]
@@ -165,7 +167,7 @@ def _not_gated(session: Session, accept_command: str, baselines: str) -> list[No
     return found
 
 
-def _acceptance(session: Session, accept_command: str) -> list[Notice]:
+def _acceptance(session: Session, accept_command: str, selection: str) -> list[Notice]:
     """How to accept what changed: gains, and changes that somebody wanted."""
     found = []
     for wanted, text in (
@@ -174,16 +176,16 @@ def _acceptance(session: Session, accept_command: str) -> list[Notice]:
     ):
         tests = [check.key.test for check in session.checks if standing(check, session) in wanted]
         if tests:
-            found.append(Notice(text.format(len(tests)), command=accept_of(tests, session, accept_command)))
+            found.append(Notice(text.format(len(tests)), command=accept_of(tests, session, accept_command, selection)))
     return found
 
 
-def accept_of(tests: Iterable[str], session: Session, accept_command: str = ACCEPT) -> str:
-    """Command that accepts ``tests``: with their node ids if they are few and not all there are."""
+def accept_of(tests: Iterable[str], session: Session, accept_command: str = ACCEPT, selection: str = "") -> str:
+    """Command that accepts ``tests``: with their node ids if they are few, else with what selected this session's."""
     chosen = sorted(set(tests))
     every = {check.key.test for check in session.checks} | {test.test for test in session.tests}
     if len(chosen) > _MOST_TESTS or every <= set(chosen):
-        return accept_command
+        return " ".join(filter(None, [accept_command, selection]))
     return " ".join([accept_command, *map(shlex.quote, chosen)])
 
 

@@ -82,17 +82,18 @@ def render(
     quiet: bool = False,
     accept_command: str = ACCEPT,
     baselines: str = BASELINES,
+    selection: str = "",
 ) -> str:
     """The whole report; ``quiet`` leaves only rows that are not ok, and one line.
 
-    ``baselines`` is the folder of baselines as the user knows it. Tables keep to ``width``; sentences and commands are
-    not wrapped, so that they can be searched for and pasted.
+    ``baselines`` is the folder of baselines as the user knows it, ``selection`` the arguments that chose the tests.
+    Tables keep to ``width``; sentences and commands are not wrapped, so that they can be searched for and pasted.
     """
     found = lines(session)
     shown = [line for line in found if not (quiet and line.standing is Standing.OK)]
     table = layout(_COLUMNS, [_row(line) for line in shown], width, colour=colour)
     worst = COLOURS[found[0].standing] if found else Colour.PLAIN
-    told = notices(session, accept_command, baselines)
+    told = notices(session, accept_command, baselines, selection)
     if quiet:
         last = "; ".join([tally(session), *(notice.short for notice in told if notice.short)])
         return "\n".join(part for part in (table, _paint(last, worst, colour)) if part)

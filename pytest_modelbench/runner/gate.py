@@ -46,10 +46,10 @@ class Gate:
         self.folders = tuple(dict.fromkeys(environment.folder(scope) for scope in Scope))
         for folder in self.folders:
             store.load(folder)
-        self._stored: dict[str, set[CheckKey]] = {}
+        self._stored: dict[str, set[tuple[str, CheckKey]]] = {}
         for folder in self.folders:
             for key in store.keys(folder):
-                self._stored.setdefault(key.test, set()).add(key)
+                self._stored.setdefault(key.test, set()).add((folder, key))
 
     def check(self, records: Sequence[Record], noisy_checks: int) -> Check:
         """One check judged; ``noisy_checks`` of the session share the error rate."""
@@ -77,9 +77,14 @@ class Gate:
             return "failed" if gated else "passed"
         return "inconclusive" if verdict is Verdict.INCONCLUSIVE else "passed"
 
-    def unmeasured(self, test: str, measured: Collection[CheckKey]) -> list[CheckKey]:
-        """Checks of ``test`` that have a baseline here, but were not measured."""
-        return sorted(self._stored.get(test, set()) - set(measured))
+    def unmeasured(self, test: str, checks: Iterable[Check]) -> list[CheckKey]:
+        """Checks of ``test`` that have a baseline here, but are not among ``checks``, or moved to another folder."""
+        measured = {(check.folder, check.key) for check in checks}
+        return sorted(key for _, key in self._stored.get(test, set()) - measured)
+
+    def stored_of_module(self, module: str) -> int:
+        """How many baseline entries tests of the module at this path have here."""
+        return sum(len(keys) for test, keys in self._stored.items() if test.partition("::")[0] == module)
 
     def has_baseline(self, test: str) -> bool:
         """Whether anything is stored for ``test`` here."""
@@ -105,6 +110,6 @@ class Gate:
         return sorted(
             key
             for keys in self._stored.values()
-            for key in keys
+            for _, key in keys
             if key.test not in collected and module_known.get(key.test.partition("::")[0], False)
         )

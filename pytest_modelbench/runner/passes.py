@@ -162,6 +162,8 @@ def _listen(
             if kind == "record":
                 current.records.append(Record.from_json(message["record"]))
             elif kind == "report":
+                if message["report"]["outcome"] == "rerun":
+                    current.records.clear()  # pytest-rerunfailures repeats the test; this attempt does not count
                 current.reports.append(message["report"])
             elif kind == "finish":
                 current.duration_s = time.monotonic() - started_s

@@ -42,6 +42,8 @@ class Worker:
         self._timed_out_after_s: float | None = None
         self._process = subprocess.Popen(
             [sys.executable, "-m", "pytest_modelbench.runner.worker", str(event_write), str(control_read)],
+            # What it says of selection and reports is the controller's business, as are addopts.
+            env={name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"},
             stdin=subprocess.DEVNULL,
             stdout=None if show_output else self._output,
             stderr=None if show_output else self._output,

@@ -6,6 +6,7 @@ Started by `runner.process` as ``python -m pytest_modelbench.runner.worker EVENT
 from __future__ import annotations
 
 import atexit
+import io
 import os
 import signal
 import sys
@@ -16,10 +17,18 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+from _pytest.config import create_terminal_writer
 
 from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.records import Record
 from pytest_modelbench.runner.protocol import Channel, Job, environment_to_json
+
+
+class SilentTerminal:
+    """What stands in for pytest's terminal reporter: before 9.1, explaining a failed comparison asks for its writer."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._tw = create_terminal_writer(config, io.StringIO())
 
 
 class WorkerPlugin:
@@ -34,6 +43,8 @@ class WorkerPlugin:
         """Take over the controller's options, those of other plugins and of conftest files included."""
         vars(config.option).update(self.job.options)
         self._config = config
+        if not config.pluginmanager.has_plugin("terminalreporter"):
+            config.pluginmanager.register(SilentTerminal(config), "terminalreporter")
         config._modelbench_worker = self  # type: ignore[attr-defined]
 
     def ready(self, environment: Environment) -> None:
@@ -64,10 +75,10 @@ class WorkerPlugin:
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
         """Bracket each test, so that the controller knows where a worker was when it died."""
         self._channel.send("start", test=item.nodeid)
-        try:
-            return (yield)
-        finally:
-            self._channel.send("finish", test=item.nodeid)
+        result = yield
+        # Not after an exception, as pytest.exit raises: the test has then no result, and the controller is to see that.
+        self._channel.send("finish", test=item.nodeid)
+        return result
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Stream a report."""

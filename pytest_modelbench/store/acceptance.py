@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from pytest_modelbench.core.errors import BaselineError
-from pytest_modelbench.core.records import CheckKey
+from pytest_modelbench.core.records import CheckKey, disturbance
 from pytest_modelbench.core.session import Check, Session, TestResult
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.store.documents import first_flaw
@@ -63,6 +63,10 @@ def accept_check(entry: Entry | None, check: Check, session: str) -> tuple[Entry
     return entry.model_copy(update={"sessions": kept}), "session added"
 
 
+#: One process does not tell how far processes differ.
+LEAST_PROCESSES = 2
+
+
 def refusals(session: Session) -> dict[CheckKey, str]:
     """Why checks of ``session`` must not become a baseline, for those that must not."""
     tests = {test.test: test for test in session.tests}
@@ -81,8 +85,10 @@ def _refusal(check: Check, test: TestResult | None, session: Session) -> str:
         return f"its test ended as {test.outcome}"
     if not check.records:
         return "nothing was measured"
-    if any(record.details.get("unhealthy") for record in check.records):
-        return "the machine was not healthy while it was measured"
+    if check.metric.noisy and len(check.records) < LEAST_PROCESSES:
+        return f"it was measured in {len(check.records)} process, too few for a baseline to rest on"
+    if disturbed := disturbance(check.records):
+        return f"the machine was disturbed while it was measured, in {disturbed}"
     return ""
 
 

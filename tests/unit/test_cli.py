@@ -154,7 +154,7 @@ def test_compare_gives_no_ratio_to_zero_or_to_another_unit(capsys: Output) -> No
 
 
 def test_accept_does_what_updating_would_have_done_and_prints_old_and_new(store: BaselineStore, capsys: Output) -> None:
-    file = results(session(macs(1500, Verdict.REGRESSED), latency([0.1], [3.0], Verdict.OK)))
+    file = results(session(macs(1500, Verdict.REGRESSED), latency([0.1, 0.1], [3.0, 3.0], Verdict.OK)))
     assert main(["accept", file]) == 0
     out = capsys.readouterr().out
     assert next(line.split()[2:5] for line in out.splitlines() if " macs " in line) == ["1,000", "->", "1,500"]
@@ -193,12 +193,15 @@ def test_accept_refuses_what_a_failing_test_measured_but_not_what_a_verdict_fail
 
 
 def test_accept_refuses_unhealthy_and_unmeasured_checks_and_takes_the_rest(capsys: Output) -> None:
-    unhealthy = latency([0.1], [3.0], details={"unhealthy": "steal time 12%"})
+    unhealthy = latency([0.1, 0.1], [3.0, 3.0], details={"unhealthy": "steal time 12%"})
+    alone = replace(latency([0.1], [3.0]), key=CheckKey("t.py::alone", "latency"))
     empty = replace(macs(1, test="t.py::empty"), records=())
-    assert main(["accept", results(session(macs(5), unhealthy, empty))]) == 1
-    assert capsys.readouterr().out.splitlines()[-2:] == [
+    assert main(["accept", results(session(macs(5), unhealthy, empty, alone))]) == 1
+    assert capsys.readouterr().out.splitlines()[-3:] == [
+        "refused: t.py::alone latency: it was measured in 1 process, too few for a baseline to rest on",
         "refused: t.py::empty macs: nothing was measured",
-        f"refused: {INFERENCE} latency: the machine was not healthy while it was measured",
+        f"refused: {INFERENCE} latency: the machine was disturbed while it was measured, in 2 of 2 processes; "
+        "steal time 12%",
     ]
     assert sorted(map(str, Path("baselines").rglob("*.json"))) == ["baselines/portable/inference.json"]
 

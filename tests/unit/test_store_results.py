@@ -38,7 +38,7 @@ _record = st.builds(
     st.lists(_number, max_size=3).map(tuple), st.integers(0, 99), st.dictionaries(_text, _json, max_size=2),
 )  # fmt: skip
 _view = st.builds(
-    BaselineView, _text, _text, st.sampled_from(Better), _number, _text, _maybe,
+    BaselineView, _text, _text, st.sampled_from(Better), _number, _text, st.lists(_number, max_size=2).map(tuple),
     st.lists(st.lists(_number, max_size=2).map(tuple), max_size=2).map(tuple), st.none() | _facts, st.none() | _facts,
     _text,
 )  # fmt: skip

@@ -1,0 +1,33 @@
+"""The commands that messages tell: they repeat what this session was told on the command line."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Commands:
+    """Made from this session's own ``options`` that belong on such a command and the ``selection`` that chose tests."""
+
+    options: Mapping[str, str] = field(default_factory=dict)
+    selection: tuple[str, ...] = ()
+    baselines: str = "baselines"
+
+    def rerun(self, *tests: str) -> str:
+        """Measure ``tests`` again, or everything that this session did."""
+        return self._pytest([], tests or self.selection)
+
+    def accept(self, *tests: str) -> str:
+        """Measure ``tests``, or everything that these options select, and accept it."""
+        return self._pytest(["--update-baselines"], tests)
+
+    def prune(self, test: str, check: str) -> str:
+        """Remove one baseline entry."""
+        where = [] if self.baselines == "baselines" else ["--baselines", self.baselines]
+        return shlex.join(["pytest-modelbench", "prune", *where, "--test", test, "--check", check])
+
+    def _pytest(self, more: Iterable[str], tests: tuple[str, ...]) -> str:
+        given = [f"{name}={value}" for name, value in self.options.items()]
+        return shlex.join(["pytest", "--modelbench", *given, *more, *tests])
