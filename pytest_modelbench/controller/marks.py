@@ -70,14 +70,16 @@ def read_mark(item: pytest.Item) -> Mark:
     return Mark(frozenset(suites), band, timeout_s)
 
 
-def select(items: Sequence[pytest.Item], wanted: Sequence[str]) -> tuple[list[pytest.Item], list[pytest.Item], Marks]:
-    """Tests of the wanted suites, the others, and the marks of the first.
+def select(
+    items: Sequence[pytest.Item], wanted: Sequence[str], deselected: Sequence[pytest.Item] = ()
+) -> tuple[list[pytest.Item], list[pytest.Item], Marks]:
+    """Tests of the wanted suites, the others, and the marks of the first; ``deselected`` only tell which suites exist.
 
     Tests that name no suite belong to every one. Nothing wanted means ``quick``, if a test names it, else all; ``all``
     means all. Raises UsageError for a suite that no test names.
     """
     marks = {item.nodeid: read_mark(item) for item in items}
-    known = {suite for mark in marks.values() for suite in mark.suites}
+    known = {suite for mark in [*marks.values(), *map(read_mark, deselected)] for suite in mark.suites}
     wanted = tuple(wanted) or (("quick",) if "quick" in known else ("all",))
     for suite in wanted:
         if suite != "all" and suite not in known:

@@ -95,6 +95,7 @@ class BenchSession:
         self._collected: set[str] = set()
         self._modules: dict[str, bool] = {}
         self._skipped_modules: dict[str, str] = {}
+        self._deselected: list[pytest.Item] = []
         self._unselected = 0
         self._notes: list[str] = []
         self._result: Session | None = None
@@ -155,7 +156,7 @@ class BenchSession:
         benchmarks = [item for item in items if is_benchmark(item)]
         _check_ids(benchmarks)
         try:
-            chosen, _, self._marks = select(benchmarks, self.settings.suite)
+            chosen, _, self._marks = select(benchmarks, self.settings.suite, self._deselected)
         except ModelbenchError as error:
             raise pytest.UsageError(str(error)) from error
         kept = set(map(id, chosen))
@@ -165,8 +166,9 @@ class BenchSession:
         items[:] = chosen
 
     def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
-        """A deselected test exists: its baseline is no orphan."""
+        """A deselected test exists: its baseline is no orphan, and its suites are known."""
         self._collected |= {item.nodeid for item in items}
+        self._deselected += [item for item in items if is_benchmark(item)]
 
     # --- running
 

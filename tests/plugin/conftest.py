@@ -12,7 +12,9 @@ def bench(pytester):
     def run(*arguments, source=None, passes="1"):
         if source is not None:
             pytester.makepyfile(test_it=source)
-        command = ["--modelbench", "--device=cpu", f"--modelbench-passes={passes}", "-p", "no:randomly", *arguments]
+        command = ["--modelbench", "--device=cpu", *arguments]
+        if passes and "--update-baselines" not in arguments:
+            command.append(f"--modelbench-passes={passes}")
         # A process of its own: torch cannot be imported twice in one, as pytester would have it.
         return pytester.runpytest_subprocess(*command)
 

@@ -223,9 +223,9 @@ def test_results_are_written_whole(bench, pytester):
 
 
 def test_results_that_cannot_be_written_are_an_error_and_nothing_else_is_lost(bench):
-    result = bench("--modelbench-json=/proc/no/such/place.json", source=ONE.format(answer=42))
+    result = bench("--modelbench-json=/proc/results.json", source=ONE.format(answer=42))
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stdout.fnmatch_lines(["*answer*42*new*", "NOT WRITTEN: *place.json*"])
+    result.stdout.fnmatch_lines(["*answer*42*new*", "NOT WRITTEN: *results.json*"])
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="no affinity here")
