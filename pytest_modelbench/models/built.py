@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -102,6 +103,15 @@ class BuiltModel:
     def forward(self) -> Any:
         """Output of one forward pass in inference mode; does not wait for the device."""
         return self._run(self.inputs)
+
+    @contextmanager
+    def inference(self) -> Iterator[Callable[[], Any]]:
+        """A callable that does what `forward` does and no more: its modes are entered once, around all calls.
+
+        For timing: entering them costs 15 us a call.
+        """
+        with torch.inference_mode(), autocast(self.case.precision, self.device):
+            yield partial(self.module, *self.inputs)
 
     def predict(self, images: Tensor) -> Any:
         """Output for ``images``, ``(N, C, H, W)`` on any device, moved to where and what the model computes in."""

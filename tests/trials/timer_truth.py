@@ -42,9 +42,10 @@ def main() -> None:
         ratios = []
         for number in range(ROUNDS):
             # The bare loop runs before and after, in turns with the sampler, so that drift falls on both alike.
-            calls = max(8, min(200, int(1.5 / bare(model, 3))))
+            calls = max(8, min(200, int(1.0 / bare(model, 3))))
             before = bare(model, calls)
-            reported = sample(model.forward, reference.run, clock_for(device)).median_s
+            with model.inference() as run:
+                reported = sample(run, reference.run, clock_for(device)).median_s
             after = bare(model, calls)
             ratios.append(reported / ((before + after) / 2))
             print(name, number, round(ratios[-1], 4), flush=True)

@@ -59,7 +59,7 @@ def test_block_is_reference_target_target_reference_with_calibrated_counts() -> 
     plan = SamplingPlan(min_blocks=2, max_blocks=2)
     samples = sample(clock.work(7 * MS), clock.work(5 * MS, "R"), clock, plan)
     assert (samples.inner_target, samples.inner_reference) == (3, 4)
-    one = "|RRRR|TTT|TTT|RRRR|"
+    one = "|R|RRRR|T|TTT|TTT|R|RRRR|"  # the single calls are not timed: they bring back what belongs in the caches
     warm_up = "|R||RRRR||RRRR|" + "|T||TTT||TTT|"
     assert "".join(clock.log) == warm_up + one + one
     assert samples.warmup_iterations == 7
@@ -69,7 +69,7 @@ def test_block_is_reference_target_target_reference_with_calibrated_counts() -> 
 def test_marks_of_a_block_are_read_once_after_it() -> None:
     clock = FakeClock()
     sample(clock.work(30 * MS), clock.work(25 * MS, "R"), clock, SamplingPlan(min_blocks=3, max_blocks=3))
-    assert clock.reads == [2] * 6 + [5] * 3
+    assert clock.reads == [2] * 6 + [8] * 3
 
 
 def test_without_reference_a_block_is_two_targets_and_its_level_the_log_of_the_time() -> None:
@@ -83,10 +83,10 @@ def test_without_reference_a_block_is_two_targets_and_its_level_the_log_of_the_t
 
 #: Spent in `sample` by the default plan with a reference of 5 ms, warm-up included; for one forward of so many ms.
 SPENT_MS = {
-    7: 45 + 49 + 14 * (2 * 20 + 2 * 21),
-    28: 45 + 3 * 28 + 14 * (2 * 20 + 2 * 28),
-    110: 45 + 3 * 110 + 6 * (2 * 20 + 2 * 110),
-    410: 45 + 2 * 410 + 4 * (2 * 20 + 2 * 410),
+    7: 45 + 49 + 14 * (2 * 20 + 2 * 21 + 2 * 5 + 7),
+    28: 45 + 3 * 28 + 14 * (2 * 20 + 2 * 28 + 2 * 5 + 28),
+    110: 45 + 3 * 110 + 6 * (2 * 20 + 2 * 110 + 2 * 5),
+    410: 45 + 2 * 410 + 4 * (2 * 20 + 2 * 410 + 2 * 5),
 }
 
 
@@ -97,8 +97,8 @@ def test_defaults_spend_on_one_model(forward_ms: int) -> None:
     assert clock.now_ns == SPENT_MS[forward_ms] * MS
 
 
-def test_defaults_keep_four_models_under_nine_seconds() -> None:
-    assert sum(SPENT_MS.values()) == 8955
+def test_defaults_keep_four_models_under_ten_seconds() -> None:
+    assert sum(SPENT_MS.values()) == 9825
 
 
 @pytest.mark.parametrize(
