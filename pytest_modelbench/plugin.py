@@ -1,7 +1,8 @@
 """The pytest plugin: options, hooks, and fixtures whose bodies import what they need.
 
 This module is imported by every pytest run of everyone who has the package installed. It imports nothing but pytest
-and the standard library's lightest, starts nothing and creates nothing; all else waits for ``--modelbench``.
+and the standard library's lightest, starts nothing and creates nothing; all else waits for ``--modelbench``. For the
+same reason pytest is asked not to rewrite its assertions, of which it has none: PYTEST_DONT_REWRITE.
 """
 
 from __future__ import annotations
