@@ -118,7 +118,7 @@ def test_lifecycle_of_a_real_model(bench, accept, pytester, stored):
         ]
     )
     result.stdout.fnmatch_lines(
-        ["*if this is intended:  pytest --modelbench --update-baselines test_it.py::test_small"]
+        ["*if this is intended:  pytest --modelbench *--update-baselines test_it.py::test_small"]
     )
     assert {path: path.read_bytes() for path in (pytester.path / "baselines").rglob("*.json")} == before
 
