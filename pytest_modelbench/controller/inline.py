@@ -56,4 +56,4 @@ class InlineRun:
         self._conductor.processes = 1
 
     def _run(self, test: str) -> TestRun:
-        return self._runs.setdefault(test, TestRun(test, 1))
+        return self._runs.setdefault(test, TestRun(test, 1, ended=False))

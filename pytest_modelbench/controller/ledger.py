@@ -115,7 +115,7 @@ class Ledger:
 
     def _by_itself(self, test: str, run: TestRun) -> Decision | None:
         """The decision that the test made itself in its last run, if it did."""
-        if not run.trouble:
+        if run.ended and not run.trouble:
             run.trouble = _missing_reports(run.reports)
         if run.trouble:
             return Decision("failed", run.trouble, run.trouble.splitlines()[0], own=True)
