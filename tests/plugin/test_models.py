@@ -1,5 +1,7 @@
 """Real timm models through real workers: what they cost, how they fail, and what a real change looks like."""
 
+import json
+
 import pytest
 
 MODEL = """
@@ -94,9 +96,16 @@ def test_small(build_model, modelbench):
 """
 
 
+def fails(result):
+    """How many tests failed. One whose times the noise of a shared machine leaves open is inconclusive, not failed."""
+    outcomes = result.parseoutcomes()
+    assert outcomes.get("passed", 0) + outcomes.get("failed", 0) + outcomes.get("inconclusive", 0) == 1
+    return outcomes.get("failed", 0)
+
+
 def test_lifecycle_of_a_real_model(bench, accept, pytester, stored):
-    """new -> accept -> ok -> two more blocks a stage -> regressed, files untouched -> accept -> ok."""
-    bench(source=LIFECYCLE.format(changed=""), passes="2").assert_outcomes(passed=1)
+    """new -> accept -> ok -> more blocks a stage -> regressed, files untouched -> accept -> ok."""
+    assert fails(bench(source=LIFECYCLE.format(changed=""), passes="2")) == 0
     accept()
     folders = stored()
     assert set(folders["portable"]["test_it.py::test_small"]) == {
@@ -104,26 +113,28 @@ def test_lifecycle_of_a_real_model(bench, accept, pytester, stored):
     }  # fmt: skip
     (environment,) = set(folders) - {"portable"}
     assert environment.startswith("cpu-")
-    bench(passes="2").assert_outcomes(passed=1)
+    assert fails(bench(passes="2")) == 0
 
     before = {path: path.read_bytes() for path in (pytester.path / "baselines").rglob("*.json")}
-    result = bench(source=LIFECYCLE.format(changed=", layers=(6, 6, 6, 6)"), passes="2,3")
+    slower = LIFECYCLE.format(changed=", layers=(12, 12, 12, 12)")
+    result = bench("--modelbench-json=results.json", source=slower, passes="2,3")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines_random(
         [
-            "test_resnet-b4-160-fp32: latency regressed by +*%*tolerated is 50%",
             "test_resnet-b4-160-fp32: peak_live_memory regressed: * MiB -> * MiB *",
-            "test_resnet-b4-160-fp32: macs regressed: 410,188,800 -> 1,493,068,800 *",
-            "test_resnet-b4-160-fp32: parameters regressed: 469,688 -> 1,800,888 *",
+            "test_resnet-b4-160-fp32: macs regressed: 410,188,800 -> *",
+            "test_resnet-b4-160-fp32: parameters regressed: 469,688 -> *",
+            "*if this is intended:  pytest --modelbench *--update-baselines test_it.py::test_small",
         ]
     )
-    result.stdout.fnmatch_lines(
-        ["*if this is intended:  pytest --modelbench *--update-baselines test_it.py::test_small"]
-    )
+    checks = json.loads((pytester.path / "results.json").read_text())["session"]["checks"]
+    latency = next(check["judgement"] for check in checks if check["key"][1] == "latency")
+    assert latency["verdict"] in ("regressed", "inconclusive")
+    assert latency["ratio"] > 2
     assert {path: path.read_bytes() for path in (pytester.path / "baselines").rglob("*.json")} == before
 
     accept()
-    bench(passes="2").assert_outcomes(passed=1)
+    assert fails(bench(passes="2")) == 0
 
 
 def test_a_real_growth_of_memory_fails_and_says_by_how_much(bench, accept):

@@ -31,5 +31,5 @@ def faults(settled):
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="about glibc")
 def test_outputs_of_a_settled_process_cost_no_page_faults():
     """Four outputs of 3 MB, made and freed 20 times: a fresh process faults their pages in anew each time."""
-    assert faults(settled=True) < 50
-    assert faults(settled=False) > 1000
+    # How many faults a page costs is the kernel's business (huge pages): a multiple holds either way.
+    assert faults(settled=False) > 4 * faults(settled=True)
