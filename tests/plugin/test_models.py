@@ -111,8 +111,8 @@ def test_lifecycle_of_a_real_model(bench, accept, pytester, stored):
     assert set(folders["portable"]["test_it.py::test_small"]) == {
         "macs", "parameter_bytes", "parameters", "peak_live_memory",
     }  # fmt: skip
-    (environment,) = set(folders) - {"portable"}
-    assert environment.startswith("cpu-")
+    # Times are not accepted from a disturbed machine, as the one that runs this test may be.
+    assert all(folder.startswith("cpu-") for folder in set(folders) - {"portable"})
     assert fails(bench(passes="2")) == 0
 
     before = {path: path.read_bytes() for path in (pytester.path / "baselines").rglob("*.json")}
@@ -129,8 +129,8 @@ def test_lifecycle_of_a_real_model(bench, accept, pytester, stored):
     )
     checks = json.loads((pytester.path / "results.json").read_text())["session"]["checks"]
     latency = next(check["judgement"] for check in checks if check["key"][1] == "latency")
-    assert latency["verdict"] in ("regressed", "inconclusive")
-    assert latency["ratio"] > 2
+    assert latency["verdict"] in ("regressed", "inconclusive", "new")
+    assert latency["verdict"] == "new" or latency["ratio"] > 2
     assert {path: path.read_bytes() for path in (pytester.path / "baselines").rglob("*.json")} == before
 
     accept()
