@@ -6,8 +6,7 @@ import pytest
 COUNT = """
 import resource, torch
 from pytest_modelbench.measure.allocator import settle_allocator
-if {settled}:
-    settle_allocator()
+settle_allocator()
 
 def work():
     return [torch.empty(3 * 2**20, dtype=torch.uint8).zero_() for _ in range(4)]
@@ -21,15 +20,12 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
 """
 
 
-def faults(settled):
-    done = subprocess.run(
-        [sys.executable, "-c", COUNT.format(settled=settled)], capture_output=True, text=True, check=True
-    )
+def faults():
+    done = subprocess.run([sys.executable, "-c", COUNT], capture_output=True, text=True, check=True)
     return int(done.stdout)
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="about glibc")
 def test_outputs_of_a_settled_process_cost_no_page_faults():
-    """Four outputs of 3 MB, made and freed 20 times: a fresh process faults their pages in anew each time."""
-    # How many faults a page costs is the kernel's business (huge pages): a multiple holds either way.
-    assert faults(settled=False) > 4 * faults(settled=True)
+    """Four outputs of 3 MB, made and freed 20 times. Unsettled, about every other process pays for each anew."""
+    assert max(faults() for _ in range(3)) < 50
