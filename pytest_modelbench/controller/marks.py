@@ -72,8 +72,8 @@ def read_mark(item: pytest.Item) -> Mark:
 
 def select(
     items: Sequence[pytest.Item], wanted: Sequence[str], deselected: Sequence[pytest.Item] = ()
-) -> tuple[list[pytest.Item], list[pytest.Item], Marks]:
-    """Tests of the wanted suites, the others, and the marks of the first; ``deselected`` only tell which suites exist.
+) -> tuple[list[pytest.Item], Marks]:
+    """Tests of the wanted suites, and their marks; ``deselected`` only tell which suites exist.
 
     Tests that name no suite belong to every one. Nothing wanted means ``quick``, if a test names it, else all; ``all``
     means all. Raises UsageError for a suite that no test names.
@@ -88,12 +88,12 @@ def select(
                 f"--modelbench-suite: no test is in suite {suite!r}.{did_you_mean(suite, known)} Known are: {listed}"
             )
     everything = "all" in wanted
-    chosen: list[pytest.Item] = []
-    others: list[pytest.Item] = []
+    chosen = []
     for item in items:
         suites = marks[item.nodeid].suites
-        (chosen if everything or not suites or suites & set(wanted) else others).append(item)
-    return chosen, others, Marks({item.nodeid: marks[item.nodeid] for item in chosen})
+        if everything or not suites or suites & set(wanted):
+            chosen.append(item)
+    return chosen, Marks({item.nodeid: marks[item.nodeid] for item in chosen})
 
 
 def _suites(value: object, where: str) -> set[str]:

@@ -156,7 +156,7 @@ class BenchSession:
         benchmarks = [item for item in items if is_benchmark(item)]
         _check_ids(benchmarks)
         try:
-            chosen, _, self._marks = select(benchmarks, self.settings.suite, self._deselected)
+            chosen, self._marks = select(benchmarks, self.settings.suite, self._deselected)
         except ModelbenchError as error:
             raise pytest.UsageError(str(error)) from error
         kept = set(map(id, chosen))
