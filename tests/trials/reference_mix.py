@@ -1,0 +1,123 @@
+"""What moves times from process to process: several candidate reference workloads beside several models, raw.
+
+One process a time, each measuring every model in blocks R1 .. Rk T T Rk .. R1; resumes where it was interrupted.
+"""
+
+import json
+import math
+import os
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from machine import RESULTS, describe
+
+PROCESSES = 40
+MODELS = (
+    ("resnet18", 160),
+    ("mobilenetv3_small_100", 224),
+    ("efficientnet_b0", 160),
+    ("vit_tiny_patch16_224", 224),
+    ("convnext_atto", 160),
+    ("resnet50", 128),
+)
+BLOCKS = 12
+SAMPLE_S = 0.015
+
+
+def references():
+    """Candidates by name: each calls one kind of work for 1 to 5 ms."""
+    import torch
+
+    seeded = torch.Generator().manual_seed(20)
+
+    def data(*shape):
+        return torch.randn(*shape, generator=seeded)
+
+    images, weight = data(1, 64, 112, 112), data(64, 64, 3, 3)
+    small, narrow = data(1, 64, 28, 28), data(64, 64, 3, 3)
+    left, right = data(384, 384), data(384, 384)
+    block, out = data(1 << 20), data(1 << 20)
+    few = data(16)
+    conv = torch.nn.functional.conv2d
+
+    def dispatch():
+        for _ in range(300):
+            few.add(1.0)
+
+    return {
+        "conv": lambda: conv(images, weight, padding=1),
+        "conv_small": lambda: conv(small, narrow, padding=1),
+        "gemm": lambda: left @ right,
+        "memory": lambda: out.copy_(block),
+        "dispatch": dispatch,
+    }
+
+
+def timed(call, inner):
+    """Mean seconds of ``inner`` calls, after one that is not counted."""
+    call()
+    start = time.perf_counter()
+    for _ in range(inner):
+        call()
+    return (time.perf_counter() - start) / inner
+
+
+def calibrated(call):
+    for _ in range(3):
+        call()
+    return max(1, math.ceil(SAMPLE_S / min(timed(call, 1) for _ in range(5))))
+
+
+def measure(seed):
+    """One process: for each model the logs of every block's target and references."""
+    import torch
+
+    from pytest_modelbench.measure.allocator import settle_allocator
+    from pytest_modelbench.measure.environment import pin
+    from pytest_modelbench.models.build import build
+
+    torch.set_num_threads(1)
+    pin(1)
+    settle_allocator()
+    order = random.Random(seed).sample(MODELS, len(MODELS))
+    found = {}
+    for name, size in order:
+        model = build(name, device=torch.device("cpu"), image_size=size)
+        calls = references()
+        inner = {key: calibrated(call) for key, call in calls.items()}
+        with model.inference() as run:
+            count = calibrated(run)
+            blocks = []
+            for _ in range(BLOCKS):
+                before = {key: timed(call, inner[key]) for key, call in calls.items()}
+                target = [timed(run, count), timed(run, count)]
+                after = {key: timed(calls[key], inner[key]) for key in reversed(calls)}
+                block = {"target": sum(map(math.log, target)) / 2}
+                block |= {key: (math.log(before[key]) + math.log(after[key])) / 2 for key in calls}
+                blocks.append({key: round(value, 5) for key, value in block.items()})
+        found[name] = blocks
+    return {"order": [name for name, _ in order], "load": os.getloadavg()[0], "models": found}
+
+
+def main() -> None:
+    if len(sys.argv) > 1:
+        print(json.dumps(measure(int(sys.argv[1]))))
+        return
+    path = RESULTS / "reference_mix.json"
+    done = json.loads(path.read_text()) if path.exists() else {"machine": describe(), "processes": []}
+    while len(done["processes"]) < PROCESSES:
+        number = len(done["processes"])
+        ran = subprocess.run([sys.executable, __file__, str(number)], capture_output=True, text=True, check=True)
+        done["processes"].append(json.loads(ran.stdout))
+        lines = ",\n".join(json.dumps(process) for process in done["processes"])
+        text = f'{{"machine": {json.dumps(done["machine"])},\n"processes": [\n{lines}\n]}}\n'
+        Path(f"{path}.new").write_text(text)
+        os.replace(f"{path}.new", path)
+        print(number, flush=True)
+
+
+if __name__ == "__main__":
+    main()
