@@ -70,6 +70,33 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="N[,N]",
         help="After how many processes open checks are looked at. Default: 3,5,8; only open ones go beyond the first.",
     )
+    add(
+        "--modelbench-against",
+        metavar="REF",
+        help="Compare with this git revision, measured side by side here and now, in place of the stored baselines.",
+    )
+    add(
+        "--modelbench-against-python",
+        metavar="PATH",
+        help="Compare with the same code in another interpreter: does the upgraded torch there slow it down? With "
+        "--modelbench-against, with that revision in that interpreter.",
+    )
+    add(
+        "--modelbench-confirm",
+        metavar="duet|rerun",
+        help="What follows where a stored baseline does not clear a time: measure its own commit beside the present "
+        "code (duet, default, where git has it), or only decide by what is stored (rerun).",
+    )
+    add(
+        "--modelbench-pairs",
+        metavar="N[,N]",
+        help="After how many pairs of processes a duet is looked at. Default: 4,6,9,14,20.",
+    )
+    add(
+        "--modelbench-budget",
+        metavar="DURATION",
+        help="How long the session may take, as in 90s or 10m; what is not settled by then is inconclusive.",
+    )
     add("--modelbench-threads", metavar="N", help="Threads, and cores pinned, for measuring on the CPU. Default: 1.")
     add(
         "--modelbench-timeout",
@@ -133,7 +160,10 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
         worker = session.config._modelbench_worker  # type: ignore[attr-defined]
         try:
-            bench = begin(Settings.from_json(worker.job.settings), worker.job.process, worker.send)
+            job = worker.job
+            bench = begin(
+                Settings.from_json(job.settings), job.process, worker.send, calm_s=job.calm_s, turns=worker.turns
+            )
         except ModelbenchError as error:
             worker.refuse(str(error))
         session.config.stash[bench_key] = bench

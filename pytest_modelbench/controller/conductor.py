@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import time
 import warnings
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pytest_modelbench.controller.commands import Commands
-from pytest_modelbench.controller.ledger import Ledger
+from pytest_modelbench.controller.duets import Duets, Recourses, Twins
+from pytest_modelbench.controller.launch import Launcher
+from pytest_modelbench.controller.ledger import Decision, Ledger
 from pytest_modelbench.controller.marks import Marks
 from pytest_modelbench.controller.progress import Progress
 from pytest_modelbench.controller.replay import replay
@@ -21,12 +23,12 @@ from pytest_modelbench.core.errors import ModelbenchError, UsageError
 from pytest_modelbench.core.records import disturbance
 from pytest_modelbench.core.session import Session
 from pytest_modelbench.core.settings import Settings
-from pytest_modelbench.runner.gate import Gate
+from pytest_modelbench.report.scale import duration
+from pytest_modelbench.runner.duet import PairRun
+from pytest_modelbench.runner.gate import Baselines, Gate
 from pytest_modelbench.runner.git import stamp
-from pytest_modelbench.runner.passes import MessageSource, TestRun, run_passes
-from pytest_modelbench.runner.process import Worker
-from pytest_modelbench.runner.protocol import Job, Message
-from pytest_modelbench.runner.worker import plain_options, worker_arguments
+from pytest_modelbench.runner.passes import TestRun, run_passes
+from pytest_modelbench.runner.protocol import Message
 from pytest_modelbench.store.baselines import BaselineStore, Change
 
 
@@ -54,6 +56,12 @@ class Conductor:
         self._progress: Progress | None = None
         self._session: pytest.Session | None = None
         self._looks = looks
+        self._budget_s = settings.budget_s if settings.budget_s is not None else math.inf
+        self._launcher = Launcher(config, settings)
+        self._recourses = Recourses(config.rootpath, settings)
+        self._twins = Twins(self.ledger) if settings.against or settings.against_python else None
+        if self._twins is not None:
+            return  # nothing that is stored is looked at
         if self.folder.is_symlink() and not self.folder.exists():
             raise UsageError(f"{settings.baselines} is a link that leads nowhere; no baseline can be found there")
         if updating:
@@ -68,15 +76,26 @@ class Conductor:
         self._session, self._marks = session, marks
         self._progress = Progress(self.config)
         self._items = {item.nodeid: item for item in session.items}
+        self._launcher.paths = {test: Path(item.path) for test, item in self._items.items()}
+        tests, seed = list(self._items), self._stamp.started
+        duets = Duets(self.settings, self.ledger, self._launcher, self, self._timeout_s, seed)
         try:
-            run_passes(
-                list(self._items),
-                self._launch,
-                self,
-                most=self._looks[-1],
-                timeout_s=self._timeout_s,
-                seed=self._stamp.started,
-            )
+            if self._twins is not None:
+                duets.against(tests, self._twins)
+            else:
+                run_passes(
+                    tests,
+                    self._launcher.worker,
+                    self,
+                    most=self._looks[-1],
+                    timeout_s=self._timeout_s,
+                    seed=seed,
+                    out_of_time=self.out_of_time,
+                )
+                if (escalated := self._undecided(tests)) and not self.out_of_time():
+                    duets.confirm(escalated)
+            for test in self._undecided(tests):
+                self.decided(test, self.ledger.give_up(test, f"the budget of {duration(self._budget_s)} was over"))
             self.complete = True
         finally:
             self._progress.clear()
@@ -114,32 +133,30 @@ class Conductor:
         self.changes = self.store.accept(checks, self._stamp, environment)
 
     def _open_gate(self, environment: Environment) -> Gate:
-        return Gate(self.store, environment, self.settings, self._looks, updating=self.updating)
+        store: Baselines = self._twins or self.store
+        return Gate(store, environment, self.settings, self._looks, updating=self.updating, recourse=self._recourses)
 
     def _missing_modules(self) -> dict[str, bool]:
         """Modules that baselines speak of and that are gone from the disk: nothing of them can be collected."""
         gate = self.ledger.gate
-        tests = {key.test for folder in gate.folders for key in self.store.keys(folder)} if gate else set()
+        known = gate is not None and self._twins is None
+        tests = {key.test for folder in gate.folders for key in self.store.keys(folder)} if gate and known else set()
         modules = {test.partition("::")[0] for test in tests}
         return {module: True for module in modules if not (self.config.rootpath / module).exists()}
 
     # --- workers
 
-    def _launch(self, tests: Sequence[str], process: int) -> AbstractContextManager[MessageSource]:
-        import sys
-
-        job = Job(
-            arguments=worker_arguments(self.config, [Path(self._items[test].path) for test in tests]),
-            options=plain_options(self.config),
-            settings=self.settings.to_json(),
-            tests=tests,
-            process=process,
-            import_path=sys.path,
-        )
-        return Worker(job, show_output=self.config.option.capture == "no")
-
     def _timeout_s(self, test: str | None) -> float:
-        return self._marks.timeout_s(test, self.settings.timeout_s)
+        # A worker that is still at it when the budget is over is ended like one that hangs.
+        left_s = max(0.0, self._started_s + self._budget_s - time.monotonic())
+        return min(self._marks.timeout_s(test, self.settings.timeout_s), left_s)
+
+    def out_of_time(self) -> bool:
+        """Whether the session's budget is over."""
+        return time.monotonic() >= self._started_s + self._budget_s
+
+    def _undecided(self, tests: Sequence[str]) -> list[str]:
+        return [test for test in tests if test not in self.ledger.entries or not self.ledger.entries[test].decision]
 
     # --- what the passes tell
 
@@ -150,6 +167,7 @@ class Conductor:
     def pass_started(self, number: int, tests: Sequence[str]) -> None:
         """Count, and show."""
         self.processes = number
+        self._launcher.calm_s = self.ledger.calm_s
         self._shown().pass_started(number, self._looks, tests)
 
     def test_started(self, test: str) -> None:
@@ -170,8 +188,25 @@ class Conductor:
                 self._settle(test)
 
     def unsettled(self, tests: Sequence[str]) -> Sequence[str]:
-        """Tests that were not decided yet."""
-        return [test for test in tests if self.ledger.entries[test].decision is None]
+        """Tests that another pass may decide."""
+        entries = self.ledger.entries
+        return [test for test in tests if entries[test].decision is None and not entries[test].escalated]
+
+    # --- what the duets tell
+
+    def pairs_started(self, number: int, looks: Sequence[int], tests: Sequence[str], beside: str) -> None:
+        """Count, and show."""
+        self.processes += 2
+        self._shown().pass_started(number, looks, tests, beside)
+
+    def pair_ended(self, run: PairRun) -> None:
+        """Show."""
+        if run.new is not None:
+            self._shown().test_ended(run.new)
+
+    def decided(self, test: str, decision: Decision) -> None:
+        """Tell pytest."""
+        self._emit(test, decision)
 
     def warning(self, message: Message) -> None:
         """Hand a worker's warning to pytest's own summary of warnings."""
@@ -192,16 +227,18 @@ class Conductor:
         return self._progress
 
     def _settle(self, test: str) -> None:
-        assert self._session is not None
         entry = self.ledger.entries[test]
         try:
             decision = self.ledger.decide(test, last_pass=len(entry.runs) >= self._looks[-1])
         except ModelbenchError as error:
             raise pytest.UsageError(str(error)) from error
-        if decision is None:
-            return
+        if decision is not None:
+            self._emit(test, decision)
+
+    def _emit(self, test: str, decision: Decision) -> None:
+        assert self._session is not None
         self._shown().clear()
-        replay(self._items[test], entry, decision)
+        replay(self._items[test], self.ledger.entries[test], decision)
         if self._session.shouldfail:
             raise self._session.Failed(self._session.shouldfail)
         if self._session.shouldstop:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pytest_modelbench.controller.commands import Commands
 from pytest_modelbench.core.environment import Environment, differences
 from pytest_modelbench.core.errors import UsageError
-from pytest_modelbench.core.records import CheckKey, Record
+from pytest_modelbench.core.records import CALM, CheckKey, Record
 from pytest_modelbench.core.session import Check, TestResult
 from pytest_modelbench.core.settings import Settings
+from pytest_modelbench.core.verdicts import Duet, Verdict
 from pytest_modelbench.report import messages
+from pytest_modelbench.runner.duet import PairRun, changes
 from pytest_modelbench.runner.gate import Gate
 from pytest_modelbench.runner.passes import TestRun
 
@@ -32,6 +34,7 @@ class Entry:
     """Everything known of one test."""
 
     runs: list[TestRun] = field(default_factory=list)
+    pairs: list[PairRun] = field(default_factory=list)
     checks: dict[CheckKey, Check] = field(default_factory=dict)
     decision: Decision | None = None
 
@@ -47,7 +50,19 @@ class Entry:
     @property
     def duration_s(self) -> float:
         """Time spent in all processes."""
-        return sum(run.duration_s for run in self.runs)
+        twins = (twin for pair in self.pairs for twin in (pair.old, pair.new) if twin)
+        return sum(run.duration_s for run in {id(run): run for run in (*self.runs, *twins)}.values())
+
+    @property
+    def escalated(self) -> list[Check]:
+        """Checks that a duet is to decide."""
+        return [check for check in self.checks.values() if check.judgement.escalated]
+
+    @property
+    def obstacle(self) -> str:
+        """Why pairs compare nothing, once two in a row did not; one may be chance."""
+        last = [pair.obstacle for pair in self.pairs[-2:]]
+        return last[-1] if len(last) == 2 and all(last) else ""
 
 
 class Ledger:
@@ -70,6 +85,23 @@ class Ledger:
         """Where the session measures, once a worker has told."""
         return self.gate.environment if self.gate else None
 
+    @property
+    def calm_s(self) -> float | None:
+        """The reference's time per call at its fastest in this session; None while no process has told."""
+        told = [
+            record.details[CALM]
+            for entry in self.entries.values()
+            for run in entry.runs
+            for record in run.records
+            if record.details.get(CALM)
+        ]
+        return min(told, default=None)
+
+    @property
+    def noisy_checks(self) -> int:
+        """How many checks share the error rate, as far as is known."""
+        return len(self._noisy)
+
     def environment_known(self, environment: Environment) -> None:
         """Open the baselines of ``environment``; every worker of a session must measure in the same one."""
         if self.gate is None:
@@ -87,6 +119,68 @@ class Ledger:
         """How ``test`` ends, or None if another pass should measure it first."""
         entry = self.entries[test]
         decision = self._by_itself(test, entry.runs[-1]) or self._by_its_checks(test, entry, last_pass)
+        entry.decision = decision
+        return decision
+
+    def add_pair(self, run: PairRun, *, alone: bool) -> None:
+        """Take in a test's run in one pair of processes; ``alone``: no passes have measured it before."""
+        entry = self.entries.setdefault(run.test, Entry())
+        entry.pairs.append(run)
+        if alone and run.new is not None:
+            entry.runs.append(run.new)
+            self._noisy.update(record.key for record in run.new.records if record.metric.noisy)
+
+    def decide_beside(self, test: str, duet: Duet, *, last_pair: bool) -> Decision | None:
+        """How ``test`` ends after its pairs so far, or None if another pair should measure it first.
+
+        ``duet`` without changes says what they mean: beside which revision, at which looks, sharing an error rate.
+        """
+        entry = self.entries[test]
+        new = entry.pairs[-1].new
+        assert new is not None  # `run_pair` puts a run in its place, which says what happened
+        decision = self._by_itself(test, new)
+        if decision is None and entry.obstacle and duet.stored:
+            decision = self.decide_alone(test, f"not confirmed beside {duet.revision}: {entry.obstacle}")
+        elif decision is None and entry.obstacle:
+            text = f"cannot be compared with {duet.revision}: {entry.obstacle}"
+            decision = Decision("failed", text, text.splitlines()[0])
+        elif decision is None:
+            for key, records in entry.records.items():
+                known = entry.checks.get(key)
+                if known is None or not known.judgement.settled:
+                    told = replace(duet, changes=tuple(changes(entry.pairs, key)))
+                    entry.checks[key] = self._gate.check(records, len(self._noisy), told)
+            decision = self._by_checks(test, entry, last_pair)
+        entry.decision = decision
+        return decision
+
+    def give_up(self, test: str, note: str) -> Decision:
+        """How ``test`` ends since no more will be measured, as ``note`` says: what is open stays inconclusive."""
+        entry = self.entries.setdefault(test, Entry())
+        for key, records in entry.records.items():
+            check = entry.checks.get(key) or self._gate.check(records, len(self._noisy))
+            judgement = check.judgement
+            if not judgement.settled:
+                reason = "; ".join(filter(None, [judgement.reason, note]))
+                judgement = replace(
+                    judgement, verdict=Verdict.INCONCLUSIVE, settled=True, escalated=False, reason=reason
+                )
+            entry.checks[key] = replace(check, judgement=judgement)
+        decided = self._by_checks(test, entry, last_pass=True) if entry.checks else None
+        decision = decided or Decision("inconclusive", f"not measured: {note}")
+        entry.decision = decision
+        return decision
+
+    def decide_alone(self, test: str, note: str) -> Decision:
+        """How ``test`` ends on what is stored, since its duet told nothing; ``note`` says why."""
+        entry = self.entries[test]
+        for key, check in entry.checks.items():
+            if check.judgement.escalated:
+                fallen = self._gate.check(entry.records[key], len(self._noisy), confirm=False)
+                reason = "; ".join(filter(None, [fallen.judgement.reason, note]))
+                entry.checks[key] = replace(fallen, judgement=replace(fallen.judgement, reason=reason))
+        decision = self._by_checks(test, entry, last_pass=True)
+        assert decision is not None
         entry.decision = decision
         return decision
 
@@ -131,13 +225,22 @@ class Ledger:
             return Decision("skipped", reason, own=True)
         return None
 
-    def _by_its_checks(self, test: str, entry: Entry, last_pass: bool) -> Decision | None:
+    @property
+    def _gate(self) -> Gate:
         assert self.gate is not None  # a run without trouble comes from a worker that told its environment
-        gate = self.gate
+        return self.gate
+
+    def _by_its_checks(self, test: str, entry: Entry, last_pass: bool) -> Decision | None:
         for key, records in entry.records.items():
-            entry.checks[key] = gate.check(records, len(self._noisy))
+            entry.checks[key] = self._gate.check(records, len(self._noisy))
+        return self._by_checks(test, entry, last_pass)
+
+    def _by_checks(self, test: str, entry: Entry, last_pass: bool) -> Decision | None:
+        gate = self._gate
         checks = list(entry.checks.values())
         if not last_pass and not all(check.judgement.settled for check in checks):
+            return None
+        if any(check.judgement.escalated for check in checks):
             return None
         if lost := gate.unmeasured(test, checks):
             headline = f"has a baseline for {', '.join(key.name for key in lost)}, but did not measure it"
@@ -154,13 +257,13 @@ class Ledger:
         return Decision("passed")
 
     def _failure(self, check: Check) -> str:
-        assert self.gate is not None
         return messages.failure(
             check,
             rerun=self._commands.rerun(check.key.test),
             accept=self._commands.accept(check.key.test),
-            neighbours=self.gate.neighbours(check),
-            provenance=self.gate.environment.provenance,
+            settle=self._commands.settle(check.judgement, check.key.test),
+            neighbours=self._gate.neighbours(check),
+            provenance=self._gate.environment.provenance,
         )
 
 

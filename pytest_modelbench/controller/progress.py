@@ -32,15 +32,16 @@ class Progress:
         self._later: list[str] = []  # tests that later passes will run again, once for each pass
         self._pass, self._passes, self._total = 0, 0, 0
 
-    def pass_started(self, number: int, looks: Sequence[int], tests: Sequence[str]) -> None:
-        """A pass begins; open tests are looked at after ``looks`` passes."""
+    def pass_started(self, number: int, looks: Sequence[int], tests: Sequence[str], beside: str = "") -> None:
+        """A pass, or ``beside`` other code a pair, begins; open tests are looked at after ``looks`` of them."""
         passes = next((look for look in looks if look >= number), number)
         self._pass, self._passes, self._total, self._left = number, passes, len(tests), list(tests)
         self._later = []
         if self._by_pass:
             count = f"{len(tests)} test{'s' if len(tests) != 1 else ''}"
             self._terminal.write_line("")
-            self._terminal.write_line(f"modelbench: pass {number} of {passes}: {count}")
+            what = f"pair {number} of {passes} beside {beside}" if beside else f"pass {number} of {passes}"
+            self._terminal.write_line(f"modelbench: {what}: {count}")
 
     def test_started(self, test: str) -> None:
         """A test begins: show it."""

@@ -23,7 +23,7 @@ from pytest_modelbench.core.settings import Settings, read_settings
 #: Exit status of a session in which nothing failed, but checks stayed open. pytest itself uses 0 to 6.
 INCONCLUSIVE = 10
 #: Options that belong on the command that accepts a session's results, by their destinations.
-_REPEATED = ("device", "suite", "baselines", "threads", "data")
+_REPEATED = ("device", "suite", "baselines", "threads", "data", "against", "against-python", "confirm")
 
 
 def settings_of(config: pytest.Config) -> Settings:
@@ -39,10 +39,20 @@ def settings_of(config: pytest.Config) -> Settings:
         "threads",
         "timeout",
         "data",
+        "confirm",
+        "pairs",
+        "against",
+        "against-python",
+        "budget",
     )
-    options = {name: getattr(config.option, f"modelbench_{name}", None) for name in names}
+    options = {name: _given(config, name) for name in names}
     pyproject = config.rootpath / "pyproject.toml"
     return read_settings(_table(pyproject), options, pyproject.name)
+
+
+def _given(config: pytest.Config, name: str) -> Any:
+    """The value of ``--modelbench-<name>``, None if it is not given."""
+    return getattr(config.option, f"modelbench_{name.replace('-', '_')}", None)
 
 
 def _table(pyproject: Path) -> object:
@@ -68,7 +78,7 @@ def _looks(settings: Settings, config: pytest.Config) -> tuple[int, ...]:
 
 def _commands(config: pytest.Config, settings: Settings) -> Commands:
     """What this session was told, for the commands in its messages."""
-    given = {f"--modelbench-{name}": getattr(config.option, f"modelbench_{name}", None) for name in _REPEATED}
+    given = {f"--modelbench-{name}": _given(config, name) for name in _REPEATED}
     selection = []
     if config.option.keyword:
         selection += ["-k", config.option.keyword]
@@ -122,6 +132,15 @@ class BenchSession:
             raise pytest.UsageError(
                 "--modelbench-passes is about comparing; a baseline takes the update-passes of [tool.modelbench]"
             )
+        against = option.modelbench_against or option.modelbench_against_python
+        for flag, given in (
+            ("--update-baselines", option.update_baselines),
+            ("--modelbench-inline", option.modelbench_inline),
+        ):
+            if against and given:
+                raise pytest.UsageError(
+                    f"{flag} goes with stored baselines; with --modelbench-against there is nothing for it to act on"
+                )
         if option.update_baselines and option.modelbench_inline:
             raise pytest.UsageError(
                 "--modelbench-inline measures in one process only, too few for a baseline to rest on"

@@ -13,6 +13,12 @@ from pytest_modelbench.core.metrics import Better, Metric, Scope
 
 #: The detail of a record that says what disturbed its measurement.
 UNHEALTHY = "unhealthy"
+#: Details of a record measured in turns with a twin: which timing of its test it is from, and whether it is a rate,
+#: which falls where times rise.
+TIMING = "timing"
+RATE = "rate"
+#: The detail that holds the reference's seconds per call at its fastest.
+CALM = "calm_s"
 
 
 class CheckKey(NamedTuple):

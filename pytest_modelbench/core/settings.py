@@ -12,6 +12,7 @@ from pytest_modelbench.core.metrics import METRICS
 from pytest_modelbench.core.units import parse_duration_s
 
 POLICIES = ("pass", "fail")
+CONFIRMATIONS = ("duet", "rerun")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,11 @@ class Settings:
     missing: str = "pass"  #: an environment without any baseline
     skipped: str = "fail"  #: a skipped test that has a baseline
     inconclusive: str = "fail"  #: a check that the noise leaves open
+    confirm: str = "duet"  #: what follows where a stored baseline does not clear a check
+    pairs: tuple[int, ...] = (4, 6, 9, 14, 20)  #: numbers of pairs after which a duet is looked at
+    against: str = ""  #: a git revision to compare with in place of what is stored
+    against_python: str = ""  #: an interpreter to compare with
+    budget_s: float | None = None  #: how long the session may take
     data: str = ""
     bands: Mapping[str, str] = field(default_factory=dict)  #: per metric name
 
@@ -75,7 +81,7 @@ def _kind(value: object) -> str:
 
 
 def _read(key: str, value: object, where: str) -> dict[str, Any]:
-    name = "timeout_s" if key == "timeout" else key.replace("-", "_")
+    name = f"{key}_s" if key in ("timeout", "budget") else key.replace("-", "_")
     return {name: _READERS[key](value, where)}
 
 
@@ -98,6 +104,12 @@ def _count(value: object, where: str) -> int:
 def _policy(value: object, where: str) -> str:
     if value not in POLICIES:
         raise UsageError(f"{where}: {value!r} is neither {' nor '.join(POLICIES)}")
+    return str(value)
+
+
+def _confirmation(value: object, where: str) -> str:
+    if value not in CONFIRMATIONS:
+        raise UsageError(f"{where}: {value!r} is neither {' nor '.join(CONFIRMATIONS)}")
     return str(value)
 
 
@@ -152,6 +164,11 @@ _READERS: dict[str, Callable[[object, str], Any]] = {
     "missing": _policy,
     "skipped": _policy,
     "inconclusive": _policy,
+    "confirm": _confirmation,
+    "pairs": _looks,
+    "against": _text,
+    "against-python": _text,
+    "budget": _seconds,
     "data": _text,
     "bands": _bands,
 }

@@ -14,6 +14,7 @@ import torch
 from pytest_modelbench import __version__
 from pytest_modelbench.core.environment import Environment, Fact, slugify
 from pytest_modelbench.core.errors import UsageError, did_you_mean
+from pytest_modelbench.measure.nvml import open_nvml
 from pytest_modelbench.measure.processor import Processor, read_processor
 
 _PACKAGES = ("torch", "torchvision", "timm", "numpy")
@@ -56,6 +57,14 @@ def _devices() -> list[torch.device]:
     current = torch.accelerator.current_device_index()
     order = sorted(range(torch.accelerator.device_count()), key=lambda index: (index != current, index))
     return devices + [torch.device(accelerator.type, index) for index in order]
+
+
+def device_uuid(device: torch.device) -> str | None:
+    """The UUID of a CUDA device, which stays its own when CUDA_VISIBLE_DEVICES renumbers; None of other devices."""
+    if device.type != "cuda":
+        return None
+    uuid = getattr(torch.cuda.get_device_properties(device), "uuid", None)
+    return None if uuid is None else str(uuid)
 
 
 def detect(device: torch.device, threads: int, cores: int | None = None) -> Environment:
@@ -137,18 +146,12 @@ def _version(package: str) -> str | None:
 
 def _driver() -> str | None:
     """Version of the NVIDIA driver, if nvidia-ml-py is installed and finds one."""
-    try:
-        import pynvml
-    except ImportError:
+    nvml = open_nvml()
+    if nvml is None:
         return None
-    try:
-        pynvml.nvmlInit()
-        try:
-            return str(pynvml.nvmlSystemGetDriverVersion())
-        finally:
-            pynvml.nvmlShutdown()
-    except pynvml.NVMLError:
-        return None
+    with nvml:
+        version = nvml.ask("nvmlSystemGetDriverVersion")
+    return None if version is None else str(version)
 
 
 def _accelerator_name(device: torch.device) -> str:

@@ -1,12 +1,19 @@
-"""Whether the machine let a measurement run: steal, competition, suspension. Linux; elsewhere nothing is known."""
+"""Whether the machine let a measurement run: steal, competition, suspension, throttling, and the GPU's part.
+
+Linux; elsewhere nothing is known but what NVML tells of the GPU.
+"""
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
+
+from pytest_modelbench.measure.gpu_health import GpuHealth, GpuProbe, GpuReading, gpu_probe, over
+from pytest_modelbench.measure.throttle import MOST_FREQUENCY_DROP, Throttle, drop, parse_core, read_throttle
 
 # A vCPU that loses 1 % to its host is a usual neighbour; at 5 % times move by as much as the band allows.
 MOST_STEAL_SHARE = 0.05
@@ -21,6 +28,8 @@ MOST_RUNNABLE_PER_CORE = 1.0
 MOST_SWITCHES_PER_S = 50.0
 # The two clocks differ by less than a microsecond when read one after the other; a suspend takes far longer.
 LONGEST_SUSPENDED_S = 0.001
+# Unless the process is taken off its core between the two, for milliseconds: the pair read closest together counts.
+_CLOCK_TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +42,9 @@ class Health:
     involuntary_switches: int | None = None  #: how often the process was taken off a core, waiting to go on
     suspended_s: float | None = None  #: the whole machine was asleep
     waiting_share: float | None = None  #: of the span, the measuring thread was runnable but not running
+    throttle_events: int | None = None  #: of the cores in use
+    frequency_drop: float | None = None  #: as a share, of the core that the measuring thread is on
+    gpu: GpuHealth | None = None
 
     @property
     def unhealthy(self) -> str:
@@ -50,6 +62,12 @@ class Health:
             rate = self.involuntary_switches / self.duration_s
             if rate > MOST_SWITCHES_PER_S:
                 causes.append(f"the process was taken off its core {rate:.0f} times a second")
+        if self.throttle_events is not None and self.throttle_events > 0:
+            causes.append("the CPU was throttled, being too hot")
+        if self.frequency_drop is not None and self.frequency_drop > MOST_FREQUENCY_DROP:
+            causes.append(f"the CPU's frequency fell by {self.frequency_drop:.1%}")
+        if self.gpu and self.gpu.unhealthy:
+            causes.append(self.gpu.unhealthy)
         return "; ".join(causes)
 
 
@@ -65,36 +83,58 @@ class Reading:
     waited_s: float | None = None
     asleep_s: float | None = None  #: since boot
     cores: int = 1
+    throttle: Throttle = field(default_factory=Throttle)
+    gpu: GpuReading | None = None
 
 
 class HealthProbe:
-    """Compares counters of now with those of `start`, which creating the probe calls."""
+    """Compares counters of now with those of `start`, which creating the probe calls.
 
-    def __init__(self, reading: Callable[[], Reading] | None = None) -> None:
+    On an accelerator, what keeps the host's thread from running counts as well: it launches the work.
+    """
+
+    def __init__(self, reading: Callable[[], Reading] | None = None, gpu: GpuProbe | None = None) -> None:
         self._reading = reading or take_reading
+        self._gpu = gpu
         self.start()
 
     def start(self) -> None:
         """Begin a new span."""
-        self._begin = self._last = self._reading()
+        self._seen = [self._take()]
 
     def read(self) -> Health:
-        """Health since `start`."""
-        return between(self._begin, self._reading())
+        """Health since `start`, with whatever held clocks down when `disturbed` looked, be it over by now or not."""
+        seen = [*self._seen, self._take()]
+        drops = [drop(then.throttle.frequency_hz, now.throttle.frequency_hz) for then, now in pairwise(seen)]
+        return replace(
+            between(seen[0], seen[-1]),
+            frequency_drop=max((share for share in drops if share is not None), default=None),
+            gpu=_gpu_health(*seen),
+        )
 
     def disturbed(self) -> bool:
-        """Whether the process was suspended or kept from running since this was last asked: for `sampling.sample`."""
-        before, self._last = self._last, self._reading()
-        health = between(before, self._last)
+        """Whether the process was suspended, kept from running or slowed down since this was last asked.
+
+        For `sampling.sample`, which measures the block again.
+        """
+        self._seen.append(self._take())
+        health = between(*self._seen[-2:])
         # Not the run queue and the switches: over one block they are a handful of events, not a rate.
-        return bool(
-            Health(
-                health.duration_s,
-                steal_share=health.steal_share,
-                suspended_s=health.suspended_s,
-                waiting_share=health.waiting_share,
-            ).unhealthy
-        )
+        return bool(replace(health, run_queue=None, involuntary_switches=None).unhealthy)
+
+    def _take(self) -> Reading:
+        # The GPU first: what its clocks do changes as soon as it has nothing left to do.
+        gpu = self._gpu.read() if self._gpu else None
+        reading = self._reading()
+        return replace(reading, gpu=gpu) if gpu else reading
+
+
+def health_probe(device_type: str, uuid: str | None = None, allowed_pids: Collection[int] = ()) -> HealthProbe:
+    """A probe for measurements on a device: of the host, and on CUDA of the GPU with this UUID where NVML knows it.
+
+    ``allowed_pids`` may use the GPU, too: the twin that this process takes turns with.
+    """
+    return HealthProbe(gpu=gpu_probe(uuid, allowed_pids) if device_type == "cuda" and uuid else None)
 
 
 def between(then: Reading, now: Reading) -> Health:
@@ -111,6 +151,8 @@ def between(then: Reading, now: Reading) -> Health:
     waited_s = _delta(then.waited_s, now.waited_s)
     suspended_s = _delta(then.asleep_s, now.asleep_s)
     switches = _delta(then.involuntary_switches, now.involuntary_switches)
+    # Counters of other cores have been counting since boot.
+    throttled = _delta(then.throttle.events, now.throttle.events) if then.cores == now.cores else None
     return Health(
         duration_s,
         steal_share,
@@ -119,7 +161,15 @@ def between(then: Reading, now: Reading) -> Health:
         # The clocks are read one after the other, so the difference of a waking machine wavers around zero.
         None if suspended_s is None else max(suspended_s, 0.0),
         waited_s / duration_s if waited_s is not None and duration_s > 0 else None,
+        None if throttled is None else int(throttled),
+        drop(then.throttle.frequency_hz, now.throttle.frequency_hz),
+        _gpu_health(then, now),
     )
+
+
+def _gpu_health(*readings: Reading) -> GpuHealth | None:
+    gpu = [reading.gpu for reading in readings if reading.gpu]
+    return over(gpu) if gpu else None
 
 
 def _delta(then: float | None, now: float | None) -> float | None:
@@ -130,10 +180,6 @@ def take_reading() -> Reading:
     """Counters of now."""
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     steal, total = parse_stat(_text("/proc/stat"), cores) or (None, None)
-    asleep_s = None
-    if hasattr(time, "CLOCK_BOOTTIME"):
-        # BOOTTIME goes on while the machine sleeps; MONOTONIC stands still, and with it every timer used here.
-        asleep_s = time.clock_gettime(time.CLOCK_BOOTTIME) - time.clock_gettime(time.CLOCK_MONOTONIC)
     return Reading(
         now_s=time.monotonic(),
         steal_ticks=steal,
@@ -141,9 +187,22 @@ def take_reading() -> Reading:
         runnable=parse_loadavg(_text("/proc/loadavg")),
         involuntary_switches=parse_switches(_text("/proc/self/status")),
         waited_s=parse_schedstat(_text("/proc/thread-self/schedstat")),
-        asleep_s=asleep_s,
+        asleep_s=_asleep_s(),
         cores=max(len(cores), 1),
+        throttle=read_throttle(cores, parse_core(_text("/proc/thread-self/stat"))),
     )
+
+
+def _asleep_s() -> float | None:
+    """Seconds that the machine was asleep since boot: BOOTTIME goes on meanwhile, MONOTONIC and all timers stand."""
+    if not hasattr(time, "CLOCK_BOOTTIME"):
+        return None
+    tries = []
+    for _ in range(_CLOCK_TRIES):
+        before_s = time.clock_gettime(time.CLOCK_MONOTONIC)
+        since_boot_s = time.clock_gettime(time.CLOCK_BOOTTIME)
+        tries.append((time.clock_gettime(time.CLOCK_MONOTONIC) - before_s, since_boot_s - before_s))
+    return min(tries)[1]
 
 
 def _text(path: str) -> str:
@@ -192,3 +251,15 @@ def parse_schedstat(text: str) -> float | None:
     if len(fields) != 3 or not fields[1].isdecimal():
         return None
     return int(fields[1]) / 1e9
+
+
+def siblings(proc: Path = Path("/proc")) -> frozenset[int]:
+    """Processes that this one's parent has started: in a duet, the twin. Empty where the system does not tell."""
+    parent = os.getppid()
+    found = set()
+    for status in proc.glob("[0-9]*/stat"):
+        # proc_pid_stat(5): pid (comm) state ppid ...; the name may hold blanks and brackets itself.
+        fields = _text(str(status)).rpartition(")")[2].split()
+        if len(fields) > 1 and fields[1] == str(parent):
+            found.add(int(status.parent.name))
+    return frozenset(found)

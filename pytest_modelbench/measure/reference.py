@@ -39,10 +39,14 @@ _OTHER = Shape(8, 256, 56)
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """``run`` does the work once, asynchronously where the device is; ``id`` holds everything that defines it."""
+    """``run`` does the work once, asynchronously where the device is; ``id`` holds everything that defines it.
+
+    ``renew`` moves its data to another place in memory.
+    """
 
     id: str
     run: Callable[[], object]
+    renew: Callable[[], object]
 
 
 def reference_workload(device: torch.device, dtype: torch.dtype = torch.float32) -> Reference:
@@ -70,4 +74,8 @@ def reference_workload(device: torch.device, dtype: torch.dtype = torch.float32)
 
     name = str(dtype).removeprefix("torch.").replace("bfloat", "bf").replace("float", "fp")
     size = f"{shape.channels}x{shape.size}x{shape.size}"
-    return Reference(f"conv{_KERNEL}x{_KERNEL}-{size}-b{shape.batch}-{name}-{_VERSION}", run)
+
+    def renew() -> None:
+        images.data, weight.data = images.data.clone(), weight.data.clone()
+
+    return Reference(f"conv{_KERNEL}x{_KERNEL}-{size}-b{shape.batch}-{name}-{_VERSION}", run, renew)

@@ -21,6 +21,12 @@ _SETTLED_GROUPS = 2
 _FASTER = 0.98
 # A group grows at most tenfold at a time: the first call may have been slow, or fast, for reasons of its own.
 _GROWTH = 10
+#: A reference this much slower than at its best says that the machine is: a busy neighbour on the same physical core
+#: cost it 15-60 %, and in calm the slowest of a hundred blocks was 12 % from the fastest (2-core virtual machine).
+SLOWED = 0.12
+#: How many memory layouts a process tries: where tensors happen to lie moved six models by 0.5-2 % from one layout to
+#: the next, as much as a new process did.
+_LAYOUTS = 4
 # 10 million Python calls take longer than any `min_sample_s` in use: only a clock that stands still gets here.
 _MOST_CALLS = 10**7
 
@@ -44,10 +50,10 @@ class SamplingPlan:
     #: Time limit of the warm-up without its first group, which may compile for minutes. Slow targets stop after two.
     warmup_s: float = 0.3
     #: Calls shorter than this are made once more, untimed, after the other workload ran: it left its own data in the
-    #: caches, which cost the first call of a 5 ms model 0.9 ms, and of a 18 ms model 1 ms. Longer ones it cannot hurt.
+    #: caches, which cost the first call of a 5 or 18 ms model 0.5 to 0.8 ms. Longer ones it cannot hurt.
     rewarm_below_s: float = 0.1
-    #: Share of the planned blocks that may be measured again: a machine worse than that needs a person, not patience.
-    repeat_budget: float = 0.5
+    #: Blocks that may be measured again, in planned ones: spells of a busy neighbour last for seconds.
+    repeat_budget: float = 1.5
 
     def __post_init__(self) -> None:
         sound = (
@@ -82,7 +88,10 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """What one process measured. ``repeated`` blocks were disturbed and replaced, ``disturbed`` ones had to stay."""
+    """What one process measured. ``repeated`` blocks were disturbed and replaced, ``disturbed`` ones had to stay.
+
+    ``calm_s`` is the reference's time per call at its fastest so far, in this process or before; None without one.
+    """
 
     blocks: tuple[Block, ...]
     inner_target: int  #: iterations per sample
@@ -90,6 +99,7 @@ class Samples:
     warmup_iterations: int  #: of the target
     repeated: int = 0
     disturbed: int = 0
+    calm_s: float | None = None
 
     @property
     def target_s(self) -> tuple[float, ...]:
@@ -108,7 +118,7 @@ class Samples:
 
 
 @dataclass(frozen=True, slots=True)
-class _Workload:
+class Workload:
     """A warmed-up callable and how many calls make a sample."""
 
     call: Callable[[], object]
@@ -126,40 +136,74 @@ def sample(
     plan: SamplingPlan | None = None,
     *,
     disturbed: Callable[[], bool] | None = None,
+    renew: Callable[[], object] | None = None,
+    calm_s: float | None = None,
 ) -> Samples:
     """Samples of ``target`` with those of ``reference`` around them, both warmed up before.
 
     ``disturbed`` says whether the process was suspended or kept from running since it was last asked; it is asked
-    before the first block and after each. Raises MeasureError if a time is not finite and positive.
+    before the first block and after each. A block in which the reference ran much slower than at its best is disturbed,
+    too, whatever the target did; ``calm_s`` is the best that is known from before. ``renew`` moves what both work on to
+    other places in memory; it is called a few times between blocks. Raises MeasureError if a time is not finite and
+    positive.
     """
     plan = plan or SamplingPlan()
     # The reference first: what it leaves in the caches is what every block meets, and it wakes a sleeping device.
-    aside = _warm_up(reference, "reference", clock, plan) if reference else None
-    main = _warm_up(target, "target", clock, plan)
+    aside = warm_up(reference, "reference", clock, plan) if reference else None
+    main = warm_up(target, "target", clock, plan)
     steps = [aside, main, main, aside] if aside else [replace(main, rewarm=False)] * 2
-    sample_s = main.inner * main.pace_s
-    planned = min(max(math.ceil(plan.target_s / (2 * sample_s)), plan.min_blocks), plan.max_blocks)
+    planned = planned_blocks(main, plan)
     repeats = math.floor(plan.repeat_budget * planned)
     blocks: list[Block] = []
     repeated = kept_disturbed = 0
+    repeated_last = False
+    calm_s = min(calm_s or math.inf, aside.pace_s if aside else math.inf)
     if disturbed:
         disturbed()
     while len(blocks) < planned:
+        if renew and blocks and len(blocks) % math.ceil(planned / _LAYOUTS) == 0 and not repeated_last:
+            renew()
+            target()
+            if disturbed:
+                disturbed()
         block = _block([step for step in steps if step], clock)
-        if disturbed and disturbed():
-            if repeated < repeats:
-                repeated += 1
-                continue
-            kept_disturbed += 1
+        calm_s = min(calm_s, *(block.reference_s or (calm_s,)))
+        upset = bool(disturbed and disturbed()) or slowed(block, calm_s)
+        repeated_last = upset and repeated < repeats
+        if repeated_last:
+            repeated += 1
+            continue
+        kept_disturbed += upset
         blocks.append(block)
-    return Samples(tuple(blocks), main.inner, aside.inner if aside else 0, main.warmup, repeated, kept_disturbed)
+    return Samples(
+        tuple(blocks), main.inner, aside.inner if aside else 0, main.warmup, repeated, kept_disturbed,
+        calm_s if math.isfinite(calm_s) else None,
+    )  # fmt: skip
 
 
-def _warm_up(call: Callable[[], object], what: str, clock: Clock, plan: SamplingPlan) -> _Workload:
-    """Call in groups that grow to the length of a sample, until they stop getting faster or a limit is reached."""
+def slowed(block: Block, calm_s: float) -> bool:
+    """Whether the reference says that the machine was slower during ``block`` than it can be."""
+    return bool(block.reference_s) and max(block.reference_s) > (1 + SLOWED) * calm_s
+
+
+def planned_blocks(main: Workload, plan: SamplingPlan) -> int:
+    """How many blocks of two samples gather the planned time."""
+    return min(max(math.ceil(plan.target_s / (2 * main.inner * main.pace_s)), plan.min_blocks), plan.max_blocks)
+
+
+def timed(work: Workload, clock: Clock) -> float:
+    """Seconds per iteration of one sample; raises MeasureError if it is not finite and positive."""
+    (elapsed_s,) = _laps([work], clock)
+    if not (math.isfinite(elapsed_s) and elapsed_s > 0):
+        raise _unusable(elapsed_s, work, clock)
+    return elapsed_s / work.inner
+
+
+def warm_up(call: Callable[[], object], what: str, clock: Clock, plan: SamplingPlan) -> Workload:
+    """Calls in groups that grow to the length of a sample, until they stop getting faster or a limit is reached."""
     inner, calls, groups, steady, spent_s, pace_s = 1, 0, 0, 0, 0.0, math.inf
     while True:
-        group = _Workload(call, what, inner, pace_s, calls)
+        group = Workload(call, what, inner, pace_s, calls)
         (elapsed_s,) = _laps([group], clock)
         if not (math.isfinite(elapsed_s) and elapsed_s >= 0):
             raise _unusable(elapsed_s, group, clock)
@@ -171,7 +215,7 @@ def _warm_up(call: Callable[[], object], what: str, clock: Clock, plan: Sampling
             if groups >= plan.min_warmup and (steady >= _SETTLED_GROUPS or out_of_patience):
                 pace_s = min(pace_s, elapsed_s / inner)
                 rewarm = pace_s < plan.rewarm_below_s
-                return _Workload(call, what, math.ceil(plan.min_sample_s / pace_s), pace_s, calls, rewarm)
+                return Workload(call, what, math.ceil(plan.min_sample_s / pace_s), pace_s, calls, rewarm)
         elif inner >= _MOST_CALLS:
             raise _unusable(elapsed_s, group, clock)
         pace_s = min(pace_s, elapsed_s / inner or math.inf)
@@ -179,7 +223,7 @@ def _warm_up(call: Callable[[], object], what: str, clock: Clock, plan: Sampling
         inner = max(inner, math.ceil(min(wanted, _GROWTH * inner)))
 
 
-def _block(steps: Sequence[_Workload], clock: Clock) -> Block:
+def _block(steps: Sequence[Workload], clock: Clock) -> Block:
     times_s = []
     for step, elapsed_s in zip(steps, _laps(steps, clock), strict=True):
         if not (math.isfinite(elapsed_s) and elapsed_s > 0):
@@ -191,12 +235,12 @@ def _block(steps: Sequence[_Workload], clock: Clock) -> Block:
     return Block((first, second), (before, after))
 
 
-def _laps(steps: Sequence[_Workload], clock: Clock) -> list[float]:
+def _laps(steps: Sequence[Workload], clock: Clock) -> list[float]:
     """Seconds of each step, from a device at rest, read after the last one."""
     with _collector_off():
         clock.synchronize()
         marks, timed = [clock.mark()], []
-        before: _Workload | None = None
+        before: Workload | None = None
         for step in steps:
             call = step.call
             if step.rewarm and step is not before:
@@ -223,7 +267,7 @@ def _collector_off() -> Iterator[None]:
             gc.enable()
 
 
-def _unusable(elapsed_s: float, step: _Workload, clock: Clock) -> MeasureError:
+def _unusable(elapsed_s: float, step: Workload, clock: Clock) -> MeasureError:
     return MeasureError(
         f"the {clock.name} clock measured {elapsed_s} s for {step.inner} calls of the {step.what}, which cannot be; "
         "check that the callable does its work when it is called, on the session's device"

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pytest_modelbench.core.environment import Fact, differences
+from pytest_modelbench.core.metrics import Better
 from pytest_modelbench.core.records import CheckKey
 from pytest_modelbench.core.session import Check
-from pytest_modelbench.core.verdicts import OTHER_ENVIRONMENT, Verdict
+from pytest_modelbench.core.verdicts import OTHER_ENVIRONMENT, Judgement, Verdict
 from pytest_modelbench.report.scale import difference, exact, moved, number, pair, percent, plural
 
 #: Below, the machine is called as fast as before: the reference workload itself repeats no better.
@@ -22,6 +23,7 @@ class Advice:
 
     rerun: str
     accept: str
+    settle: str = ""
     neighbours: Sequence[CheckKey] = ()
     provenance: Mapping[str, Fact] | None = None
 
@@ -31,15 +33,17 @@ def failure(
     *,
     rerun: str,
     accept: str,
+    settle: str = "",
     neighbours: Sequence[CheckKey] = (),
     provenance: Mapping[str, Fact] | None = None,
 ) -> str:
     """The message of one judged check, several lines, for somebody who has never seen this tool.
 
-    ``rerun`` and ``accept`` are the commands that measure this test again and accept what it measured. ``neighbours``
-    are the other entries of the check's baseline folder; ``provenance`` is this session's.
+    ``rerun`` and ``accept`` are the commands that measure this test again and accept what it measured (empty where
+    nothing is stored), ``settle`` the one that measures it as often as would probably decide it. ``neighbours`` are the
+    other entries of the check's baseline folder; ``provenance`` is this session's.
     """
-    advice = Advice(rerun, accept, neighbours, provenance)
+    advice = Advice(rerun, accept, settle, neighbours, provenance)
     headline, facts = _TELL[check.judgement.verdict](check, advice)
     return "\n".join([f"{check.case}: {headline}", *(f"  {fact}" for fact in facts if fact)])
 
@@ -48,12 +52,15 @@ def _regressed(check: Check, advice: Advice) -> tuple[str, list[str]]:
     return _moved(check, "regressed"), [
         *_evidence(check, advice),
         f"to see it again:      {advice.rerun}",
-        f"if this is intended:  {advice.accept}",
+        f"if this is intended:  {advice.accept}" if advice.accept else "",
     ]
 
 
 def _improved(check: Check, advice: Advice) -> tuple[str, list[str]]:
-    return _moved(check, "improved"), [*_evidence(check, advice), f"to keep the gain:     {advice.accept}"]
+    return _moved(check, "improved"), [
+        *_evidence(check, advice),
+        f"to keep the gain:     {advice.accept}" if advice.accept else "",
+    ]
 
 
 def _inconclusive(check: Check, advice: Advice) -> tuple[str, list[str]]:
@@ -61,10 +68,36 @@ def _inconclusive(check: Check, advice: Advice) -> tuple[str, list[str]]:
     seen = f"{percent(ratio)} seen{_interval(check)}, " if ratio is not None else ""
     return f"{name} is inconclusive: {seen}tolerated is {check.metric.band.text}", [
         *_evidence(check, advice),
-        f"to settle it, on a quieter machine:    {advice.rerun}",
-        "or with more processes:                a longer `passes` in [tool.modelbench]",
-        f"or let the baseline learn this noise:  {advice.accept}",
+        found_from(check),
+        f"to settle it, with {more_needed(check)}:  {advice.settle}" if advice.settle else "",
+        f"to try again, on a quieter machine:    {advice.rerun}",
+        f"or let the baseline learn this noise:  {advice.accept}" if advice.accept else "",
     ]
+
+
+def more_needed(check: Check) -> str:
+    """``about 4 more processes``; that no number would do, where none would; empty where that is not known."""
+    judgement = check.judgement
+    if judgement.detectable_ratio is None:
+        return ""
+    if judgement.more is None:
+        return "no number of processes would settle it" if not judgement.pairs else "it lies on the edge of the band"
+    return f"about {judgement.more} more {'pair' if judgement.pairs else 'process'}{_plural(judgement)}"
+
+
+def _plural(judgement: Judgement) -> str:
+    if judgement.more == 1:
+        return ""
+    return "s" if judgement.pairs else "es"
+
+
+def found_from(check: Check) -> str:
+    """From which change on a regression would have been found; empty where that is not known."""
+    ratio = check.judgement.detectable_ratio
+    if ratio is None:
+        return ""
+    slower = percent(ratio if check.metric.better is not Better.HIGHER else 1 / ratio)
+    return f"a change of {slower} would have been found, in 4 of 5 sessions like this one"
 
 
 def _incomparable(check: Check, advice: Advice) -> tuple[str, list[str]]:
@@ -72,7 +105,7 @@ def _incomparable(check: Check, advice: Advice) -> tuple[str, list[str]]:
     if check.judgement.reason.startswith(OTHER_ENVIRONMENT):
         # One file holds one environment: accepting would be refused.
         return headline, [*_values(check), "to keep both:  --modelbench-baselines DIR, a folder for each environment"]
-    return headline, [*_values(check), f"if this is intended:  {advice.accept}"]
+    return headline, [*_values(check), f"if this is intended:  {advice.accept}" if advice.accept else ""]
 
 
 def _new(check: Check, advice: Advice) -> tuple[str, list[str]]:

@@ -11,6 +11,7 @@ from enum import Enum
 from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.session import Check, Session
 from pytest_modelbench.core.verdicts import Verdict
+from pytest_modelbench.report.messages import found_from, more_needed
 from pytest_modelbench.report.scale import change, duration, number, pair, plural
 
 ACCEPT = "pytest --modelbench --update-baselines"
@@ -139,7 +140,22 @@ def notices(
                 command=prune_command({key.test for key in session.orphans}, baselines),
             )
         )
-    return found + ([] if session.updating or session.interrupted else _acceptance(session, accept_command, selection))
+    if session.updating or session.interrupted:
+        return found
+    return found + _open(session) + _acceptance(session, accept_command, selection)
+
+
+def _open(session: Session) -> list[Notice]:
+    """What the noise left undecided, and what would decide it."""
+    checks = [check for check in session.checks if check.judgement.verdict is Verdict.INCONCLUSIVE]
+    if not checks:
+        return []
+    items = []
+    for check in checks:
+        told = [text for text in (more_needed(check), found_from(check)) if text] or [check.judgement.reason]
+        items.append(f"{check.case} {check.key.name}: {'; '.join(told)}")
+    text = f"{plural(len(checks), 'check')} left open by the noise, which is not ok"
+    return [Notice(text, _some(items))]
 
 
 def prune_command(tests: Iterable[str], baselines: str = BASELINES) -> str:
@@ -175,7 +191,7 @@ def _acceptance(session: Session, accept_command: str, selection: str) -> list[N
         ({Standing.REGRESSED, Standing.INCOMPARABLE, Standing.MISSING}, "if the change is intended, accept with"),
     ):
         tests = [check.key.test for check in session.checks if standing(check, session) in wanted]
-        if tests:
+        if tests and accept_command:
             found.append(Notice(text.format(len(tests)), command=accept_of(tests, session, accept_command, selection)))
     return found
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from enum import Enum
 from typing import Protocol
 
 from pytest_modelbench.core.environment import Environment
+from pytest_modelbench.core.judge import judge
 from pytest_modelbench.core.metrics import Scope
 from pytest_modelbench.core.records import CheckKey, Record
 from pytest_modelbench.core.session import Check
 from pytest_modelbench.core.settings import Settings
-from pytest_modelbench.core.verdicts import BaselineView, Procedure, Verdict, judge
+from pytest_modelbench.core.verdicts import BaselineView, Duet, Procedure, Verdict
 
 
 class Baselines(Protocol):
@@ -29,20 +31,37 @@ class Baselines(Protocol):
         """The checks that the folder has entries of."""
 
 
+class Recourse(Enum):
+    """What can be done about a check that a stored baseline does not clear."""
+
+    NONE = "none"  #: more processes
+    DUET = "duet"  #: measure the code of the baseline beside the present one
+    SAME_CODE = "same code"  #: nothing: the code is that of the baseline
+
+
 class Gate:
     """Judges checks in one environment, after ``looks`` processes.
 
-    Opening it loads the baselines; BaselineError says which file cannot be trusted.
+    Opening it loads the baselines; BaselineError says which file cannot be trusted. ``recourse`` says what can be done
+    about checks whose baseline was recorded from a commit; None stands for an unknown one.
     """
 
     def __init__(
-        self, store: Baselines, environment: Environment, settings: Settings, looks: tuple[int, ...], *, updating: bool
+        self,
+        store: Baselines,
+        environment: Environment,
+        settings: Settings,
+        looks: tuple[int, ...],
+        *,
+        updating: bool,
+        recourse: Callable[[str | None], Recourse] = lambda commit: Recourse.NONE,
     ) -> None:
         self._store = store
         self.environment = environment
         self._settings = settings
         self._looks = looks
         self._updating = updating
+        self._recourse = recourse
         self.folders = tuple(dict.fromkeys(environment.folder(scope) for scope in Scope))
         for folder in self.folders:
             store.load(folder)
@@ -51,17 +70,26 @@ class Gate:
             for key in store.keys(folder):
                 self._stored.setdefault(key.test, set()).add((folder, key))
 
-    def check(self, records: Sequence[Record], noisy_checks: int) -> Check:
-        """One check judged; ``noisy_checks`` of the session share the error rate."""
+    def check(
+        self, records: Sequence[Record], noisy_checks: int, duet: Duet | None = None, *, confirm: bool = True
+    ) -> Check:
+        """One check judged; ``noisy_checks`` of the session share the error rate.
+
+        ``confirm=False``: on the stored baseline alone, whatever else could be done.
+        """
         last = records[-1]
         folder = self.environment.folder(last.metric.scope)
         baseline = self._store.find(folder, last.key)
+        # Asking costs git calls: not for what is decided without, and not where everything is accepted anyway.
+        asked = confirm and last.metric.noisy and baseline is not None and duet is None and not self._updating
+        recourse = self._recourse(baseline.commit) if asked and baseline else Recourse.NONE
         judgement = judge(
             records,
             baseline,
-            Procedure(self._looks, noisy_checks),
+            Procedure(self._looks, noisy_checks, recourse is Recourse.DUET, recourse is Recourse.SAME_CODE),
             self.environment.identity,
             self.environment.provenance,
+            duet,
         )
         return Check(last.key, last.metric, last.case, tuple(records), judgement, folder, baseline)
 

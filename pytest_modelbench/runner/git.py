@@ -1,32 +1,175 @@
-"""What the sources were when a session ran."""
+"""Git asked and told: what the sources were when a session ran, and what other revisions are made of."""
 
 from __future__ import annotations
 
+import contextlib
+import os
+import shlex
+import signal
 import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
+from pytest_modelbench.core.errors import UsageError
 from pytest_modelbench.core.session import Stamp
 
-# A repository on a dead network mount must not hold up a session.
-_TIMEOUT_S = 20
+#: A repository on a dead network mount must not hold up a session.
+QUERY_S = 20.0
+#: How long an interrupted git may take to remove its lock files before it is killed.
+_GRACE_S = 2.0
+#: What a git hook tells of the repository it runs for, which need not be the one asked here: `git rev-parse
+#: --local-env-vars`, and how pathspecs are read. Configuration given by variables stays: it may hold safe.directory.
+_FOREIGN = frozenset(
+    {
+        *("GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_COMMON_DIR", "GIT_CONFIG", "GIT_DIR", "GIT_GRAFT_FILE"),
+        *("GIT_IMPLICIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_INTERNAL_SUPER_PREFIX", "GIT_NAMESPACE", "GIT_PREFIX"),
+        *("GIT_NO_REPLACE_OBJECTS", "GIT_OBJECT_DIRECTORY", "GIT_QUARANTINE_PATH", "GIT_REPLACE_REF_BASE"),
+        *("GIT_SHALLOW_FILE", "GIT_WORK_TREE"),
+        *("GIT_GLOB_PATHSPECS", "GIT_ICASE_PATHSPECS", "GIT_LITERAL_PATHSPECS", "GIT_NOGLOB_PATHSPECS"),
+    }
+)
+_ADDED = {
+    # Looking must not write: git would refresh the index of the user's repository.
+    "GIT_OPTIONAL_LOCKS": "0",
+    # Nobody is there to type a password.
+    "GIT_TERMINAL_PROMPT": "0",
+}
+_CONFIGURED = (
+    f"core.hooksPath={os.devnull}",
+    # It would start a daemon for a folder that is about to be removed, in the middle of a measurement.
+    "core.fsmonitor=false",
+    "maintenance.auto=false",
+    # Otherwise `git worktree add` may write an extension into the repository's configuration.
+    "worktree.useRelativePaths=false",
+)
+
+
+class GitError(UsageError):
+    """A git command that had to succeed did not. The message has all that git said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How a git command ended. ``output`` holds file names as `os.fsdecode` gives them."""
+
+    status: int
+    output: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """The repository that ``root`` lies in. ``prefix`` is where ``root`` lies below ``toplevel``."""
+
+    root: Path
+    toplevel: Path
+    prefix: Path
+    common_dir: Path
+
+    def relative(self, path: Path) -> Path | None:
+        """``path`` as seen from the top of the repository, or None if it lies outside.
+
+        Links within the repository are kept: data -> /mnt/data is a path of the repository.
+        """
+        absolute = Path(os.path.abspath(path))
+        if absolute.is_relative_to(self.root):
+            return self.prefix / absolute.relative_to(self.root)
+        for known in (absolute, path.resolve()):
+            if known.is_relative_to(self.toplevel):
+                return known.relative_to(self.toplevel)
+        return None
 
 
 def stamp(root: Path) -> Stamp:
     """Time and git state now; without git or outside a repository, the time alone."""
     started = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-    commit = _git(root, "rev-parse", "HEAD")
-    # Untracked files are left out: results and baselines being written are among them.
-    dirty = bool(commit and _git(root, "status", "--porcelain", "--untracked-files=no"))
-    return Stamp(started, commit or None, dirty)
-
-
-def _git(root: Path, *arguments: str) -> str:
-    """Output of a git command, empty where it fails."""
     try:
-        done = subprocess.run(
-            ["git", "-C", str(root), *arguments], capture_output=True, text=True, timeout=_TIMEOUT_S, check=False
+        head = ask(root, "rev-parse", "HEAD")
+        # Untracked files are left out: results and baselines being written are among them.
+        changed = ask(root, "status", "--porcelain", "--untracked-files=no")
+    except UsageError:
+        return Stamp(started, None, False)
+    commit = head.output.strip() if head.status == 0 else ""
+    return Stamp(started, commit or None, bool(commit and changed.status == 0 and changed.output))
+
+
+def repository(root: Path) -> Repository:
+    """The repository that ``root`` lies in; UsageError if there is none that git would use."""
+    root = Path(os.path.abspath(root))
+    doing = f"looking for the git repository of {root}"
+    answer = ask(root, "rev-parse", "--show-toplevel")
+    if answer.status != 0 and not any(
+        (folder / ".git").exists() for folder in (root.resolve(), *root.resolve().parents)
+    ):
+        raise UsageError(f"{root} is not in a git repository, so there is no other revision to measure beside it")
+    # Paths may hold anything but a zero byte: only the line end that git adds is taken off.
+    toplevel = git(root, "rev-parse", "--show-toplevel", doing=doing).removesuffix("\n")
+    prefix = git(root, "rev-parse", "--show-prefix", doing=doing).removesuffix("\n")
+    common_dir = git(root, "rev-parse", "--git-common-dir", doing=doing).removesuffix("\n")
+    return Repository(root, Path(toplevel), Path(prefix), (root / common_dir).resolve())
+
+
+def git(
+    root: Path,
+    *arguments: str,
+    doing: str,
+    timeout_s: float = QUERY_S,
+    environment: Mapping[str, str] | None = None,
+) -> str:
+    """Output of a git command that has to succeed; else GitError: ``doing`` what, and all that git said."""
+    answer = ask(root, *arguments, timeout_s=timeout_s, environment=environment)
+    if answer.status != 0:
+        raise GitError(
+            f"{doing} failed: `{shlex.join(['git', *arguments])}` in {root} ended with exit status {answer.status}\n"
+            f"{answer.error.strip()}"
         )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.strip() if done.returncode == 0 else ""
+    return answer.output
+
+
+def ask(
+    root: Path, *arguments: str, timeout_s: float = QUERY_S, environment: Mapping[str, str] | None = None
+) -> Answer:
+    """How a git command ended, with no hooks run.
+
+    UsageError if there is no git, or it takes longer than ``timeout_s``.
+    """
+    options = [part for setting in _CONFIGURED for part in ("-c", setting)]
+    inherited = {name: value for name, value in os.environ.items() if name not in _FOREIGN}
+    try:
+        return _run(
+            ["git", "-C", str(root), *options, *arguments], {**inherited, **_ADDED, **(environment or {})}, timeout_s
+        )
+    except subprocess.TimeoutExpired as error:
+        raise UsageError(
+            f"`{shlex.join(['git', *arguments])}` in {root} took longer than {timeout_s:.0f} s and was ended; run it "
+            "by hand to see what it waits for"
+        ) from error
+    except OSError as error:
+        raise UsageError(
+            f"git cannot be started ({error.strerror or error}), and other revisions need it: install git, or "
+            "put it on PATH"
+        ) from error
+
+
+def _run(command: list[str], environment: Mapping[str, str], timeout_s: float) -> Answer:
+    with subprocess.Popen(
+        command,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        # Its own group, so that filters which it started end with it.
+        start_new_session=True,
+    ) as process:
+        try:
+            output, error = process.communicate(timeout=timeout_s)
+        except BaseException:
+            for number in (signal.SIGTERM, signal.SIGKILL):
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(process.pid, number)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(_GRACE_S)
+            raise
+    return Answer(process.returncode, os.fsdecode(output), error.decode(errors="replace"))

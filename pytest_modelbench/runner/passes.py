@@ -82,13 +82,20 @@ Launch = Callable[[Sequence[str], int], AbstractContextManager[MessageSource]]
 
 
 def run_passes(
-    tests: Sequence[str], launch: Launch, listener: Listener, *, most: int, timeout_s: Timeout, seed: str
+    tests: Sequence[str],
+    launch: Launch,
+    listener: Listener,
+    *,
+    most: int,
+    timeout_s: Timeout,
+    seed: str,
+    out_of_time: Callable[[], bool] = lambda: False,
 ) -> None:
     """Measure ``tests`` in up to ``most`` passes, until the listener calls every one of them settled.
 
     ``launch(tests, process)`` starts a worker; ``timeout_s(test)`` says how long a test may take, and for None anything
-    between tests. Raises UsageError with the worker's own words if it says that the
-    session cannot run here at all.
+    between tests. Once the session is ``out_of_time``, nothing more is measured, and the test that just ran does not
+    count. Raises UsageError with the worker's own words if it says that the session cannot run here at all.
     """
     remaining: Sequence[str] = list(tests)
     for number in range(1, most + 1):
@@ -96,7 +103,9 @@ def run_passes(
             return
         order = shuffled(remaining, f"{seed}-{number}")
         listener.pass_started(number, order)
-        _run_pass(order, number, launch, listener, timeout_s)
+        _run_pass(order, number, launch, listener, timeout_s, out_of_time)
+        if out_of_time():
+            return
         listener.pass_ended(number)
         remaining = listener.unsettled(remaining)
 
@@ -114,13 +123,22 @@ def shuffled(tests: Sequence[str], seed: str) -> list[str]:
     return [test for group in groups for test in group]
 
 
-def _run_pass(order: Sequence[str], number: int, launch: Launch, listener: Listener, timeout_s: Timeout) -> None:
+def _run_pass(
+    order: Sequence[str],
+    number: int,
+    launch: Launch,
+    listener: Listener,
+    timeout_s: Timeout,
+    out_of_time: Callable[[], bool],
+) -> None:
     left, false_starts = list(order), 0
     while left:
         with launch(left, number) as worker:
             current, ended, finished = _listen(worker, number, listener, timeout_s)
             trouble = "" if finished else worker.death()
         left = [test for test in left if test not in ended]
+        if not finished and out_of_time():
+            return
         if current is not None:
             current.trouble = trouble or "The worker process ended in the middle of the test."
             left.remove(current.test)

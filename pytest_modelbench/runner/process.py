@@ -29,7 +29,7 @@ TAIL_LINES = 15
 class Worker:
     """One fresh pytest process. Used as a context manager: at the end, the whole process group is gone."""
 
-    def __init__(self, job: Job, *, show_output: bool = False) -> None:
+    def __init__(self, job: Job, *, show_output: bool = False, python: str = sys.executable) -> None:
         if os.name != "posix":
             raise UsageError("worker processes need Linux or macOS; here, run with --modelbench-inline")
         event_read, event_write = os.pipe()
@@ -40,8 +40,11 @@ class Worker:
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed in __exit__
         self._ooms = _out_of_memory_kills()
         self._timed_out_after_s: float | None = None
+        self._garbled = ""
+        self._paused_at_s: float | None = None
+        self._paused_s = 0.0
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "pytest_modelbench.runner.worker", str(event_write), str(control_read)],
+            [python, "-m", "pytest_modelbench.runner.worker", str(event_write), str(control_read)],
             # What it says of selection and reports is the controller's business, as are addopts.
             env={name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"},
             stdin=subprocess.DEVNULL,
@@ -73,16 +76,16 @@ class Worker:
         """
         lines = Lines()
         allowed_s = timeout_s(None)
-        deadline = time.monotonic() + allowed_s
+        deadline = self._clock_s() + allowed_s
         with selectors.DefaultSelector() as selector:
             selector.register(self._events, selectors.EVENT_READ)
             while True:
                 dead = self._process.poll() is not None
                 # The pipe may outlive the worker, in the hands of a child that it forked: look at both.
-                if not selector.select(0 if dead else min(POLL_S, max(0.0, deadline - time.monotonic()))):
+                if not selector.select(0 if dead else min(POLL_S, max(0.0, deadline - self._clock_s()))):
                     if dead:
                         return
-                    if time.monotonic() < deadline:
+                    if self._clock_s() < deadline:
                         continue
                     self._timed_out_after_s = allowed_s
                     self._abort()
@@ -90,19 +93,52 @@ class Worker:
                 data = os.read(self._events, 1 << 16)
                 if not data:
                     return
-                for message in lines.feed(data):
+                try:
+                    complete = list(lines.feed(data))
+                except ValueError as error:
+                    self._garbled = str(error)
+                    self.end()
+                    return
+                for message in complete:
                     if message["kind"] in ("start", "finish"):
                         allowed_s = timeout_s(message["test"] if message["kind"] == "start" else None)
-                        deadline = time.monotonic() + allowed_s
+                        deadline = self._clock_s() + allowed_s
                     yield message
+
+    def answer(self, word: str) -> None:
+        """Tell a worker that waits for a word."""
+        with contextlib.suppress(BrokenPipeError):  # it is gone: its messages end, and say so
+            _write_all(self._control, word.encode() + b"\n")
+
+    def pause(self) -> None:
+        """Stop the worker and everything it started, until `resume`; time stands still for its timeout."""
+        if self._paused_at_s is None:
+            self._paused_at_s = time.monotonic()
+            self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let the worker run again."""
+        if self._paused_at_s is not None:
+            self._paused_s += time.monotonic() - self._paused_at_s
+            self._paused_at_s = None
+            self._signal(signal.SIGCONT)
+
+    def _clock_s(self) -> float:
+        """Seconds of a clock that stands while the worker is paused."""
+        paused_s = self._paused_s + (time.monotonic() - self._paused_at_s if self._paused_at_s is not None else 0.0)
+        return time.monotonic() - paused_s
+
+    def _signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, number)
 
     def end(self) -> None:
         """End the worker and everything it started."""
+        self.resume()  # a stopped process cannot tidy up
         for number, patience_s in ((signal.SIGTERM, GRACE_S), (signal.SIGKILL, 5.0)):
             if self._process.poll() is not None and number == signal.SIGTERM:
                 continue
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, number)
+            self._signal(number)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(patience_s)
 
@@ -125,6 +161,8 @@ class Worker:
         return f"The end of its output:\n{text}" if text else ""
 
     def _cause(self, status: int) -> str:
+        if self._garbled:
+            return f"The worker process sent something that cannot be read and was killed: {self._garbled}"
         if self._timed_out_after_s is not None:
             return (
                 f"The worker process gave no sign for {self._timed_out_after_s:g} s (--modelbench-timeout) and was "

@@ -2,7 +2,8 @@
 
 The controller writes one `Job` to the control pipe and keeps it open: its end of file tells the worker that the
 controller is gone. The worker writes messages to the event pipe: ``hello``, ``start``, ``record``, ``report``,
-``warning``, ``finish``, ``fatal``, ``done``.
+``warning``, ``finish``, ``fatal``, ``done``. In a duet it also asks, ``begin``, ``ready`` and ``sample``, and waits for
+the controller to answer by a word on a line of its own: see `runner.turns`.
 """
 
 from __future__ import annotations
@@ -27,7 +28,13 @@ class Job:
     settings: Mapping[str, Any]
     tests: Sequence[str]
     process: int
-    import_path: Sequence[str] = field(default_factory=list)
+    import_path: Sequence[str] = field(default_factory=list)  #: in place of the worker's own,
+    import_more: bool = False  #: or before it
+    calm_s: float | None = None  #: the reference's time per call at its fastest so far, if any process told
+    duet: bool = False  #: ask before each test and sample
+    own_root: str = ""  #: of a duet: where this twin's code is,
+    other_root: str = ""  #: where its twin's is,
+    packages: Sequence[str] = field(default_factory=list)  #: and which packages belong to that code
 
     def to_line(self) -> bytes:
         """The job as one line, as `from_line` takes it."""
@@ -61,10 +68,13 @@ class Lines:
         self._rest = b""
 
     def feed(self, data: bytes) -> Iterator[Message]:
-        """Every message that is complete with ``data``."""
+        """Every message that is complete with ``data``; ValueError for what is none."""
         *complete, self._rest = (self._rest + data).split(b"\n")
         for line in complete:
-            yield json.loads(line)
+            message = json.loads(line)
+            if not isinstance(message, dict) or "kind" not in message:
+                raise ValueError(f"not a message: {line[:80]!r}")
+            yield message
 
 
 def environment_to_json(environment: Environment) -> dict[str, Any]:

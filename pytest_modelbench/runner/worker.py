@@ -8,20 +8,23 @@ from __future__ import annotations
 import atexit
 import io
 import os
+import queue
 import signal
 import sys
 import threading
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import IO, Any, NoReturn
 
 import pytest
 from _pytest.config import create_terminal_writer
 
 from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.records import Record
+from pytest_modelbench.runner.origin import strays
 from pytest_modelbench.runner.protocol import Channel, Job, environment_to_json
+from pytest_modelbench.runner.turns import WorkerTurns
 
 
 class SilentTerminal:
@@ -34,8 +37,9 @@ class SilentTerminal:
 class WorkerPlugin:
     """The pytest hooks of a worker."""
 
-    def __init__(self, job: Job, channel: Channel) -> None:
+    def __init__(self, job: Job, channel: Channel, turns: WorkerTurns | None = None) -> None:
         self.job = job
+        self.turns = turns
         self._channel = channel
 
     @pytest.hookimpl(tryfirst=True)
@@ -56,6 +60,11 @@ class WorkerPlugin:
         self._channel.send("fatal", message=message)
         pytest.exit(message, returncode=pytest.ExitCode.USAGE_ERROR)
 
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Tell what cannot be imported: the working tree can, as the controller has seen; older code perhaps not."""
+        if report.failed:
+            self._channel.send("broken", where=report.nodeid, text=str(report.longrepr))
+
     def send(self, record: Record) -> None:
         """Stream a record."""
         self._channel.send("record", record=record.to_json())
@@ -74,10 +83,12 @@ class WorkerPlugin:
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
         """Bracket each test, so that the controller knows where a worker was when it died."""
+        if self.turns is not None:
+            self.turns.begin(item.nodeid)
         self._channel.send("start", test=item.nodeid)
         result = yield
         # Not after an exception, as pytest.exit raises: the test has then no result, and the controller is to see that.
-        self._channel.send("finish", test=item.nodeid)
+        self._channel.send("finish", test=item.nodeid, strays=strays(self.job, sys.modules))
         return result
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -111,20 +122,22 @@ def main() -> int:
     events, control = (int(argument) for argument in sys.argv[1:3])
     channel = Channel(events)
     os.set_inheritable(control, False)
-    with os.fdopen(os.dup(control), "rb") as stream:
-        job = Job.from_line(stream.readline())
-    threading.Thread(target=_die_with_controller, args=(control,), daemon=True).start()
-    sys.path[:] = job.import_path
-    status = pytest.main(list(job.arguments), plugins=[WorkerPlugin(job, channel)])
+    stream = os.fdopen(control, "rb")
+    job = Job.from_line(stream.readline())
+    answers: queue.SimpleQueue[str] = queue.SimpleQueue()
+    threading.Thread(target=_obey, args=(stream, answers), daemon=True).start()
+    sys.path[:] = [*job.import_path, *sys.path] if job.import_more else job.import_path
+    turns = WorkerTurns(channel, answers) if job.duet else None
+    status = pytest.main(list(job.arguments), plugins=[WorkerPlugin(job, channel, turns)])
     if status in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):
         channel.send("done")
     return int(status)
 
 
-def _die_with_controller(control: int) -> None:
-    """End the whole process group as soon as the controller is gone, however it went."""
-    while os.read(control, 1):
-        pass
+def _obey(stream: IO[bytes], answers: queue.SimpleQueue[str]) -> None:
+    """Pass on what the controller says; end the whole process group as soon as it is gone, however it went."""
+    for line in stream:
+        answers.put(line.decode().strip())
     os.killpg(os.getpgid(0), signal.SIGKILL)
 
 
@@ -158,18 +171,26 @@ def _is_plain(value: object) -> bool:
     return value is None or isinstance(value, (bool, int, float, str))
 
 
-def worker_arguments(config: pytest.Config, modules: Iterable[Path]) -> list[str]:
-    """Command line of a worker's pytest: what must be known before options can be taken over, and the test files."""
+def worker_arguments(
+    config: pytest.Config, modules: Iterable[Path], path_of: Callable[[Path], Path | None] = lambda path: path
+) -> list[str]:
+    """Command line of a worker's pytest: what must be known before options can be taken over, and the test files.
+
+    ``path_of`` maps the paths of configuration to those of the code that the worker runs.
+    """
     option = config.option
-    arguments = ["-p", "no:terminal", "-o", "addopts=", "--rootdir", str(config.rootpath)]
-    arguments += ["-c", str(config.inipath)] if config.inipath else []
+    arguments = ["-p", "no:terminal", "-o", "addopts=", "--rootdir", str(path_of(config.rootpath) or config.rootpath)]
+    ini = path_of(config.inipath) if config.inipath else None
+    arguments += ["-c", str(ini)] if ini and ini.exists() else []
     for plugin in option.plugins:
         arguments += ["-p", plugin]
     for override in option.override_ini or []:
         arguments += ["-o", override] if not override.startswith("addopts") else []
     for warning in option.pythonwarnings or []:
         arguments += ["-W", warning]
-    arguments += ["--confcutdir", str(option.confcutdir)] if option.confcutdir else []
+    if option.confcutdir:
+        cut = Path(option.confcutdir)
+        arguments += ["--confcutdir", str(path_of(cut) or cut)]
     arguments += ["--noconftest"] if option.noconftest else []
     arguments += [f"--import-mode={option.importmode}", f"--capture={option.capture}"]
     return [*arguments, *map(str, dict.fromkeys(modules))]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from pytest_modelbench.core.errors import BaselineError
 from pytest_modelbench.core.metrics import Better
+from pytest_modelbench.core.noisy import speed
 from pytest_modelbench.core.records import CheckKey
 from pytest_modelbench.core.verdicts import BaselineView
 from pytest_modelbench.store.schema import BASELINE, BaselineFile, Entry, read_baseline_file
@@ -31,17 +32,20 @@ class BaselineFolder:
             return None
         file = self.files[self.places[key]]
         sessions = entry.sessions or {}
+        anchor, origin = sessions.get(entry.accepted), file.sessions[entry.accepted]
         return BaselineView(
             case=entry.case,
             unit=entry.unit,
             better=Better(entry.better),
             value=entry.value,
             basis=entry.basis,
-            anchor=tuple(sessions[entry.accepted].levels) if entry.accepted in sessions else (),
+            anchor=tuple(anchor.levels) if anchor else (),
             sessions=tuple(tuple(sessions[name].levels) for name in sorted(sessions) if name != entry.accepted),
             identity=file.environment,
-            provenance=file.sessions[entry.accepted].provenance,
+            provenance=origin.provenance,
             accepted=entry.accepted,
+            speed=speed(anchor.values, anchor.levels) if anchor and entry.basis else None,
+            commit=None if origin.dirty else origin.commit,
         )
 
 

@@ -23,7 +23,7 @@ def laps(call, count=CALLS):
 
 
 def child(settled):
-    """One process: the reference and efficientnet_b0 before and after a larger model, and first calls after another's."""
+    """One process: reference and efficientnet_b0 before and after a larger model, and first calls after another."""
     import torch
 
     from pytest_modelbench.measure.allocator import settle_allocator

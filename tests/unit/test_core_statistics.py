@@ -32,12 +32,12 @@ def test_standard_error_is_the_documented_formula():
     tonight, anchor = [0.01, 0.03, 0.02], [0.0, 0.02, 0.01, -0.01, -0.02]
     difference = compare(tonight, anchor)
     pooled = (2 * 0.0001 + 4 * 0.00025) / 6
-    assert difference.theta == pytest.approx(0.02)
+    assert difference.change.theta == pytest.approx(0.02)
     assert difference.process_sd == pytest.approx(math.sqrt(pooled))
     assert difference.day_sd == DAY_FLOOR
-    assert difference.se == pytest.approx(math.sqrt(pooled * (1 / 3 + 1 / 5) + DAY_FLOOR**2 * 2))
+    assert difference.change.se == pytest.approx(math.sqrt(pooled * (1 / 3 + 1 / 5) + DAY_FLOOR**2 * 2))
     between, days = pooled * (1 / 3 + 1 / 5), DAY_FLOOR**2 * 2
-    assert difference.dof == pytest.approx((between + days) ** 2 / (between**2 / 6 + days**2 / 4))
+    assert difference.change.dof == pytest.approx((between + days) ** 2 / (between**2 / 6 + days**2 / 4))
 
 
 def test_spread_between_days_is_learned_from_the_sessions():
@@ -49,7 +49,7 @@ def test_spread_between_days_is_learned_from_the_sessions():
 
 def test_one_process_on_each_side_decides_nothing_small():
     difference = compare([0.0], [0.0])
-    assert difference.upper(0.05 / 3) > math.log(1.5)
+    assert difference.change.upper(0.05 / 3) > math.log(1.5)
 
 
 @pytest.mark.parametrize(("tonight", "anchor", "others"), [([], [0.0], []), ([0.0], [], []), ([0.0], [0.0], [[]])])
@@ -64,9 +64,9 @@ def test_a_session_without_processes_is_no_session(tonight, anchor, others):
     st.floats(-5, 5),
 )
 def test_shifting_both_sides_shifts_nothing(tonight, sessions, shift):
-    one = compare(tonight, sessions[0], sessions[1:])
+    one = compare(tonight, sessions[0], sessions[1:]).change
     moved = [[x + shift for x in levels] for levels in sessions]
-    other = compare([x + shift for x in tonight], moved[0], moved[1:])
+    other = compare([x + shift for x in tonight], moved[0], moved[1:]).change
     assert other.theta == pytest.approx(one.theta, abs=1e-9)
     assert other.se == pytest.approx(one.se, rel=1e-3, abs=1e-6)
     assert one.lower(0.01) <= one.theta <= one.upper(0.01)
@@ -84,5 +84,5 @@ def test_upper_bound_holds_as_often_as_it_says(days):
         sessions = [[day + rng.gauss(0, 0.015) for _ in range(5)] for day in (rng.gauss(0, 0.005) for _ in range(days))]
         day = rng.gauss(0, 0.005)
         tonight = [day + rng.gauss(0, 0.015) for _ in range(3)]
-        missed += compare(tonight, sessions[0], sessions[1:]).upper(0.05) < 0
+        missed += compare(tonight, sessions[0], sessions[1:]).change.upper(0.05) < 0
     assert 0.02 < missed / trials < 0.07

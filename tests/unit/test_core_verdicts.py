@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from pytest_modelbench.core.bands import Band, parse_band
 from pytest_modelbench.core.errors import MeasureError
+from pytest_modelbench.core.judge import judge
 from pytest_modelbench.core.metrics import METRICS, Better, Metric, Scope
 from pytest_modelbench.core.records import Case, Record
-from pytest_modelbench.core.verdicts import BaselineView, Procedure, Verdict, judge
+from pytest_modelbench.core.verdicts import BaselineView, Procedure, Verdict
 
 QUIET = (0.0, 0.004, -0.004)
 

@@ -86,6 +86,7 @@ def test_only_the_edge_knows_pytest():
         "runner/worker.py",
         "controller/conductor.py",
         "controller/inline.py",
+        "controller/launch.py",
         "controller/marks.py",
         "controller/progress.py",
         "controller/replay.py",

@@ -5,24 +5,31 @@ from __future__ import annotations
 import dataclasses
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_modelbench.measure import health
+from pytest_modelbench.measure import gpu_health, health
+from pytest_modelbench.measure.gpu_health import GpuHealth, GpuReading
 from pytest_modelbench.measure.health import (
     Health,
     HealthProbe,
     Reading,
     between,
+    health_probe,
     parse_loadavg,
     parse_schedstat,
     parse_stat,
     parse_switches,
+    siblings,
     take_reading,
 )
+from pytest_modelbench.measure.sampling import SamplingPlan, sample
+from pytest_modelbench.measure.throttle import Throttle
 
 STAT = """\
 cpu  10633 0 6734 208417 813 0 129 24 0 0
@@ -101,10 +108,18 @@ def test_single_tick_of_steal_says_nothing_about_a_short_block() -> None:
             {"suspended_s": 2.0, "steal_share": 0.5},
             "the machine was suspended for 2 s; the hypervisor took 50.0% of the CPU time (steal)",
         ),
+        ({"throttle_events": 0, "frequency_drop": 0.1, "gpu": GpuHealth()}, ""),
+        ({"throttle_events": -3}, ""),
+        ({"throttle_events": 2}, "the CPU was throttled, being too hot"),
+        ({"frequency_drop": 0.25}, "the CPU's frequency fell by 25.0%"),
+        (
+            {"waiting_share": 0.2, "gpu": GpuHealth(clock_drop=0.5)},
+            "the process waited for a core 20.0% of the time; the GPU's clock fell by 50.0%",
+        ),
     ],
 )
-def test_unhealthy_says_why(facts: dict[str, float], sentence: str) -> None:
-    assert Health(2.0, **facts).unhealthy == sentence  # type: ignore[arg-type]
+def test_unhealthy_says_why(facts: dict[str, Any], sentence: str) -> None:
+    assert Health(2.0, **facts).unhealthy == sentence
 
 
 def probe_over(*readings: Reading) -> HealthProbe:
@@ -133,6 +148,107 @@ def test_disturbed_does_not_take_a_handful_of_switches_for_a_rate() -> None:
     assert not probe_over(dataclasses.replace(THEN, runnable=9), now).disturbed()
 
 
+def test_throttling_and_a_falling_frequency_disturb_the_block_they_happen_in() -> None:
+    steps = [Throttle(7, 3e9), Throttle(8, 3e9), Throttle(8, 2.6e9), Throttle(8, 2.6e9), Throttle(8, 2.5e9)]
+    readings = [dataclasses.replace(THEN, now_s=100.0 + step, throttle=now) for step, now in enumerate(steps)]
+    probe = probe_over(*readings, readings[-1])
+    assert [probe.disturbed() for _ in steps[1:]] == [True, True, False, False]
+    read = probe.read()
+    assert read.throttle_events == 1
+    assert read.frequency_drop == 1 - 2.6 / 3  # the largest from one look to the next
+
+
+def test_throttle_counters_of_other_cores_are_not_compared() -> None:
+    pinned = dataclasses.replace(THEN, now_s=101.0, throttle=Throttle(12), cores=1)
+    assert between(dataclasses.replace(THEN, throttle=Throttle(9)), pinned).throttle_events is None
+
+
+class FakeGpuProbe:
+    """Gives out readings one after the other."""
+
+    def __init__(self, *readings: GpuReading) -> None:
+        self.rest = list(readings)
+
+    def read(self) -> GpuReading:
+        return self.rest.pop(0)
+
+
+def test_gpu_disturbs_like_the_host_and_what_it_did_in_between_is_told_at_the_end() -> None:
+    calm, hot = GpuReading(1_980_000_000, 0, frozenset(), 60), GpuReading(1_980_000_000, 0x20, frozenset(), 88)
+    gpu = FakeGpuProbe(calm, hot, calm, calm, calm)
+    probe = HealthProbe(lambda: THEN, gpu)  # type: ignore[arg-type]
+    assert [probe.disturbed() for _ in range(3)] == [True, True, False]
+    assert probe.read().unhealthy == "the GPU held its clocks down (software thermal slowdown, at 88 °C)"
+
+
+def test_with_a_gpu_the_host_counts_as_well() -> None:
+    waited = dataclasses.replace(THEN, now_s=101.0, waited_s=1.5)
+    readings = iter([THEN, waited])
+    probe = HealthProbe(lambda: next(readings), FakeGpuProbe(GpuReading(), GpuReading()))  # type: ignore[arg-type]
+    assert probe.disturbed()
+
+
+@pytest.mark.parametrize(
+    ("device_type", "uuid", "asked"),
+    [("cpu", None, []), ("cuda", None, []), ("mps", "1", []), ("cuda", "1-2", [("1-2", (77,))])],
+)
+def test_gpu_is_probed_on_cuda(
+    device_type: str, uuid: str | None, asked: list[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[object] = []
+
+    def probe(uuid: str, allowed: Sequence[int]) -> FakeGpuProbe:
+        calls.append((uuid, allowed))
+        return FakeGpuProbe(GpuReading(1, 0x40), GpuReading(1, 0x40))
+
+    monkeypatch.setattr(health, "gpu_probe", probe)
+    assert health_probe(device_type, uuid, (77,)).disturbed() == bool(asked)
+    assert calls == asked
+
+
+def test_without_nvml_a_cuda_device_is_measured_with_what_the_host_tells(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gpu_health, "open_nvml", lambda library: None)
+    assert health_probe("cuda", "1-2").read().gpu is None
+
+
+class SteppingClock:
+    """Every call to be timed takes 30 ms."""
+
+    name = "fake"
+    now_ns = 0
+
+    def work(self) -> None:
+        self.now_ns += 30_000_000
+
+    def mark(self) -> int:
+        return self.now_ns
+
+    def elapsed_s(self, marks: Sequence[int]) -> list[float]:
+        return [(later - earlier) / 1e9 for earlier, later in pairwise(marks)]
+
+    def synchronize(self) -> None:
+        pass
+
+
+def test_block_in_which_the_machine_was_suspended_is_measured_again() -> None:
+    clock = SteppingClock()
+    asleep_s = iter([0.0, 0.0, 0.0, 60.0, 60.0, 60.0])  # at the start, before the first block, after each
+    probe = HealthProbe(lambda: dataclasses.replace(THEN, asleep_s=next(asleep_s)))
+    plan = SamplingPlan(min_blocks=3, max_blocks=3)
+    samples = sample(clock.work, None, clock, plan, disturbed=probe.disturbed)
+    assert (len(samples.blocks), samples.repeated, samples.disturbed) == (3, 1, 0)
+    assert list(asleep_s) == []
+
+
+def test_time_asleep_is_told_by_the_clocks_read_closest_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The first try lost its core between the two clocks; taken alone, the next reading would find 3.5 ms asleep.
+    ticks = [(10.0, 17.0035, 10.0035), (10.004, 17.0040005, 10.004001), (10.005, 17.009, 10.009)]
+    times_s = iter([time_s for tick in ticks for time_s in tick])
+    monkeypatch.setattr(time, "CLOCK_BOOTTIME", 7, raising=False)
+    monkeypatch.setattr(time, "clock_gettime", lambda clock: next(times_s))
+    assert health._asleep_s() == pytest.approx(7.0, abs=1e-6)
+
+
 def test_without_proc_nothing_is_known_and_nothing_is_claimed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "_text", lambda path: "")
     monkeypatch.delattr(time, "CLOCK_BOOTTIME", raising=False)
@@ -146,3 +262,13 @@ def test_without_proc_nothing_is_known_and_nothing_is_claimed(monkeypatch: pytes
 
 def test_reading_of_this_machine_can_be_taken() -> None:
     assert between(take_reading(), take_reading()).duration_s >= 0
+
+
+def test_siblings_are_what_the_same_parent_started(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.getppid", lambda: 7)
+    for pid, stat in {10: "10 (pytest) S 7 1 1", 11: "11 (a) b) 7 (c) R 7 1 1", 12: "12 (7) S 8 1 1", 13: ""}.items():
+        (tmp_path / str(pid)).mkdir()
+        (tmp_path / str(pid) / "stat").write_text(stat)
+    (tmp_path / "self").mkdir()
+    assert siblings(tmp_path) == {10, 11}
+    assert siblings(tmp_path / "nowhere") == frozenset()

@@ -168,13 +168,19 @@ def test_shuffling_keeps_every_test_and_modules_together(tests, seed):
 
 @given(st.lists(st.dictionaries(st.text(max_size=5), st.text(max_size=20)), max_size=5), st.lists(st.integers(1, 30)))
 def test_messages_are_put_together_however_they_were_cut(messages, cuts):
-
+    messages = [{**message, "kind": "x"} for message in messages]
     data = b"".join(json.dumps(message).encode() + b"\n" for message in messages)
     lines, found, position = Lines(), [], 0
     for cut in [*cuts, len(data) + 1]:
         found += lines.feed(data[position : position + cut])
         position += cut
     assert found == messages
+
+
+@pytest.mark.parametrize("line", [b"{half", b"[]", b"3", b"{}", b"\xff"])
+def test_what_is_no_message_is_refused(line):
+    with pytest.raises(ValueError):
+        list(Lines().feed(line + b"\n"))
 
 
 def test_a_job_survives_the_way_to_its_worker():

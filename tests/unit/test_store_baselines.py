@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -14,10 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_modelbench.core.errors import BaselineError
+from pytest_modelbench.core.judge import judge
 from pytest_modelbench.core.metrics import METRICS, Better, Metric, Scope
 from pytest_modelbench.core.records import CheckKey
 from pytest_modelbench.core.session import Check
-from pytest_modelbench.core.verdicts import BaselineView, Procedure, Verdict, judge
+from pytest_modelbench.core.verdicts import BaselineView, Procedure, Verdict
 from pytest_modelbench.store.baselines import BaselineStore
 from tests.unit.store_checks import ENVIRONMENT, INFERENCE, exact, latency, macs, stamp
 
@@ -53,12 +55,20 @@ def test_new_checks_go_to_the_folder_of_their_scope_and_the_file_of_their_module
         (LATENCY, DEVICE, str(file(store)), "new", None, 0.11, "s"),
     ]
     assert stored(store, "portable", MACS) == BaselineView(
-        "resnet50-b1", "count", Better.LOWER, 4089184256, provenance={"torch": "2.15.0", "cuda": None}, accepted=FIRST
+        "resnet50-b1",
+        "count",
+        Better.LOWER,
+        4089184256,
+        provenance={"torch": "2.15.0", "cuda": None},
+        accepted=FIRST,
+        commit="abc1234567890",
     )
     # The value is the median, the level the mean.
     assert stored(store, DEVICE, LATENCY) == BaselineView(
         "resnet50-b1", "s", Better.LOWER, 0.11, "conv", (3.5, 3.1, 3.0), (),
         {"device": "Some CPU", "threads": 1, "tf32": False}, {"torch": "2.15.0", "cuda": None}, FIRST,
+        # What the machine's speed was: values over levels.
+        speed=pytest.approx((math.log(0.3) + math.log(0.1) + math.log(0.11) - 9.6) / 3), commit="abc1234567890",
     )  # fmt: skip
     assert store.find(DEVICE, LATENCY) == stored(store, DEVICE, LATENCY)
 

@@ -1,0 +1,207 @@
+"""Tests measured side by side with other code: to confirm what a stored baseline leaves open, or on request."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Protocol
+
+from pytest_modelbench.controller.launch import Launcher, Place, interpreter
+from pytest_modelbench.controller.ledger import Decision, Ledger
+from pytest_modelbench.core.environment import Environment, differences
+from pytest_modelbench.core.errors import ModelbenchError, UsageError
+from pytest_modelbench.core.records import CheckKey, Record
+from pytest_modelbench.core.settings import Settings
+from pytest_modelbench.core.verdicts import BaselineView, Duet
+from pytest_modelbench.runner.duet import PairRun, run_pair
+from pytest_modelbench.runner.gate import Recourse
+from pytest_modelbench.runner.passes import Timeout, shuffled
+from pytest_modelbench.runner.protocol import Message
+from pytest_modelbench.runner.worktree import Checkout, Revision, resolve, same_code
+
+
+class Audience(Protocol):
+    """Who is told what happens: `conductor.Conductor`."""
+
+    def environment_known(self, environment: Environment) -> None: ...
+    def pairs_started(self, number: int, looks: Sequence[int], tests: Sequence[str], beside: str) -> None: ...
+    def test_started(self, test: str) -> None: ...
+    def pair_ended(self, run: PairRun) -> None: ...
+    def decided(self, test: str, decision: Decision) -> None: ...
+    def out_of_time(self) -> bool: ...
+    def warning(self, message: Message) -> None: ...
+
+
+class Recourses:
+    """What can be done about a check that its stored baseline does not clear, by the commit of that baseline."""
+
+    def __init__(self, root: Path, settings: Settings) -> None:
+        self._root = root
+        self._baselines = root / settings.baselines
+        self._wanted = settings.confirm == "duet"
+        self._known: dict[str | None, Recourse] = {None: Recourse.NONE}
+        self.obstacles: dict[str, str] = {}  #: why a commit cannot be checked out
+
+    def __call__(self, commit: str | None) -> Recourse:
+        """The recourse, looked up once for each commit."""
+        if not self._wanted:
+            return Recourse.NONE
+        if commit not in self._known and commit is not None:
+            try:
+                resolve(self._root, commit)
+                alike = same_code(self._root, commit, ignoring=[self._baselines])
+                self._known[commit] = Recourse.SAME_CODE if alike else Recourse.DUET
+            except ModelbenchError as error:
+                self.obstacles[commit] = str(error)
+                self._known[commit] = Recourse.NONE
+        return self._known[commit]
+
+
+class Twins:
+    """Baselines that are not stored but measured: by the twin with the code compared with."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self.environment: Environment | None = None
+
+    def load(self, folder: str) -> None:
+        """Nothing to read."""
+
+    def holds_any(self, folder: str) -> bool:
+        """The twin has measured something."""
+        return True
+
+    def find(self, folder: str, key: CheckKey) -> BaselineView | None:
+        """What the twin measured, in all pairs so far; None if it did not."""
+        entry = self._ledger.entries[key.test]
+        found = [
+            record for pair in entry.pairs for record in (pair.old.records if pair.old else ()) if record.key == key
+        ]
+        return _view(found, self.environment) if found else None
+
+    def keys(self, folder: str) -> list[CheckKey]:
+        """Nothing that has to be there: an absent test of other code is not missed."""
+        return []
+
+
+def _view(records: Sequence[Record], environment: Environment | None) -> BaselineView:
+    last = records[-1]
+    values = sorted(record.value for record in records)
+    return BaselineView(
+        case=last.case,
+        unit=last.metric.unit,
+        better=last.metric.better,
+        value=values[len(values) // 2] if last.metric.noisy else last.value,
+        basis=last.basis,
+        anchor=tuple(record.level for record in records if record.level is not None),
+        identity=environment.identity if environment else None,
+        provenance=environment.provenance if environment else None,
+    )
+
+
+class Duets:
+    """Runs pairs of processes until every test is decided, or the last look is over."""
+
+    def __init__(
+        self, settings: Settings, ledger: Ledger, launcher: Launcher, audience: Audience, timeout_s: Timeout, seed: str
+    ) -> None:
+        self._settings = settings
+        self._ledger = ledger
+        self._launcher = launcher
+        self._audience = audience
+        self._timeout_s = timeout_s
+        self._seed = seed
+        self._alone = False
+        self._twins: Twins | None = None
+
+    def confirm(self, tests: Sequence[str]) -> None:
+        """Decide ``tests``, each beside the commit of its baseline."""
+        by_commit: dict[str, list[str]] = {}
+        checks = 0
+        for test in tests:
+            escalated = self._ledger.entries[test].escalated
+            checks += len(escalated)
+            commits = {check.baseline.commit for check in escalated if check.baseline and check.baseline.commit}
+            by_commit.setdefault(min(commits), []).append(test)
+        for commit, group in by_commit.items():
+            duet = Duet((), f"commit {commit[:10]}", self._settings.pairs, checks)
+            try:
+                with Checkout(self._launcher.here().root, resolve(self._launcher.here().root, commit)) as checkout:
+                    self._decide(group, duet, Place(checkout.root, checkout.path_of))
+            except UsageError as error:
+                for test in group:
+                    if self._ledger.entries[test].decision is None:
+                        note = f"not confirmed beside commit {commit[:10]}: {error}"
+                        self._audience.decided(test, self._ledger.decide_alone(test, note))
+
+    def against(self, tests: Sequence[str], twins: Twins) -> None:
+        """Decide ``tests`` beside the revision, the interpreter or both that the session was told."""
+        settings, here = self._settings, self._launcher.here()
+        self._alone, self._twins = True, twins
+        names = []
+        with ExitStack() as stack:
+            place = here
+            if settings.against:
+                revision: Revision = resolve(here.root, settings.against)
+                checkout = stack.enter_context(Checkout(here.root, revision))
+                place = Place(checkout.root, checkout.path_of)
+                names.append(f"{settings.against} ({revision.commit[:10]})")
+            if settings.against_python:
+                python = interpreter(settings.against_python)
+                place = Place(place.root, place.path_of, python)
+                names.append(python)
+            self._decide(tests, Duet((), " with ".join(names), settings.pairs, stored=False), place)
+
+    def _decide(self, tests: Sequence[str], duet: Duet, old: Place) -> None:
+        launcher, here = self._launcher, self._launcher.here()
+        remaining = list(tests)
+        for number in range(1, duet.looks[-1] + 1):
+            order = shuffled(remaining, f"{self._seed}-{duet.revision}-{number}")
+            self._audience.pairs_started(number, duet.looks, order, duet.revision)
+            run_pair(
+                order,
+                number,
+                lambda tests, pair: launcher.twin(tests, pair, old, here),
+                lambda tests, pair: launcher.twin(tests, pair, here, old),
+                self,
+                self._timeout_s,
+            )
+            if self._alone and number == 1:
+                # From now on it is known how many checks share the error rate.
+                duet = Duet((), duet.revision, duet.looks, max(1, self._ledger.noisy_checks), stored=False)
+            if self._audience.out_of_time():
+                return  # a pair that was cut short tells nothing
+            for test in order:
+                decision = self._ledger.decide_beside(test, duet, last_pair=number == duet.looks[-1])
+                if decision is not None:
+                    remaining.remove(test)
+                    self._audience.decided(test, decision)
+            if not remaining:
+                return
+
+    # --- what a pair tells
+
+    def environment_known(self, environment: Environment) -> None:
+        """Where the code under test is measured."""
+        self._audience.environment_known(environment)
+
+    def twin_environment_known(self, environment: Environment) -> None:
+        """Where the code compared with is measured: on the same device, in the same way."""
+        if self._twins is not None:
+            self._twins.environment = environment
+        elif (known := self._ledger.environment) and (moved := differences(known.identity, environment.identity)):
+            raise UsageError(f"the code compared with is measured in another environment: {', '.join(moved)}")
+
+    def test_started(self, test: str) -> None:
+        """Show."""
+        self._audience.test_started(test)
+
+    def pair_ended(self, run: PairRun) -> None:
+        """Keep, and show."""
+        self._ledger.add_pair(run, alone=self._alone)
+        self._audience.pair_ended(run)
+
+    def warning(self, message: Message) -> None:
+        """Pass on."""
+        self._audience.warning(message)

@@ -1,0 +1,84 @@
+"""A change that is known only so well, and what may be said of it. Logs throughout: 0 is no change, up is slower."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean, stdev
+
+from pytest_modelbench.core.student import t_quantile
+
+#: Power at which a change counts as one that would have been found: what trials of procedures usually ask for.
+POWER = 0.8
+#: Beyond, no number of repetitions is a plan.
+_MOST_REPETITIONS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A change ``theta`` with its standard error ``se`` and the degrees of freedom ``dof`` that this is known to."""
+
+    theta: float
+    se: float
+    dof: float
+
+    def upper(self, alpha: float) -> float:
+        """Bound that the true change exceeds with probability ``alpha`` at most."""
+        return self.theta + t_quantile(1 - alpha, self.dof) * self.se
+
+    def lower(self, alpha: float) -> float:
+        """Bound that the true change falls below with probability ``alpha`` at most."""
+        return self.theta - t_quantile(1 - alpha, self.dof) * self.se
+
+    def mirrored(self) -> Estimate:
+        """The same seen from the other side: for metrics of which more is better."""
+        return Estimate(-self.theta, self.se, self.dof)
+
+
+@dataclass(frozen=True, slots=True)
+class Edges:
+    """Two edges of a check: a change above ``fail_above`` must not pass, one below ``ignore_below`` must not fail.
+
+    With one edge in place of two, a true change of exactly that size could never be decided.
+    """
+
+    fail_above: float
+    ignore_below: float
+
+    @classmethod
+    def of_band(cls, ratio: float) -> Edges:
+        """Those of a band that tolerates a share ``ratio``: the band itself, and half of it."""
+        return cls(math.log1p(ratio), math.log1p(ratio / 2))
+
+
+def paired(changes: Sequence[float]) -> Estimate:
+    """The mean of at least two independent ``changes``, by Student's t."""
+    n = len(changes)
+    return Estimate(fmean(changes), max(stdev(changes), PAIR_FLOOR) / math.sqrt(n), n - 1)
+
+
+#: Least spread between pairs that is believed, in log: four that agree to less agree by chance or by rounding.
+PAIR_FLOOR = 0.001
+
+
+def detectable(sd: float, repetitions: int, edges: Edges, alpha: float) -> float:
+    """The smallest change, in log, that ``repetitions`` with spread ``sd`` would have called a regression.
+
+    With probability `POWER`: the bound at ``alpha`` has to clear ``ignore_below``.
+    """
+    dof = repetitions - 1
+    return edges.ignore_below + (t_quantile(1 - alpha, dof) + t_quantile(POWER, dof)) * sd / math.sqrt(repetitions)
+
+
+def repetitions_needed(theta: float, sd: float, edges: Edges, alpha: float, ok_alpha: float) -> int | None:
+    """How many repetitions in all would decide a change that stays at ``theta`` with spread ``sd``, either way.
+
+    None if that is beyond any plan: ``theta`` may lie on an edge.
+    """
+    for n in range(2, _MOST_REPETITIONS):
+        se = sd / math.sqrt(n)
+        below = theta + t_quantile(1 - ok_alpha, n - 1) * se < edges.fail_above
+        if below or theta - t_quantile(1 - alpha, n - 1) * se > edges.ignore_below:
+            return n
+    return None

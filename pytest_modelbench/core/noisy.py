@@ -1,0 +1,233 @@
+"""Verdicts on what varies from process to process: on the stored baseline, and by duet.
+
+Both ask the same questions of an estimated change, at looks that were fixed before: is it surely within the band (ok),
+or surely more than half of it (regressed)? The stored baseline is the cheap screen; where it cannot clear a check, and
+the baseline's own code is at hand, a duet decides.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from statistics import fmean
+
+from pytest_modelbench.core.environment import Fact, differences
+from pytest_modelbench.core.estimate import Edges, Estimate, detectable, paired, repetitions_needed
+from pytest_modelbench.core.metrics import Better, Metric
+from pytest_modelbench.core.records import Record, disturbance
+from pytest_modelbench.core.screen import MOST_DRIFT, Comparison, compare
+from pytest_modelbench.core.verdicts import ALPHA, BaselineView, Duet, Judgement, Procedure, Verdict
+
+
+def judge_stored(
+    records: Sequence[Record],
+    baseline: BaselineView,
+    procedure: Procedure,
+    value: float,
+    provenance: Mapping[str, Fact],
+) -> Judgement:
+    """The screen against the stored baseline: first whether it is within the band, then whether it is a regression.
+
+    Fails on the stored baseline alone are judged at ``ALPHA`` shared by all checks of the session, and only beyond half
+    the band's width, so that a change of exactly the band can be decided at all; with ``procedure.confirmed`` they are
+    left to the duet.
+    """
+    metric, n = records[-1].metric, len(records)
+    comparison, drift = _compared(records, baseline)
+    edges = Edges.of_band(metric.band.ratio(baseline.value))
+    told = _Told(metric, value, baseline.value, comparison.change, n)
+    last = n >= procedure.looks[-1]
+    if not last and n not in procedure.looks:
+        # Between looks nothing is decided: each look spends a part of the error rate.
+        return told.open(f"measured in {n} of {procedure.looks[-1]} processes", settled=False)
+    # After the last look only a duet can tell more, if one is to come.
+    settled, escalated = last and not procedure.confirmed, last and procedure.confirmed
+    if disturbed := disturbance(records):
+        return told.open(f"the machine was disturbed in {disturbed}", settled=settled, escalated=escalated)
+    if abs(drift) > MOST_DRIFT:
+        return told.open(_drifted(drift), settled=settled, escalated=escalated)
+    ok_alpha, alpha = ALPHA / len(procedure.looks), ALPHA / max(1, procedure.checks)
+    verdict = _verdict(told.slowdown, metric.better, edges, ok_alpha, alpha)
+    if verdict is None or (verdict is Verdict.REGRESSED and procedure.confirmed):
+        sd = math.sqrt(told.slowdown.se**2 * n)
+        needed = repetitions_needed(told.slowdown.theta, sd, edges, alpha, ok_alpha) if sd else None
+        return told.open(
+            _why_open(told.slowdown, edges, ok_alpha),
+            settled=settled,
+            escalated=procedure.confirmed and (last or verdict is Verdict.REGRESSED),
+            more=_more_processes(comparison, needed, n),
+            detectable_ratio=_ratio(detectable(sd, n, edges, alpha)) if n > 1 else None,
+        )
+    if verdict is Verdict.REGRESSED:
+        # So far out that more processes would only repeat it.
+        far_out = told.slowdown.lower(alpha / len(procedure.looks)) > edges.fail_above
+        moved = _moved_environment(baseline, provenance)
+        if procedure.same_code:
+            return _by_no_change_of_code(told, moved, "the code is the very same", settled=last or far_out)
+        return told.said(verdict, moved, settled=last or far_out)
+    return told.said(verdict)
+
+
+def judge_pairs(
+    records: Sequence[Record],
+    baseline: BaselineView,
+    procedure: Procedure,
+    value: float,
+    provenance: Mapping[str, Fact],
+    duet: Duet,
+) -> Judgement:
+    """The verdict by duet: group-sequential, by one-sided t bounds at fixed looks.
+
+    The error rate is ``ALPHA``, shared by the checks that a duet confirms and by the looks (Bonferroni, which holds
+    whatever the looks have in common). A check that the duet clears, but that is beyond its band against what is
+    stored, was moved by the environment, or by the machine.
+    """
+    metric, n = records[-1].metric, len(duet.changes)
+    edges = Edges.of_band(metric.band.ratio(baseline.value))
+    if n < 2:
+        return Judgement(
+            Verdict.INCONCLUSIVE, value, baseline.value, settled=False, processes=len(records), pairs=n,
+            reason=f"measured in {n} of {duet.looks[-1]} pairs beside {duet.revision}",
+        )  # fmt: skip
+    estimate = paired(duet.changes)
+    told = _Told(metric, value, baseline.value, estimate, len(records), n)
+    last = n >= duet.looks[-1]
+    if not last and n not in duet.looks:
+        return told.open(f"measured in {n} of {duet.looks[-1]} pairs beside {duet.revision}", settled=False)
+    alpha = ALPHA / len(duet.looks) / max(1, duet.checks)
+    ok_alpha = ALPHA / len(duet.looks)
+    verdict = _verdict(told.slowdown, metric.better, edges, ok_alpha, alpha)
+    if verdict is None:
+        sd = estimate.se * math.sqrt(n)
+        needed = repetitions_needed(told.slowdown.theta, sd, edges, alpha, ok_alpha)
+        return told.open(
+            f"beside {duet.revision} in {n} pairs: {_why_open(told.slowdown, edges, ok_alpha)}",
+            settled=last,
+            more=max(1, needed - n) if needed is not None else None,
+            detectable_ratio=_ratio(detectable(sd, n, edges, alpha)),
+        )
+    beside = f"beside {duet.revision} in {n} pairs"
+    if verdict is Verdict.OK and duet.stored:
+        return _moved_machine(told, records, baseline, procedure, provenance, edges, beside)
+    return told.said(verdict, beside)
+
+
+def _verdict(slowdown: Estimate, better: Better, edges: Edges, ok_alpha: float, alpha: float) -> Verdict | None:
+    """What is sure of a change; None if nothing is. "ok" first: a change known to lie within the band is ok."""
+    either = better is Better.EQUAL
+    within = slowdown.upper(ok_alpha) < edges.fail_above
+    if within and not (either and slowdown.lower(ok_alpha) <= -edges.fail_above):
+        improved = slowdown.upper(alpha) < -edges.ignore_below and not either
+        return Verdict.IMPROVED if improved else Verdict.OK
+    worse = slowdown.lower(alpha) > edges.ignore_below
+    if worse or (either and slowdown.upper(alpha) < -edges.ignore_below):
+        return Verdict.REGRESSED
+    return None
+
+
+def _compared(records: Sequence[Record], baseline: BaselineView) -> tuple[Comparison, float]:
+    """The comparison with what is stored, and how much slower, in log, the machine was than then (0 if unknown)."""
+    levels = [record.level for record in records if record.level is not None]
+    drift = 0.0
+    if baseline.speed is not None and records[-1].basis:
+        drift = speed([record.value for record in records], levels) - baseline.speed
+        # Rates fall where times rise.
+        drift = -drift if records[-1].metric.better is Better.HIGHER else drift
+    return compare(levels, baseline.anchor, baseline.sessions, drift), drift
+
+
+def speed(values: Sequence[float], levels: Sequence[float]) -> float:
+    """Mean log time of the reference workload, up to a constant that only depends on the case."""
+    return fmean(math.log(value) - level for value, level in zip(values, levels, strict=True))
+
+
+def _moved_machine(
+    told: _Told,
+    records: Sequence[Record],
+    baseline: BaselineView,
+    procedure: Procedure,
+    provenance: Mapping[str, Fact],
+    edges: Edges,
+    beside: str,
+) -> Judgement:
+    """The verdict on a check whose code a duet has cleared: ok, unless it is far from what is stored all the same."""
+    comparison, _ = _compared(records, baseline)
+    stored = _Told(told.metric, told.value, told.baseline, comparison.change, told.processes, told.pairs)
+    alpha = ALPHA / max(1, procedure.checks)
+    if _verdict(stored.slowdown, told.metric.better, edges, ALPHA, alpha) is not Verdict.REGRESSED:
+        return told.said(Verdict.OK, beside)
+    moved = _moved_environment(baseline, provenance)
+    return _by_no_change_of_code(stored, moved, f"the code is as fast {beside}, but both are away from what is stored")
+
+
+def _by_no_change_of_code(told: _Told, moved: str, cleared: str, settled: bool = True) -> Judgement:
+    """The verdict on a slowdown that the code is not to blame for: versions are, if they ``moved``, or the machine."""
+    if moved:
+        return told.said(Verdict.REGRESSED, f"the environment moved: {cleared}; {moved}", settled)
+    return told.open(f"the machine moved: {cleared}, and so are all versions", settled)
+
+
+class _Told:
+    """Judgements on one check, whatever its direction: ``slowdown`` has up as bad."""
+
+    def __init__(
+        self, metric: Metric, value: float, baseline: float, change: Estimate, processes: int, pairs: int = 0
+    ) -> None:
+        self.metric, self.value, self.baseline = metric, value, baseline
+        self.processes, self.pairs = processes, pairs
+        self._change = change
+        self.slowdown = change.mirrored() if metric.better is Better.HIGHER else change
+
+    def said(
+        self,
+        verdict: Verdict,
+        reason: str = "",
+        settled: bool = True,
+        more: int | None = None,
+        detectable_ratio: float | None = None,
+        escalated: bool = False,
+    ) -> Judgement:
+        """A judgement with this change."""
+        change = self._change
+        return Judgement(
+            verdict, self.value, self.baseline, _ratio(change.theta), _ratio(change.lower(0.025)),
+            _ratio(change.upper(0.025)), settled, reason, self.processes, self.pairs, escalated, more, detectable_ratio,
+        )  # fmt: skip
+
+    def open(
+        self,
+        reason: str,
+        settled: bool = True,
+        more: int | None = None,
+        detectable_ratio: float | None = None,
+        escalated: bool = False,
+    ) -> Judgement:
+        """Inconclusive, so far or for good."""
+        return self.said(Verdict.INCONCLUSIVE, reason, settled, more, detectable_ratio, escalated)
+
+
+def _ratio(log: float) -> float:
+    """e^log, within what can be stored and shown: beyond, the spread is absurd and the number says nothing."""
+    return math.exp(min(max(log, -20.0), 20.0))
+
+
+def _why_open(slowdown: Estimate, edges: Edges, ok_alpha: float) -> str:
+    bound = (_ratio(slowdown.upper(ok_alpha)) - 1) * 100
+    return f"it may be up to {bound:+.1f}% away, and the band ends at {math.expm1(edges.fail_above) * 100:+.1f}%"
+
+
+def _drifted(drift: float) -> str:
+    how = "slower" if drift > 0 else "faster"
+    return f"the machine itself runs {abs(math.expm1(drift)):.0%} {how} than when the baseline was recorded"
+
+
+def _more_processes(comparison: Comparison, needed: int | None, n: int) -> int | None:
+    """Further processes that would probably decide, or None: the stored session's own error does not shrink."""
+    if needed is None or comparison.process_sd**2 / n < comparison.change.se**2 / 2:
+        return None
+    return max(1, needed - n)
+
+
+def _moved_environment(baseline: BaselineView, provenance: Mapping[str, Fact]) -> str:
+    moved = differences(baseline.provenance or {}, provenance)
+    return f"since the baseline: {', '.join(moved)}" if moved else ""

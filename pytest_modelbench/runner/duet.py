@@ -1,0 +1,311 @@
+"""Two processes in lockstep: the code compared with and the code under test, one of them running at a time.
+
+A pair runs its tests side by side. Both twins get to the same timing, warmed up, each while the other one is stopped;
+then they take samples in the order O N N O, so that whatever the machine does falls on both alike. The value of a block
+is mean log N - mean log O, that of a pair the median of its blocks.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from pytest_modelbench.core.environment import Environment
+from pytest_modelbench.core.errors import UsageError
+from pytest_modelbench.core.records import RATE, TIMING, CheckKey, Record
+from pytest_modelbench.runner.origin import told
+from pytest_modelbench.runner.passes import TestRun, Timeout
+from pytest_modelbench.runner.protocol import Message, environment_from_json
+
+#: Disturbed blocks are measured again, up to this share of the planned ones.
+REPEAT_BUDGET = 1.0
+#: Messages by which a twin hands the word back.
+_ASKS = frozenset({"begin", "ready", "sample"})
+
+
+class Twin(Protocol):
+    """What is needed of a worker process; `runner.process.Worker` is the real one."""
+
+    def messages(self, timeout_s: Timeout) -> Iterable[Message]:
+        """Messages until the worker's end."""
+
+    def answer(self, word: str) -> None:
+        """Let the worker go on."""
+
+    def pause(self) -> None:
+        """Stop the worker and all it started."""
+
+    def resume(self) -> None:
+        """Let the worker run again."""
+
+    def wait(self) -> int:
+        """Exit status of a worker that is done."""
+
+    def death(self) -> str:
+        """Why it ended early."""
+
+
+Launch = Callable[[Sequence[str], int], AbstractContextManager[Twin]]
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """One timing of both twins: log ratios of new to old, block by block, and how many blocks were disturbed."""
+
+    case: str
+    blocks: tuple[float, ...]
+    disturbed: int = 0
+
+    @property
+    def change(self) -> float:
+        """Median over blocks."""
+        return statistics.median(self.blocks)
+
+
+@dataclass(slots=True)
+class PairRun:
+    """One test in one pair of processes. ``obstacle`` says why the pair compares nothing."""
+
+    test: str
+    pair: int
+    old: TestRun | None = None
+    new: TestRun | None = None
+    timings: dict[int, Timing] = field(default_factory=dict)
+    obstacle: str = ""
+
+    def change(self, record: Record) -> float | None:
+        """How much slower, in log, the new code is by what ``record`` measured; None if this pair does not tell."""
+        timing = record.details.get(TIMING)
+        if timing is None:
+            then = next((old.level for old in (self.old.records if self.old else ()) if old.key == record.key), None)
+            return None if then is None or record.level is None else record.level - then
+        if timing not in self.timings:
+            return None
+        change = self.timings[timing].change
+        return -change if record.details.get(RATE) else change
+
+
+class Listener(Protocol):
+    """Who is told what happens."""
+
+    def environment_known(self, environment: Environment) -> None:
+        """The twin with the code under test measures here."""
+
+    def twin_environment_known(self, environment: Environment) -> None:
+        """The twin with the code compared with measures here."""
+
+    def test_started(self, test: str) -> None:
+        """Both twins begin with ``test``."""
+
+    def pair_ended(self, run: PairRun) -> None:
+        """``run`` is over, one way or another."""
+
+    def warning(self, message: Message) -> None:
+        """A warning was raised in the twin with the code under test."""
+
+
+class _Side:
+    """One twin: where it is, and what it has told."""
+
+    strays: tuple[str, ...] = ()
+
+    def __init__(self, twin: Twin, process: int, timeout_s: Timeout, tell: Callable[[Message], None]) -> None:
+        self._twin = twin
+        self._messages = iter(twin.messages(timeout_s))
+        self._process = process
+        self._tell = tell
+        self._running: TestRun | None = None
+        self._broken: list[str] = []
+        self.asked: Message | None = None  #: what it waits for an answer to; None: it has ended
+        self.runs: dict[str, TestRun] = {}
+        self.finished = False
+        self.trouble = ""
+
+    def go(self, word: str = "") -> None:
+        """Let the twin run, with ``word`` as the answer to what it asked, until it asks again or ends."""
+        self.asked = None
+        self._twin.resume()
+        if word:
+            self._twin.answer(word)
+        for message in self._messages:
+            kind = message["kind"]
+            if kind in _ASKS:
+                if kind == "begin":
+                    self._running = self.runs[message["test"]] = TestRun(message["test"], self._process)
+                self.asked = message
+                self._twin.pause()
+                return
+            if kind == "fatal":
+                raise UsageError(message["message"])
+            if kind == "done":
+                self._twin.wait()
+                self.finished = True
+                return
+            self._take(message)
+        self.trouble = "\n".join([*self._broken, self._twin.death()])
+        if self._running is not None:
+            self._running.trouble = self.trouble
+
+    def _take(self, message: Message) -> None:
+        kind, run = message["kind"], self._running
+        if kind in ("hello", "warning"):
+            self._tell(message)
+        elif kind == "broken":
+            self._broken.append(f"{message['where']} cannot be imported: {_last_line(message['text'])}")
+        elif run is None:
+            return
+        elif kind == "record":
+            run.records.append(Record.from_json(message["record"]))
+        elif kind == "report":
+            run.reports.append(message["report"])
+        elif kind == "finish":
+            self.strays = tuple(message["strays"])
+            self._running = None
+
+    @property
+    def broken(self) -> str:
+        """What could not be imported, or an empty string."""
+        return "; ".join(self._broken)
+
+    def at(self, kind: str) -> str:
+        """The test before which (``begin``) or in which (``ready``) it waits for an answer; else empty."""
+        return str(self.asked["test"]) if self.asked and self.asked["kind"] == kind else ""
+
+
+def run_pair(
+    tests: Sequence[str],
+    number: int,
+    launch_old: Launch,
+    launch_new: Launch,
+    listener: Listener,
+    timeout_s: Timeout,
+) -> None:
+    """Measure ``tests`` in one pair of fresh processes, each as far as it gets.
+
+    Raises UsageError with a twin's own words if it says that nothing can be measured there at all.
+    """
+
+    def tell_old(message: Message) -> None:
+        if message["kind"] == "hello":
+            listener.twin_environment_known(environment_from_json(message["environment"]))
+
+    def tell_new(message: Message) -> None:
+        if message["kind"] == "hello":
+            listener.environment_known(environment_from_json(message["environment"]))
+        else:
+            listener.warning(message)
+
+    with launch_old(tests, number) as old_twin, launch_new(tests, number) as new_twin:
+        # Until its first word nobody runs beside it.
+        new_twin.pause()
+        old = _Side(old_twin, number, timeout_s, tell_old)
+        new = _Side(new_twin, number, timeout_s, tell_new)
+        old.go()
+        new.go()
+        for test in tests:
+            run = PairRun(test, number) if new.trouble else _test(test, number, old, new, listener)
+            if run.new is None:
+                trouble = new.trouble or "The worker process did not find this test, though it was collected."
+                run.new = TestRun(test, number, trouble=trouble)
+            listener.pair_ended(run)
+
+
+def _test(test: str, number: int, old: _Side, new: _Side, listener: Listener) -> PairRun:
+    """One test on both sides, from where both wait to begin it to where both have left it."""
+    run = PairRun(test, number)
+    listener.test_started(test)
+    # A test that is new has no counterpart to wait for.
+    together = old.at("begin") == test
+    if not together:
+        run.obstacle = _absence(old)
+    for side in (old, new):
+        if side.at("begin") == test:
+            side.go("go")
+    while any(side.asked and side.asked["kind"] == "ready" for side in (old, new)):
+        if old.at("ready") == new.at("ready") == test and (old.asked and new.asked):
+            if old.asked["case"] == new.asked["case"]:
+                _duel(run, old, new)
+                continue
+            run.obstacle = f"it measures another case: {old.asked['case']!r} there, {new.asked['case']!r} here"
+        elif together and not run.obstacle:
+            run.obstacle = "it does not measure the same on both sides"
+        for side in (old, new):
+            if side.at("ready"):
+                side.go("enough")
+    run.old, run.new = old.runs.get(test), new.runs.get(test)
+    strays = old.strays or new.strays
+    if run.old is not None:
+        run.obstacle = _failure(run.old) or run.obstacle or (told(strays) if strays else "")
+    return run
+
+
+def _duel(run: PairRun, old: _Side, new: _Side) -> None:
+    """One timing: blocks O N N O, those that were disturbed on either side again, before their ratio is known."""
+    assert old.asked
+    assert new.asked
+    number, case = int(new.asked["timing"]), str(new.asked["case"])
+    planned = max(int(old.asked["blocks"]), int(new.asked["blocks"]))
+    repeats = math.floor(REPEAT_BUDGET * planned)
+    blocks: list[float] = []
+    disturbed = 0
+    while len(blocks) < planned:
+        levels: dict[_Side, list[float]] = {old: [], new: []}
+        upset = False
+        for side in (old, new, new, old):
+            side.go("sample")
+            if not side.asked or side.asked["kind"] != "sample":
+                return  # it is gone, and its run says why
+            levels[side].append(_finite(side.asked["level"]))
+            upset = upset or bool(side.asked["disturbed"])
+        if upset and repeats:
+            repeats -= 1
+            continue
+        disturbed += upset
+        blocks.append(statistics.fmean(levels[new]) - statistics.fmean(levels[old]))
+    run.timings[number] = Timing(case, tuple(blocks), disturbed)
+    old.go("enough")
+    new.go("enough")
+
+
+def _finite(level: object) -> float:
+    if not isinstance(level, float) or not math.isfinite(level):
+        raise UsageError(f"a process of the comparison told {level!r} as the log of a time; run the comparison again")
+    return level
+
+
+def _absence(old: _Side) -> str:
+    if old.trouble:
+        return f"the process with the code compared with is gone: {old.trouble}"
+    return f"there is no such test in the code compared with{': ' if old.broken else ''}{old.broken}"
+
+
+def _last_line(text: str) -> str:
+    """The line of a traceback that says what happened."""
+    lines = [line.removeprefix("E").strip() for line in text.strip().splitlines() if line.strip()]
+    return lines[-1] if lines else ""
+
+
+def _failure(run: TestRun) -> str:
+    """Why the old code's run of a test does not count, or an empty string."""
+    if run.trouble:
+        return f"it does not get through in the code compared with: {run.trouble}"
+    for report in run.reports:
+        if report["outcome"] in ("failed", "skipped"):
+            return f"it is {report['outcome']} in the code compared with"
+    return ""
+
+
+def changes(pairs: Iterable[PairRun], key: CheckKey) -> list[float]:
+    """The change of one check in each of ``pairs`` that tells it."""
+    found = [
+        pair.change(record)
+        for pair in pairs
+        if pair.new is not None and not pair.obstacle
+        for record in pair.new.records
+        if record.key == key
+    ]
+    return [change for change in found if change is not None]

@@ -1,0 +1,186 @@
+"""Side by side with a revision of the project: real repositories, real workers."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+NETS = """
+from torch import nn
+
+def net():
+    blocks = [nn.Sequential(nn.Conv2d(32, 32, 3, padding=1), nn.ReLU()) for _ in range({blocks})]
+    return nn.Sequential(nn.Conv2d(3, 32, 3, stride=2), *blocks)
+"""
+BENCH = """
+import pytest
+from nets import net
+
+@pytest.mark.modelbench(band="25%")
+def test_net(build_model, modelbench):
+    modelbench.latency(build_model(net, image_size=64))
+"""
+COST = """
+from nets import net
+
+def test_net(build_model, modelbench):
+    modelbench.cost(build_model(net, image_size=64))
+"""
+
+
+@pytest.fixture
+def git(pytester, monkeypatch):
+    """Runs git in the project, which is a repository from now on, with an identity of its own."""
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(pytester.path / "cache"))
+    for role in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{role}_NAME", "somebody")
+        monkeypatch.setenv(f"GIT_{role}_EMAIL", "somebody@example.org")
+
+    def run(*arguments):
+        done = subprocess.run(["git", *arguments], cwd=pytester.path, capture_output=True, text=True, check=True)
+        return done.stdout
+
+    run("init", "--quiet")
+    (pytester.path / ".gitignore").write_text(
+        "__pycache__\ncache\n.pytest_cache\n*.json\n!baselines/**/*.json\nrunpytest-*\nstdout\nstderr\n"
+    )
+    return run
+
+
+@pytest.fixture
+def project(pytester, git):
+    """Writes the project with so many blocks in its model, and commits it."""
+
+    def write(blocks, bench=BENCH):
+        pytester.makepyprojecttoml(
+            "[tool.pytest.ini_options]\npythonpath = ['.']\n[tool.modelbench]\nupdate-passes = 2\npairs = [4]\n"
+        )
+        pytester.makepyfile(nets=NETS.format(blocks=blocks), test_it=bench)
+        git("add", "--all")
+        git("commit", "--quiet", "--allow-empty", "--message", f"{blocks} blocks")
+        return git("rev-parse", "HEAD").strip()
+
+    return write
+
+
+def checks(pytester):
+    session = json.loads((pytester.path / "results.json").read_text())["session"]
+    return {check["key"][1]: check["judgement"] for check in session["checks"]}
+
+
+def leftovers(pytester, git):
+    """What a duet has left behind: worktrees that git knows, and folders in the cache."""
+    known = git("worktree", "list", "--porcelain").count("worktree ") - 1
+    return known, [path.name for path in (pytester.path / "cache").glob("pytest-modelbench/worktrees/*/*")]
+
+
+def test_lifecycle_of_a_duet(bench, pytester, project, git):
+    """accepted -> a slow commit -> regressed, by the right size, beside the accepted one -> reverted -> ok."""
+    first = project(blocks=4)
+    assert bench("--update-baselines").ret == 0
+    if not list((pytester.path / "baselines").glob("cpu-*")):
+        pytest.skip("the machine was too disturbed for a baseline of times")
+    git("add", "--all")
+    git("commit", "--quiet", "--message", "accepted")
+    project(blocks=12)
+    result = bench("--modelbench-json=results.json", "-v", passes="2")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([f"*pair 4 of 4 beside commit {first[:10]}*", "*latency regressed by *"])
+    latency = checks(pytester)["latency"]
+    assert (latency["verdict"], latency["pairs"]) == ("regressed", 4)
+    assert 2 < latency["ratio"] < 4  # three times the blocks, and a stem
+    assert leftovers(pytester, git) == (0, [])
+
+    project(blocks=4)
+    bench(f"--modelbench-against={first}", "--modelbench-json=results.json")
+    latency = checks(pytester)["latency"]
+    # Noise may leave it open; it may never fail it.
+    assert latency["verdict"] in ("ok", "inconclusive")
+    assert 0.8 < latency["ratio"] < 1.25
+
+
+def test_beside_a_revision_exact_checks_take_one_pair_and_nothing_of_the_users_is_touched(
+    bench, pytester, project, git
+):
+    project(blocks=2, bench=COST)
+    (pytester.path / "nets.py").write_text(NETS.format(blocks=3))  # not committed: the candidate
+    (pytester.path / "staged.txt").write_text("staged")
+    git("add", "staged.txt")
+
+    def state():
+        index = (pytester.path / ".git" / "index").read_bytes()
+        return index, git("status", "--porcelain"), git("for-each-ref"), (pytester.path / "nets.py").read_text()
+
+    before = state()
+    result = bench("--modelbench-against=HEAD", "--modelbench-json=../results.json", "-v")
+    assert state() == before
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*pair 1 of 4 beside HEAD (*): 1 test*", "net-b1-64-fp32: macs regressed: *"])
+    assert "pair 2" not in result.stdout.str()
+    assert leftovers(pytester, git) == (0, [])
+
+
+def test_a_package_that_cannot_be_imported_there_is_named(bench, pytester, project, git):
+    project(blocks=2, bench=COST)
+    broken = pytester.path / "nets.py"
+    good = broken.read_text()
+    broken.write_text("import a_package_that_is_gone\n")
+    git("commit", "--all", "--quiet", "--message", "broken")
+    broken.write_text(good)
+    result = bench("--modelbench-against=HEAD")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["*cannot be compared with HEAD*test_it.py cannot be imported: *a_package_that_is_gone*"]
+    )
+
+
+def test_code_that_is_imported_from_elsewhere_compares_nothing(bench, pytester, project):
+    """As when the package is installed, and not in editable mode: both sides would measure the same."""
+    project(blocks=2, bench=COST)
+    elsewhere = pytester.mkdir("cache").joinpath("site-packages")
+    elsewhere.mkdir()
+    (elsewhere / "nets.py").write_text(NETS.format(blocks=2))
+    pytester.makepyprojecttoml(f"[tool.pytest.ini_options]\npythonpath = ['{elsewhere}']\n")
+    result = bench("--modelbench-against=HEAD")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*imported nets from *site-packages/nets.py*pip install -e .*"])
+
+
+def test_the_same_tree_in_another_interpreter(bench, pytester, project):
+    project(blocks=2, bench=COST)
+    result = bench(f"--modelbench-against-python={sys.executable}", "-v")
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines([f"*pair 1 of 4 beside {sys.executable}*"])
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("--modelbench-against=mian", "*mian*"),
+        ("--modelbench-against=--upload-pack=x", "*--upload-pack=x*"),
+        ("--modelbench-against-python=no/python", "*there is no interpreter*no/python*"),
+    ],
+)
+def test_what_cannot_be_compared_with_is_an_error_at_once(bench, project, argument, message):
+    project(blocks=2, bench=COST)
+    result = bench(argument)
+    assert result.ret == 4
+    result.stderr.fnmatch_lines([message])
+
+
+@pytest.mark.parametrize("option", ["--update-baselines", "--modelbench-inline"])
+def test_what_needs_stored_baselines_does_not_go_with_against(bench, option):
+    result = bench("--modelbench-against=HEAD", option, source=COST)
+    assert result.ret == 4
+    result.stderr.fnmatch_lines([f"*{option} goes with stored baselines*"])
+
+
+def test_a_budget_that_is_over_leaves_the_rest_open(bench, pytester):
+    source = "import pytest, time\n@pytest.mark.parametrize('n', range(3))\ndef test_it(n, modelbench):\n"
+    source += "    time.sleep(4 * n)\n    modelbench.record('thing', 1)\n"
+    result = bench("--modelbench-budget=8s", source=source)
+    assert result.ret == 10
+    result.stdout.fnmatch_lines(["*inconclusive*"])
+    assert "the budget of 8.0 s was over" in result.stdout.str()

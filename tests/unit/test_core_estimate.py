@@ -1,0 +1,150 @@
+"""Changes that are known only so well, and the verdicts of a duet on them."""
+
+import math
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_modelbench.core.estimate import PAIR_FLOOR, Edges, Estimate, detectable, paired, repetitions_needed
+from pytest_modelbench.core.judge import judge
+from pytest_modelbench.core.metrics import METRICS
+from pytest_modelbench.core.records import Record
+from pytest_modelbench.core.verdicts import BaselineView, Duet, Procedure, Verdict
+
+EDGES = Edges.of_band(0.05)
+PAIR_LOOKS = (4, 6, 9, 14, 20)
+
+
+def record(process=1, metric="latency", value=0.1, level=0.0, basis="conv"):
+    return Record("t", metric, METRICS[metric], "case", value, level, basis, process=process)
+
+
+def baseline(metric="latency", anchor=(0.0, 0.01, -0.01, 0.005, -0.005), **more):
+    unit, better = METRICS[metric].unit, METRICS[metric].better
+    return BaselineView("case", unit, better, 0.1, "conv", anchor, identity={}, **more)
+
+
+def beside(changes, *, metric="latency", checks=1, levels=(0.0, 0.01, -0.01), stored=True, now=None, **more):
+    """The judgement on a check that was measured in so many pairs."""
+    records = [record(number, metric, level=level) for number, level in enumerate(levels, 1)]
+    duet = Duet(tuple(changes), "commit abc", checks=checks, stored=stored)
+    return judge(records, baseline(metric, **more), Procedure(checks=12), {}, now or {}, duet)
+
+
+def test_mean_and_error_of_pairs_are_the_textbook_ones():
+    assert paired([0.01, 0.03, 0.02]) == Estimate(pytest.approx(0.02), pytest.approx(0.01 / math.sqrt(3)), 2)
+
+
+def test_pairs_that_agree_by_rounding_are_not_believed():
+    assert paired([0.01, 0.01, 0.01, 0.01]).se == PAIR_FLOOR / 2
+
+
+def test_half_of_the_band_is_ignored():
+    assert pytest.approx((math.log(1.05), math.log(1.025))) == (EDGES.fail_above, EDGES.ignore_below)
+
+
+def test_what_could_have_been_found_shrinks_with_repetitions():
+    found = [detectable(0.02, n, EDGES, 0.01) for n in (3, 8, 20, 2000)]
+    assert found == sorted(found, reverse=True)
+    assert found[-1] == pytest.approx(EDGES.ignore_below, abs=0.002)
+
+
+@given(st.floats(-0.2, 0.2), st.floats(0.001, 0.1))
+def test_needed_repetitions_decide_and_one_fewer_does_not(theta, sd):
+    def decides(n):
+        change = Estimate(theta, sd / math.sqrt(n), n - 1)
+        return change.upper(0.01) < EDGES.fail_above or change.lower(0.01) > EDGES.ignore_below
+
+    needed = repetitions_needed(theta, sd, EDGES, 0.01, 0.01)
+    assert needed is not None
+    assert decides(needed)
+    assert needed == 2 or not decides(needed - 1)
+
+
+@pytest.mark.parametrize("pairs", [1, 2, 3, 5, 7, 8, 13, 19])
+def test_between_looks_nothing_is_decided(pairs):
+    judgement = beside([0.3] * pairs)
+    assert (judgement.verdict, judgement.settled) == (Verdict.INCONCLUSIVE, False)
+
+
+@pytest.mark.parametrize(
+    ("centre", "verdict"),
+    [(0.0, Verdict.OK), (0.2, Verdict.REGRESSED), (-0.2, Verdict.IMPROVED), (0.036, Verdict.INCONCLUSIVE)],
+)
+def test_a_clear_change_is_decided_at_the_first_look(centre, verdict):
+    judgement = beside([centre + offset for offset in (-0.01, 0.01, -0.005, 0.005)])
+    assert judgement.verdict is verdict
+    assert judgement.pairs == 4
+    assert judgement.ratio == pytest.approx(math.exp(centre))
+
+
+def test_for_a_rate_down_is_bad():
+    slower = [-0.2, -0.21, -0.19, -0.2]
+    assert beside(slower, metric="throughput").verdict is Verdict.REGRESSED
+    assert beside([-change for change in slower], metric="throughput").verdict is Verdict.IMPROVED
+
+
+def test_an_open_duet_says_what_it_would_take():
+    judgement = beside([0.036 + offset for offset in (-0.03, 0.03) * 10])
+    assert (judgement.verdict, judgement.settled) == (Verdict.INCONCLUSIVE, True)
+    assert judgement.more is not None
+    assert judgement.detectable_ratio is not None
+    assert judgement.detectable_ratio > 1.025
+    assert judgement.more > 0
+
+
+CLEARED = [0.001, -0.001, 0.002, -0.002]
+FAR = (0.3, 0.31, 0.29, 0.3, 0.305)
+
+
+def test_code_that_is_cleared_but_far_from_what_is_stored_was_moved_by_versions():
+    moved = beside(CLEARED, levels=FAR, provenance={"torch": "2.14"}, now={"torch": "2.15"})
+    assert moved.verdict is Verdict.REGRESSED
+    assert moved.reason.startswith("the environment moved")
+    assert "torch 2.14 -> 2.15" in moved.reason
+    assert moved.ratio == pytest.approx(math.exp(0.301), rel=1e-3)
+
+
+def test_where_no_version_moved_it_was_the_machine():
+    judgement = beside(CLEARED, levels=FAR, provenance={"torch": "2.15"}, now={"torch": "2.15"})
+    assert judgement.verdict is Verdict.INCONCLUSIVE
+    assert judgement.reason.startswith("the machine moved")
+
+
+def test_beside_other_code_what_is_stored_does_not_matter():
+    assert beside(CLEARED, levels=FAR, stored=False).verdict is Verdict.OK
+
+
+def decided(rng, truth, sd, checks=3):
+    """The verdict of a whole duet on one check, as the controller looks at it."""
+    changes = []
+    for look in PAIR_LOOKS:
+        changes += [rng.gauss(truth, sd) for _ in range(look - len(changes))]
+        judgement = beside(changes, checks=checks)
+        if judgement.settled:
+            break
+    return judgement.verdict
+
+
+def rate(truth, sd, verdict, trials=400, seed=3):
+    rng = random.Random(seed)
+    return sum(decided(rng, truth, sd) is verdict for _ in range(trials)) / trials
+
+
+@pytest.mark.parametrize("sd", [0.01, 0.02, 0.04])
+def test_unchanged_code_is_practically_never_failed_by_a_duet(sd):
+    """Seeded, 400 duets of three checks: the promise is 5 % shared by the checks, up to half the band."""
+    assert rate(0.0, sd, Verdict.REGRESSED) == 0
+    assert rate(EDGES.ignore_below, sd, Verdict.REGRESSED) <= 0.02
+
+
+@pytest.mark.parametrize("sd", [0.01, 0.02, 0.04])
+def test_a_change_of_the_whole_band_is_hardly_ever_called_ok(sd):
+    assert rate(EDGES.fail_above, sd, Verdict.OK) <= 0.05
+
+
+@pytest.mark.parametrize(("change", "sd", "least"), [(0.1, 0.02, 0.99), (0.1, 0.04, 0.9), (0.05, 0.015, 0.8)])
+def test_real_slowdowns_are_found(change, sd, least):
+    assert rate(math.log1p(change), sd, Verdict.REGRESSED) >= least
