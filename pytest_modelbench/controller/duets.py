@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Protocol
@@ -100,6 +100,10 @@ def _view(records: Sequence[Record], environment: Environment | None) -> Baselin
     )
 
 
+def _nothing() -> None:
+    """The working tree is there."""
+
+
 class Duets:
     """Runs pairs of processes until every test is decided, or the last look is over."""
 
@@ -128,8 +132,8 @@ class Duets:
             duet = Duet((), f"commit {commit[:10]}", self._settings.pairs, checks)
             try:
                 with Checkout(self._launcher.here().root, resolve(self._launcher.here().root, commit)) as checkout:
-                    self._decide(group, duet, Place(checkout.root, checkout.path_of))
-            except UsageError as error:
+                    self._decide(group, duet, Place(checkout.root, checkout.path_of), checkout.check)
+            except ModelbenchError as error:
                 for test in group:
                     if self._ledger.entries[test].decision is None:
                         note = f"not confirmed beside commit {commit[:10]}: {error}"
@@ -141,19 +145,20 @@ class Duets:
         self._alone, self._twins = True, twins
         names = []
         with ExitStack() as stack:
-            place = here
+            place, check = here, _nothing
             if settings.against:
                 revision: Revision = resolve(here.root, settings.against)
                 checkout = stack.enter_context(Checkout(here.root, revision))
-                place = Place(checkout.root, checkout.path_of)
+                place, check = Place(checkout.root, checkout.path_of), checkout.check
                 names.append(f"{settings.against} ({revision.commit[:10]})")
             if settings.against_python:
                 python = interpreter(settings.against_python)
                 place = Place(place.root, place.path_of, python)
                 names.append(python)
-            self._decide(tests, Duet((), " with ".join(names), settings.pairs, stored=False), place)
+            self._decide(tests, Duet((), " with ".join(names), settings.pairs, stored=False), place, check)
 
-    def _decide(self, tests: Sequence[str], duet: Duet, old: Place) -> None:
+    def _decide(self, tests: Sequence[str], duet: Duet, old: Place, check: Callable[[], object]) -> None:
+        """Pairs until ``tests`` are decided; ``check`` raises ModelbenchError if the old code is gone from the disk."""
         launcher, here = self._launcher, self._launcher.here()
         remaining = list(tests)
         for number in range(1, duet.looks[-1] + 1):
@@ -170,6 +175,7 @@ class Duets:
             if self._alone and number == 1:
                 # From now on it is known how many checks share the error rate.
                 duet = Duet((), duet.revision, duet.looks, max(1, self._ledger.noisy_checks), stored=False)
+            check()
             if self._audience.out_of_time():
                 return  # a pair that was cut short tells nothing
             for test in order:

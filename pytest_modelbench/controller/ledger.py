@@ -139,10 +139,13 @@ class Ledger:
         new = entry.pairs[-1].new
         assert new is not None  # `run_pair` puts a run in its place, which says what happened
         decision = self._by_itself(test, new)
-        if decision is None and entry.obstacle and duet.stored:
-            decision = self.decide_alone(test, f"not confirmed beside {duet.revision}: {entry.obstacle}")
-        elif decision is None and entry.obstacle:
-            text = f"cannot be compared with {duet.revision}: {entry.obstacle}"
+        obstacle = entry.pairs[-1].obstacle
+        if decision is None and obstacle and not (last_pair or entry.obstacle):
+            return None
+        if decision is None and obstacle and duet.stored:
+            decision = self.decide_alone(test, f"not confirmed beside {duet.revision}: {obstacle}")
+        elif decision is None and obstacle:
+            text = f"cannot be compared with {duet.revision}: {obstacle}"
             decision = Decision("failed", text, text.splitlines()[0])
         elif decision is None:
             for key, records in entry.records.items():

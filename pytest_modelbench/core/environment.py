@@ -11,7 +11,7 @@ from pytest_modelbench.core.metrics import Scope
 Fact = str | int | float | bool | None
 
 #: Provenance that no portable value can depend on.
-_OF_A_MACHINE = frozenset({"platform", "kernel", "driver", "omp_num_threads"})
+_OF_A_MACHINE = frozenset({"platform", "kernel", "driver", "omp_num_threads", "packages"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ def settle_allocator() -> None:
     """Bring the C allocator to where a process that has run for a while has it.
 
     In a fresh process the threshold depends on which models ran before: a 3x3 convolution with 3 MB of output took
-    7.4 ms as the first thing measured and 4.5 ms after a larger model, and efficientnet_b0 22.5 and 18.2 ms. Afterwards
-    the order of tests does not decide. Without effect on other allocators.
+    7.5 to 8.8 ms as the first thing measured and 4.4 to 5.1 ms after a larger model (tests/trials/noise_sources.py).
+    Afterwards the order of tests does not decide. Without effect on other allocators.
     """
     torch.empty(_HIGHEST_THRESHOLD - _ROOM, dtype=torch.uint8)  # and freed at once

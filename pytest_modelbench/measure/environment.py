@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 from collections.abc import Iterable, Sequence
@@ -125,6 +126,7 @@ def _provenance(device: torch.device) -> dict[str, Fact]:
         "platform": f"{platform.system()} {platform.machine()}",
         "kernel": platform.release(),
         "omp_num_threads": os.environ.get("OMP_NUM_THREADS"),
+        "packages": _installed(),
     }
     if device.type == "cuda":
         backends: Any = torch.backends
@@ -135,6 +137,12 @@ def _provenance(device: torch.device) -> dict[str, Fact]:
             "driver": _driver(),
         }
     return {key: value for key, value in facts.items() if value is not None}
+
+
+def _installed() -> str:
+    """How many packages are installed, and a fingerprint of their names and versions: ``87 (3f2a91bc)``."""
+    found = sorted({f"{slugify(found.name)}=={found.version}" for found in metadata.distributions() if found.name})
+    return f"{len(found)} ({hashlib.sha256(' '.join(found).encode()).hexdigest()[:8]})"
 
 
 def _version(package: str) -> str | None:

@@ -174,7 +174,11 @@ def _not_gated(session: Session, accept_command: str, baselines: str) -> list[No
         found.append(Notice(text, command=accept_command, short=short))
     measured = {check.key.test for check in session.checks}
     unmeasured = [test for test in session.tests if test.test not in measured]
-    for outcomes, what in (({"skipped"}, "skipped"), ({"failed", "error"}, "ended without a verdict")):
+    for outcomes, what in (
+        ({"skipped"}, "skipped"),
+        ({"failed", "error"}, "ended without a verdict"),
+        ({"inconclusive"}, "not measured"),
+    ):
         tests = [test for test in unmeasured if test.outcome in outcomes]
         if tests:
             items = [f"{test.test}  {first}" if (first := _first_line(test.message)) else test.test for test in tests]

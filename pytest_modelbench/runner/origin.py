@@ -77,8 +77,9 @@ def strays(job: Job, modules: Mapping[str, ModuleType]) -> list[str]:
         if top == _TOOL or not isinstance(file, str):
             continue
         path = Path(file)
+        owned = path.is_relative_to(own) and not _installed(path)
         foreign = own != other and path.is_relative_to(other) and not path.is_relative_to(own) and not _installed(path)
-        if foreign or (top in job.packages and name == top and not path.is_relative_to(own)):
+        if foreign or (name in job.packages and not owned):
             found.append(f"{name} from {file}")
     return found
 

@@ -142,7 +142,9 @@ def test_code_that_is_imported_from_elsewhere_compares_nothing(bench, pytester, 
     elsewhere = pytester.mkdir("cache").joinpath("site-packages")
     elsewhere.mkdir()
     (elsewhere / "nets.py").write_text(NETS.format(blocks=2))
-    pytester.makepyprojecttoml(f"[tool.pytest.ini_options]\npythonpath = ['{elsewhere}']\n")
+    # Otherwise the test's own folder would come first.
+    options = "addopts = '--import-mode=importlib'"
+    pytester.makepyprojecttoml(f"[tool.pytest.ini_options]\npythonpath = ['{elsewhere}']\n{options}\n")
     result = bench("--modelbench-against=HEAD")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*imported nets from *site-packages/nets.py*pip install -e .*"])

@@ -115,7 +115,7 @@ def test_a_branch_that_only_the_remote_has_is_found_for_the_user(project, tmp_pa
 
 
 @pytest.mark.parametrize(
-    "ref", ["", "--help", "--all", "-1", "^main", "main..HEAD", "a\0b", "no\nsuch", "HEAD^{nonsense}"]
+    "ref", ["", "--help", "--all", "--branches", "-1", "^main", "main..HEAD", "a\0b", "no\nsuch", "HEAD^{nonsense}"]
 )
 def test_what_is_no_single_revision_is_refused(project, ref):
     with pytest.raises(UsageError, match="there is no revision"):
@@ -145,9 +145,8 @@ def test_a_branch_and_a_tag_of_one_name_are_ambiguous_unless_they_agree(project)
 
 
 def test_a_commit_id_that_is_too_short_is_ambiguous(project):
-    seen = {}
+    seen, tree = {}, git(project, "rev-parse", "HEAD^{tree}")
     for number in range(2000):  # four digits: after some 300 commits, two that begin alike are likely
-        tree = git(project, "rev-parse", "HEAD^{tree}")
         made = git(project, "commit-tree", tree, "-m", str(number))
         if made[:4] in seen:
             break
@@ -407,14 +406,17 @@ def test_paths_map_into_the_checkout(project, cache, tmp_path):
         assert checkout.path_of(tmp_path / "project-2") is None
     with Checkout(tmp_path / "link", resolve(project, "HEAD~1"), cache) as checkout:
         assert checkout.path_of(tmp_path / "link/pkg") == checkout.root / "pkg"
+        assert checkout.path_of(tmp_path / "link/data/x") == checkout.root / "data/x"
         assert checkout.path_of(project / "pkg") == checkout.root / "pkg"
 
 
 def test_a_project_in_a_folder_of_its_repository(project, cache):
+    (project / "data").symlink_to("/")
     with Checkout(project / "pkg", resolve(project, "HEAD~1"), cache) as checkout:
         assert checkout.root.name == "pkg"
         assert (checkout.root / "layer.py").read_text() == "1"
         assert checkout.path_of(project / "net.py") == checkout.root.parent / "net.py"
+        assert checkout.path_of(project / "data/x") == checkout.root.parent / "data/x"
         assert checkout.path_of(project / "pkg/layer.py") == checkout.root / "layer.py"
 
 
@@ -441,12 +443,13 @@ def test_a_checkout_from_a_linked_worktree_and_from_a_submodule(project, cache, 
 
 
 def test_file_names_of_any_kind(tmp_path, cache):
-    where = make(tmp_path / "pröject\nx")
+    where = make(tmp_path / "pröject\nx ")
     (where / "sub dir\n").mkdir()
     (where / "sub dir\n/né\nt.py").write_text("1")
     commit(where)
     with Checkout(where / "sub dir\n", resolve(where, "HEAD"), cache) as checkout:
         assert (checkout.root / "né\nt.py").read_text() == "1"
+        assert checkout.root.parent.name == where.name
     assert list(cache.iterdir()) == []
     assert not (where / ".git/worktrees").exists()
 
@@ -672,7 +675,7 @@ def test_where_locks_cannot_tell_age_does(project, cache, monkeypatch, age_s, st
     def unsupported(*_):
         raise OSError(95, "Operation not supported")
 
-    if case != "no lock yet":
+    if case == "no locks":
         monkeypatch.setattr("pytest_modelbench.runner.slot.fcntl.flock", unsupported)
     with Checkout(project, resolve(project, "HEAD"), cache):
         assert folder.exists() is (stays and case != "no lock yet")
@@ -727,7 +730,10 @@ def nested(project, tmp_path):
     return project
 
 
-def test_submodules_are_filled_from_the_users_own_clones(nested, cache):
+@pytest.mark.parametrize("configured", ["", "[core]\nsplitIndex = true\n", "[submodule]\nrecurse = true\n"])
+def test_submodules_are_filled_from_the_users_own_clones(nested, cache, tmp_path, monkeypatch, configured):
+    (tmp_path / "config").write_text(configured)
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "config"))
     before = snapshot(nested)
     for ref, says in (("old", "1"), ("main", "2")):
         with Checkout(nested, resolve(nested, ref), cache) as checkout:

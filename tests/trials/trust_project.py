@@ -1,0 +1,182 @@
+"""The project that the trust trials measure: six timm models in a git repository, ours and the peers' tests of them.
+
+``VARIANT`` in its ``nets.py`` is what the trials' commits change: each variant makes one model really slower or faster.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+#: Small enough that a session takes about a minute; each is timed for latency and throughput: twelve checks.
+MODELS = {
+    "resnet18": 160,
+    "mobilenetv3_small_100": 224,
+    "efficientnet_b0": 160,
+    "vit_tiny_patch16_224": 224,
+    "convnext_atto": 160,
+    "resnet50": 128,
+}
+#: Name of the variant: the model that it changes. What each does stands in ``nets.py``; how much it costs is measured.
+VARIANTS = {
+    "kernel_5x5": "resnet18",
+    "kernel_7x7": "resnet18",
+    "one_more_block": "resnet50",
+    "two_more_blocks": "efficientnet_b0",
+    "copies": "vit_tiny_patch16_224",
+    "heavier_block": "convnext_atto",
+    "one_block_less": "resnet50",
+    "fewer_blocks": "vit_tiny_patch16_224",
+}
+
+NETS = '''"""The models of this project."""
+
+import copy
+
+import timm
+import torch
+from torch import nn
+
+MODELS = {models}
+VARIANT = {variant!r}
+
+
+def net(name):
+    """A timm model in eval mode, as the project has it at this commit."""
+    torch.manual_seed(0)
+    model = timm.create_model(name, num_classes=1000)
+    if VARIANT and CHANGES[VARIANT][0] == name:
+        CHANGES[VARIANT][1](model)
+    return model.eval()
+
+
+def wider(conv, size):
+    """The same convolution with a larger kernel."""
+    return nn.Conv2d(conv.in_channels, conv.out_channels, size, conv.stride, size // 2, bias=False)
+
+
+def kernel_5x5(model):
+    model.layer2[1].conv1 = wider(model.layer2[1].conv1, 5)
+
+
+def kernel_7x7(model):
+    model.layer2[1].conv1 = wider(model.layer2[1].conv1, 7)
+
+
+def one_more_block(model):
+    model.layer3.append(copy.deepcopy(model.layer3[-1]))
+
+
+def two_more_blocks(model):
+    model.blocks[4].append(copy.deepcopy(model.blocks[4][-1]))
+    model.blocks[3].append(copy.deepcopy(model.blocks[3][-1]))
+
+
+def copies(model):
+    for block in model.blocks:
+        block.register_forward_hook(lambda module, inputs, output: output.clone().clone().clone())
+
+
+def heavier_block(model):
+    model.stages[2].blocks.append(copy.deepcopy(model.stages[2].blocks[-1]))
+
+
+def one_block_less(model):
+    del model.layer3[-1]
+
+
+def fewer_blocks(model):
+    model.blocks = nn.Sequential(*list(model.blocks)[:-1])
+
+
+CHANGES = {{name: (model, globals()[name]) for name, model in {variants}.items()}}
+'''
+
+OURS = """import pytest
+from nets import MODELS, net
+
+
+@pytest.mark.modelbench
+@pytest.mark.parametrize("name", MODELS)
+def test_model(name, build_model, modelbench):
+    def model():
+        return net(name)
+
+    built = build_model(model, image_size=MODELS[name])
+    modelbench.latency(built)
+    modelbench.throughput(built)
+"""
+
+#: pytest-benchmark as its documentation has it, one thread as ours.
+PEER = """import pytest
+import torch
+from nets import MODELS, net
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_model(name, benchmark):
+    torch.set_num_threads(1)
+    model, images = net(name), torch.randn(1, 3, MODELS[name], MODELS[name])
+    with torch.inference_mode():
+        benchmark(model, images)
+"""
+
+#: The plain rule: the median of 20 calls after 5 of warm-up, printed as JSON.
+PLAIN = """import json
+import statistics
+import time
+
+import torch
+from nets import MODELS, net
+
+torch.set_num_threads(1)
+medians = {}
+for name, size in MODELS.items():
+    model, images = net(name), torch.randn(1, 3, size, size)
+    laps = []
+    with torch.inference_mode():
+        for number in range(25):
+            start = time.perf_counter()
+            model(images)
+            laps.append(time.perf_counter() - start)
+    medians[name] = statistics.median(laps[5:])
+print(json.dumps(medians))
+"""
+
+
+class Project:
+    """The repository at ``folder``, made if it is not there."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        if (folder / ".git").is_dir():
+            return
+        (folder / "peer").mkdir(parents=True)
+        (folder / "tests").mkdir()
+        (folder / "pyproject.toml").write_text("[tool.pytest.ini_options]\npythonpath = ['.']\ntestpaths = ['tests']\n")
+        (folder / ".gitignore").write_text("__pycache__\n.pytest_cache\n.benchmarks\nresults*.json\n")
+        (folder / "tests" / "test_models.py").write_text(OURS)
+        (folder / "peer" / "test_peer.py").write_text(PEER)
+        (folder / "peer" / "plain.py").write_text(PLAIN)
+        self.git("init", "--quiet")
+        self.commit(None, "the models")
+
+    def git(self, *arguments: str) -> str:
+        """What a git command prints."""
+        identity = ["-c", "user.name=trial", "-c", "user.email=trial@example.org"]
+        done = subprocess.run(
+            ["git", *identity, *arguments], cwd=self.folder, stdout=subprocess.PIPE, text=True, check=True
+        )
+        return done.stdout.strip()
+
+    def commit(self, variant: str | None, message: str) -> str:
+        """The commit that makes the project what ``variant`` says; an empty one where it is that already."""
+        (self.folder / "nets.py").write_text(NETS.format(models=MODELS, variant=variant, variants=VARIANTS))
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--allow-empty", "--message", message)
+        return self.git("rev-parse", "HEAD")
+
+    def environment(self) -> dict[str, str]:
+        """Of a session in it."""
+        return {**os.environ, "PYTHONPATH": str(self.folder), "PYTHONDONTWRITEBYTECODE": "1"}
