@@ -17,10 +17,16 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from operator import methodcaller
 
 
 class ModelbenchError(Exception):
     """Base of everything this package raises on purpose."""
+
+
+#: For ``__tracebackhide__`` of modules that tests call: pytest then shows such an error where the test made it, without
+#: the frames of the module; anything else keeps its whole traceback.
+hide_own_frames = methodcaller("errisinstance", ModelbenchError)
 
 
 class UsageError(ModelbenchError):

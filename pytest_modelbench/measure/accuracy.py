@@ -8,7 +8,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pytest_modelbench.core.errors import MeasureError, UsageError
+from pytest_modelbench.core.errors import MeasureError, UsageError, hide_own_frames
+
+__tracebackhide__ = hide_own_frames
 
 
 @dataclass(frozen=True, slots=True)

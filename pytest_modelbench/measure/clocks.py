@@ -7,10 +7,12 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Protocol
 
-from pytest_modelbench.core.errors import UsageError
+from pytest_modelbench.core.errors import UsageError, hide_own_frames
 
 if TYPE_CHECKING:
     import torch
+
+__tracebackhide__ = hide_own_frames
 
 
 class Clock(Protocol):

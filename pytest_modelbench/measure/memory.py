@@ -11,7 +11,9 @@ from typing import Any
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from pytest_modelbench.core.errors import MeasureError, UsageError
+from pytest_modelbench.core.errors import MeasureError, UsageError, hide_own_frames
+
+__tracebackhide__ = hide_own_frames
 
 # The CUDA caching allocator hands out multiples of 512 bytes (c10/cuda/CUDACachingAllocator, kMinBlockSize); counting
 # so everywhere makes figures from the meta device and the CPU agree with a GPU's.

@@ -13,8 +13,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import repeat
 
-from pytest_modelbench.core.errors import MeasureError, UsageError
+from pytest_modelbench.core.errors import MeasureError, UsageError, hide_own_frames
 from pytest_modelbench.measure.clocks import Clock
+
+__tracebackhide__ = hide_own_frames
 
 # Two groups in a row that are not 2 % faster than the fastest before: less than that is noise, not warming up.
 _SETTLED_GROUPS = 2

@@ -9,8 +9,10 @@ from typing import Any
 
 import torch
 
-from pytest_modelbench.core.errors import UsageError
+from pytest_modelbench.core.errors import UsageError, hide_own_frames
 from pytest_modelbench.measure.clocks import Clock, synchronized_clock
+
+__tracebackhide__ = hide_own_frames
 
 
 class Timing:

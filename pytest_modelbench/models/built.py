@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from pytest_modelbench.core.errors import BuildError, ModelbenchError, UsageError
+from pytest_modelbench.core.errors import BuildError, ModelbenchError, UsageError, hide_own_frames
 from pytest_modelbench.core.records import Case
 from pytest_modelbench.models.inputs import seeded_images
 from pytest_modelbench.models.outputs import floating_tensors, not_finite
@@ -22,6 +22,8 @@ from pytest_modelbench.models.weights import SAMPLES, lite0_state_dict, load_che
 
 if TYPE_CHECKING:
     from pytest_modelbench.models.sources import Source  # brings timm, which a callable does without
+
+__tracebackhide__ = hide_own_frames
 
 
 #: Bytes: some hundred pages, so that what comes next has other neighbours in every cache.

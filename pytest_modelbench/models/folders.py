@@ -8,8 +8,10 @@ from pathlib import Path
 
 from timm.data import ImageNetInfo, infer_imagenet_subset
 
-from pytest_modelbench.core.errors import UsageError
+from pytest_modelbench.core.errors import UsageError, hide_own_frames
 from pytest_modelbench.models.photos import LabelledImages, labelled_images
+
+__tracebackhide__ = hide_own_frames
 
 #: As torchvision.datasets.ImageFolder.
 _SUFFIXES = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")

@@ -11,7 +11,9 @@ import huggingface_hub
 import timm
 from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
 
-from pytest_modelbench.core.errors import WeightsUnavailableError
+from pytest_modelbench.core.errors import WeightsUnavailableError, hide_own_frames
+
+__tracebackhide__ = hide_own_frames
 
 T = TypeVar("T")
 

@@ -14,8 +14,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from pytest_modelbench.core.errors import MissingExtraError, UsageError
+from pytest_modelbench.core.errors import MissingExtraError, UsageError, hide_own_frames
 from pytest_modelbench.models.built import BuiltModel
+
+__tracebackhide__ = hide_own_frames
 
 Transform = Callable[[Image.Image], Tensor]
 

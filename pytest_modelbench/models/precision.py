@@ -6,8 +6,10 @@ from contextlib import AbstractContextManager, nullcontext
 
 import torch
 
-from pytest_modelbench.core.errors import UsageError, did_you_mean
+from pytest_modelbench.core.errors import UsageError, did_you_mean, hide_own_frames
 from pytest_modelbench.models.meta_autocast import MetaAutocast
+
+__tracebackhide__ = hide_own_frames
 
 #: Type of weights and inputs.
 STORAGE_DTYPES = {

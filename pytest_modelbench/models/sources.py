@@ -10,8 +10,10 @@ from typing import Any
 
 import timm
 
-from pytest_modelbench.core.errors import BuildError, UsageError, did_you_mean
+from pytest_modelbench.core.errors import BuildError, UsageError, did_you_mean, hide_own_frames
 from pytest_modelbench.models.hub import with_weights
+
+__tracebackhide__ = hide_own_frames
 
 #: What timm itself takes where a model says nothing (timm.data.config.resolve_data_config).
 _DEFAULT_SIZE = (3, 224, 224)

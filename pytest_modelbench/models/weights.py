@@ -12,7 +12,9 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from pytest_modelbench.core.errors import BuildError, MissingExtraError
+from pytest_modelbench.core.errors import BuildError, MissingExtraError, hide_own_frames
+
+__tracebackhide__ = hide_own_frames
 
 #: ``checkpoint="samples"``: ImageNet weights of this timm model, from the extra of that name.
 SAMPLES = "samples"

@@ -260,3 +260,54 @@ def test_a_tenth_slower_is_never_called_ok():
         seen.add(judgement.verdict)
     assert Verdict.OK not in seen
     assert Verdict.REGRESSED in seen
+
+
+def screened(levels, *, confirmed=False, same_code=False, provenance=None, now=None, speed=None, value=0.1):
+    """The screen of one latency against five processes that spread by 1 %, as a procedure with a recourse sees it."""
+    view = BaselineView(
+        "case", "s", Better.LOWER, 0.1, "conv", (0.0, 0.01, -0.01, 0.005, -0.005), identity={}, provenance=provenance,
+        speed=speed,
+    )  # fmt: skip
+    records = [
+        Record("t", "latency", METRICS["latency"], "case", value, level, "conv", process=number)
+        for number, level in enumerate(levels, 1)
+    ]
+    procedure = Procedure(checks=12, confirmed=confirmed, same_code=same_code)
+    return judge(records, view, procedure, {}, now or {})
+
+
+SLOW = [0.3, 0.31, 0.29]
+
+
+def test_where_a_duet_can_follow_the_screen_fails_nobody():
+    assert screened(SLOW).verdict is Verdict.REGRESSED
+    judgement = screened(SLOW, confirmed=True)
+    assert (judgement.verdict, judgement.settled, judgement.escalated) == (Verdict.INCONCLUSIVE, False, True)
+    assert screened([0.0, 0.01, -0.01], confirmed=True).verdict is Verdict.OK
+
+
+def test_what_is_open_is_escalated_only_after_the_last_look():
+    noisy = [0.06, -0.04, 0.05, -0.03, 0.06, -0.02, 0.05, 0.02]
+    assert not screened(noisy[:3], confirmed=True).escalated
+    assert screened(noisy, confirmed=True).escalated
+    assert screened(noisy).settled
+
+
+def test_the_very_code_of_the_baseline_is_not_blamed():
+    moved = screened(SLOW, same_code=True, provenance={"torch": "2.14"}, now={"torch": "2.15"})
+    assert (moved.verdict, moved.reason.split(":")[0]) == (Verdict.REGRESSED, "the environment moved")
+    still = screened(SLOW, same_code=True, provenance={"torch": "2.15"}, now={"torch": "2.15"})
+    assert (still.verdict, still.reason.split(":")[0]) == (Verdict.INCONCLUSIVE, "the machine moved")
+
+
+@pytest.mark.parametrize(("slower", "verdict"), [(1.0, Verdict.OK), (1.05, Verdict.OK), (1.2, Verdict.INCONCLUSIVE)])
+def test_a_machine_at_another_speed_decides_nothing(slower, verdict):
+    """The reference, like the model, took ``slower`` times what it took then: the level is the same."""
+    judgement = screened([0.0] * 8, speed=math.log(0.1), value=0.1 * slower)
+    assert judgement.verdict is verdict
+    assert ("the machine itself runs 20% slower" in judgement.reason) is (verdict is Verdict.INCONCLUSIVE)
+
+
+def test_a_change_of_speed_that_the_reference_takes_out_is_not_taken_for_sure():
+    calm, drifted = (screened([0.0] * 3, speed=math.log(0.1), value=0.1 * factor) for factor in (1.0, 1.08))
+    assert drifted.high_ratio > calm.high_ratio

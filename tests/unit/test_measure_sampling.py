@@ -258,3 +258,45 @@ def test_loop_and_clocks_do_not_import_torch() -> None:
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_block_in_which_the_reference_ran_slow_is_measured_again_whatever_the_target_did() -> None:
+    clock, calls = FakeClock(), 0
+
+    def reference() -> int:
+        nonlocal calls
+        calls += 1
+        return 10 * MS if 12 <= calls < 16 else 5 * MS  # the warm-up takes eight calls, a block four and four
+
+    plan = SamplingPlan(min_blocks=2, max_blocks=2)
+    samples = sample(clock.work(7 * MS), clock.work(reference, "R"), clock, plan)
+    assert (samples.repeated, samples.disturbed) == (1, 0)
+    assert samples.calm_s == pytest.approx(0.005)
+    assert {block.reference_s for block in samples.blocks} == {(0.005, 0.005)}
+
+
+def test_what_is_slow_is_known_from_the_processes_before() -> None:
+    clock = FakeClock()
+    plan = SamplingPlan(min_blocks=2, max_blocks=2, repeat_budget=1.0)
+    samples = sample(clock.work(7 * MS), clock.work(5 * MS, "R"), clock, plan, calm_s=0.004)
+    assert (samples.repeated, samples.disturbed, samples.calm_s) == (2, 2, 0.004)
+
+
+def test_a_reference_within_its_usual_spread_disturbs_nothing() -> None:
+    clock = FakeClock()
+    samples = sample(clock.work(7 * MS), clock.work(5 * MS, "R"), clock, SamplingPlan(), calm_s=0.0045)
+    assert (samples.repeated, samples.disturbed) == (0, 0)
+
+
+@pytest.mark.parametrize(("blocks", "moves"), [(4, 3), (14, 3), (1, 0), (2, 1)])
+def test_what_is_measured_moves_a_few_times_and_is_called_once_before_it_counts(blocks: int, moves: int) -> None:
+    clock = FakeClock()
+    plan = SamplingPlan(min_blocks=blocks, max_blocks=blocks)
+
+    def renew() -> None:
+        clock.log.append("*")
+
+    samples = sample(clock.work(7 * MS), clock.work(5 * MS, "R"), clock, plan, renew=renew)
+    log = "".join(clock.log)
+    assert log.count("*") == log.count("*T|R") == moves
+    assert len(samples.blocks) == blocks

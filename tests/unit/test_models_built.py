@@ -293,3 +293,30 @@ def test_fault_of_ones_own_is_not_blamed_on_the_hub(monkeypatch):
     with pytest.raises(BuildError, match=r"TypeError.*nonsense") as info:
         _ = build("test_resnet", device=CPU, pretrained=True, nonsense=1).module
     assert not isinstance(info.value, WeightsUnavailableError)
+
+
+def test_tensors_move_and_keep_their_values_and_their_ties():
+    class Tied(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(3, 4, 3)
+            self.again = self.conv
+            whole = torch.arange(8.0)
+            self.register_buffer("left", whole[:4])
+            self.register_buffer("right", whole[4:])
+
+        def forward(self, x):
+            return self.again(self.conv(x)[:, :3]).mean() + self.left.sum() * self.right.sum()
+
+    model = build(Tied, device=torch.device("cpu"), image_size=16)
+    before, output = {id(t): (t.data_ptr(), t.clone()) for t in model.tensors()}, model.forward()
+    kept = list(model.tensors())
+    model.renew()
+    assert [id(tensor) for tensor in model.tensors()] == [id(tensor) for tensor in kept]
+    moved = {tensor.data_ptr() != before[id(tensor)][0] for tensor in model.module.conv.parameters()}
+    assert moved == {True}
+    assert all(torch.equal(tensor, before[id(tensor)][1]) for tensor in kept)
+    # Two halves of one storage stay where they are: moved, they would no longer be one.
+    assert model.module.left.data_ptr() == before[id(model.module.left)][0]
+    assert torch.equal(model.forward(), output)
+    assert all(parameter.requires_grad for parameter in model.module.parameters())

@@ -1,0 +1,78 @@
+"""Samples taken in turns: the twin and the controller are a list of answers."""
+
+import math
+from itertools import pairwise
+
+import pytest
+
+from pytest_modelbench.measure.lockstep import sample_in_turns
+from pytest_modelbench.measure.sampling import SamplingPlan
+
+MS = 1_000_000
+
+
+class Clock:
+    name = "fake"
+
+    def __init__(self):
+        self.now_ns = 0
+        self.calls = 0
+
+    def mark(self):
+        return self.now_ns
+
+    def elapsed_s(self, marks):
+        return [(later - earlier) / 1e9 for earlier, later in pairwise(marks)]
+
+    def synchronize(self):
+        pass
+
+    def work(self):
+        self.calls += 1
+        self.now_ns += 20 * MS
+
+
+class Turns:
+    """``answers`` of the controller, one for each question."""
+
+    def __init__(self, answers, clock):
+        self.answers, self.clock = list(answers), clock
+        self.asked, self.told, self.calls = None, [], []
+
+    def ready(self, case, blocks):
+        self.asked = (case, blocks)
+        return 7
+
+    def wait(self):
+        self.calls.append(self.clock.calls)
+        return self.answers.pop(0)
+
+    def done(self, level, disturbed):
+        self.told.append((level, disturbed))
+
+
+def test_a_sample_is_taken_when_told_after_one_call_that_does_not_count():
+    clock = Clock()
+    turns = Turns([True] * 4 + [False], clock)
+    samples, number = sample_in_turns(clock.work, clock, turns, "case", SamplingPlan(min_blocks=2, max_blocks=2))
+    assert (turns.asked, number) == (("case", 2), 7)
+    assert turns.told == [(pytest.approx(math.log(0.02)), False)] * 4
+    assert [later - earlier for earlier, later in pairwise(turns.calls)] == [2] * 4
+    assert [block.target_s for block in samples.blocks] == [(0.02, 0.02)] * 2
+    assert samples.level == pytest.approx(math.log(0.02))
+
+
+def test_what_happened_while_the_process_was_stopped_does_not_disturb_its_sample():
+    clock = Clock()
+    turns = Turns([True, True, False], clock)
+    answers = iter([True, False, True, True])  # before and after each of two samples
+    sample_in_turns(clock.work, clock, turns, "case", disturbed=lambda: next(answers))
+    assert [disturbed for _, disturbed in turns.told] == [False, True]
+
+
+@pytest.mark.parametrize("answers", [[False], [True, False], [True, True, True, False]])
+def test_without_a_twin_or_cut_short_whole_blocks_come_out_all_the_same(answers):
+    clock = Clock()
+    samples, _ = sample_in_turns(clock.work, clock, Turns(answers, clock), "case")
+    assert samples.blocks
+    assert {block.target_s for block in samples.blocks} == {(0.02, 0.02)}
