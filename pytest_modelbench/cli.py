@@ -1,12 +1,15 @@
-"""The command ``pytest-modelbench``: stored baselines and results files, looked at and changed without measuring.
+"""The command ``pytest-modelbench``: stored baselines and results files, looked at and changed; and the machine.
 
-Exit status: 0 fine, 1 something was refused, 4 wrong usage or a file that cannot be used (as pytest has it).
+Exit status: 0 fine, 1 something was refused or is a problem, 4 wrong usage or a file that cannot be used (as pytest
+has it).
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import json
+import math
 import os
 import shutil
 import sys
@@ -21,6 +24,9 @@ from pytest_modelbench.core.settings import Settings, read_settings
 
 FINE, REFUSED, UNUSABLE = 0, 1, 4
 
+#: Eight to ten processes of the trial on one core, enough to tell noise by its size.
+_DOCTOR_MINUTES = 3.0
+
 Outcome = tuple[str, int]
 
 
@@ -32,7 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ModelbenchError as error:
         _write(sys.stderr, f"pytest-modelbench: {error}")
         return UNUSABLE
-    _write(sys.stdout, text)
+    if text:
+        _write(sys.stdout, text)
     return int(status)
 
 
@@ -81,7 +88,39 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("results", metavar="RESULTS", type=Path, help="file of --modelbench-json")
     report.add_argument("--format", choices=("markdown", "terminal"), default="terminal", help="default: terminal")
     report.set_defaults(run=_report)
+
+    doctor = commands.add_parser("doctor", help="how far this machine's times can be trusted, and what to change")
+    doctor.add_argument("--device", metavar="DEVICE", default=Settings().device, help="default: auto, as of pytest")
+    doctor.add_argument(
+        "--threads", metavar="N", type=_count, default=Settings().threads, help="on the CPU; default: %(default)s"
+    )
+    doctor.add_argument(
+        "--minutes",
+        metavar="N",
+        type=_minutes,
+        default=_DOCTOR_MINUTES,
+        help="how long unchanged code may be measured against itself, in four processes at least; "
+        "default: %(default)g; 0: only look",
+    )
+    doctor.add_argument("--json", action="store_true", help="plain values, for machines")
+    doctor.set_defaults(run=_doctor)
     return parser
+
+
+def _count(text: str) -> int:
+    if not (text.isdecimal() and int(text) > 0):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
+    return int(text)
+
+
+def _minutes(text: str) -> float:
+    try:
+        minutes = float(text)
+    except ValueError:
+        minutes = math.nan
+    if not 0 <= minutes < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of minutes; write for example 3, or 0 to only look")
+    return minutes
 
 
 def _show(arguments: argparse.Namespace) -> Outcome:
@@ -236,6 +275,24 @@ def _report(arguments: argparse.Namespace) -> Outcome:
     from pytest_modelbench.report import terminal
 
     return terminal.render(session, width=_width(), colour=False), FINE
+
+
+def _doctor(arguments: argparse.Namespace) -> Outcome:
+    from pytest_modelbench.doctor.examination import examine
+    from pytest_modelbench.doctor.progress import Line
+    from pytest_modelbench.doctor.render import render, to_json
+
+    settings = Settings(device=arguments.device, threads=arguments.threads)
+    line = Line(sys.stderr)
+    try:
+        found = examine(settings, 60 * arguments.minutes, line.show)
+    except KeyboardInterrupt:
+        _write(sys.stderr, "pytest-modelbench: interrupted before anything was told")
+        return "", REFUSED
+    finally:
+        line.clear()
+    text = json.dumps(to_json(found), indent=2) if arguments.json else render(found, _width())
+    return text, FINE if found.sound else REFUSED
 
 
 def _baselines(arguments: argparse.Namespace, must_exist: bool = False) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
@@ -76,9 +77,11 @@ def repetitions_needed(theta: float, sd: float, edges: Edges, alpha: float, ok_a
 
     None if that is beyond any plan: ``theta`` may lie on an edge.
     """
-    for n in range(2, _MOST_REPETITIONS):
-        se = sd / math.sqrt(n)
-        below = theta + t_quantile(1 - ok_alpha, n - 1) * se < edges.fail_above
-        if below or theta - t_quantile(1 - alpha, n - 1) * se > edges.ignore_below:
-            return n
-    return None
+
+    def decide(n: int) -> bool:
+        change = Estimate(theta, sd / math.sqrt(n), n - 1)
+        return change.upper(ok_alpha) < edges.fail_above or change.lower(alpha) > edges.ignore_below
+
+    # Bounds only come closer with n.
+    found = bisect_left(range(_MOST_REPETITIONS), True, lo=2, key=decide)
+    return found if found < _MOST_REPETITIONS else None

@@ -36,17 +36,19 @@ def judge_stored(
     comparison, drift = _compared(records, baseline)
     edges = Edges.of_band(metric.band.ratio(baseline.value))
     told = _Told(metric, value, baseline.value, comparison.change, n)
-    last = n >= procedure.looks[-1]
-    if not last and n not in procedure.looks:
+    # Four pairs of a duet tell more than the processes between the last two looks, and cost about as much.
+    looks = procedure.looks[:-1] if procedure.confirmed and len(procedure.looks) > 1 else procedure.looks
+    last = n >= looks[-1]
+    if not last and n not in looks:
         # Between looks nothing is decided: each look spends a part of the error rate.
-        return told.open(f"measured in {n} of {procedure.looks[-1]} processes", settled=False)
+        return told.open(f"measured in {n} of {looks[-1]} processes", settled=False)
     # After the last look only a duet can tell more, if one is to come.
     settled, escalated = last and not procedure.confirmed, last and procedure.confirmed
     if disturbed := disturbance(records):
         return told.open(f"the machine was disturbed in {disturbed}", settled=settled, escalated=escalated)
     if abs(drift) > MOST_DRIFT:
         return told.open(_drifted(drift), settled=settled, escalated=escalated)
-    ok_alpha, alpha = ALPHA / len(procedure.looks), ALPHA / max(1, procedure.checks)
+    ok_alpha, alpha = ALPHA / len(looks), ALPHA / max(1, procedure.checks)
     verdict = _verdict(told.slowdown, metric.better, edges, ok_alpha, alpha)
     if verdict is None or (verdict is Verdict.REGRESSED and procedure.confirmed):
         sd = math.sqrt(told.slowdown.se**2 * n)
@@ -60,7 +62,7 @@ def judge_stored(
         )
     if verdict is Verdict.REGRESSED:
         # So far out that more processes would only repeat it.
-        far_out = told.slowdown.lower(alpha / len(procedure.looks)) > edges.fail_above
+        far_out = told.slowdown.lower(alpha / len(looks)) > edges.fail_above
         moved = _moved_environment(baseline, provenance)
         if procedure.same_code:
             return _by_no_change_of_code(told, moved, "the code is the very same", settled=last or far_out)

@@ -140,7 +140,10 @@ def accepted(series: Series) -> None:
     if (project.folder / "baselines").is_dir():
         return
     for number in range(5):
-        if series.ours("--update-baselines")["exit"] == 0 and list((project.folder / "baselines").glob("cpu-*/*")):
+        series.ours("--update-baselines")
+        if sum(path.read_text().count('"level"') for path in project.folder.glob("baselines/cpu-*/*")) == 2 * len(
+            MODELS
+        ):
             break
         print("not accepted, attempt", number, flush=True)
     else:

@@ -23,7 +23,8 @@ MAY_IMPORT = {
     "fixtures": {"core", "measure", "models"},
     "controller": {"core", "store", "report", "runner", "fixtures", "plugin"},
     "plugin": {"core", "controller", "fixtures", "measure", "models"},
-    "cli": {"core", "store", "report"},
+    "doctor": {"core", "runner", "report"},
+    "cli": {"core", "store", "report", "doctor"},
 }
 #: Packages that a layer never imports, not even late.
 NEVER = {
@@ -34,6 +35,7 @@ NEVER = {
     "models": {"pytest"},
     "runner": {"torch", "timm"},
     "controller": {"torch", "timm"},
+    "doctor": {"torch", "pytest", "timm"},
     "cli": {"torch", "pytest", "timm"},
 }
 

@@ -1,0 +1,117 @@
+"""What is said of a GPU. None where it does not tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pytest_modelbench.doctor.findings import Finding, Kind, fine
+from pytest_modelbench.doctor.gpu import Gpu
+
+# nvmlClocksEventReasons (nvml.h).
+_IDLE = 0x1
+_SETTING = 0x2  # clocks follow a setting
+_HOT = {
+    0x8: "hardware slowdown",
+    0x20: "software thermal slowdown",
+    0x40: "hardware thermal slowdown",
+    0x80: "hardware power brake",
+}
+#: Above, boards with usual limits (83-90 °C) are about to slow down, and have nothing to do yet.
+MOST_IDLE_TEMPERATURE_C = 75
+#: An idle GPU lowers its clock to a fifth and less, unless it is locked.
+_HELD_UP = 0.5
+#: Of the highest clock: low enough that neither power nor temperature ask for less. Boards step by 15 MHz.
+_LOCK_SHARE, _STEP_HZ = 0.75, 15_000_000
+
+
+def gpu_findings(gpu: Gpu) -> list[Finding]:
+    """Everything there is to say, in no order."""
+    return [finding for check in CHECKS if (finding := check(gpu))]
+
+
+def persistence(gpu: Gpu) -> Finding | None:
+    """Whether the driver stays loaded."""
+    if gpu.persistence is None:
+        return None
+    if gpu.persistence:
+        return fine("gpu-persistence", "GPU persistence mode on")
+    return Finding(
+        "gpu-persistence",
+        Kind.ADVICE,
+        "the GPU's persistence mode is off",
+        "Between processes the driver unloads: every start waits for it, and settings such as locked clocks are lost.",
+        f"sudo nvidia-smi -i {gpu.index} -pm 1",
+    )
+
+
+def clocks(gpu: Gpu) -> Finding | None:
+    """Whether clocks seem locked, which NVML does not tell outright."""
+    if gpu.sm_clock_hz is None or gpu.max_sm_clock_hz is None or gpu.reasons is None:
+        return None
+    held_up = bool(gpu.reasons & _IDLE) and gpu.sm_clock_hz >= _HELD_UP * gpu.max_sm_clock_hz
+    if gpu.reasons & _SETTING or held_up:
+        return fine("gpu-clocks", f"GPU clocks held at {gpu.sm_clock_hz / 1e6:.0f} MHz")
+    lock = int(_LOCK_SHARE * gpu.max_sm_clock_hz // _STEP_HZ * _STEP_HZ / 1e6)
+    return Finding(
+        "gpu-clocks",
+        Kind.ADVICE,
+        f"the GPU's clocks do not seem locked (SM now {gpu.sm_clock_hz / 1e6:.0f} MHz, at most "
+        f"{gpu.max_sm_clock_hz / 1e6:.0f})",
+        "How far it boosts depends on temperature and power, and so on what ran before.",
+        f"sudo nvidia-smi -i {gpu.index} -lgc {lock},{lock}",
+    )
+
+
+def strangers(gpu: Gpu) -> Finding | None:
+    """Whether others compute on it."""
+    # Of a divided device, processes in the other parts are listed as well.
+    if gpu.foreign is None or gpu.mig:
+        return None
+    if not gpu.foreign:
+        return fine("gpu-processes", "no other process on the GPU")
+    pids = ", ".join(map(str, gpu.foreign))
+    return Finding(
+        "gpu-processes",
+        Kind.PROBLEM,
+        f"other processes use the GPU: pid {pids}",
+        "Kernels of different processes take turns. End them, or choose another GPU by CUDA_VISIBLE_DEVICES.",
+    )
+
+
+def throttling(gpu: Gpu) -> Finding | None:
+    """Whether it is too hot, or short of power, before anything was asked of it."""
+    causes = [name for bit, name in _HOT.items() if (gpu.reasons or 0) & bit]
+    hot = gpu.temperature_c is not None and gpu.temperature_c > MOST_IDLE_TEMPERATURE_C
+    if gpu.reasons is None and gpu.temperature_c is None:
+        return None
+    at = "" if gpu.temperature_c is None else f" at {gpu.temperature_c} °C"
+    if not causes and not hot:
+        return fine("gpu-throttle", f"GPU not throttled{at}")
+    return Finding(
+        "gpu-throttle",
+        Kind.PROBLEM,
+        f"the GPU is held down{at}: {', '.join(causes)}" if causes else f"the GPU is hot{at}",
+        "It slows down to save itself. Let it cool; look at fans, power supply and neighbours.",
+    )
+
+
+def ecc(gpu: Gpu) -> Finding | None:
+    """Whether memory is checked: no fault either way, but another speed where it costs bandwidth (GDDR)."""
+    return None if gpu.ecc is None else fine("gpu-ecc", f"GPU ECC {'on' if gpu.ecc else 'off'}")
+
+
+def mig(gpu: Gpu) -> Finding | None:
+    """Whether it is shared."""
+    if gpu.mig is None:
+        return None
+    if not gpu.mig:
+        return fine("gpu-mig", "GPU not divided")
+    return Finding(
+        "gpu-mig",
+        Kind.ADVICE,
+        "the GPU is divided (MIG)",
+        "The other parts share its clocks, power and temperature; what they do shows in the times of this one.",
+    )
+
+
+CHECKS: tuple[Callable[[Gpu], Finding | None], ...] = (strangers, throttling, persistence, clocks, mig, ecc)

@@ -1,0 +1,213 @@
+"""The A/A trial: the same code in fresh processes, and how far apart their measurements are."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pytest_modelbench.core.environment import Environment
+from pytest_modelbench.core.records import CALM, UNHEALTHY, Record
+from pytest_modelbench.core.settings import Settings
+from pytest_modelbench.doctor.cases import CASES, PROBE, PROBE_INI
+from pytest_modelbench.runner.passes import Launch, TestRun, run_passes
+from pytest_modelbench.runner.process import Worker
+from pytest_modelbench.runner.protocol import Job, Message
+
+#: Fewer processes do not tell how far apart processes are.
+FEWEST_PROCESSES = 4
+#: More change the smallest trustworthy band by less than its steps.
+MOST_PROCESSES = 20
+#: A small model that takes longer in one process hangs.
+TIMEOUT_S = 300.0
+#: Options of pytest's terminal reporter, which workers run without, that pytest asks for elsewhere.
+_TERMINAL = {"color": "no", "code_highlight": "no", "verbose": 0, "tbstyle": "line", "showlocals": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What one process tells of one case. ``unhealthy`` says what disturbed it, or is empty."""
+
+    level: float  #: as in `core.records.Record`: log seconds against the reference workload
+    latency_s: float
+    unhealthy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What a trial measured: for each case a value from each process that got through it."""
+
+    cases: Mapping[str, tuple[Measured, ...]]
+    environment: Environment | None  #: None if no worker ever started
+    processes: int
+    duration_s: float
+    interrupted: bool = False
+    failures: Mapping[str, str] = field(default_factory=dict)  #: what a case died of, by its test
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How far a trial is: process ``number`` of ``planned``, about to run ``test`` after ``done`` others of it."""
+
+    number: int
+    planned: int
+    done: int
+    total: int
+    test: str
+    elapsed_s: float
+    remaining_s: float | None
+
+
+def run_trial(
+    settings: Settings,
+    allowed_s: float,
+    show: Callable[[Standing], None] = lambda standing: None,
+    *,
+    fewest: int = FEWEST_PROCESSES,
+    most: int = MOST_PROCESSES,
+    launch: Launch | None = None,
+    now_s: Callable[[], float] = time.monotonic,
+) -> Trial:
+    """A trial of as many processes as fit in ``allowed_s``, from ``fewest`` to ``most``, measuring as in a session.
+
+    Ctrl-C ends it, and what was measured so far is returned. Raises UsageError if nothing can be measured here at all.
+    """
+    run = _Run(allowed_s, fewest, most, show, now_s)
+    interrupted = False
+    try:
+        run_passes(
+            [case.test for case in CASES],
+            launch or (lambda tests, process: Worker(_job(tests, process, settings, run.calm_s))),
+            run,
+            most=most,
+            timeout_s=lambda test: TIMEOUT_S,
+            seed="doctor",
+        )
+    except KeyboardInterrupt:
+        interrupted = True
+    return Trial(
+        {case: tuple(measured) for case, measured in sorted(run.cases.items())},
+        run.environment,
+        run.processes,
+        now_s() - run.started_s,
+        interrupted,
+        run.failures,
+    )
+
+
+def _job(tests: Sequence[str], process: int, settings: Settings, calm_s: float | None) -> Job:
+    """What `controller.launch` asks of a worker, with the probe and its configuration in place of a project's."""
+    return Job(
+        # Nothing of the project that the command is called in, nothing written into its folder or the package's; and
+        # the plugin by name, which loads it also where plugins do not load by themselves.
+        arguments=[
+            *(
+                "-p",
+                "no:terminal",
+                "-p",
+                "no:cacheprovider",
+                "-p",
+                "no:benchmark",
+                "-p",
+                "modelbench",
+                "-o",
+                "addopts=",
+            ),
+            *("--rootdir", str(PROBE.parent), "-c", str(PROBE_INI), "--noconftest", "--import-mode=importlib"),
+            str(PROBE),
+        ],
+        options={"modelbench": True, **_TERMINAL},
+        settings=settings.to_json(),
+        tests=tests,
+        process=process,
+        import_path=sys.path,
+        calm_s=calm_s,
+    )
+
+
+class _Run:
+    """The listener of the passes: gathers, shows, and says when it is enough."""
+
+    def __init__(
+        self, allowed_s: float, fewest: int, most: int, show: Callable[[Standing], None], now_s: Callable[[], float]
+    ) -> None:
+        self.cases: dict[str, list[Measured]] = {}
+        self.environment: Environment | None = None
+        self.processes = 0
+        self.failures: dict[str, str] = {}
+        self.calm_s: float | None = None
+        self.started_s = now_s()
+        self._allowed_s, self._fewest, self._most = allowed_s, fewest, most
+        self._show, self._now_s = show, now_s
+        self._pass_started_s = self.started_s
+        self._longest_s = 0.0
+        self._planned = fewest
+        self._done = self._total = 0
+
+    def environment_known(self, environment: Environment) -> None:
+        self.environment = environment
+
+    def pass_started(self, number: int, tests: Sequence[str]) -> None:
+        self.processes, self._done, self._total = number, 0, len(tests)
+        self._pass_started_s = self._now_s()
+        # Shown at once: starting takes seconds.
+        self.test_started("")
+
+    def test_started(self, test: str) -> None:
+        elapsed_s = self._now_s() - self.started_s
+        ended_s, before = self._pass_started_s - self.started_s, self.processes - 1
+        remaining_s = max(0.0, self._planned * ended_s / before - elapsed_s) if before else None
+        name = test.partition("[")[2].rstrip("]")
+        self._show(Standing(self.processes, self._planned, self._done, self._total, name, elapsed_s, remaining_s))
+
+    def test_ended(self, run: TestRun) -> None:
+        self._done += 1
+        for record in run.records:
+            self._take(record)
+        if failure := _failure(run):
+            self.failures[run.test] = failure
+
+    def _take(self, record: Record) -> None:
+        if record.level is None:
+            return
+        measured = Measured(record.level, record.value, str(record.details.get(UNHEALTHY, "")))
+        self.cases.setdefault(record.case, []).append(measured)
+        calm_s = record.details.get(CALM)
+        if isinstance(calm_s, float):
+            self.calm_s = calm_s if self.calm_s is None else min(calm_s, self.calm_s)
+
+    def pass_ended(self, number: int) -> None:
+        self._longest_s = max(self._longest_s, self._now_s() - self._pass_started_s)
+        left_s = max(0.0, self._allowed_s - (self._now_s() - self.started_s))
+        # A clock may stand still, and a pass take no time by it.
+        fitting = math.floor(min(left_s / (self._longest_s or math.inf), self._most))
+        self._planned = min(max(number + fitting, self._fewest), self._most)
+
+    def unsettled(self, tests: Sequence[str]) -> Sequence[str]:
+        """All that got through, while another process like the longest so far still fits into the time."""
+        return [test for test in tests if test not in self.failures] if self.processes < self._planned else []
+
+    def warning(self, message: Message) -> None:
+        """Warnings of the models' libraries are not what this is about."""
+
+
+def _failure(run: TestRun) -> str:
+    """What the test died of, in a line, or an empty string."""
+    if run.trouble:
+        return run.trouble
+    for report in run.reports:
+        if report["outcome"] != "passed":
+            return f"its test is {report['outcome']} in {report['when']}: {_last_line(report.get('longrepr'))}"
+    return ""
+
+
+def _last_line(longrepr: object) -> str:
+    """What pytest's serialized ``longrepr`` says at its end."""
+    if isinstance(longrepr, Mapping):
+        crash = longrepr.get("reprcrash")
+        longrepr = crash.get("message", "") if isinstance(crash, Mapping) else ""
+    elif isinstance(longrepr, (list, tuple)):
+        longrepr = longrepr[-1] if longrepr else ""
+    return next(iter(str(longrepr or "").strip().splitlines()), "no reason given")

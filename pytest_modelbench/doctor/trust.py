@@ -1,0 +1,188 @@
+"""The smallest band that a machine can be trusted with: the gate's own procedure, run on what unchanged code measured.
+
+Sessions are drawn from the processes of a trial, by a seeded bootstrap, and judged as any session is. A band is
+trustworthy if nearly all of them come out ok.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from pytest_modelbench.core.bands import Band
+from pytest_modelbench.core.judge import judge
+from pytest_modelbench.core.metrics import METRICS
+from pytest_modelbench.core.noisy import speed
+from pytest_modelbench.core.records import UNHEALTHY, Record
+from pytest_modelbench.core.screen import DAY_FLOOR
+from pytest_modelbench.core.settings import Settings
+from pytest_modelbench.core.verdicts import BaselineView, Duet, Procedure, Verdict
+from pytest_modelbench.doctor.trial import Measured
+
+#: The bands that are tried: what people write.
+BANDS = (0.01, 0.015, 0.02, 0.03, 0.05, 0.07, 0.10, 0.15, 0.20, 0.30)
+#: Share of sessions of unchanged code that have to come out ok.
+TRUSTED = 0.95
+#: Sessions drawn. With 300, a true share of 0.95 is told to 0.013; the steps between bands are coarser than that.
+DRAWS = 300
+#: Processes below which a spread between them is a guess.
+FEWEST = 4
+
+_SEED = 20
+_SETTINGS = Settings()
+_CASE = "trial"
+_LATENCY = METRICS["latency"]
+#: What comes out of one drawn session of unchanged code, by the band.
+Session = Callable[[float], Verdict]
+
+
+@dataclass(frozen=True, slots=True)
+class Noise:
+    """How far apart processes of unchanged code are in one case, and what can be trusted for all that. None: unknown.
+
+    Spreads are standard deviations of logs: 0.01 is 1 %. ``smallest_band`` is against a stored baseline,
+    ``smallest_duet_band`` side by side; both None where even the widest band tried is too narrow, or with fewer than
+    `FEWEST` processes.
+    """
+
+    case: str
+    processes: int
+    disturbed: int  #: processes that said so themselves
+    median_s: float
+    process_sd: float | None  #: of levels, with the reference workload taken out
+    raw_sd: float | None  #: of seconds
+    smallest_band: float | None
+    smallest_duet_band: float | None
+
+    @property
+    def told(self) -> bool:
+        """Whether there were enough processes to tell bands."""
+        return self.processes >= FEWEST
+
+
+def noise(case: str, measured: Sequence[Measured], draws: int = DRAWS) -> Noise:
+    """The noise of a case with at least one process."""
+    levels = [one.level for one in measured]
+    logs = [math.log(one.latency_s) for one in measured]
+    several = len(measured) > 1
+    stored = beside = None
+    if len(measured) >= FEWEST:
+        pool = Pool(measured)
+        stored = smallest_band([stored_session(pool, f"{_SEED}-{number}") for number in range(draws)])
+        beside = smallest_band([duet_session(pool, f"{_SEED}-{number}") for number in range(draws)])
+    return Noise(
+        case,
+        len(measured),
+        sum(bool(one.unhealthy) for one in measured),
+        statistics.median(one.latency_s for one in measured),
+        statistics.stdev(levels) if several else None,
+        statistics.stdev(logs) if several else None,
+        stored,
+        beside,
+    )
+
+
+def smallest_band(sessions: Sequence[Session]) -> float | None:
+    """The first of `BANDS` with which `TRUSTED` of ``sessions`` come out ok; None if none is wide enough.
+
+    Each band meets the same sessions, so that a wider one never does worse for chance alone.
+    """
+    # The widest first: where nothing is wide enough, judging is slow, and need not be done for each.
+    if not _trusted(sessions, BANDS[-1]):
+        return None
+    too_narrow, wide_enough = -1, len(BANDS) - 1
+    while wide_enough - too_narrow > 1:
+        middle = (too_narrow + wide_enough) // 2
+        if _trusted(sessions, BANDS[middle]):
+            wide_enough = middle
+        else:
+            too_narrow = middle
+    return BANDS[wide_enough]
+
+
+def _trusted(sessions: Sequence[Session], band: float) -> bool:
+    failures, most = 0, math.floor((1 - TRUSTED) * len(sessions) + 1e-9)
+    for session in sessions:
+        failures += session(band) is not Verdict.OK
+        if failures > most:
+            return False
+    return True
+
+
+class Pool:
+    """The processes of a trial, to draw from with replacement."""
+
+    def __init__(self, measured: Sequence[Measured]) -> None:
+        n = len(measured)
+        # Deviations from the mean of n are smaller than from the truth; a bootstrap of few would be too sure.
+        stretch = math.sqrt(n / (n - 1))
+        logs = [math.log(one.latency_s) for one in measured]
+        level, log = statistics.fmean(one.level for one in measured), statistics.fmean(logs)
+        self._measured = [
+            Measured(stretch * (one.level - level), math.exp(log + stretch * (raw - log)), one.unhealthy)
+            for one, raw in zip(measured, logs, strict=True)
+        ]
+
+    def day(self, processes: int, chance: random.Random) -> list[Measured]:
+        """A session of so many processes on a day of its own, which moves them all alike."""
+        moved = chance.gauss(0, DAY_FLOOR)
+        return [
+            Measured(one.level + moved, one.latency_s * math.exp(moved), one.unhealthy)
+            for one in chance.choices(self._measured, k=processes)
+        ]
+
+
+def stored_session(pool: Pool, seed: str) -> Session:
+    """A session that is held against a stored baseline, both drawn by ``seed``: what the screen says at last."""
+    chance = random.Random(seed)
+    baseline = _baseline(pool.day(_SETTINGS.update_passes, chance))
+    tonight = pool.day(_SETTINGS.passes[-1], chance)
+
+    def verdict(band: float) -> Verdict:
+        records = [_record(one, band) for one in tonight]
+        for look in _SETTINGS.passes:
+            judgement = judge(records[:look], baseline, Procedure(_SETTINGS.passes), {}, {})
+            if judgement.settled:
+                break
+        return judgement.verdict
+
+    return verdict
+
+
+def duet_session(pool: Pool, seed: str) -> Session:
+    """A session by duet: what it says at last, if a pair were two processes drawn independently.
+
+    That is pessimistic: the twins of a pair take turns within milliseconds, and share more than a reference tells.
+    """
+    day = pool.day(2 * _SETTINGS.pairs[-1], random.Random(seed))
+    changes = tuple(new.level - old.level for old, new in zip(day[::2], day[1::2], strict=True))
+    baseline = _baseline(day[:1])
+
+    def verdict(band: float) -> Verdict:
+        records = [_record(day[0], band)]
+        for look in _SETTINGS.pairs:
+            duet = Duet(changes[:look], "itself", _SETTINGS.pairs, stored=False)
+            judgement = judge(records, baseline, Procedure(), {}, {}, duet)
+            if judgement.settled:
+                break
+        return judgement.verdict
+
+    return verdict
+
+
+def _record(one: Measured, band: float) -> Record:
+    metric = replace(_LATENCY, band=Band(band))
+    details = {UNHEALTHY: one.unhealthy} if one.unhealthy else {}
+    return Record(_CASE, metric.name, metric, _CASE, one.latency_s, one.level, basis=_CASE, details=details)
+
+
+def _baseline(day: Sequence[Measured]) -> BaselineView:
+    """The baseline that a session with these processes would have left."""
+    values, levels = [one.latency_s for one in day], [one.level for one in day]
+    return BaselineView(
+        _CASE, _LATENCY.unit, _LATENCY.better, statistics.median(values), _CASE, tuple(levels), identity={},
+        speed=speed(values, levels),
+    )  # fmt: skip

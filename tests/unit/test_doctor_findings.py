@@ -1,0 +1,212 @@
+"""What is said of machines and GPUs, value by value."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from pytest_modelbench.doctor import gpu_findings, machine_findings
+from pytest_modelbench.doctor.findings import Kind
+from pytest_modelbench.doctor.gpu import Gpu, read_gpu
+from pytest_modelbench.doctor.machine import Busy, Machine
+
+FINE, ADVICE, PROBLEM = Kind.FINE, Kind.ADVICE, Kind.PROBLEM
+
+
+@pytest.mark.parametrize(
+    ("check", "facts", "kind", "told"),
+    [
+        ("governor", {"governors": ("performance",)}, FINE, "cpufreq governor performance"),
+        ("governor", {"governors": ("performance", "powersave")}, PROBLEM, "governor is powersave"),
+        ("boost", {"boost": False}, FINE, "boost off"),
+        ("boost", {"boost": True}, ADVICE, "boost (turbo) is on"),
+        ("load", {"load_1m": 1.0}, FINE, "load average 1.00 on 2 cores"),
+        ("load", {"load_1m": 1.02}, PROBLEM, "load average 1.02 on 2 cores"),
+        ("load", {"load_1m": 3.0, "busiest": (Busy(1, "x", 0.3),)}, PROBLEM, "load average 3.00"),
+        ("load", {"load_1m": 3.0, "busiest": ()}, ADVICE, "load average 3.00"),
+        ("busiest", {"busiest": ()}, FINE, "no other process works"),
+        ("busiest", {"busiest": (Busy(1, "x", 0.04),)}, FINE, "no other process works"),
+        ("busiest", {"busiest": (Busy(1, "x", 0.2), Busy(2, "y", 0.04))}, ADVICE, "work: x (pid 1) 20% of a core"),
+        ("busiest", {"busiest": (Busy(1, "x", 0.3), Busy(2, "y", 0.2))}, PROBLEM, "y (pid 2) 20% of a core"),
+        ("steal", {"steal_share": 0.01}, FINE, "steal 1.0%"),
+        ("steal", {"steal_share": 0.012}, PROBLEM, "the hypervisor took 1.2% of the time"),
+        ("cores", {}, FINE, "2 cores"),
+        ("cores", {"cores": 1}, PROBLEM, "this process may use 1 core"),
+        ("siblings", {"smt_groups": ()}, FINE, "no shared physical cores"),
+        ("siblings", {"smt_groups": ((0, 1), (2, 3))}, ADVICE, "cores share physical cores: 0+1, 2+3"),
+        ("siblings", {"smt_groups": tuple((n, n + 9) for n in range(5))}, ADVICE, "3+12, ..."),
+        ("siblings", {"smt_groups": (), "virtual": True}, ADVICE, "this is a virtual machine"),
+        ("battery", {"on_battery": False}, FINE, "mains power"),
+        ("battery", {"on_battery": True}, PROBLEM, "runs on battery"),
+        ("quota", {"quota_cores": 1.5}, PROBLEM, "may use 1.5 cores' time on 2 cores"),
+        ("quota", {"quota_cores": 2.0}, ADVICE, "may use 2 cores' time on 2 cores"),
+        ("memory", {"memory_bytes": 2**33, "available_bytes": 2**32}, FINE, "50% of 8.0 GiB memory available"),
+        ("memory", {"memory_bytes": 2**33, "available_bytes": 2**29}, PROBLEM, "6% of 8.0 GiB"),
+        ("memory", {"memory_bytes": 2, "available_bytes": 2, "swapped_pages": 1}, PROBLEM, "is swapping"),
+        ("clocksource", {"clocksource": "tsc"}, FINE, "clock source tsc"),
+        ("clocksource", {"clocksource": "arch_sys_counter"}, FINE, "clock source arch_sys_counter"),
+        ("clocksource", {"clocksource": "kvm-clock"}, ADVICE, "the clock source is kvm-clock"),
+        ("clocksource", {"clocksource": "hpet"}, PROBLEM, "the clock source is hpet"),
+    ],
+)
+def test_each_thing_looked_at(check: str, facts: dict[str, Any], kind: Kind, told: str) -> None:
+    machine = replace(Machine(cores=2), **facts)
+    finding = getattr(machine_findings, check)(machine)
+    assert finding.kind is kind
+    assert told in finding.what
+    assert bool(finding.why) == (kind is not FINE)
+
+
+@pytest.mark.parametrize(
+    ("facts", "command"),
+    [
+        ({"governors": ("schedutil",)}, "sudo cpupower frequency-set -g performance"),
+        ({"boost": True, "boost_control": "/x/cpufreq/boost"}, "echo 0 | sudo tee /x/cpufreq/boost"),
+        ({"boost": True, "boost_control": "/x/no_turbo"}, "echo 1 | sudo tee /x/no_turbo"),
+        ({"smt_groups": ((0, 1),)}, "echo off | sudo tee /sys/devices/system/cpu/smt/control"),
+        (
+            {"clocksource": "hpet", "clocksources": ("hpet", "tsc")},
+            "echo tsc | sudo tee /sys/devices/system/clocksource/clocksource0/current_clocksource",
+        ),
+    ],
+)
+def test_what_a_command_can_mend_says_it(facts: dict[str, Any], command: str) -> None:
+    machine = replace(Machine(cores=2), **facts)
+    assert [finding.mend for finding in machine_findings.findings(machine) if finding.mend] == [command]
+
+
+def test_what_is_not_known_is_not_spoken_of() -> None:
+    assert [finding.id for finding in machine_findings.findings(Machine(cores=2))] == ["cores"]
+
+
+def test_problems_come_first_and_what_is_fine_last() -> None:
+    machine = Machine(cores=2, boost=True, governors=("powersave",), clocksource="tsc", gpu=Gpu("G", 0, mig=True))
+    kinds = [finding.kind for finding in machine_findings.findings(machine)]
+    assert kinds == [PROBLEM, ADVICE, ADVICE, FINE, FINE]
+
+
+H200 = Gpu("NVIDIA H200", 1, sm_clock_hz=345_000_000, max_sm_clock_hz=1_980_000_000, reasons=0x1, temperature_c=30)
+
+
+@pytest.mark.parametrize(
+    ("check", "facts", "kind", "told"),
+    [
+        ("persistence", {"persistence": True}, FINE, "persistence mode on"),
+        ("persistence", {"persistence": False}, ADVICE, "persistence mode is off"),
+        ("clocks", {}, ADVICE, "do not seem locked (SM now 345 MHz, at most 1980)"),
+        ("clocks", {"sm_clock_hz": 1_485_000_000}, FINE, "GPU clocks held at 1485 MHz"),
+        ("clocks", {"sm_clock_hz": 1_980_000_000, "reasons": 0}, ADVICE, "do not seem locked"),
+        ("clocks", {"sm_clock_hz": 1_200_000_000, "reasons": 0x2}, FINE, "GPU clocks held at 1200 MHz"),
+        ("strangers", {"foreign": ()}, FINE, "no other process on the GPU"),
+        ("strangers", {"foreign": (7, 9)}, PROBLEM, "other processes use the GPU: pid 7, 9"),
+        ("throttling", {}, FINE, "GPU not throttled at 30 °C"),
+        ("throttling", {"reasons": 0x28}, PROBLEM, "held down at 30 °C: hardware slowdown, software thermal slowdown"),
+        ("throttling", {"temperature_c": 76}, PROBLEM, "the GPU is hot at 76 °C"),
+        ("ecc", {"ecc": True}, FINE, "GPU ECC on"),
+        ("ecc", {"ecc": False}, FINE, "GPU ECC off"),
+        ("mig", {"mig": False}, FINE, "GPU not divided"),
+        ("mig", {"mig": True}, ADVICE, "divided"),
+    ],
+)
+def test_each_thing_of_a_gpu(check: str, facts: dict[str, Any], kind: Kind, told: str) -> None:
+    finding = getattr(gpu_findings, check)(replace(H200, **facts))
+    assert finding.kind is kind
+    assert told in finding.what
+
+
+def test_commands_for_a_gpu_name_it() -> None:
+    found = {finding.id: finding.mend for finding in gpu_findings.gpu_findings(replace(H200, persistence=False))}
+    assert found["gpu-persistence"] == "sudo nvidia-smi -i 1 -pm 1"
+    assert found["gpu-clocks"] == "sudo nvidia-smi -i 1 -lgc 1485,1485"
+
+
+def test_a_gpu_that_tells_nothing_is_not_spoken_of() -> None:
+    assert gpu_findings.gpu_findings(Gpu("G", 0)) == []
+
+
+def test_processes_of_other_parts_of_a_divided_gpu_are_no_strangers() -> None:
+    assert gpu_findings.strangers(replace(H200, foreign=(7,), mig=True)) is None
+
+
+class FakeNvml:
+    """Two GPUs; the driver is too old for one of the questions."""
+
+    class NVMLError(Exception):
+        pass
+
+    def __init__(self, installed: bool = True) -> None:
+        self._installed = installed
+        self.open = 0
+
+    def nvmlInit(self) -> None:  # noqa: N802
+        if not self._installed:
+            raise self.NVMLError
+        self.open += 1
+
+    def nvmlShutdown(self) -> None:  # noqa: N802
+        self.open -= 1
+
+    def nvmlDeviceGetHandleByIndex(self, index: int) -> int:  # noqa: N802
+        if index > 1:
+            raise self.NVMLError
+        return index
+
+    def nvmlDeviceGetHandleByUUID(self, name: str) -> int:  # noqa: N802
+        return {"GPU-a": 0, "GPU-b": 1}[name]
+
+    def __getattr__(self, name: str) -> Any:
+        answers: dict[str, Any] = {
+            "nvmlDeviceGetName": "NVIDIA H200",
+            "nvmlDeviceGetComputeRunningProcesses": [SimpleNamespace(pid=9), SimpleNamespace(pid=7)],
+            "nvmlDeviceGetEccMode": [1, 0],
+            "nvmlDeviceGetMigMode": [0, 1],
+            "nvmlDeviceGetPersistenceMode": 0,
+            "nvmlDeviceGetClockInfo": 345,
+            "nvmlDeviceGetMaxClockInfo": 1980,
+            "nvmlDeviceGetCurrentClocksThrottleReasons": 1,
+            "nvmlDeviceGetTemperature": 30,
+        }
+        if name == "nvmlDeviceGetIndex":
+            return lambda handle: handle
+        if name not in answers:
+            raise AttributeError(name)
+        return lambda *of: answers[name]
+
+
+@pytest.fixture(autouse=True)
+def _every_gpu_visible(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+
+
+def test_a_gpu_is_read_and_nvml_left() -> None:
+    nvml = FakeNvml()
+    expected = replace(H200, index=0, persistence=False, ecc=True, mig=False, foreign=(7, 9))
+    assert read_gpu("auto", library=nvml) == expected
+    assert nvml.open == 0
+
+
+@pytest.mark.parametrize(
+    ("device", "visible", "index"),
+    [
+        ("cuda:1", None, 1),
+        ("cuda", "1", 1),
+        ("cuda:1", "1,0", 0),
+        ("cuda", "GPU-b", 1),
+        ("cuda:2", None, None),
+        ("cuda:1", "1", None),
+        ("auto", "", None),
+        ("cpu", None, None),
+        ("mps", None, None),
+        ("cuda:x", None, None),
+    ],
+)
+def test_the_gpu_that_would_be_measured_on_is_looked_at(device: str, visible: str | None, index: int | None) -> None:
+    found = read_gpu(device, visible, library=FakeNvml())
+    assert (found.index if found else None) == index
+
+
+def test_without_a_driver_there_is_no_gpu() -> None:
+    assert read_gpu("auto", library=FakeNvml(installed=False)) is None

@@ -1,0 +1,221 @@
+"""The course of a trial, with workers that are lists of messages and a clock that they move."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_modelbench.core.errors import UsageError
+from pytest_modelbench.core.metrics import METRICS
+from pytest_modelbench.core.records import CALM, UNHEALTHY, Record
+from pytest_modelbench.core.settings import Settings
+from pytest_modelbench.doctor import trial as trial_module
+from pytest_modelbench.doctor.cases import CASES, PROBE, PROBE_INI
+from pytest_modelbench.doctor.trial import Measured, Standing, Trial, run_trial
+
+ENVIRONMENT = {"kind": "cpu", "name": "a CPU", "slug": "cpu-a", "identity": {}, "provenance": {}}
+TESTS = [case.test for case in CASES]
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now_s = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+class FakeWorker:
+    def __init__(self, messages: Iterator[dict[str, Any]]) -> None:
+        self._messages = messages
+
+    def messages(self, timeout_s: Callable[[str | None], float]) -> Iterator[dict[str, Any]]:
+        assert timeout_s(None) == timeout_s(TESTS[0]) == trial_module.TIMEOUT_S
+        yield from self._messages
+
+    def wait(self) -> int:
+        return 0
+
+    def death(self) -> str:
+        return "it died"
+
+
+def measured(test: str, process: int, **details: object) -> dict[str, Any]:
+    """A test that measures a level of its process's number."""
+    record = Record(
+        test, "latency", METRICS["latency"], f"case of {test}", 0.01 * process, float(process), details=details
+    )
+    return {"kind": "record", "record": record.to_json()}
+
+
+def run(
+    script: Callable[[Sequence[str], int], Iterator[dict[str, Any]]],
+    clock: Clock | None = None,
+    allowed_s: float = 0.0,
+    **more: Any,
+) -> Trial:
+    @contextmanager
+    def launch(tests: Sequence[str], process: int) -> Iterator[FakeWorker]:
+        yield FakeWorker(script(tests, process))
+
+    return run_trial(Settings(), allowed_s, launch=launch, now_s=clock or Clock(), **more)
+
+
+def healthy(tests: Sequence[str], process: int) -> Iterator[dict[str, Any]]:
+    yield {"kind": "hello", "environment": ENVIRONMENT}
+    for test in tests:
+        yield {"kind": "start", "test": test}
+        yield measured(test, process)
+        yield {"kind": "finish", "test": test}
+    yield {"kind": "done"}
+
+
+def taking(clock: Clock, *passes_s: float) -> Callable[[Sequence[str], int], Iterator[dict[str, Any]]]:
+    """Processes that take so long; those beyond the ones named take as long as the last one."""
+
+    def script(tests: Sequence[str], process: int) -> Iterator[dict[str, Any]]:
+        clock.now_s += passes_s[min(process, len(passes_s)) - 1]
+        yield from healthy(tests, process)
+
+    return script
+
+
+@pytest.mark.parametrize(
+    ("passes_s", "allowed_s", "processes"),
+    [
+        ((10,), 100, 10),
+        ((10,), 99, 9),
+        ((10,), 15, 4),  # too short a time: four all the same
+        ((1,), 3600, 20),
+        ((10, 10, 10, 30, 10), 100, 6),  # after 80 s another one that takes 30 would not fit
+    ],
+)
+def test_as_many_processes_run_as_fit_into_the_time(
+    passes_s: tuple[float, ...], allowed_s: float, processes: int
+) -> None:
+    clock = Clock()
+    found = run(taking(clock, *passes_s), clock, allowed_s)
+    assert found.processes == processes
+    assert len(found.cases) == len(CASES)
+    assert all(
+        values == tuple(Measured(float(n), 0.01 * n) for n in range(1, processes + 1))
+        for values in found.cases.values()
+    )
+    assert found.environment is not None
+    assert found.environment.name == "a CPU"
+    assert (found.interrupted, found.failures) == (False, {})
+    assert found.duration_s == clock.now_s - 100
+
+
+def test_every_process_runs_the_tests_in_another_order() -> None:
+    orders: list[tuple[str, ...]] = []
+
+    def script(tests: Sequence[str], process: int) -> Iterator[dict[str, Any]]:
+        orders.append(tuple(tests))
+        yield from healthy(tests, process)
+
+    run(script)
+    assert [sorted(order) for order in orders] == [sorted(TESTS)] * 4
+    assert len(set(orders)) > 1
+
+
+def test_the_standing_tells_how_far_it_is_and_how_long_it_takes() -> None:
+    clock, shown = Clock(), list[Standing]()
+    run(taking(clock, 10), clock, 50, show=shown.append)
+    assert [(one.number, one.planned) for one in shown if not one.test] == [(1, 4), (2, 5), (3, 5), (4, 5), (5, 5)]
+    first, last = shown[0], shown[-1]
+    assert first == Standing(1, 4, 0, 5, "", 0.0, None)
+    assert last == replace(last, number=5, planned=5, done=4, total=5, elapsed_s=50.0, remaining_s=0.0)
+    assert last.test in {case.model for case in CASES}
+    second = next(one for one in shown if one.number == 2)
+    assert (second.elapsed_s, second.remaining_s) == (10.0, 40.0)
+
+
+def test_an_interrupt_keeps_what_was_measured() -> None:
+    def script(tests: Sequence[str], process: int) -> Iterator[dict[str, Any]]:
+        for number, message in enumerate(healthy(tests, process)):
+            if process == 2 and number == 5:
+                raise KeyboardInterrupt
+            yield message
+
+    found = run(script)
+    assert found.interrupted
+    assert sorted(map(len, found.cases.values())) == [1, 1, 1, 1, 2]
+
+
+def test_a_case_that_fails_is_told_and_not_tried_again() -> None:
+    broken, seen = TESTS[2], list[int]()
+
+    def script(tests: Sequence[str], process: int) -> Iterator[dict[str, Any]]:
+        for message in healthy(tests, process):
+            if message.get("test") == broken and message["kind"] == "finish":
+                seen.append(process)
+                crash = {"reprcrash": {"message": "BuildError: no such model\nand more"}}
+                report = {"outcome": "failed", "when": "call", "longrepr": crash}
+                yield {"kind": "report", "test": broken, "report": report}
+            if message["kind"] != "record" or message["record"]["test"] != broken:
+                yield message
+
+    found = run(script)
+    assert found.failures == {broken: "its test is failed in call: BuildError: no such model"}
+    assert seen == [1]
+    assert [len(values) for values in found.cases.values()] == [4] * 4
+
+
+def test_workers_that_cannot_start_end_the_trial() -> None:
+    found = run(lambda tests, process: iter(()))
+    assert set(found.failures.values()) == {"No worker process could start. it died"}
+    assert (found.processes, found.environment, found.cases) == (1, None, {})
+
+
+def test_a_device_that_is_not_there_is_the_workers_own_word() -> None:
+    with pytest.raises(UsageError, match="no such device"):
+        run(lambda tests, process: iter([{"kind": "fatal", "message": "this machine has no such device"}]))
+
+
+def test_what_disturbed_a_measurement_is_kept() -> None:
+    def script(tests: Sequence[str], process: int) -> Iterator[dict[str, Any]]:
+        for message in healthy(tests, process):
+            if message["kind"] == "record":
+                yield measured(message["record"]["test"], process, **{UNHEALTHY: "steal"})
+            else:
+                yield message
+
+    assert {one.unhealthy for values in run(script).cases.values() for one in values} == {"steal"}
+
+
+def test_each_worker_is_told_the_calmest_time_of_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs = []
+
+    @contextmanager
+    def worker(job: Any) -> Iterator[FakeWorker]:
+        jobs.append(job)
+
+        def script() -> Iterator[dict[str, Any]]:
+            for message in healthy(job.tests, job.process):
+                if message["kind"] == "record":
+                    calm_s = {1: 0.005, 2: 0.004, 3: 0.006}.get(job.process)
+                    message = measured(message["record"]["test"], job.process, **{CALM: calm_s})
+                yield message
+
+        yield FakeWorker(script())
+
+    monkeypatch.setattr(trial_module, "Worker", worker)
+    run_trial(Settings(threads=2), 0.0, now_s=Clock())
+    assert [job.calm_s for job in jobs] == [None, 0.005, 0.004, 0.004]
+    job = jobs[0]
+    assert Settings.from_json(job.settings).threads == 2
+    assert str(PROBE) in job.arguments
+    assert str(PROBE_INI) in job.arguments
+    assert job.options["modelbench"] is True
+
+
+def test_nobody_elses_pytest_collects_the_probe(pytester: pytest.Pytester) -> None:
+    folder = Path(trial_module.__file__).parent
+    result = pytester.runpytest("--collect-only", "-q", "-c", str(PROBE_INI), "--rootdir", str(folder), str(folder))
+    assert result.ret == pytest.ExitCode.NO_TESTS_COLLECTED
