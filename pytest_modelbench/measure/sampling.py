@@ -35,16 +35,20 @@ _MOST_CALLS = 10**7
 
 @dataclass(frozen=True, slots=True)
 class SamplingPlan:
-    """How much is measured. The defaults keep four models of 7, 28, 110 and 410 ms under 10 s per process."""
+    """How much is measured. The defaults keep four models of 7, 28, 110 and 410 ms under 8 s per process.
+
+    Blocks are few, since more of them do not bring processes closer together: eight over four memory layouts repeated
+    as well as 24, and better than twelve over two (`tests/trials/layouts.py`).
+    """
 
     #: 20,000 times the 1 us that clocks resolve, and long against a timer interrupt; short enough for many blocks.
     min_sample_s: float = 0.020
-    #: Target time to gather; beyond it, processes differ far more than the samples within one.
-    target_s: float = 1.25
-    #: The median over blocks survives one bad block of four.
+    #: Target time to gather.
+    target_s: float = 0.3
+    #: The median over blocks survives one bad block of four, and each of four has a memory layout of its own.
     min_blocks: int = 4
-    #: Fast targets stop here: more blocks did not bring processes closer together.
-    max_blocks: int = 14
+    #: Fast targets stop here: two blocks in each memory layout.
+    max_blocks: int = 8
     #: Groups of calls: the first pays for lazy initialization, so at least one more.
     min_warmup: int = 2
     #: Something that keeps getting faster for 50 groups is drifting, not warming up.
