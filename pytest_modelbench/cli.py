@@ -20,7 +20,7 @@ from typing import NoReturn, TextIO
 from pytest_modelbench import __version__
 from pytest_modelbench.core.errors import BaselineError, ModelbenchError, UsageError, did_you_mean
 from pytest_modelbench.core.metrics import Scope
-from pytest_modelbench.core.settings import Settings, read_settings
+from pytest_modelbench.core.settings import Settings
 
 FINE, REFUSED, UNUSABLE = 0, 1, 4
 
@@ -90,9 +90,9 @@ def _parser() -> argparse.ArgumentParser:
     report.set_defaults(run=_report)
 
     doctor = commands.add_parser("doctor", help="how far this machine's times can be trusted, and what to change")
-    doctor.add_argument("--device", metavar="DEVICE", default=Settings().device, help="default: auto, as of pytest")
+    doctor.add_argument("--device", metavar="DEVICE", help="default: that of [tool.modelbench], or auto")
     doctor.add_argument(
-        "--threads", metavar="N", type=_count, default=Settings().threads, help="on the CPU; default: %(default)s"
+        "--threads", metavar="N", type=_count, help="on the CPU; default: that of [tool.modelbench], or 1"
     )
     doctor.add_argument(
         "--minutes",
@@ -281,8 +281,10 @@ def _doctor(arguments: argparse.Namespace) -> Outcome:
     from pytest_modelbench.doctor.examination import examine
     from pytest_modelbench.doctor.progress import Line
     from pytest_modelbench.doctor.render import render, to_json
+    from pytest_modelbench.store.project import nearest_settings
 
-    settings = Settings(device=arguments.device, threads=arguments.threads)
+    _, project = nearest_settings(Path.cwd())
+    settings = Settings(device=arguments.device or project.device, threads=arguments.threads or project.threads)
     line = Line(sys.stderr)
     try:
         found = examine(settings, 60 * arguments.minutes, line.show)
@@ -304,24 +306,11 @@ def _baselines(arguments: argparse.Namespace, must_exist: bool = False) -> Path:
 
 
 def _configured_baselines() -> Path:
-    """The folder that the nearest pyproject.toml with ``[tool.modelbench]`` names, seen from here."""
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib  # type: ignore[import-not-found,unused-ignore]
+    """The folder that the project's settings name, seen from here."""
+    from pytest_modelbench.store.project import nearest_settings
 
-    here = Path.cwd()
-    for folder in (here, *here.parents):
-        path = folder / "pyproject.toml"
-        if not path.is_file():
-            continue
-        try:
-            table = tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {}).get("modelbench")
-        except (OSError, ValueError) as error:
-            raise UsageError(f"{path}: cannot be read: {error}; mend it, or name --baselines DIR") from error
-        if table is not None:
-            return Path(os.path.relpath(folder / read_settings(table, {}, str(path)).baselines))
-    return Path(Settings().baselines)
+    folder, settings = nearest_settings(Path.cwd())
+    return Path(os.path.relpath(folder / settings.baselines))
 
 
 def _width() -> int:

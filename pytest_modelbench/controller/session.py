@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
 import shlex
-import sys
 import tempfile
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
@@ -19,6 +17,7 @@ from pytest_modelbench.controller.marks import Marks, is_benchmark, select
 from pytest_modelbench.core.errors import ModelbenchError
 from pytest_modelbench.core.session import Session
 from pytest_modelbench.core.settings import Settings, read_settings
+from pytest_modelbench.store.project import settings_table
 
 #: Exit status of a session in which nothing failed, but checks stayed open. pytest itself uses 0 to 6.
 INCONCLUSIVE = 10
@@ -47,26 +46,13 @@ def settings_of(config: pytest.Config) -> Settings:
     )
     options = {name: _given(config, name) for name in names}
     pyproject = config.rootpath / "pyproject.toml"
-    return read_settings(_table(pyproject), options, pyproject.name)
+    table = settings_table(pyproject)
+    return read_settings({} if table is None else table, options, pyproject.name)
 
 
 def _given(config: pytest.Config, name: str) -> Any:
     """The value of ``--modelbench-<name>``, None if it is not given."""
     return getattr(config.option, f"modelbench_{name.replace('-', '_')}", None)
-
-
-def _table(pyproject: Path) -> object:
-    """``[tool.modelbench]`` of a file that may not exist."""
-    # Python 3.10 has no tomllib; pytest depends on tomli there.
-    tomllib: Any = importlib.import_module("tomllib" if sys.version_info >= (3, 11) else "tomli")
-    try:
-        text = pyproject.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return {}
-    try:
-        return tomllib.loads(text).get("tool", {}).get("modelbench", {})
-    except tomllib.TOMLDecodeError as error:
-        raise pytest.UsageError(f"{pyproject.name}: {error}") from error
 
 
 def _looks(settings: Settings, config: pytest.Config) -> tuple[int, ...]:

@@ -54,7 +54,7 @@ def judge_stored(
         sd = math.sqrt(told.slowdown.se**2 * n)
         needed = repetitions_needed(told.slowdown.theta, sd, edges, alpha, ok_alpha) if sd else None
         return told.open(
-            _why_open(told.slowdown, edges, ok_alpha),
+            _why_open(told.slowdown, edges, ok_alpha) + _missing(baseline),
             settled=settled,
             escalated=procedure.confirmed and (last or verdict is Verdict.REGRESSED),
             more=_more_processes(comparison, needed, n),
@@ -216,6 +216,15 @@ def _ratio(log: float) -> float:
 def _why_open(slowdown: Estimate, edges: Edges, ok_alpha: float) -> str:
     bound = (_ratio(slowdown.upper(ok_alpha)) - 1) * 100
     return f"it may be up to {bound:+.1f}% away, and the band ends at {math.expm1(edges.fail_above) * 100:+.1f}%"
+
+
+def _missing(baseline: BaselineView) -> str:
+    """What a baseline does not tell about its own spread, which is then assumed."""
+    if len(baseline.anchor) < 2 and not baseline.sessions:
+        return "; the baseline holds one process of one session, so how far processes and days differ is assumed"
+    if not baseline.sessions:
+        return "; the baseline holds one session, so how far days differ is assumed"
+    return ""
 
 
 def _drifted(drift: float) -> str:

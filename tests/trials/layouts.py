@@ -6,20 +6,11 @@ One process a time; each measures every model in four layouts. Resumes where it 
 import json
 import math
 import random
-import subprocess
 import sys
 
-from machine import RESULTS, describe
+from machine import SMALL_MODELS, in_processes
 
 PROCESSES = 9
-MODELS = (
-    ("resnet18", 160),
-    ("mobilenetv3_small_100", 224),
-    ("efficientnet_b0", 160),
-    ("vit_tiny_patch16_224", 224),
-    ("convnext_atto", 160),
-    ("resnet50", 128),
-)
 LAYOUTS, BLOCKS = 4, 6
 
 
@@ -46,7 +37,7 @@ def measure():
         return math.log((time.perf_counter() - start) / count)
 
     found = {}
-    for name, size in random.sample(MODELS, len(MODELS)):
+    for name, size in random.sample(list(SMALL_MODELS.items()), len(SMALL_MODELS)):
         model = build(name, device=torch.device("cpu"), image_size=size)
         reference = reference_workload(torch.device("cpu"))
         rows = []
@@ -71,13 +62,7 @@ def main() -> None:
     if len(sys.argv) > 1:
         print(json.dumps(measure()))
         return
-    path = RESULTS / "layouts.jsonl"
-    lines = path.read_text().splitlines() if path.exists() else [json.dumps({"machine": describe()})]
-    while len(lines) <= PROCESSES:
-        ran = subprocess.run([sys.executable, __file__, "child"], stdout=subprocess.PIPE, text=True, check=True)
-        lines.append(ran.stdout.strip())
-        path.write_text("\n".join(lines) + "\n")
-        print(len(lines) - 1, flush=True)
+    in_processes(__file__, "layouts", PROCESSES)
 
 
 if __name__ == "__main__":

@@ -6,11 +6,10 @@ One process a time, resumes where it was interrupted. Log seconds per call; the 
 import json
 import math
 import statistics
-import subprocess
 import sys
 import time
 
-from machine import RESULTS, describe
+from machine import in_processes
 
 PROCESSES = 26
 SAMPLES, SAMPLE_S = 15, 0.008
@@ -71,13 +70,7 @@ def main() -> None:
     if len(sys.argv) > 1:
         print(json.dumps(measure()))
         return
-    path = RESULTS / "reference_kinds.jsonl"
-    lines = path.read_text().splitlines() if path.exists() else [json.dumps({"machine": describe()})]
-    while len(lines) <= PROCESSES:
-        ran = subprocess.run([sys.executable, __file__, "child"], stdout=subprocess.PIPE, text=True, check=True)
-        lines.append(ran.stdout.strip())
-        path.write_text("\n".join(lines) + "\n")
-        print(len(lines) - 1, flush=True)
+    in_processes(__file__, "reference_kinds", PROCESSES)
 
 
 if __name__ == "__main__":

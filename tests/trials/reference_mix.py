@@ -12,17 +12,9 @@ import sys
 import time
 from pathlib import Path
 
-from machine import RESULTS, describe
+from machine import RESULTS, SMALL_MODELS, describe
 
 PROCESSES = 40
-MODELS = (
-    ("resnet18", 160),
-    ("mobilenetv3_small_100", 224),
-    ("efficientnet_b0", 160),
-    ("vit_tiny_patch16_224", 224),
-    ("convnext_atto", 160),
-    ("resnet50", 128),
-)
 BLOCKS = 12
 SAMPLE_S = 0.015
 
@@ -82,7 +74,7 @@ def measure(seed):
     torch.set_num_threads(1)
     pin(1)
     settle_allocator()
-    order = random.Random(seed).sample(MODELS, len(MODELS))
+    order = random.Random(seed).sample(list(SMALL_MODELS.items()), len(SMALL_MODELS))
     found = {}
     for name, size in order:
         model = build(name, device=torch.device("cpu"), image_size=size)

@@ -9,15 +9,8 @@ import os
 import subprocess
 from pathlib import Path
 
-#: Small enough that a session takes about a minute; each is timed for latency and throughput: twelve checks.
-MODELS = {
-    "resnet18": 160,
-    "mobilenetv3_small_100": 224,
-    "efficientnet_b0": 160,
-    "vit_tiny_patch16_224": 224,
-    "convnext_atto": 160,
-    "resnet50": 128,
-}
+from machine import SMALL_MODELS
+
 #: Name of the variant: the model that it changes. What each does stands in ``nets.py``; how much it costs is measured.
 VARIANTS = {
     "kernel_5x5": "resnet18",
@@ -172,7 +165,7 @@ class Project:
 
     def commit(self, variant: str | None, message: str) -> str:
         """The commit that makes the project what ``variant`` says; an empty one where it is that already."""
-        (self.folder / "nets.py").write_text(NETS.format(models=MODELS, variant=variant, variants=VARIANTS))
+        (self.folder / "nets.py").write_text(NETS.format(models=SMALL_MODELS, variant=variant, variants=VARIANTS))
         self.git("add", "--all")
         self.git("commit", "--quiet", "--allow-empty", "--message", message)
         return self.git("rev-parse", "HEAD")

@@ -313,3 +313,23 @@ def test_a_machine_at_another_speed_decides_nothing(slower, verdict):
 def test_a_change_of_speed_that_the_reference_takes_out_is_not_taken_for_sure():
     calm, drifted = (screened([0.0] * 3, speed=math.log(0.1), value=0.1 * factor) for factor in (1.0, 1.08))
     assert drifted.high_ratio > calm.high_ratio
+
+
+@pytest.mark.parametrize(
+    ("anchor", "sessions", "said"),
+    [
+        ((0.0,), (), "one process of one session, so how far processes and days differ is assumed"),
+        ((0.0, 0.01), (), "the baseline holds one session, so how far days differ is assumed"),
+        ((0.0, 0.01), ((0.0, 0.01),), ""),
+    ],
+)
+def test_an_open_verdict_says_what_its_baseline_does_not_know(anchor, sessions, said):
+    view = BaselineView("case", "s", Better.LOWER, 0.1, "conv", anchor, sessions, {})
+    records = [
+        Record("t", "latency", METRICS["latency"], "case", 0.1, level, "conv", process=number)
+        for number, level in enumerate([0.1, -0.1, 0.1, -0.1, 0.1, -0.1, 0.1, 0.0], 1)
+    ]
+    judgement = judge(records, view, Procedure(), {}, {})
+    assert judgement.verdict is Verdict.INCONCLUSIVE
+    assert said in judgement.reason
+    assert ("assumed" in judgement.reason) is bool(said)
