@@ -107,6 +107,7 @@ def test_every_case_is_a_model_of_timm():
     assert [case.model for case in CASES if not timm.is_model(case.model)] == []
 
 
+@pytest.mark.long
 @pytest.mark.slow
 def test_a_trial_measures_each_case_in_each_process_outside_of_any_project(pytester, monkeypatch):
     monkeypatch.setattr("pytest_modelbench.doctor.trial.CASES", CASES[1:3])

@@ -76,6 +76,7 @@ def leftovers(pytester, git):
     return known, [path.name for path in (pytester.path / "cache").glob("pytest-modelbench/worktrees/*/*")]
 
 
+@pytest.mark.long
 def test_lifecycle_of_a_duet(bench, pytester, project, git):
     """accepted -> a slow commit -> regressed, by the right size, beside the accepted one -> reverted -> ok."""
     first = project(blocks=4)
