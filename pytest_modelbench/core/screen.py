@@ -28,7 +28,7 @@ PROCESS_FLOOR = 0.001
 #: ran 5-9 % slower had levels up to 2 % off (six models; `tests/trials/reference_mix.py`).
 UNCANCELLED = 0.25
 #: Beyond this change of the machine's speed, in log, levels say nothing: with a busy neighbour on the same physical
-#: core a 3x3 convolution lost 15 %, and mobilenetv3_small 35 %.
+#: core the reference lost 20-30 %, and mobilenetv3_small 30-70 % (`tests/trials/neighbour.py`).
 MOST_DRIFT = 0.10
 
 

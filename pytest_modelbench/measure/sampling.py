@@ -24,7 +24,7 @@ _FASTER = 0.98
 # A group grows at most tenfold at a time: the first call may have been slow, or fast, for reasons of its own.
 _GROWTH = 10
 #: A reference this much slower than at its best says that the machine is: a busy neighbour on the same physical core
-#: cost it 15-60 %, and in calm the slowest of a hundred blocks was 12 % from the fastest (2-core virtual machine).
+#: cost it 20-70 % (tests/trials/neighbour.py), and in calm 19 of 20 blocks are within 12 % of the fastest.
 SLOWED = 0.12
 #: How many memory layouts a process tries: where tensors happen to lie moved six models by 0.5-2 % from one layout to
 #: the next, as much as a new process did.

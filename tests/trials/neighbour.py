@@ -14,7 +14,7 @@ from pytest_modelbench.measure.environment import pin
 from pytest_modelbench.measure.reference import reference_workload
 from pytest_modelbench.models.build import build
 
-ROUNDS = 6
+ROUNDS = 4
 CALLS = 100
 LOOP = "while True: pass"
 CONVOLUTION = (
