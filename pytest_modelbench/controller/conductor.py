@@ -206,7 +206,13 @@ class Conductor:
 
     def decided(self, test: str, decision: Decision) -> None:
         """Tell pytest."""
-        self._emit(test, decision)
+        assert self._session is not None
+        self._shown().clear()
+        replay(self._items[test], self.ledger.entries[test], decision)
+        if self._session.shouldfail:
+            raise self._session.Failed(self._session.shouldfail)
+        if self._session.shouldstop:
+            raise self._session.Interrupted(self._session.shouldstop)
 
     def warning(self, message: Message) -> None:
         """Hand a worker's warning to pytest's own summary of warnings."""
@@ -233,16 +239,7 @@ class Conductor:
         except ModelbenchError as error:
             raise pytest.UsageError(str(error)) from error
         if decision is not None:
-            self._emit(test, decision)
-
-    def _emit(self, test: str, decision: Decision) -> None:
-        assert self._session is not None
-        self._shown().clear()
-        replay(self._items[test], self.ledger.entries[test], decision)
-        if self._session.shouldfail:
-            raise self._session.Failed(self._session.shouldfail)
-        if self._session.shouldstop:
-            raise self._session.Interrupted(self._session.shouldstop)
+            self.decided(test, decision)
 
 
 def _category(module: str, name: str) -> type[Warning]:

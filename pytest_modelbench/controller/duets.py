@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -18,7 +19,7 @@ from pytest_modelbench.runner.duet import PairRun, run_pair
 from pytest_modelbench.runner.gate import Recourse
 from pytest_modelbench.runner.passes import Timeout, shuffled
 from pytest_modelbench.runner.protocol import Message
-from pytest_modelbench.runner.worktree import Checkout, Revision, resolve, same_code
+from pytest_modelbench.runner.worktree import Checkout, resolve, same_code
 
 
 class Audience(Protocol):
@@ -41,7 +42,6 @@ class Recourses:
         self._baselines = root / settings.baselines
         self._wanted = settings.confirm == "duet"
         self._known: dict[str | None, Recourse] = {None: Recourse.NONE}
-        self.obstacles: dict[str, str] = {}  #: why a commit cannot be checked out
 
     def __call__(self, commit: str | None) -> Recourse:
         """The recourse, looked up once for each commit."""
@@ -52,8 +52,7 @@ class Recourses:
                 resolve(self._root, commit)
                 alike = same_code(self._root, commit, ignoring=[self._baselines])
                 self._known[commit] = Recourse.SAME_CODE if alike else Recourse.DUET
-            except ModelbenchError as error:
-                self.obstacles[commit] = str(error)
+            except ModelbenchError:
                 self._known[commit] = Recourse.NONE
         return self._known[commit]
 
@@ -113,11 +112,11 @@ class Duets:
         self._settings = settings
         self._ledger = ledger
         self._launcher = launcher
+        self._here = launcher.here()
         self._audience = audience
         self._timeout_s = timeout_s
         self._seed = seed
-        self._alone = False
-        self._twins: Twins | None = None
+        self._twins: Twins | None = None  #: None: stored baselines are confirmed
 
     def confirm(self, tests: Sequence[str]) -> None:
         """Decide ``tests``, each beside the commit of its baseline."""
@@ -131,7 +130,7 @@ class Duets:
         for commit, group in by_commit.items():
             duet = Duet((), f"commit {commit[:10]}", self._settings.pairs, checks)
             try:
-                with Checkout(self._launcher.here().root, resolve(self._launcher.here().root, commit)) as checkout:
+                with Checkout(self._here.root, resolve(self._here.root, commit)) as checkout:
                     self._decide(group, duet, Place(checkout.root, checkout.path_of), checkout.check)
             except ModelbenchError as error:
                 for test in group:
@@ -141,13 +140,13 @@ class Duets:
 
     def against(self, tests: Sequence[str], twins: Twins) -> None:
         """Decide ``tests`` beside the revision, the interpreter or both that the session was told."""
-        settings, here = self._settings, self._launcher.here()
-        self._alone, self._twins = True, twins
+        settings, here = self._settings, self._here
+        self._twins = twins
         names = []
         with ExitStack() as stack:
             place, check = here, _nothing
             if settings.against:
-                revision: Revision = resolve(here.root, settings.against)
+                revision = resolve(here.root, settings.against)
                 checkout = stack.enter_context(Checkout(here.root, revision))
                 place, check = Place(checkout.root, checkout.path_of), checkout.check
                 names.append(f"{settings.against} ({revision.commit[:10]})")
@@ -159,7 +158,7 @@ class Duets:
 
     def _decide(self, tests: Sequence[str], duet: Duet, old: Place, check: Callable[[], object]) -> None:
         """Pairs until ``tests`` are decided; ``check`` raises ModelbenchError if the old code is gone from the disk."""
-        launcher, here = self._launcher, self._launcher.here()
+        launcher, here = self._launcher, self._here
         remaining = list(tests)
         for number in range(1, duet.looks[-1] + 1):
             order = shuffled(remaining, f"{self._seed}-{duet.revision}-{number}")
@@ -172,9 +171,9 @@ class Duets:
                 self,
                 self._timeout_s,
             )
-            if self._alone and number == 1:
+            if self._twins is not None and number == 1:
                 # From now on it is known how many checks share the error rate.
-                duet = Duet((), duet.revision, duet.looks, max(1, self._ledger.noisy_checks), stored=False)
+                duet = replace(duet, checks=self._ledger.noisy_checks)
             check()
             if self._audience.out_of_time():
                 return  # a pair that was cut short tells nothing
@@ -205,7 +204,7 @@ class Duets:
 
     def pair_ended(self, run: PairRun) -> None:
         """Keep, and show."""
-        self._ledger.add_pair(run, alone=self._alone)
+        self._ledger.add_pair(run, alone=self._twins is not None)
         self._audience.pair_ended(run)
 
     def warning(self, message: Message) -> None:

@@ -51,8 +51,8 @@ def judge_stored(
     ok_alpha, alpha = ALPHA / len(looks), ALPHA / max(1, procedure.checks)
     verdict = _verdict(told.slowdown, metric.better, edges, ok_alpha, alpha)
     if verdict is None or (verdict is Verdict.REGRESSED and procedure.confirmed):
-        sd = math.sqrt(told.slowdown.se**2 * n)
-        needed = repetitions_needed(told.slowdown.theta, sd, edges, alpha, ok_alpha) if sd else None
+        sd = told.slowdown.se * math.sqrt(n)
+        needed = repetitions_needed(told.slowdown.theta, sd, edges, alpha, ok_alpha)
         return told.open(
             _why_open(told.slowdown, edges, ok_alpha) + _missing(baseline),
             settled=settled,

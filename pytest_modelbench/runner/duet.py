@@ -111,8 +111,6 @@ class Listener(Protocol):
 class _Side:
     """One twin: where it is, and what it has told."""
 
-    strays: tuple[str, ...] = ()
-
     def __init__(self, twin: Twin, process: int, timeout_s: Timeout, tell: Callable[[Message], None]) -> None:
         self._twin = twin
         self._messages = iter(twin.messages(timeout_s))
@@ -123,6 +121,7 @@ class _Side:
         self.asked: Message | None = None  #: what it waits for an answer to; None: it has ended
         self.runs: dict[str, TestRun] = {}
         self.finished = False
+        self.strays: tuple[str, ...] = ()
         self.trouble = ""
 
     def go(self, word: str = "") -> None:

@@ -57,7 +57,7 @@ def test_a_package_that_a_hook_imports_comes_first(tmp_path, monkeypatch):
     assert path == [str(other / "src"), "/usr/lib/python3.12"]
 
 
-OWN, OTHER = "/cache/there", "/work/here"
+OWN, OTHER = "/cache/there", "/projects/here"
 TWIN = Job([], {}, {}, [], 1, duet=True, own_root=OWN, other_root=OTHER, packages=["pkg"])
 
 
