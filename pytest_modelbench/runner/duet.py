@@ -120,7 +120,6 @@ class _Side:
         self._broken: list[str] = []
         self.asked: Message | None = None  #: what it waits for an answer to; None: it has ended
         self.runs: dict[str, TestRun] = {}
-        self.finished = False
         self.strays: tuple[str, ...] = ()
         self.trouble = ""
 
@@ -142,7 +141,6 @@ class _Side:
                 raise UsageError(message["message"])
             if kind == "done":
                 self._twin.wait()
-                self.finished = True
                 return
             self._take(message)
         self.trouble = "\n".join([*self._broken, self._twin.death()])
