@@ -41,19 +41,21 @@ class Recourses:
         self._root = root
         self._baselines = root / settings.baselines
         self._wanted = settings.confirm == "duet"
-        self._known: dict[str | None, Recourse] = {None: Recourse.NONE}
+        self._known: dict[str | None, Recourse] = {
+            None: Recourse(why_none="it was recorded outside git, or with uncommitted changes")
+        }
 
     def __call__(self, commit: str | None) -> Recourse:
         """The recourse, looked up once for each commit."""
         if not self._wanted:
-            return Recourse.NONE
+            return Recourse(why_none="--modelbench-confirm=rerun")
         if commit not in self._known and commit is not None:
             try:
                 resolve(self._root, commit)
                 alike = same_code(self._root, commit, ignoring=[self._baselines])
-                self._known[commit] = Recourse.SAME_CODE if alike else Recourse.DUET
-            except ModelbenchError:
-                self._known[commit] = Recourse.NONE
+                self._known[commit] = Recourse(duet=not alike, same_code=alike)
+            except ModelbenchError as error:
+                self._known[commit] = Recourse(why_none=str(error))
         return self._known[commit]
 
 
@@ -128,7 +130,7 @@ class Duets:
             commits = {check.baseline.commit for check in escalated if check.baseline and check.baseline.commit}
             by_commit.setdefault(min(commits), []).append(test)
         for commit, group in by_commit.items():
-            duet = Duet((), f"commit {commit[:10]}", self._settings.pairs, checks)
+            duet = Duet(f"commit {commit[:10]}", self._settings.pairs, checks)
             try:
                 with Checkout(self._here.root, resolve(self._here.root, commit)) as checkout:
                     self._decide(group, duet, Place(checkout.root, checkout.path_of), checkout.check)
@@ -154,7 +156,7 @@ class Duets:
                 python = interpreter(settings.against_python)
                 place = Place(place.root, place.path_of, python)
                 names.append(python)
-            self._decide(tests, Duet((), " with ".join(names), settings.pairs, stored=False), place, check)
+            self._decide(tests, Duet(" with ".join(names), settings.pairs, stored=False), place, check)
 
     def _decide(self, tests: Sequence[str], duet: Duet, old: Place, check: Callable[[], object]) -> None:
         """Pairs until ``tests`` are decided; ``check`` raises ModelbenchError if the old code is gone from the disk."""

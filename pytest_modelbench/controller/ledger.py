@@ -151,7 +151,7 @@ class Ledger:
             for key, records in entry.records.items():
                 known = entry.checks.get(key)
                 if known is None or not known.judgement.settled:
-                    told = replace(duet, changes=tuple(changes(entry.pairs, key)))
+                    told = replace(duet, changes=tuple(changes(entry.pairs, key)), pairs=len(entry.pairs))
                     entry.checks[key] = self._gate.check(records, len(self._noisy), told)
             decision = self._by_checks(test, entry, last_pair)
         entry.decision = decision

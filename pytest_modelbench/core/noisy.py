@@ -39,22 +39,24 @@ def judge_stored(
     # Four pairs of a duet tell more than the processes between the last two looks, and cost about as much.
     looks = procedure.looks[:-1] if procedure.confirmed and len(procedure.looks) > 1 else procedure.looks
     last = n >= looks[-1]
+    alone = f"no duet could confirm it: {procedure.unconfirmed}" if procedure.unconfirmed else ""
     if not last and n not in looks:
         # Between looks nothing is decided: each look spends a part of the error rate.
         return told.open(f"measured in {n} of {looks[-1]} processes", settled=False)
     # After the last look only a duet can tell more, if one is to come.
     settled, escalated = last and not procedure.confirmed, last and procedure.confirmed
     if disturbed := disturbance(records):
-        return told.open(f"the machine was disturbed in {disturbed}", settled=settled, escalated=escalated)
+        reason = _reasons(f"the machine was disturbed in {disturbed}", alone)
+        return told.open(reason, settled=settled, escalated=escalated)
     if abs(drift) > MOST_DRIFT:
-        return told.open(_drifted(drift), settled=settled, escalated=escalated)
+        return told.open(_reasons(_drifted(drift), alone), settled=settled, escalated=escalated)
     ok_alpha, alpha = ALPHA / len(looks), ALPHA / max(1, procedure.checks)
     verdict = _verdict(told.slowdown, metric.better, edges, ok_alpha, alpha)
     if verdict is None or (verdict is Verdict.REGRESSED and procedure.confirmed):
         sd = told.slowdown.se * math.sqrt(n)
         needed = repetitions_needed(told.slowdown.theta, sd, edges, alpha, ok_alpha)
         return told.open(
-            _why_open(told.slowdown, edges, ok_alpha) + _missing(baseline),
+            _reasons(_why_open(told.slowdown, edges, ok_alpha), _missing(baseline), alone),
             settled=settled,
             escalated=procedure.confirmed and (last or verdict is Verdict.REGRESSED),
             more=_more_processes(comparison, needed, n),
@@ -66,7 +68,7 @@ def judge_stored(
         moved = _moved_environment(baseline, provenance)
         if procedure.same_code:
             return _by_no_change_of_code(told, moved, "the code is the very same", settled=last or far_out)
-        return told.said(verdict, moved, settled=last or far_out)
+        return told.said(verdict, _reasons(moved, alone), settled=last or far_out)
     return told.said(verdict)
 
 
@@ -86,16 +88,16 @@ def judge_pairs(
     """
     metric, n = records[-1].metric, len(duet.changes)
     edges = Edges.of_band(metric.band.ratio(baseline.value))
+    last = duet.pairs >= duet.looks[-1]
+    seen = f"measured in {n} of {duet.looks[-1]} pairs beside {duet.revision}"
     if n < 2:
         return Judgement(
-            Verdict.INCONCLUSIVE, value, baseline.value, settled=False, processes=len(records), pairs=n,
-            reason=f"measured in {n} of {duet.looks[-1]} pairs beside {duet.revision}",
-        )  # fmt: skip
+            Verdict.INCONCLUSIVE, value, baseline.value, settled=last, processes=len(records), pairs=n, reason=seen
+        )
     estimate = paired(duet.changes)
     told = _Told(metric, value, baseline.value, estimate, len(records), n)
-    last = n >= duet.looks[-1]
-    if not last and n not in duet.looks:
-        return told.open(f"measured in {n} of {duet.looks[-1]} pairs beside {duet.revision}", settled=False)
+    if not last and duet.pairs not in duet.looks:
+        return told.open(seen, settled=False)
     alpha = ALPHA / len(duet.looks) / max(1, duet.checks)
     ok_alpha = ALPHA / len(duet.looks)
     verdict = _verdict(told.slowdown, metric.better, edges, ok_alpha, alpha)
@@ -213,6 +215,10 @@ def _ratio(log: float) -> float:
     return math.exp(min(max(log, -20.0), 20.0))
 
 
+def _reasons(*parts: str) -> str:
+    return "; ".join(filter(None, parts))
+
+
 def _why_open(slowdown: Estimate, edges: Edges, ok_alpha: float) -> str:
     bound = (_ratio(slowdown.upper(ok_alpha)) - 1) * 100
     return f"it may be up to {bound:+.1f}% away, and the band ends at {math.expm1(edges.fail_above) * 100:+.1f}%"
@@ -221,9 +227,9 @@ def _why_open(slowdown: Estimate, edges: Edges, ok_alpha: float) -> str:
 def _missing(baseline: BaselineView) -> str:
     """What a baseline does not tell about its own spread, which is then assumed."""
     if len(baseline.anchor) < 2 and not baseline.sessions:
-        return "; the baseline holds one process of one session, so how far processes and days differ is assumed"
+        return "the baseline holds one process of one session, so how far processes and days differ is assumed"
     if not baseline.sessions:
-        return "; the baseline holds one session, so how far days differ is assumed"
+        return "the baseline holds one session, so how far days differ is assumed"
     return ""
 
 

@@ -78,27 +78,31 @@ class Procedure:
 
     ``confirmed``: a check that the stored baseline does not clear is then measured side by side with the code that the
     baseline was recorded from, so that the stored numbers alone fail nobody. ``same_code``: the code is the very one
-    that the baseline was recorded from, so that there is nothing to confirm.
+    that the baseline was recorded from, so that there is nothing to confirm. ``unconfirmed`` says for people why there
+    will be no such confirmation.
     """
 
-    looks: tuple[int, ...] = (3, 5, 8)
+    looks: tuple[int, ...] = (2, 4, 6, 9)
     checks: int = 1
     confirmed: bool = False
     same_code: bool = False
+    unconfirmed: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Duet:
     """What pairs of processes, with the old and the new code side by side, have told of one check so far.
 
-    ``changes`` are logs of new / old, one a pair, in the metric's own direction; ``checks`` share the error rate.
+    ``changes`` are logs of new / old, one a pair, in the metric's own direction; ``checks`` share the error rate. Looks
+    count the ``pairs`` that were measured, of which some may have told nothing.
     """
 
-    changes: tuple[float, ...]
     revision: str  #: what the new code was compared with, for people
     looks: tuple[int, ...] = (4, 6, 9, 14, 20)
     checks: int = 1
     stored: bool = True  #: the baseline is a stored one, whose own comparison still counts where the code is cleared
+    changes: tuple[float, ...] = ()
+    pairs: int = 0
 
 
 def obstacle_to_comparison(record: Record, baseline: BaselineView, identity: Mapping[str, Fact]) -> str:

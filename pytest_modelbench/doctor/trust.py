@@ -164,7 +164,7 @@ def duet_session(pool: Pool, seed: str) -> Session:
     def verdict(band: float) -> Verdict:
         records = [_record(day[0], band)]
         for look in _SETTINGS.pairs:
-            duet = Duet(changes[:look], "itself", _SETTINGS.pairs, stored=False)
+            duet = Duet("itself", _SETTINGS.pairs, stored=False, changes=changes[:look], pairs=look)
             judgement = judge(records, baseline, Procedure(), {}, {}, duet)
             if judgement.settled:
                 break

@@ -197,8 +197,7 @@ def run_pair(
             listener.warning(message)
 
     with launch_old(tests, number) as old_twin, launch_new(tests, number) as new_twin:
-        # Until its first word nobody runs beside it.
-        new_twin.pause()
+        # They start side by side: nothing is measured, and no core chosen, before each waits to begin its first test.
         old = _Side(old_twin, number, timeout_s, tell_old)
         new = _Side(new_twin, number, timeout_s, tell_new)
         old.go()

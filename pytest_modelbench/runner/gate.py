@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from enum import Enum
+from dataclasses import dataclass
 from typing import Protocol
 
 from pytest_modelbench.core.environment import Environment
@@ -31,12 +31,13 @@ class Baselines(Protocol):
         """The checks that the folder has entries of."""
 
 
-class Recourse(Enum):
-    """What can be done about a check that a stored baseline does not clear."""
+@dataclass(frozen=True, slots=True)
+class Recourse:
+    """What can be done about a check that a stored baseline does not clear; by default nothing but more processes."""
 
-    NONE = "none"  #: more processes
-    DUET = "duet"  #: measure the code of the baseline beside the present one
-    SAME_CODE = "same code"  #: nothing: the code is that of the baseline
+    duet: bool = False  #: measure the code of the baseline beside the present one
+    same_code: bool = False  #: nothing: the code is that of the baseline
+    why_none: str = ""  #: for people, where neither holds
 
 
 class Gate:
@@ -54,7 +55,7 @@ class Gate:
         looks: tuple[int, ...],
         *,
         updating: bool,
-        recourse: Callable[[str | None], Recourse] = lambda commit: Recourse.NONE,
+        recourse: Callable[[str | None], Recourse] = lambda commit: Recourse(),
     ) -> None:
         self._store = store
         self.environment = environment
@@ -82,11 +83,11 @@ class Gate:
         baseline = self._store.find(folder, last.key)
         # Asking costs git calls: not for what is decided without, and not where everything is accepted anyway.
         asked = confirm and last.metric.noisy and baseline is not None and duet is None and not self._updating
-        recourse = self._recourse(baseline.commit) if asked and baseline else Recourse.NONE
+        recourse = self._recourse(baseline.commit) if asked and baseline else Recourse()
         judgement = judge(
             records,
             baseline,
-            Procedure(self._looks, noisy_checks, recourse is Recourse.DUET, recourse is Recourse.SAME_CODE),
+            Procedure(self._looks, noisy_checks, recourse.duet, recourse.same_code, recourse.why_none),
             self.environment.identity,
             self.environment.provenance,
             duet,

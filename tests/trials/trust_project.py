@@ -31,7 +31,6 @@ import timm
 import torch
 from torch import nn
 
-MODELS = {models}
 VARIANT = {variant!r}
 
 
@@ -86,14 +85,19 @@ def fewer_blocks(model):
 CHANGES = {{name: (model, globals()[name]) for name, model in {variants}.items()}}
 '''
 
+#: Which models there are, told without importing torch: collecting tests stays fast.
+NAMES = "MODELS = {models}\n"
+
 OURS = """import pytest
-from nets import MODELS, net
+from names import MODELS
 
 
 @pytest.mark.modelbench
 @pytest.mark.parametrize("name", MODELS)
 def test_model(name, build_model, modelbench):
     def model():
+        from nets import net
+
         return net(name)
 
     built = build_model(model, image_size=MODELS[name])
@@ -104,7 +108,8 @@ def test_model(name, build_model, modelbench):
 #: pytest-benchmark as its documentation has it, one thread as ours.
 PEER = """import pytest
 import torch
-from nets import MODELS, net
+from names import MODELS
+from nets import net
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -121,7 +126,8 @@ import statistics
 import time
 
 import torch
-from nets import MODELS, net
+from names import MODELS
+from nets import net
 
 torch.set_num_threads(1)
 medians = {}
@@ -149,6 +155,7 @@ class Project:
         (folder / "tests").mkdir()
         (folder / "pyproject.toml").write_text("[tool.pytest.ini_options]\npythonpath = ['.']\ntestpaths = ['tests']\n")
         (folder / ".gitignore").write_text("__pycache__\n.pytest_cache\n.benchmarks\nresults*.json\n")
+        (folder / "names.py").write_text(NAMES.format(models=SMALL_MODELS))
         (folder / "tests" / "test_models.py").write_text(OURS)
         (folder / "peer" / "test_peer.py").write_text(PEER)
         (folder / "peer" / "plain.py").write_text(PLAIN)
@@ -165,11 +172,12 @@ class Project:
 
     def commit(self, variant: str | None, message: str) -> str:
         """The commit that makes the project what ``variant`` says; an empty one where it is that already."""
-        (self.folder / "nets.py").write_text(NETS.format(models=SMALL_MODELS, variant=variant, variants=VARIANTS))
+        (self.folder / "nets.py").write_text(NETS.format(variant=variant, variants=VARIANTS))
         self.git("add", "--all")
         self.git("commit", "--quiet", "--allow-empty", "--message", message)
         return self.git("rev-parse", "HEAD")
 
     def environment(self) -> dict[str, str]:
-        """Of a session in it."""
-        return {**os.environ, "PYTHONPATH": str(self.folder), "PYTHONDONTWRITEBYTECODE": "1"}
+        """Of a session in it; what is on the path already comes after, as a tool that is tried without installing it."""
+        path = os.pathsep.join(filter(None, [str(self.folder), os.environ.get("PYTHONPATH", "")]))
+        return {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}

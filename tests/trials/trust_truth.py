@@ -5,6 +5,7 @@ import statistics
 import sys
 import time
 
+import names
 import nets
 import torch
 
@@ -27,7 +28,7 @@ def main() -> None:
     torch.set_num_threads(1)
     pin(1)
     settle_allocator()
-    images = torch.randn(1, 3, nets.MODELS[name], nets.MODELS[name])
+    images = torch.randn(1, 3, names.MODELS[name], names.MODELS[name])
     kept, levels = [], []
     with torch.inference_mode():
         for number in range(LAYOUTS):

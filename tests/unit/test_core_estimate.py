@@ -29,7 +29,7 @@ def baseline(metric="latency", anchor=(0.0, 0.01, -0.01, 0.005, -0.005), **more)
 def beside(changes, *, metric="latency", checks=1, levels=(0.0, 0.01, -0.01), stored=True, now=None, **more):
     """The judgement on a check that was measured in so many pairs."""
     records = [record(number, metric, level=level) for number, level in enumerate(levels, 1)]
-    duet = Duet(tuple(changes), "commit abc", checks=checks, stored=stored)
+    duet = Duet("commit abc", checks=checks, stored=stored, changes=tuple(changes), pairs=len(changes))
     return judge(records, baseline(metric, **more), Procedure(checks=12), {}, now or {}, duet)
 
 

@@ -11,9 +11,12 @@ from pytest_modelbench.core.errors import MeasureError
 from pytest_modelbench.core.judge import judge
 from pytest_modelbench.core.metrics import METRICS, Better, Metric, Scope
 from pytest_modelbench.core.records import Case, Record
+from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.core.verdicts import BaselineView, Procedure, Verdict
 
 QUIET = (0.0, 0.004, -0.004)
+#: What sessions do by default.
+LOOKS = Settings().passes
 
 
 def latency(levels, band="5%", better=Better.LOWER):
@@ -225,11 +228,11 @@ def session_of_unchanged_code(rng, checks, process_sd, day_sd):
     """Verdicts of a session in which nothing changed, looked at as the controller does."""
     for _ in range(checks):
         truth = [rng.gauss(0, day_sd) for _ in range(2)]
-        baseline = tuple(truth[0] + rng.gauss(0, process_sd) for _ in range(5))
+        baseline = tuple(truth[0] + rng.gauss(0, process_sd) for _ in range(Settings().update_passes))
         view = stored(baseline)
-        levels = [truth[1] + rng.gauss(0, process_sd) for _ in range(8)]
-        for look in (3, 5, 8):
-            judgement = verdict(latency(levels[:look]), view, checks=checks)
+        levels = [truth[1] + rng.gauss(0, process_sd) for _ in range(LOOKS[-1])]
+        for look in LOOKS:
+            judgement = verdict(latency(levels[:look]), view, LOOKS, checks)
             if judgement.settled:
                 break
         yield judgement.verdict
@@ -249,12 +252,12 @@ def test_a_tenth_slower_is_never_called_ok():
     rng = random.Random(5)
     seen = set()
     for _ in range(500):
-        baseline = tuple(rng.gauss(0, 0.015) for _ in range(5))
+        baseline = tuple(rng.gauss(0, 0.015) for _ in range(Settings().update_passes))
         view = stored(baseline)
         shift = math.log(1.1) + rng.gauss(0, 0.005)
-        levels = [shift + rng.gauss(0, 0.015) for _ in range(8)]
-        for look in (3, 5, 8):
-            judgement = verdict(latency(levels[:look]), view)
+        levels = [shift + rng.gauss(0, 0.015) for _ in range(LOOKS[-1])]
+        for look in LOOKS:
+            judgement = verdict(latency(levels[:look]), view, LOOKS)
             if judgement.settled:
                 break
         seen.add(judgement.verdict)
@@ -276,22 +279,22 @@ def screened(levels, *, confirmed=False, same_code=False, provenance=None, now=N
     return judge(records, view, procedure, {}, now or {})
 
 
-SLOW = [0.3, 0.31, 0.29]
+SLOW = [0.3, 0.31, 0.29, 0.3]
 
 
 def test_where_a_duet_can_follow_the_screen_fails_nobody():
     assert screened(SLOW).verdict is Verdict.REGRESSED
     judgement = screened(SLOW, confirmed=True)
     assert (judgement.verdict, judgement.settled, judgement.escalated) == (Verdict.INCONCLUSIVE, False, True)
-    assert screened([0.0, 0.01, -0.01], confirmed=True).verdict is Verdict.OK
+    assert screened([0.0, 0.01, -0.01, 0.0], confirmed=True).verdict is Verdict.OK
 
 
 def test_what_is_open_is_escalated_only_after_the_last_look():
-    noisy = [0.06, -0.04, 0.05, -0.03, 0.06, -0.02, 0.05, 0.02]
-    assert not screened(noisy[:3], confirmed=True).escalated
+    noisy = [0.06, -0.04, 0.05, -0.03, 0.06, -0.02, 0.05, 0.02, 0.02]
+    assert not screened(noisy[:4], confirmed=True).escalated
     # Where a duet can follow it comes in place of the last look.
-    assert screened(noisy[:5], confirmed=True).escalated
-    assert not screened(noisy[:5]).settled
+    assert screened(noisy[:6], confirmed=True).escalated
+    assert not screened(noisy[:6]).settled
     assert screened(noisy).settled
 
 
@@ -305,13 +308,13 @@ def test_the_very_code_of_the_baseline_is_not_blamed():
 @pytest.mark.parametrize(("slower", "verdict"), [(1.0, Verdict.OK), (1.05, Verdict.OK), (1.2, Verdict.INCONCLUSIVE)])
 def test_a_machine_at_another_speed_decides_nothing(slower, verdict):
     """The reference, like the model, took ``slower`` times what it took then: the level is the same."""
-    judgement = screened([0.0] * 8, speed=math.log(0.1), value=0.1 * slower)
+    judgement = screened([0.0] * 9, speed=math.log(0.1), value=0.1 * slower)
     assert judgement.verdict is verdict
     assert ("the machine itself runs 20% slower" in judgement.reason) is (verdict is Verdict.INCONCLUSIVE)
 
 
 def test_a_change_of_speed_that_the_reference_takes_out_is_not_taken_for_sure():
-    calm, drifted = (screened([0.0] * 3, speed=math.log(0.1), value=0.1 * factor) for factor in (1.0, 1.08))
+    calm, drifted = (screened([0.0] * 4, speed=math.log(0.1), value=0.1 * factor) for factor in (1.0, 1.08))
     assert drifted.high_ratio > calm.high_ratio
 
 
@@ -327,7 +330,7 @@ def test_an_open_verdict_says_what_its_baseline_does_not_know(anchor, sessions, 
     view = BaselineView("case", "s", Better.LOWER, 0.1, "conv", anchor, sessions, {})
     records = [
         Record("t", "latency", METRICS["latency"], "case", 0.1, level, "conv", process=number)
-        for number, level in enumerate([0.1, -0.1, 0.1, -0.1, 0.1, -0.1, 0.1, 0.0], 1)
+        for number, level in enumerate([0.1, -0.1, 0.1, -0.1, 0.1, -0.1, 0.1, 0.0, 0.0], 1)
     ]
     judgement = judge(records, view, Procedure(), {}, {})
     assert judgement.verdict is Verdict.INCONCLUSIVE

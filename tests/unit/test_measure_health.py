@@ -202,7 +202,7 @@ def test_gpu_is_probed_on_cuda(
         return FakeGpuProbe(GpuReading(1, 0x40), GpuReading(1, 0x40))
 
     monkeypatch.setattr(health, "gpu_probe", probe)
-    assert health_probe(device_type, uuid, (77,)).disturbed() == bool(asked)
+    assert (health_probe(device_type, uuid, (77,)).read().gpu is not None) == bool(asked)
     assert calls == asked
 
 
