@@ -68,7 +68,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add(
         "--modelbench-passes",
         metavar="N[,N]",
-        help="After how many processes open checks are looked at. Default: 2,4,6,9; only open ones go beyond the first.",
+        help="After how many processes open checks are looked at. Default: 2,4,6,9; only open ones go past the first.",
     )
     add(
         "--modelbench-against",

@@ -178,6 +178,6 @@ class Project:
         return self.git("rev-parse", "HEAD")
 
     def environment(self) -> dict[str, str]:
-        """Of a session in it; what is on the path already comes after, as a tool that is tried without installing it."""
+        """Of a session in it; what is on the path already comes after."""
         path = os.pathsep.join(filter(None, [str(self.folder), os.environ.get("PYTHONPATH", "")]))
         return {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
