@@ -138,6 +138,7 @@ def accepted(series: Series) -> None:
     """Baselines of everybody, recorded once for the series, and a commit on top: other code that does the same."""
     project = series.project
     if (project.folder / "baselines").is_dir():
+        project.commit(None, "a remark")  # a series that was interrupted may have left a variant behind
         return
     for number in range(5):
         series.ours("--update-baselines")
@@ -151,8 +152,7 @@ def accepted(series: Series) -> None:
     series.plain()
     project.git("add", "--all")
     project.git("commit", "--quiet", "--message", "baselines")
-    (project.folder / "nets.py").write_text((project.folder / "nets.py").read_text() + "\n# a remark\n")
-    project.git("commit", "--quiet", "--all", "--message", "a remark")
+    project.commit(None, "a remark")
 
 
 @contextlib.contextmanager
@@ -214,7 +214,7 @@ def slowdowns(series: Series, rounds: int) -> None:
             try:
                 told = series.ours("-k", model)
             finally:
-                project.commit(None, "back")
+                project.commit(None, "a remark")
             series.note("slow", {"round": number, "variant": name, "model": model, "ours": told})
             print(number, name, told["wall_s"], _tally(told), flush=True)
 

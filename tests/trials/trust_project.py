@@ -17,7 +17,7 @@ VARIANTS = {
     "kernel_7x7": "resnet18",
     "one_more_block": "resnet50",
     "two_more_blocks": "efficientnet_b0",
-    "copies": "vit_tiny_patch16_224",
+    "kernel_9x9": "resnet18",
     "heavier_block": "convnext_atto",
     "one_block_less": "resnet50",
     "fewer_blocks": "vit_tiny_patch16_224",
@@ -65,9 +65,8 @@ def two_more_blocks(model):
     model.blocks[3].append(copy.deepcopy(model.blocks[3][-1]))
 
 
-def copies(model):
-    for block in model.blocks:
-        block.register_forward_hook(lambda module, inputs, output: output.clone().clone().clone())
+def kernel_9x9(model):
+    model.layer2[1].conv1 = wider(model.layer2[1].conv1, 9)
 
 
 def heavier_block(model):
@@ -171,8 +170,9 @@ class Project:
         return done.stdout.strip()
 
     def commit(self, variant: str | None, message: str) -> str:
-        """The commit that makes the project what ``variant`` says; an empty one where it is that already."""
-        (self.folder / "nets.py").write_text(NETS.format(variant=variant, variants=VARIANTS))
+        """The commit that makes the project what ``variant`` says, with ``message`` as a remark in the code."""
+        code = NETS.format(variant=variant, variants=VARIANTS)
+        (self.folder / "nets.py").write_text(f"{code}\n# {message}\n")
         self.git("add", "--all")
         self.git("commit", "--quiet", "--allow-empty", "--message", message)
         return self.git("rev-parse", "HEAD")
