@@ -7,6 +7,7 @@ same reason pytest is asked not to rewrite its assertions, of which it has none:
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from typing import TYPE_CHECKING, Any
@@ -90,7 +91,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     add(
         "--modelbench-pairs",
         metavar="N[,N]",
-        help="After how many pairs of processes a duet is looked at. Default: 4,6,9,14,20.",
+        help="After how many pairs of processes a duet is looked at. Default: 3,5,8,13,20.",
     )
     add(
         "--modelbench-budget",
@@ -168,6 +169,14 @@ def pytest_sessionstart(session: pytest.Session) -> None:
             worker.refuse(str(error))
         session.config.stash[bench_key] = bench
         worker.ready(bench.environment)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """In a worker: import what its tests will ask for. The twins of a duet do so side by side, before they take turns."""
+    if _is_worker(session.config) and any("build_model" in _fixtures(item) for item in session.items):
+        # What is missing is told by the test that needs it.
+        with contextlib.suppress(ImportError):
+            import pytest_modelbench.models.build  # noqa: F401
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

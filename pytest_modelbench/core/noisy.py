@@ -58,7 +58,8 @@ def judge_stored(
         return told.open(
             _reasons(_why_open(told.slowdown, edges, ok_alpha), _missing(baseline), alone),
             settled=settled,
-            escalated=procedure.confirmed and (last or verdict is Verdict.REGRESSED),
+            escalated=procedure.confirmed
+            and (last or verdict is Verdict.REGRESSED or _hopeless(told.slowdown, comparison, n, looks[-1], edges)),
             more=_more_processes(comparison, needed, n),
             detectable_ratio=_ratio(detectable(sd, n, edges, alpha)) if n > 1 else None,
         )
@@ -236,6 +237,13 @@ def _missing(baseline: BaselineView) -> str:
 def _drifted(drift: float) -> str:
     how = "slower" if drift > 0 else "faster"
     return f"the machine itself runs {abs(math.expm1(drift)):.0%} {how} than when the baseline was recorded"
+
+
+def _hopeless(slowdown: Estimate, comparison: Comparison, n: int, last: int, edges: Edges) -> bool:
+    """Whether even ``last`` processes would not clear a check that stays where it is: the rest is the stored session's."""
+    variance = slowdown.se**2 - comparison.process_sd**2 * (1 / n - 1 / last)
+    at_last = Estimate(slowdown.theta, math.sqrt(variance), slowdown.dof)
+    return at_last.upper(ALPHA) >= edges.fail_above
 
 
 def _more_processes(comparison: Comparison, needed: int | None, n: int) -> int | None:

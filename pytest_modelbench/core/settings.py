@@ -32,7 +32,7 @@ class Settings:
     skipped: str = "fail"  #: a skipped test that has a baseline
     inconclusive: str = "fail"  #: a check that the noise leaves open
     confirm: str = "duet"  #: what follows where a stored baseline does not clear a check
-    pairs: tuple[int, ...] = (4, 6, 9, 14, 20)  #: numbers of pairs after which a duet is looked at
+    pairs: tuple[int, ...] = (3, 5, 8, 13, 20)  #: numbers of pairs after which a duet is looked at
     against: str = ""  #: a git revision to compare with in place of what is stored
     against_python: str = ""  #: an interpreter to compare with
     budget_s: float | None = None  #: how long the session may take

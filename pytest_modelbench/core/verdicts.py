@@ -43,6 +43,7 @@ class BaselineView:
     accepted: str = ""  #: date and commit, for messages
     speed: float | None = None  #: mean log of the reference workload's time in the accepted session, up to a constant
     commit: str | None = None  #: what the accepted session ran, in full; None if that is unknown or had changes
+    evidence: str = ""  #: what a deterministic value was made of
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class Judgement:
     """A verdict and what it rests on. Ratios are now / baseline, 1.0 meaning no change.
 
     ``low_ratio`` and ``high_ratio`` hold a noisy change with 95 % confidence. ``settled`` says that measuring more
-    would not change the verdict. ``reason`` is one sentence for people; empty for ok.
+    would not change the verdict. ``reason`` is one sentence for people; mostly empty for ok.
 
     ``pairs`` counts the pairs of processes behind a verdict by duet, 0 for one on what is stored. For noisy checks:
     ``more`` is how many further processes (of a duet: pairs) would probably decide an inconclusive one, None if no
@@ -98,7 +99,7 @@ class Duet:
     """
 
     revision: str  #: what the new code was compared with, for people
-    looks: tuple[int, ...] = (4, 6, 9, 14, 20)
+    looks: tuple[int, ...] = (3, 5, 8, 13, 20)
     checks: int = 1
     stored: bool = True  #: the baseline is a stored one, whose own comparison still counts where the code is cleared
     changes: tuple[float, ...] = ()

@@ -118,6 +118,7 @@ class _Side:
         self._tell = tell
         self._running: TestRun | None = None
         self._broken: list[str] = []
+        self._done = False
         self.asked: Message | None = None  #: what it waits for an answer to; None: it has ended
         self.runs: dict[str, TestRun] = {}
         self.strays: tuple[str, ...] = ()
@@ -140,12 +141,17 @@ class _Side:
             if kind == "fatal":
                 raise UsageError(message["message"])
             if kind == "done":
-                self._twin.wait()
+                self._done = True
                 return
             self._take(message)
         self.trouble = "\n".join([*self._broken, self._twin.death()])
         if self._running is not None:
             self._running.trouble = self.trouble
+
+    def leave(self) -> None:
+        """Wait for the end of a twin that has nothing more to say; both may end at the same time."""
+        if self._done:
+            self._twin.wait()
 
     def _take(self, message: Message) -> None:
         kind, run = message["kind"], self._running
@@ -208,6 +214,8 @@ def run_pair(
                 trouble = new.trouble or "The worker process did not find this test, though it was collected."
                 run.new = TestRun(test, number, trouble=trouble)
             listener.pair_ended(run)
+        old.leave()
+        new.leave()
 
 
 def _test(test: str, number: int, old: _Side, new: _Side, listener: Listener) -> PairRun:

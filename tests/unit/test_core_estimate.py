@@ -14,7 +14,7 @@ from pytest_modelbench.core.records import Record
 from pytest_modelbench.core.verdicts import BaselineView, Duet, Procedure, Verdict
 
 EDGES = Edges.of_band(0.05)
-PAIR_LOOKS = (4, 6, 9, 14, 20)
+PAIR_LOOKS = (3, 5, 8, 13, 20)
 
 
 def record(process=1, metric="latency", value=0.1, level=0.0, basis="conv"):
@@ -63,7 +63,7 @@ def test_needed_repetitions_decide_and_one_fewer_does_not(theta, sd):
     assert needed == 2 or not decides(needed - 1)
 
 
-@pytest.mark.parametrize("pairs", [1, 2, 3, 5, 7, 8, 13, 19])
+@pytest.mark.parametrize("pairs", [1, 2, 4, 6, 7, 9, 12, 19])
 def test_between_looks_nothing_is_decided(pairs):
     judgement = beside([0.3] * pairs)
     assert (judgement.verdict, judgement.settled) == (Verdict.INCONCLUSIVE, False)
@@ -74,14 +74,14 @@ def test_between_looks_nothing_is_decided(pairs):
     [(0.0, Verdict.OK), (0.2, Verdict.REGRESSED), (-0.2, Verdict.IMPROVED), (0.036, Verdict.INCONCLUSIVE)],
 )
 def test_a_clear_change_is_decided_at_the_first_look(centre, verdict):
-    judgement = beside([centre + offset for offset in (-0.01, 0.01, -0.005, 0.005)])
+    judgement = beside([centre + offset for offset in (-0.005, 0.005, 0.0)])
     assert judgement.verdict is verdict
-    assert judgement.pairs == 4
+    assert judgement.pairs == 3
     assert judgement.ratio == pytest.approx(math.exp(centre))
 
 
 def test_for_a_rate_down_is_bad():
-    slower = [-0.2, -0.21, -0.19, -0.2]
+    slower = [-0.2, -0.21, -0.19]
     assert beside(slower, metric="throughput").verdict is Verdict.REGRESSED
     assert beside([-change for change in slower], metric="throughput").verdict is Verdict.IMPROVED
 
@@ -95,7 +95,7 @@ def test_an_open_duet_says_what_it_would_take():
     assert judgement.more > 0
 
 
-CLEARED = [0.001, -0.001, 0.002, -0.002]
+CLEARED = [0.001, -0.001, 0.0]
 FAR = (0.3, 0.31, 0.29, 0.3, 0.305)
 
 

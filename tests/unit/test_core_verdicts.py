@@ -289,12 +289,20 @@ def test_where_a_duet_can_follow_the_screen_fails_nobody():
     assert screened([0.0, 0.01, -0.01, 0.0], confirmed=True).verdict is Verdict.OK
 
 
-def test_what_is_open_is_escalated_only_after_the_last_look():
-    noisy = [0.06, -0.04, 0.05, -0.03, 0.06, -0.02, 0.05, 0.02, 0.02]
-    assert not screened(noisy[:4], confirmed=True).escalated
+def test_what_more_processes_may_clear_is_not_escalated_before_the_last_look():
+    slow = [0.025, 0.035, 0.02, 0.04, 0.025, 0.035, 0.03, 0.03, 0.03]
+    assert not screened(slow[:2], confirmed=True).settled
+    assert not screened(slow[:2], confirmed=True).escalated
     # Where a duet can follow it comes in place of the last look.
-    assert screened(noisy[:6], confirmed=True).escalated
-    assert not screened(noisy[:6]).settled
+    assert screened(slow[:6], confirmed=True).escalated
+    assert not screened(slow[:6]).settled
+
+
+def test_what_no_number_of_processes_would_clear_is_escalated_at_once():
+    assert screened([0.04, 0.041], confirmed=True).escalated
+    noisy = [0.06, -0.04, 0.05, -0.03, 0.06, -0.02, 0.05, 0.02, 0.02]
+    assert screened(noisy[:2], confirmed=True).escalated
+    assert not screened(noisy[:2]).settled
     assert screened(noisy).settled
 
 
