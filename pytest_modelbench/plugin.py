@@ -172,11 +172,11 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """In a worker: import what its tests will ask for. The twins of a duet do so side by side, before they take turns."""
+    """In a worker: import what its tests will ask for. The twins of a duet do so side by side, before their turns."""
     if _is_worker(session.config) and any("build_model" in _fixtures(item) for item in session.items):
         # What is missing is told by the test that needs it.
         with contextlib.suppress(ImportError):
-            import pytest_modelbench.models.build  # noqa: F401
+            import pytest_modelbench.fixtures.building  # noqa: F401
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -304,13 +304,14 @@ def build_model(_modelbench_state: None, _modelbench_bench: Bench) -> Callable[.
 
     The model: a timm name, a callable that returns a module, or ``"package.module:callable"``. Arguments:
     ``batch_size``, ``image_size``, ``precision`` (fp32, bf16, fp16, amp), ``channels_last``, ``compile``,
-    ``pretrained``, ``checkpoint``, ``seed``, and any argument of the builder. Weights and inputs are seeded.
+    ``pretrained``, ``checkpoint``, ``task`` (detection, segmentation, ...), ``technique``, ``seed``, and any argument
+    of the builder. Weights and inputs are seeded.
     """
     from functools import partial
 
-    from pytest_modelbench.models.build import build
+    from pytest_modelbench.fixtures.building import build_on
 
-    return partial(build, device=_modelbench_bench.device)
+    return partial(build_on, _modelbench_bench.device)
 
 
 @pytest.fixture

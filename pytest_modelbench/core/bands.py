@@ -1,4 +1,4 @@
-"""The tolerated change of a metric: ``5%``, ``1% + 1MiB``, ``0.5pp``, ``exact``."""
+"""The tolerated change of a metric: ``5%``, ``1% + 1MiB``, ``0.5pp``, ``exact``, ``sampling``."""
 
 from __future__ import annotations
 
@@ -8,20 +8,26 @@ from pytest_modelbench.core.errors import UsageError
 from pytest_modelbench.core.units import BYTES, SECONDS, split_quantity
 
 _EXAMPLES = "5%, '1% + 1MiB', 2ms, 0.5pp, exact"
+#: The term that stands for what chance explains, of the samples behind a fraction.
+_SAMPLING = "sampling"
 
 
 @dataclass(frozen=True, slots=True)
 class Band:
-    """A tolerated change: a share of the baseline plus an absolute amount in the metric's own unit."""
+    """A tolerated change: a share of the baseline plus an absolute amount in the metric's own unit.
+
+    With ``sampling`` also any change that chance explains: the same samples, compared one by one.
+    """
 
     relative: float = 0.0
     absolute: float = 0.0
     text: str = "exact"
+    sampling: bool = False
 
     @property
     def exact(self) -> bool:
         """Whether no change at all is tolerated."""
-        return self.relative == 0 and self.absolute == 0
+        return self.relative == 0 and self.absolute == 0 and not self.sampling
 
     def allowance(self, baseline: float) -> float:
         """Largest tolerated distance from ``baseline``, in the metric's unit."""
@@ -36,14 +42,21 @@ def parse_band(text: object, unit: str, where: str) -> Band:
     """Band that ``text`` describes, for a metric kept in ``unit``.
 
     Terms are joined by ``+``. ``%`` is a share of the baseline; ``pp`` are percentage points and belong to metrics
-    with unit ``fraction``; other units must be of the metric's own dimension. Raises UsageError naming ``where``.
+    with unit ``fraction``, as does the term ``sampling``; other units must be of the metric's own dimension. Raises
+    UsageError naming ``where``.
     """
     if not isinstance(text, str):
         raise UsageError(f"{where}: band {text!r} is not text; write for example {_EXAMPLES}")
     if text.strip() == "exact":
         return Band()
     relative = absolute = 0.0
+    sampling = False
     for term in text.split("+"):
+        if term.strip() == _SAMPLING:
+            if unit != "fraction":
+                raise UsageError(f"{where}: band {text!r}: {_SAMPLING} is for fractions, but the metric is in {unit!r}")
+            sampling = True
+            continue
         try:
             number, suffix = split_quantity(term)
         except ValueError:
@@ -54,7 +67,7 @@ def parse_band(text: object, unit: str, where: str) -> Band:
             relative += number / 100
         else:
             absolute += number * _absolute_factor(suffix, unit, text, where)
-    return Band(relative, absolute, " + ".join(term.strip() for term in text.split("+")))
+    return Band(relative, absolute, " + ".join(term.strip() for term in text.split("+")), sampling)
 
 
 def _absolute_factor(suffix: str, unit: str, text: str, where: str) -> float:

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from statistics import median
 
 from pytest_modelbench.core.environment import Fact
+from pytest_modelbench.core.evidence import read
 from pytest_modelbench.core.metrics import Better
 from pytest_modelbench.core.noisy import judge_pairs, judge_stored
+from pytest_modelbench.core.piecewise import largest_deviation, paired_change
 from pytest_modelbench.core.records import CheckKey, Record
 from pytest_modelbench.core.verdicts import (
     BaselineView,
@@ -52,11 +54,16 @@ def judge(
 
 
 def _judge_exact(records: Sequence[Record], baseline: BaselineView) -> Judgement:
-    """Every process must be within the band; the one farthest out speaks for all."""
+    """Every process must be within the band; the one farthest out speaks for all.
+
+    Where both sides hold what they were made of, that is compared, piece by piece.
+    """
     metric = records[-1].metric
     worst = max(records, key=lambda record: abs(record.value - baseline.value))
     value, change = worst.value, worst.value - baseline.value
     verdict, reason = Verdict.OK, ""
+    if worst.evidence and baseline.evidence:
+        change, reason = _by_pieces(worst, baseline, change)
     # Room for the rounding of decimal fractions in the comparison itself, not in the measurement.
     rounding = 1e-12 * max(abs(value), abs(baseline.value))
     if abs(change) > metric.band.allowance(baseline.value) + rounding:
@@ -68,6 +75,20 @@ def _judge_exact(records: Sequence[Record], baseline: BaselineView) -> Judgement
             )
     ratio = value / baseline.value if baseline.value else None
     return Judgement(verdict, value, baseline.value, ratio, ratio, ratio, reason=reason, processes=len(records))
+
+
+def _by_pieces(record: Record, baseline: BaselineView, change: float) -> tuple[float, str]:
+    """The change that counts, and what the pieces say of it: no change where the band allows for chance and it was."""
+    then, now, band = read(baseline.evidence), read(record.evidence), record.metric.band
+    if (deviation := largest_deviation(then, now)) is not None:
+        return deviation, f"its numbers differ by up to {deviation:.3g}" if deviation else ""
+    paired = paired_change(then, now)
+    if paired is None or not (paired.lost or paired.won):
+        return change, ""
+    if not band.sampling:
+        return change, paired.text
+    surely = paired.worse if change < 0 else paired.better
+    return (change, paired.text) if surely else (0.0, f"{paired.text}; chance explains that")
 
 
 def _is_better(change: float, better: Better) -> bool:

@@ -40,12 +40,20 @@ class Metric:
     noisy: bool = False
 
 
-#: Units: s, images/s, bytes, count, fraction (shown in percent).
+_SAMPLING = Band(text="sampling", sampling=True)
+_HALF_A_POINT = Band(0.0, 0.005, "0.5pp")
+#: Units: s, images/s, bytes, count, fraction (shown in percent), rms (of an output, in its own scale).
 METRICS = {
     metric.name: metric
     for metric in (
         Metric("latency", "s", Better.LOWER, Scope.DEVICE, Band(0.05, text="5%"), noisy=True),
         Metric("throughput", "images/s", Better.HIGHER, Scope.DEVICE, Band(0.05, text="5%"), noisy=True),
+        # A training step, and its three phases: the shortest of them varies most.
+        Metric("train_step", "s", Better.LOWER, Scope.DEVICE, Band(0.05, text="5%"), noisy=True),
+        Metric("forward_time", "s", Better.LOWER, Scope.DEVICE, Band(0.05, text="5%"), noisy=True),
+        Metric("backward_time", "s", Better.LOWER, Scope.DEVICE, Band(0.05, text="5%"), noisy=True),
+        Metric("optimizer_time", "s", Better.LOWER, Scope.DEVICE, Band(0.10, text="10%"), noisy=True),
+        Metric("train_throughput", "images/s", Better.HIGHER, Scope.DEVICE, Band(0.05, text="5%"), noisy=True),
         # What PyTorch's dispatcher keeps alive: exact for one version; 1 % lets a torch release change a detail.
         Metric("peak_live_memory", "bytes", Better.LOWER, Scope.PORTABLE, Band(0.01, text="1%")),
         # The caching allocator rounds, and libraries pick workspaces: 1 % and one small segment.
@@ -53,7 +61,23 @@ METRICS = {
         Metric("parameters", "count", Better.EQUAL, Scope.PORTABLE, Band()),
         Metric("parameter_bytes", "bytes", Better.EQUAL, Scope.PORTABLE, Band()),
         Metric("macs", "count", Better.LOWER, Scope.PORTABLE, Band()),
-        Metric("top1", "fraction", Better.HIGHER, Scope.PORTABLE, Band()),
-        Metric("top5", "fraction", Better.HIGHER, Scope.PORTABLE, Band()),
+        # What a model computes on a fixed input, in short: the root mean square of its output, and projections of it.
+        Metric("output", "rms", Better.EQUAL, Scope.PORTABLE, Band(0.001, text="0.1%")),
+        # One flipped sample of a hundred is no regression by itself: samples are compared one by one.
+        Metric("top1", "fraction", Better.HIGHER, Scope.PORTABLE, _SAMPLING),
+        Metric("top5", "fraction", Better.HIGHER, Scope.PORTABLE, _SAMPLING),
+        Metric("miou", "fraction", Better.HIGHER, Scope.PORTABLE, _SAMPLING),
+        # Of millions of pixels, and of ranks of boxes over a whole data set: no sample to compare one by one.
+        Metric("pixel_accuracy", "fraction", Better.HIGHER, Scope.PORTABLE, _HALF_A_POINT),
+        *(
+            Metric(f"{kind}_{figure}", "fraction", Better.HIGHER, Scope.PORTABLE, _HALF_A_POINT)
+            for kind in ("box", "mask")
+            for figure in ("map", "map50", "map75")
+        ),
+        # Of a training from seed: reproducible on one machine; another one rounds otherwise, and learns another way.
+        Metric("final_accuracy", "fraction", Better.HIGHER, Scope.DEVICE, _SAMPLING),
+        Metric("steps_to_target", "count", Better.LOWER, Scope.DEVICE, Band(0.10, text="10%")),
+        Metric("training_loss", "nats", Better.LOWER, Scope.DEVICE, Band(0.10, 0.02, "10% + 0.02nats")),
+        Metric("time_to_target", "s", Better.LOWER, Scope.DEVICE, Band(0.20, text="20%"), noisy=True),
     )
 }

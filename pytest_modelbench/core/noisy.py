@@ -14,7 +14,7 @@ from statistics import fmean
 from pytest_modelbench.core.environment import Fact, differences
 from pytest_modelbench.core.estimate import Edges, Estimate, detectable, paired, repetitions_needed
 from pytest_modelbench.core.metrics import Better, Metric
-from pytest_modelbench.core.records import Record, disturbance
+from pytest_modelbench.core.records import Record, disturbance, sound
 from pytest_modelbench.core.screen import MOST_DRIFT, Comparison, compare
 from pytest_modelbench.core.verdicts import ALPHA, BaselineView, Duet, Judgement, Procedure, Verdict
 
@@ -132,6 +132,8 @@ def _verdict(slowdown: Estimate, better: Better, edges: Edges, ok_alpha: float, 
 
 def _compared(records: Sequence[Record], baseline: BaselineView) -> tuple[Comparison, float]:
     """The comparison with what is stored, and how much slower, in log, the machine was than then (0 if unknown)."""
+    # With none of them sound nothing is decided anyway.
+    records = sound(records) or records
     levels = [record.level for record in records if record.level is not None]
     drift = 0.0
     if baseline.speed is not None and records[-1].basis:
@@ -240,7 +242,7 @@ def _drifted(drift: float) -> str:
 
 
 def _hopeless(slowdown: Estimate, comparison: Comparison, n: int, last: int, edges: Edges) -> bool:
-    """Whether even ``last`` processes would not clear a check that stays where it is: the rest is the stored session's."""
+    """Whether even ``last`` processes would not clear a check that stays where it is: the stored session is too far."""
     variance = slowdown.se**2 - comparison.process_sd**2 * (1 / n - 1 / last)
     at_last = Estimate(slowdown.theta, math.sqrt(variance), slowdown.dof)
     return at_last.upper(ALPHA) >= edges.fail_above

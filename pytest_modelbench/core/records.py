@@ -61,7 +61,8 @@ class Record:
 
     ``value`` is in the metric's unit. A noisy record also has ``level``, what is compared across processes: the log of
     the value against the reference workload timed beside it (or of the value alone, where ``reference`` is empty).
-    ``samples`` are the raw values behind it, in the metric's unit. ``basis`` names what the value was made from (data
+    ``samples`` are the raw values behind it, in the metric's unit; ``evidence`` is what a deterministic value was made
+    of, as `core.evidence` writes it. ``basis`` names what the value was made from (data
     fingerprint, reference workload, what a memory figure was traced on): records on another basis are incomparable.
     """
 
@@ -75,6 +76,7 @@ class Record:
     samples: tuple[float, ...] = ()
     process: int = 0
     details: Mapping[str, Any] = field(default_factory=dict)
+    evidence: str = ""
 
     def __post_init__(self) -> None:
         for what, number in (("value", self.value), ("level", self.level)):
@@ -120,6 +122,22 @@ def metric_from_json(data: Mapping[str, Any]) -> Metric:
             "band": Band(**fields["band"]),
         }
     )
+
+
+#: A reference that is this much slower than at its fastest says that the machine is, or that this process has a bad
+#: place: a busy neighbour on the same physical core cost it 20-70 % (tests/trials/neighbour.py), one process in some
+#: dozens runs it 20-40 % slower for as long as it lives, and in calm 19 of 20 blocks are within 12 % of the fastest.
+SLOWED = 0.12
+
+
+def sound(records: Sequence[Record]) -> list[Record]:
+    """Those of ``records`` of one check whose processes were left alone, and ran the reference as fast as the others.
+
+    The first process of a session cannot know that it runs the reference slowly; the later ones tell.
+    """
+    known = [record.details[CALM] for record in records if record.details.get(CALM)]
+    slow_s = (1 + SLOWED) * min(known, default=math.inf)
+    return [record for record in records if not record.details.get(UNHEALTHY) and record.details.get(CALM, 0) <= slow_s]
 
 
 def disturbance(records: Sequence[Record]) -> str:

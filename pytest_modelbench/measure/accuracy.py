@@ -15,11 +15,16 @@ __tracebackhide__ = hide_own_frames
 
 @dataclass(frozen=True, slots=True)
 class Accuracy:
-    """``top[k]``: fraction of the ``samples`` whose label is among the k highest; ``correct``: top-1, per sample."""
+    """``top[k]``: fraction of the ``samples`` whose label is among the k highest; ``hits[k]``: of which, in order."""
 
     top: Mapping[int, float]
     samples: int
-    correct: tuple[bool, ...]
+    hits: Mapping[int, tuple[bool, ...]]
+
+    @property
+    def correct(self) -> tuple[bool, ...]:
+        """For each sample, whether the highest logit is that of its label."""
+        return self.hits[1]
 
 
 def classification_accuracy(
@@ -38,18 +43,19 @@ def classification_accuracy(
     from torchmetrics.classification import MulticlassAccuracy
 
     metrics = {k: MulticlassAccuracy(num_classes, top_k=k, average="micro") for k in top_k}
-    correct: list[bool] = []
+    hits: dict[int, list[bool]] = {k: [] for k in top_k}
+    samples = 0
     for images, labels in batches:
-        logits = _checked(predict(images), labels, num_classes, len(correct))
-        for metric in metrics.values():
+        logits = _checked(predict(images), labels, num_classes, samples)
+        samples += len(labels)
+        for k, metric in metrics.items():
             metric.update(logits, labels)
-        correct += (logits.argmax(dim=1) == labels).tolist()
-    if not correct:
+            hits[k] += (logits.topk(k, dim=1).indices == labels[:, None]).any(dim=1).tolist()
+    if not samples:
         raise MeasureError("accuracy of no samples at all: the data is empty; check the image folder")
-    samples = len(correct)
     # The metric divides in float32; the division of whole numbers in float64 gives 0.9 for 18 of 20.
     top = {k: round(metric.compute().item() * samples) / samples for k, metric in metrics.items()}
-    return Accuracy(top, samples, tuple(correct))
+    return Accuracy(top, samples, {k: tuple(found) for k, found in hits.items()})
 
 
 def _checked(logits: object, labels: Tensor, num_classes: int, first: int) -> Tensor:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from itertools import repeat
 
 from pytest_modelbench.core.errors import MeasureError, UsageError, hide_own_frames
+from pytest_modelbench.core.records import SLOWED
 from pytest_modelbench.measure.clocks import Clock
 
 __tracebackhide__ = hide_own_frames
@@ -23,9 +24,6 @@ _SETTLED_GROUPS = 2
 _FASTER = 0.98
 # A group grows at most tenfold at a time: the first call may have been slow, or fast, for reasons of its own.
 _GROWTH = 10
-#: A reference this much slower than at its best says that the machine is: a busy neighbour on the same physical core
-#: cost it 20-70 % (tests/trials/neighbour.py), and in calm 19 of 20 blocks are within 12 % of the fastest.
-SLOWED = 0.12
 #: How many memory layouts a process tries: where tensors happen to lie moved six models by 0.5-2 % from one layout to
 #: the next, as much as a new process did.
 _LAYOUTS = 4
@@ -144,16 +142,17 @@ def sample(
     disturbed: Callable[[], bool] | None = None,
     renew: Callable[[], object] | None = None,
     calm_s: float | None = None,
+    take: Callable[[Sequence[Workload], Clock], Block] | None = None,
 ) -> Samples:
     """Samples of ``target`` with those of ``reference`` around them, both warmed up before.
 
     ``disturbed`` says whether the process was suspended or kept from running since it was last asked; it is asked
     before the first block and after each. A block in which the reference ran much slower than at its best is disturbed,
     too, whatever the target did; ``calm_s`` is the best that is known from before. ``renew`` moves what both work on to
-    other places in memory; it is called a few times between blocks. Raises MeasureError if a time is not finite and
-    positive.
+    other places in memory; it is called a few times between blocks. ``take`` is what makes a block, `take_block` or
+    something around it. Raises MeasureError if a time is not finite and positive.
     """
-    plan = plan or SamplingPlan()
+    plan, take = plan or SamplingPlan(), take or take_block
     # The reference first: what it leaves in the caches is what every block meets, and it wakes a sleeping device.
     aside = warm_up(reference, "reference", clock, plan) if reference else None
     main = warm_up(target, "target", clock, plan)
@@ -172,7 +171,7 @@ def sample(
             target()
             if disturbed:
                 disturbed()
-        block = _block([step for step in steps if step], clock)
+        block = take([step for step in steps if step], clock)
         calm_s = min(calm_s, *(block.reference_s or (calm_s,)))
         upset = bool(disturbed and disturbed()) or slowed(block, calm_s)
         repeated_last = upset and repeated < repeats
@@ -229,7 +228,8 @@ def warm_up(call: Callable[[], object], what: str, clock: Clock, plan: SamplingP
         inner = max(inner, math.ceil(min(wanted, _GROWTH * inner)))
 
 
-def _block(steps: Sequence[Workload], clock: Clock) -> Block:
+def take_block(steps: Sequence[Workload], clock: Clock) -> Block:
+    """One block: ``steps`` are the reference, the target twice, and the reference again, or the target twice alone."""
     times_s = []
     for step, elapsed_s in zip(steps, _laps(steps, clock), strict=True):
         if not (math.isfinite(elapsed_s) and elapsed_s > 0):

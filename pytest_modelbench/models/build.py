@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from pytest_modelbench.core.records import Case
 from pytest_modelbench.models.built import BuiltModel, Recipe
 from pytest_modelbench.models.precision import resolve_precision
 from pytest_modelbench.models.sources import builder_source, import_builder, timm_source
+from pytest_modelbench.models.tasks.registry import CLASSIFICATION, task_source
+from pytest_modelbench.models.techniques.registry import checked_techniques, with_techniques
 from pytest_modelbench.models.weights import SAMPLES, SAMPLES_MODEL
 
 __tracebackhide__ = hide_own_frames
@@ -35,6 +37,8 @@ def build(
     checkpoint: str | Path | None = None,
     seed: int = 0,
     name: str | None = None,
+    task: str = "classification",
+    technique: str | Sequence[str] = (),
     **create_kwargs: Any,
 ) -> BuiltModel:
     """A model ready to be measured; its module is made on first use.
@@ -44,7 +48,9 @@ def build(
     to what the timm model was made for, 224 otherwise. ``precision``: fp32, bf16, fp16 (weights and inputs),
     amp-bf16, amp-fp16 (autocast), amp. ``compile`` takes the arguments of torch.compile. ``checkpoint`` is a file, or
     ``"samples"``: ImageNet weights for tf_efficientnet_lite0 that come with the extra of that name. ``name`` replaces
-    the model's name in results. Raises UsageError at once for what can be told without building.
+    the model's name in results. ``task`` puts a timm name to use as a backbone: see `models.tasks.registry`;
+    ``technique`` names changes that keep what is computed, or swap activations: see `models.techniques.registry`.
+    Raises UsageError at once for what can be told without building.
     """
     size = _checked_size(image_size)
     for what, number, least in (("batch_size", batch_size, 1), ("seed", seed, 0)):
@@ -56,7 +62,10 @@ def build(
     precision = resolve_precision(precision, device)
     options = _compile_options(compile)
     if isinstance(model, str) and ":" not in model:
-        source = timm_source(model, size, pretrained, create_kwargs)
+        if task == CLASSIFICATION:
+            source = timm_source(model, size, pretrained, create_kwargs)
+        else:
+            source = task_source(task, model, size, pretrained, create_kwargs)
     elif isinstance(model, str) or callable(model):
         if pretrained:
             raise UsageError(
@@ -69,13 +78,16 @@ def build(
             f"model={model!r}: pass a timm name, a callable that returns a module, or 'package.module:callable'"
         )
     _check_checkpoint(checkpoint, source.name, pretrained)
+    techniques = checked_techniques(technique)
     case = Case(
         name or source.name,
         batch_size,
         source.image_size,
         precision,
-        technique="+".join(_techniques(channels_last, options)),
+        task,
+        technique="+".join([*techniques, *_placements(channels_last, options)]),
     )
+    source = with_techniques(source, techniques)
     return BuiltModel(Recipe(case, device, source, channels_last, options, checkpoint, seed))
 
 
@@ -105,7 +117,7 @@ def _compile_options(compile: object) -> dict[str, Any] | None:
     return dict(compile)
 
 
-def _techniques(channels_last: bool, options: Mapping[str, Any] | None) -> list[str]:
+def _placements(channels_last: bool, options: Mapping[str, Any] | None) -> list[str]:
     names = ["channels_last"] if channels_last else []
     if options is not None:
         # Another way of compiling is another thing measured, so it must show in the case.

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from pytest_modelbench.core.errors import BuildError, ModelbenchError, UsageError, hide_own_frames
 from pytest_modelbench.core.records import Case
 from pytest_modelbench.models.inputs import seeded_images
-from pytest_modelbench.models.outputs import floating_tensors, not_finite
+from pytest_modelbench.models.outputs import floating_tensors, moved, not_finite
 from pytest_modelbench.models.precision import STORAGE_DTYPES, autocast
 from pytest_modelbench.models.weights import SAMPLES, lite0_state_dict, load_checkpoint
 
@@ -56,6 +56,7 @@ class BuiltModel:
         self._dtype = STORAGE_DTYPES[recipe.case.precision]
         self._module: nn.Module | None = None
         self._inputs: tuple[Tensor, ...] | None = None
+        self._targets: Any = None
         self._layouts = random.Random()  # every process has its own; torch's and Python's states are the test's
         self._spacers: list[Tensor] = []
 
@@ -93,6 +94,15 @@ class BuiltModel:
                 raise self._refusal("cannot get its inputs", error, "check the device") from error
             self._inputs = (images,)
         return self._inputs
+
+    @property
+    def targets(self) -> Any:
+        """What the module is trained on besides `inputs`, seeded, on its device; None: it takes images alone."""
+        make = self._recipe.source.targets
+        if self._targets is None and make is not None:
+            made = make(self.case.batch_size, self.case.image_size, self._recipe.seed)
+            self._targets = moved(made, self.device)
+        return self._targets
 
     @property
     def num_classes(self) -> int:
@@ -147,7 +157,8 @@ class BuiltModel:
         The loss is the sum of all floating outputs. Running statistics of normalization layers move, as in training.
         """
         module = self.module
-        inputs = [tensor.detach().requires_grad_() for tensor in self.inputs]
+        inputs: list[Any] = [tensor.detach().requires_grad_() for tensor in self.inputs]
+        inputs += [self.targets] if self.targets is not None else []
         modes = [(part, part.training) for part in module.modules()]
         try:
             module.train()

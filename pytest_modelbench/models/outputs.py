@@ -1,8 +1,9 @@
-"""What a model returns: a tensor, or tuples, lists and dicts of them."""
+"""What a model takes and returns: a tensor, or tuples, lists and dicts of them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -19,6 +20,17 @@ def floating_tensors(output: object, path: str = "output") -> Iterator[tuple[str
     elif isinstance(output, Sequence) and not isinstance(output, (str, bytes)):
         for index, value in enumerate(output):
             yield from floating_tensors(value, f"{path}[{index}]")
+
+
+def moved(values: Any, device: torch.device) -> Any:
+    """``values``, a tensor or lists, tuples and dicts of them, with every tensor on ``device``."""
+    if isinstance(values, Tensor):
+        return values.to(device)
+    if isinstance(values, Mapping):
+        return {key: moved(value, device) for key, value in values.items()}
+    if isinstance(values, (list, tuple)):
+        return type(values)(moved(value, device) for value in values)
+    return values
 
 
 def not_finite(output: object) -> list[str]:

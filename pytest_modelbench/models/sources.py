@@ -21,13 +21,18 @@ _DEFAULT_SIZE = (3, 224, 224)
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """How a module is made, on whatever device is current, without moving it anywhere."""
+    """How a module is made, on whatever device is current, without moving it anywhere.
+
+    ``targets(batch_size, image_size, seed)`` makes what the module is trained on besides images, on the CPU: then
+    ``module(images, targets)`` returns a mapping of losses in train mode. Without, it takes images alone.
+    """
 
     name: str
     channels: int
     image_size: tuple[int, int]
     make: Callable[[], object]
     make_bare: Callable[[], object]  #: the same architecture, without fetching weights
+    targets: Callable[[int, tuple[int, int], int], Any] | None = None
 
 
 def timm_source(

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from pytest_modelbench.core.errors import BaselineError
-from pytest_modelbench.core.records import CheckKey, disturbance
+from pytest_modelbench.core.records import CheckKey, disturbance, sound
 from pytest_modelbench.core.session import Check, Session, TestResult
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.store.documents import first_flaw
@@ -47,7 +47,8 @@ def accept_check(entry: Entry | None, check: Check, session: str) -> tuple[Entry
     fresh = _anchored(check, session)
     if entry is None:
         return fresh, "new"
-    if check.judgement.verdict in _RE_ANCHORS or not _comparable(entry, fresh):
+    unfounded = fresh.evidence and not entry.evidence
+    if check.judgement.verdict in _RE_ANCHORS or not _comparable(entry, fresh) or unfounded:
         return (entry, "unchanged") if _says_the_same(entry, fresh) else (fresh, "re-anchored")
     if entry.sessions is None or fresh.sessions is None or session in entry.sessions:
         return entry, "unchanged"
@@ -85,10 +86,10 @@ def _refusal(check: Check, test: TestResult | None, session: Session) -> str:
         return f"its test ended as {test.outcome}"
     if not check.records:
         return "nothing was measured"
-    if check.metric.noisy and len(check.records) < LEAST_PROCESSES:
-        return f"it was measured in {len(check.records)} process, too few for a baseline to rest on"
     if disturbed := disturbance(check.records):
         return f"the machine was disturbed while it was measured, in {disturbed}"
+    if check.metric.noisy and len(sound(check.records)) < LEAST_PROCESSES:
+        return "it was measured in 1 process, too few for a baseline to rest on"
     return ""
 
 
@@ -96,8 +97,10 @@ def _anchored(check: Check, session: str) -> Entry:
     """A fresh entry: the check's own value, on its own."""
     if not check.records:
         raise BaselineError(f"{check.key}: nothing was measured, so there is nothing to accept; measure it again")
-    values = [record.value for record in check.records]
-    levels = [record.level for record in check.records if record.level is not None]
+    # A process that was disturbed says nothing of how far processes differ.
+    records = (check.metric.noisy and sound(check.records)) or check.records
+    values = [record.value for record in records]
+    levels = [record.level for record in records if record.level is not None]
     fields: dict[str, Any] = {
         "case": check.case,
         "unit": check.metric.unit,
@@ -112,7 +115,9 @@ def _anchored(check: Check, session: str) -> Entry:
             "sessions": {session: {"values": [*map(_rounded, values)], "levels": [*map(_rounded, levels)]}},
         }
     else:
-        fields["value"] = _whole(median_low(values), check.metric.unit)
+        value = median_low(values)
+        fields["value"] = _whole(value, check.metric.unit)
+        fields["evidence"] = next(record.evidence for record in check.records if record.value == value)
     try:
         return Entry.model_validate(fields)
     except ValidationError as error:
@@ -135,7 +140,7 @@ def _says_the_same(entry: Entry, fresh: Entry) -> bool:
     A deterministic value that is stored already says nothing new in a later session; a noisy one must come from the
     same session, whose other sessions then stay.
     """
-    if not _comparable(entry, fresh) or entry.value != fresh.value:
+    if not _comparable(entry, fresh) or (entry.value, entry.evidence) != (fresh.value, fresh.evidence):
         return False
     return entry.level is None or (entry.accepted, entry.level) == (fresh.accepted, fresh.level)
 

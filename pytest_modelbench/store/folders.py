@@ -46,6 +46,7 @@ class BaselineFolder:
             accepted=entry.accepted,
             speed=speed(anchor.values, anchor.levels) if anchor and entry.basis else None,
             commit=None if origin.dirty else origin.commit,
+            evidence=entry.evidence,
         )
 
 

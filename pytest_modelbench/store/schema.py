@@ -16,6 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, Val
 from pydantic_core import PydanticCustomError
 
 from pytest_modelbench.core.environment import Fact
+from pytest_modelbench.core.evidence import read as read_evidence
 from pytest_modelbench.store.documents import Kind, read_document, shown
 
 BASELINE = Kind(
@@ -104,6 +105,7 @@ class Entry(_Checked):
     better: Literal["lower", "higher", "equal"]
     level: Number | None = None
     basis: str = ""
+    evidence: str = ""
     accepted: Name
     sessions: dict[str, Processes] | None = None
 
@@ -111,6 +113,11 @@ class Entry(_Checked):
     def _consistent(self) -> Entry:
         if what := self._out_of_range():
             raise _wrong("value", what)
+        if self.evidence:
+            try:
+                read_evidence(self.evidence)
+            except ValueError as error:
+                raise _wrong("evidence", str(error)) from None
         if self.level is None and self.sessions is not None:
             raise _wrong("level", "is missing, though there are sessions")
         if self.level is not None and not self.sessions:
@@ -179,7 +186,7 @@ def render_baseline_file(file: BaselineFile) -> str:
 
 def _fields(entry: Entry) -> dict[str, Any]:
     """Fields of ``entry`` in the order of the model, less those that say nothing; sessions in order of time."""
-    silent = {"level": None, "basis": "", "sessions": None}
+    silent = {"level": None, "basis": "", "evidence": "", "sessions": None}
     fields = {key: value for key, value in entry.model_dump().items() if key not in silent or value != silent[key]}
     if entry.sessions is not None:
         fields["sessions"] = {session: fields["sessions"][session] for session in sorted(entry.sessions)}

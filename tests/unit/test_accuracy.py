@@ -26,7 +26,9 @@ ROWS = [[0.1, 0.7, 0.2], [0.5, 0.4, 0.1], [0.2, 0.3, 0.5], [0.6, 0.3, 0.1]]
 def test_counts_the_label_among_the_k_highest():
     batches = [batch(ROWS[:3], [1, 1, 0]), batch(ROWS[3:], [0])]
     assert classification_accuracy(identity, batches, 3, top_k=(1, 2, 3)) == Accuracy(
-        {1: 0.5, 2: 0.75, 3: 1.0}, 4, (True, False, False, True)
+        {1: 0.5, 2: 0.75, 3: 1.0},
+        4,
+        {1: (True, False, False, True), 2: (True, True, False, True), 3: (True, True, True, True)},
     )
 
 

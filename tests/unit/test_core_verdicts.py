@@ -265,7 +265,9 @@ def test_a_tenth_slower_is_never_called_ok():
     assert Verdict.REGRESSED in seen
 
 
-def screened(levels, *, confirmed=False, same_code=False, provenance=None, now=None, speed=None, value=0.1):
+def screened(
+    levels, *, confirmed=False, same_code=False, unconfirmed="", provenance=None, now=None, speed=None, value=0.1
+):
     """The screen of one latency against five processes that spread by 1 %, as a procedure with a recourse sees it."""
     view = BaselineView(
         "case", "s", Better.LOWER, 0.1, "conv", (0.0, 0.01, -0.01, 0.005, -0.005), identity={}, provenance=provenance,
@@ -275,11 +277,35 @@ def screened(levels, *, confirmed=False, same_code=False, provenance=None, now=N
         Record("t", "latency", METRICS["latency"], "case", value, level, "conv", process=number)
         for number, level in enumerate(levels, 1)
     ]
-    procedure = Procedure(checks=12, confirmed=confirmed, same_code=same_code)
+    procedure = Procedure(checks=12, confirmed=confirmed, same_code=same_code, unconfirmed=unconfirmed)
     return judge(records, view, procedure, {}, now or {})
 
 
 SLOW = [0.3, 0.31, 0.29, 0.3]
+
+
+def in_processes(levels, calm_s, unhealthy=()):
+    """Records of one latency, with what each process says of its reference workload and of its machine."""
+    details = [{"calm_s": calm} | ({"unhealthy": "steal"} if n in unhealthy else {}) for n, calm in enumerate(calm_s)]
+    return [
+        Record("t", "latency", METRICS["latency"], "case", 0.1, level, "conv", process=n, details=detail)
+        for n, (level, detail) in enumerate(zip(levels, details, strict=True))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("calm_s", "unhealthy", "verdict"),
+    [
+        # The reference of the first process ran a third slower: its level says nothing of the model.
+        ((0.0015, 0.0011, 0.0011, 0.0011), (), Verdict.OK),
+        ((0.0011,) * 4, (0,), Verdict.OK),
+        ((0.0012, 0.0011, 0.0011, 0.0011), (), Verdict.INCONCLUSIVE),
+    ],
+)
+def test_a_process_that_was_disturbed_is_left_out(calm_s, unhealthy, verdict):
+    view = BaselineView("case", "s", Better.LOWER, 0.1, "conv", (0.0, 0.01, -0.01, 0.005, -0.005), identity={})
+    records = in_processes([-0.35, 0.0, 0.005, -0.005], calm_s, unhealthy)
+    assert judge(records, view, Procedure(), {}, {}).verdict is verdict
 
 
 def test_where_a_duet_can_follow_the_screen_fails_nobody():
@@ -287,6 +313,13 @@ def test_where_a_duet_can_follow_the_screen_fails_nobody():
     judgement = screened(SLOW, confirmed=True)
     assert (judgement.verdict, judgement.settled, judgement.escalated) == (Verdict.INCONCLUSIVE, False, True)
     assert screened([0.0, 0.01, -0.01, 0.0], confirmed=True).verdict is Verdict.OK
+
+
+@pytest.mark.parametrize("levels", [SLOW, [0.06, -0.04, 0.05, -0.03, 0.06, -0.02, 0.05, 0.02, 0.02]])
+def test_a_verdict_without_a_duet_says_why_there_was_none(levels):
+    judgement = screened(levels, unconfirmed="this clone is shallow")
+    assert judgement.verdict in (Verdict.REGRESSED, Verdict.INCONCLUSIVE)
+    assert judgement.reason.endswith("no duet could confirm it: this clone is shallow")
 
 
 def test_what_more_processes_may_clear_is_not_escalated_before_the_last_look():

@@ -1,0 +1,1 @@
+"""Published tables of model performance as data: every row with its figures, and the case that measures it again."""

@@ -1,0 +1,122 @@
+"""What a deterministic measurement was made of, kept so that a later one can be compared with it piece by piece.
+
+An accuracy is a mean over samples: which of them were right tells whether two accuracies differ by more than chance. An
+output is thousands of numbers, of which a few projections tell whether it is still the same. Evidence is kept as one
+short line of text, in records as in baselines: ``hits 20 ffdfb``, ``scores 3 ff80c0``, ``numbers 1.25 -0.5``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+
+#: Beyond, one sample more or less moves an accuracy by nothing that matters, and lines in a baseline get long.
+MOST_SAMPLES = 65_536
+#: Scores are kept to this fraction: far below what differs between two samples.
+_SCORE_STEPS = 255
+#: Digits kept of numbers: float32 has seven to eight.
+_DIGITS = 9
+
+
+class Kind(str, Enum):
+    """What the pieces are."""
+
+    HITS = "hits"  #: 1.0 or 0.0 a sample: right or wrong
+    SCORES = "scores"  #: from 0 to 1 a sample
+    NUMBERS = "numbers"  #: any
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The pieces of one measurement, in the order of the samples."""
+
+    kind: Kind
+    values: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if not self.values or not all(map(math.isfinite, self.values)):
+            raise ValueError("evidence is one finite number or more")
+
+    def text(self) -> str:
+        """One line that `read` takes; scores are rounded to 1/255, numbers to nine digits."""
+        return f"{self.kind.value} {_WRITERS[self.kind](self.values)}"
+
+
+def hits(correct: Sequence[bool]) -> str:
+    """Evidence of which samples were right; empty for more than `MOST_SAMPLES` of them."""
+    return Evidence(Kind.HITS, tuple(map(float, correct))).text() if len(correct) <= MOST_SAMPLES else ""
+
+
+def scores(values: Sequence[float]) -> str:
+    """Evidence of scores from 0 to 1, one a sample; empty for more than `MOST_SAMPLES` of them."""
+    return Evidence(Kind.SCORES, tuple(values)).text() if len(values) <= MOST_SAMPLES else ""
+
+
+def numbers(values: Sequence[float]) -> str:
+    """Evidence of a few numbers."""
+    return Evidence(Kind.NUMBERS, tuple(values)).text()
+
+
+def read(text: str) -> Evidence:
+    """The evidence that ``text`` holds; ValueError if it holds none."""
+    name, _, rest = text.partition(" ")
+    try:
+        kind = Kind(name)
+    except ValueError:
+        raise ValueError(f"{name!r} is no kind of evidence") from None
+    return Evidence(kind, _READERS[kind](rest))
+
+
+def _write_hits(values: Sequence[float]) -> str:
+    bits = "".join("1" if value else "0" for value in values)
+    return f"{len(values)} {int(bits, 2):0{math.ceil(len(values) / 4)}x}"
+
+
+def _read_hits(text: str) -> tuple[float, ...]:
+    count, _, digits = text.partition(" ")
+    bits = f"{_hexadecimal(digits):0{int(count)}b}"
+    if len(bits) != int(count) or len(digits) != math.ceil(int(count) / 4):
+        raise ValueError(f"{len(digits)} digits do not hold {count} samples")
+    return tuple(map(float, bits))
+
+
+def _write_scores(values: Sequence[float]) -> str:
+    if not all(0 <= value <= 1 for value in values):
+        raise ValueError("scores lie between 0 and 1")
+    return f"{len(values)} {''.join(f'{round(value * _SCORE_STEPS):02x}' for value in values)}"
+
+
+def _read_scores(text: str) -> tuple[float, ...]:
+    count, _, digits = text.partition(" ")
+    if len(digits) != 2 * int(count):
+        raise ValueError(f"{len(digits)} digits do not hold {count} scores")
+    return tuple(_hexadecimal(digits[at : at + 2]) / _SCORE_STEPS for at in range(0, len(digits), 2))
+
+
+def _hexadecimal(digits: str) -> int:
+    # int() also takes signs, underscores and spaces.
+    if not digits or set(digits) - set("0123456789abcdef"):
+        raise ValueError(f"{digits[:20]!r} are no hexadecimal digits")
+    return int(digits, 16)
+
+
+def _write_numbers(values: Sequence[float]) -> str:
+    return " ".join(f"{value:.{_DIGITS}g}" for value in values)
+
+
+def _read_numbers(text: str) -> tuple[float, ...]:
+    return tuple(map(float, text.split()))
+
+
+_WRITERS: dict[Kind, Callable[[Sequence[float]], str]] = {
+    Kind.HITS: _write_hits,
+    Kind.SCORES: _write_scores,
+    Kind.NUMBERS: _write_numbers,
+}
+_READERS: dict[Kind, Callable[[str], tuple[float, ...]]] = {
+    Kind.HITS: _read_hits,
+    Kind.SCORES: _read_scores,
+    Kind.NUMBERS: _read_numbers,
+}

@@ -1,0 +1,1 @@
+"""Sample data with answers: generated scenes, digits, CIFAR, COCO files, folders of label maps."""

@@ -1,0 +1,1 @@
+"""Tasks beside classification: detectors and segmentation models over timm backbones."""

@@ -1,0 +1,104 @@
+"""Checkpointing: activations are computed a second time in the backward pass instead of being kept."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint_sequential
+
+from pytest_modelbench.core.errors import BuildError, hide_own_frames
+from pytest_modelbench.models.sources import Source
+
+__tracebackhide__ = hide_own_frames
+
+#: Of a sequential model's features; the last is not computed again. The first of three holds VGG-16's first two
+#: stages, whose recomputation is the peak: this gives the memory that the speed and memory comparison reports.
+SEGMENTS = 3
+
+
+class CheckpointedSequential(nn.Sequential):
+    """A sequential that keeps, in training, what enters its segments and what its last one needs.
+
+    Batch normalizations in the other segments move their running statistics twice per step, as wherever something
+    with state is computed again.
+    """
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Output of the layers one after another, ``(N, ...)`` in and out."""
+        if self.training and torch.is_grad_enabled():
+            made: Tensor = checkpoint_sequential(_units(self), SEGMENTS, input, use_reentrant=False)
+            return made
+        made = super().forward(input)
+        return made
+
+
+def with_checkpointing(module: nn.Module, source: Source) -> nn.Module:
+    """``module`` that checkpoints in training: by its ``set_grad_checkpointing``, or its sequential ``features``.
+
+    Looks into wrappers, such as a detector around a timm backbone. Raises BuildError where nothing can be checkpointed.
+    """
+    if type(module) is nn.Sequential and _can_be_cut(module):
+        return _checkpointed(module)
+    if not _checkpoint(module):
+        raise BuildError(
+            f"{source.name}: {type(module).__name__} cannot be checkpointed: it has neither a set_grad_checkpointing "
+            f"that works nor a torch.nn.Sequential 'features' of {SEGMENTS} layers or more; drop the technique"
+        )
+    return module
+
+
+def _checkpoint(module: nn.Module) -> bool:
+    """Make ``module`` or parts of it checkpoint; whether there were any."""
+    if _enabled(getattr(module, "set_grad_checkpointing", None)):
+        return True
+    features = getattr(module, "features", None)
+    if isinstance(features, nn.Sequential) and _can_be_cut(features):
+        module.features = _checkpointed(features)
+        return True
+    # A list, so that every part is reached.
+    return any([_checkpoint(child) for child in module.children()])
+
+
+def _enabled(enable: Callable[[bool], Any] | None) -> bool:
+    if enable is None:
+        return False
+    try:
+        enable(True)
+    except (AssertionError, NotImplementedError):  # how timm's models say that they do not support it
+        return False
+    return True
+
+
+def _can_be_cut(layers: nn.Sequential) -> bool:
+    return len(_units(layers)) >= SEGMENTS
+
+
+def _checkpointed(layers: nn.Sequential) -> CheckpointedSequential:
+    # By name, so that weights are found under the same names as before; _modules has those held twice, too.
+    named = OrderedDict((name, layer) for name, layer in layers._modules.items() if layer is not None)
+    return CheckpointedSequential(named)
+
+
+def _units(layers: nn.Sequential) -> list[Callable[[Tensor], Tensor]]:
+    """The layers, each together with those after it that write into what they are given.
+
+    A segment must not begin with one of those: it would overwrite what the segment is to be computed again from.
+    """
+    groups: list[list[nn.Module]] = []
+    for layer in layers:
+        if groups and getattr(layer, "inplace", False):
+            groups[-1].append(layer)
+        else:
+            groups.append([layer])
+    return [partial(_in_turn, group) for group in groups]
+
+
+def _in_turn(layers: list[nn.Module], value: Tensor) -> Tensor:
+    for layer in layers:
+        value = layer(value)
+    return value

@@ -1,0 +1,301 @@
+"""One training step of a built model in three phases: forward with the loss, backward, optimizer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from itertools import chain
+from types import TracebackType
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd.graph import _engine_run_backward
+from torch.nn import functional as F  # noqa: N812
+from torch.utils._pytree import tree_leaves
+
+from pytest_modelbench.core.errors import BuildError, MeasureError, ModelbenchError, UsageError, hide_own_frames
+from pytest_modelbench.core.records import Case
+from pytest_modelbench.models.built import BuiltModel
+from pytest_modelbench.models.outputs import floating_tensors
+from pytest_modelbench.models.precision import autocast
+
+__tracebackhide__ = hide_own_frames
+
+PHASES = ("forward", "backward", "optimizer")
+OPTIMIZERS = ("sgd", "adamw")
+INPUTS = ("noise", "ones")
+#: So small that thousands of steps on one batch leave the weights where they are: a loss that runs away, or a detector
+#: that finds more from step to step, would change what a step costs.
+LEARNING_RATE = 1e-6
+#: Momentum of SGD in the recipes that models are trained by.
+MOMENTUM = 0.9
+_SEED = 0
+#: GradScaler starts at 2^16 and halves with each step that it skips; gradients of float16 that are finite at all are so
+#: long before it comes down to this.
+_LEAST_SCALE = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class TrainOptions:
+    """How a model is trained. Raises UsageError for what makes no sense."""
+
+    optimizer: str = "sgd"
+    momentum: float = MOMENTUM  #: of SGD
+    lr: float = LEARNING_RATE
+    input: str = "noise"
+    accumulate: int = 1
+
+    def __post_init__(self) -> None:
+        for what, choice, known in (("optimizer", self.optimizer, OPTIMIZERS), ("input", self.input, INPUTS)):
+            if choice not in known:
+                raise UsageError(f"train step: {what}={choice!r} is none of {', '.join(known)}")
+        if not (isinstance(self.accumulate, int) and self.accumulate >= 1):
+            raise UsageError(f"train step: accumulate={self.accumulate!r}: write a whole number of batches, 1 or more")
+        if not 0 <= self.momentum < 1:
+            raise UsageError(f"train step: momentum={self.momentum!r} is not from 0 up to 1")
+        if not 0 < self.lr < math.inf:
+            raise UsageError(f"train step: lr={self.lr!r} is not a positive number")
+
+    def case(self, case: Case) -> Case:
+        """The case of a train step of ``case``'s model; what decides its cost shows, unless it is at its default."""
+        parts = [case.technique] if case.technique else []
+        if self.optimizer != "sgd":
+            parts.append(self.optimizer)
+        elif self.momentum != MOMENTUM:
+            parts.append(f"momentum={self.momentum:g}")
+        parts += [f"input={self.input}"] if self.input != "noise" else []
+        parts += [f"accumulate={self.accumulate}"] if self.accumulate > 1 else []
+        return replace(case, mode="train", technique="+".join(parts))
+
+
+class TrainStep:
+    """A step of training, to be taken again and again: ``with TrainStep(built) as step: step()``.
+
+    Inside the ``with`` statement the module is in train mode and its weights move; afterwards weights, buffers and
+    modes are as they were before, and gradients are gone. For that a copy of weights, buffers and inputs is kept in the
+    host's memory. The global random state moves on, as in any training.
+
+    The loss is the cross-entropy in float32 with seeded labels for an output ``(N, classes)``, and otherwise the sum of
+    the means of all floating outputs; for a module with targets those are its losses. Every step sees the same images:
+    ``"noise"``, the model's own inputs, or ``"ones"`` that take part in the gradient. With ``accumulate`` it is so many
+    times that batch, one after the other, each with its part in the loss, and then one step of the optimizer.
+
+    Gradients stay until the next backward pass begins, so that from the second step on they and the optimizer's state
+    are alive in the forward pass. Nothing waits for the device, except that the GradScaler (amp-fp16 on CUDA) asks it
+    in each step whether gradients are finite.
+    """
+
+    def __init__(
+        self,
+        built: BuiltModel,
+        *,
+        optimizer: str = "sgd",
+        momentum: float = MOMENTUM,
+        lr: float = LEARNING_RATE,
+        input: str = "noise",
+        accumulate: int = 1,
+    ) -> None:
+        self.options = TrainOptions(optimizer, momentum, lr, input, accumulate)
+        self.case = self.options.case(built.case)
+        self.steps = 0  #: taken so far
+        self._built = built
+        self._stack = ExitStack()
+        self._optimizer: torch.optim.Optimizer | None = None
+        self._arguments: tuple[Any, ...] = ()
+        self._labels: Tensor | None = None
+        self._batch = 0  # of this step, counted in backward passes
+        self._pending: Tensor | None = None
+        self._loss: Tensor | None = None
+        scaled = built.case.precision == "amp-fp16" and built.device.type == "cuda"
+        self._scaler = torch.amp.GradScaler("cuda", enabled=scaled)
+
+    @property
+    def images(self) -> int:
+        """How many images one step handles."""
+        return self.case.batch_size * self.options.accumulate
+
+    def __enter__(self) -> TrainStep:
+        built = self._built
+        if self._optimizer is not None:
+            raise UsageError(f"{self.case.id}: this train step is entered already")
+        with ExitStack() as stack:
+            stack.enter_context(torch.inference_mode(False))
+            stack.enter_context(torch.enable_grad())
+            stack.enter_context(_kept(built))
+            built.module.train()
+            images = built.inputs[0]
+            if self.options.input == "ones":
+                # In place of the noise: beside it they would count in the peak.
+                images = images.fill_(1.0).detach().requires_grad_()
+            self._arguments = (images,) if built.targets is None else (images, built.targets)
+            self._optimizer = self._new_optimizer()
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._optimizer = self._pending = None
+        self._arguments = ()
+        self._stack.close()
+
+    def __call__(self, mark: Callable[[str], object] | None = None) -> None:
+        """One whole step; ``mark`` is called with the name of each phase as it ends, as often as it ends.
+
+        Raises BuildError, naming the case and the way out, if the model cannot be trained.
+        """
+        mark = mark or _unmarked
+        try:
+            for _ in range(self.options.accumulate):
+                self.forward()
+                mark("forward")
+                self.backward()
+                mark("backward")
+            self.optimize()
+            mark("optimizer")
+        except ModelbenchError:
+            raise
+        except Exception as error:
+            hint = (
+                f"pass a smaller batch_size (it is {self.case.batch_size}), and accumulate=... to make up for it"
+                if isinstance(error, torch.OutOfMemoryError)
+                else "training may need what evaluation does not: a batch_size of 2 for batch normalization, "
+                "targets for a detector"
+            )
+            raise BuildError(
+                f"{self.case.id} cannot be trained on {self._built.device}: {type(error).__name__}: {error}; {hint}"
+            ) from error
+
+    def forward(self) -> None:
+        """The loss of one batch, kept for `backward`."""
+        self._entered()
+        built = self._built
+        self._loss = None
+        with autocast(built.case.precision, built.device):
+            self._pending = self._loss_of(built.module(*self._arguments))
+
+    def backward(self) -> None:
+        """Gradients of the loss that `forward` kept, added to those of the step's earlier batches."""
+        optimizer, built, loss = self._entered(), self._built, self._pending
+        if loss is None:
+            raise UsageError(f"{self.case.id}: there is no loss to go backward from; call forward() before")
+        if self._batch == 0:
+            optimizer.zero_grad()
+        self._batch += 1
+        self._pending, self._loss = None, loss.detach()
+        if self.options.accumulate > 1:
+            loss = loss / self.options.accumulate
+        loss = self._scaler.scale(loss)
+        if built.device.type != "meta":
+            torch.autograd.backward(loss)
+            return
+        # A checkpointed part runs forward again in here; real autocast is restored for it by PyTorch. MetaAutocast would
+        # be lifted by Tensor.backward and torch.autograd.backward, which modes may replace: they are passed by.
+        with autocast(built.case.precision, built.device):
+            _engine_run_backward(
+                (loss,), (torch.ones_like(loss),), False, False, (), allow_unreachable=True, accumulate_grad=True
+            )
+
+    def optimize(self) -> None:
+        """A step of the optimizer along the gradients."""
+        optimizer = self._entered()
+        self._scaler.step(optimizer)
+        self._scaler.update()
+        self._batch = 0
+        self.steps += 1
+
+    def tensors(self) -> Iterator[Tensor]:
+        """Everything alive between two steps: weights, buffers, images, gradients, optimizer's state, targets, loss.
+
+        One by one, and none of them is held on to: a collection would keep gradients alive that the next step drops.
+        """
+        optimizer = self._entered()
+        trained = (*self._built.tensors(), self._arguments[0])
+        state = tree_leaves([list(optimizer.state.values()), self._arguments[1:], self._labels])
+        return chain(
+            trained,
+            (tensor.grad for tensor in trained if tensor.grad is not None),
+            (leaf for leaf in state if isinstance(leaf, Tensor)),
+            (loss for loss in (self._loss,) if loss is not None),
+        )
+
+    def check_loss(self) -> float | None:
+        """The last batch's loss; None without a step or on meta. Waits for the device.
+
+        Raises MeasureError, naming the step, if it is not finite, or if the GradScaler skips all steps.
+        """
+        if self._loss is None or self._loss.is_meta:
+            return None
+        loss = float(self._loss)
+        way_out = "try precision='fp32' or 'amp-bf16', a smaller lr, or other weights"
+        if not math.isfinite(loss):
+            raise MeasureError(f"{self.case.id}: the loss is {loss} in train step {self.steps}; {way_out}")
+        if self._scaler.is_enabled() and self._scaler.get_scale() < _LEAST_SCALE:
+            raise MeasureError(
+                f"{self.case.id}: the gradients are not finite up to train step {self.steps}, so that the optimizer's "
+                f"steps are skipped; {way_out}"
+            )
+        return loss
+
+    def _entered(self) -> torch.optim.Optimizer:
+        if self._optimizer is None:
+            raise UsageError(f"{self.case.id}: a train step is taken inside its with statement: with TrainStep(...) as")
+        return self._optimizer
+
+    def _new_optimizer(self) -> torch.optim.Optimizer:
+        parameters = [parameter for parameter in self._built.module.parameters() if parameter.requires_grad]
+        if not parameters:
+            raise BuildError(f"{self.case.id} has no parameters that take a gradient, so there is nothing to train")
+        # All weights in one go is the default on CUDA alone. AdamW has temporary tensors then, and meta predicts CUDA.
+        foreach = True if self._built.device.type == "meta" else None
+        if self.options.optimizer == "adamw":
+            return torch.optim.AdamW(parameters, lr=self.options.lr, foreach=foreach)
+        return torch.optim.SGD(parameters, lr=self.options.lr, momentum=self.options.momentum, foreach=foreach)
+
+    def _loss_of(self, output: object) -> Tensor:
+        if len(self._arguments) == 1 and isinstance(output, Tensor) and output.ndim == 2 and output.is_floating_point():
+            return F.cross_entropy(output.float(), self._labels_for(output))
+        # Means: a sum would grow with the output's size, and with it the steps of the optimizer. As a product, since
+        # the gradient of mean() is as large as the output.
+        means = [tensor.float().sum() * (1 / tensor.numel()) for _, tensor in floating_tensors(output)]
+        if not means:
+            raise BuildError(
+                f"{self.case.id} returns {type(output).__name__} without a floating point tensor in it in train mode, "
+                "so there is nothing to go backward from; wrap the model so that it returns one"
+            )
+        return torch.stack(means).sum()
+
+    def _labels_for(self, output: Tensor) -> Tensor:
+        if self._labels is None:
+            samples, classes = output.shape
+            generator = torch.Generator().manual_seed(_SEED)
+            self._labels = torch.randint(classes, (samples,), generator=generator).to(output.device)
+        return self._labels
+
+
+def _unmarked(phase: str) -> None:
+    """Nobody wants to know when a phase ends."""
+
+
+@contextmanager
+def _kept(built: BuiltModel) -> Iterator[None]:
+    """Puts back values of weights, buffers and inputs, and modes, of all parts; drops gradients."""
+    module = built.module
+    modes = [(part, part.training) for part in module.modules()]
+    buffers = [(part, name, buffer) for part in module.modules() for name, buffer in part.named_buffers(recurse=False)]
+    # In the host's memory: on the device the copy would count in the very peak that is to be measured.
+    copies = [(tensor, tensor.detach().to("cpu", copy=True)) for tensor in built.tensors() if not tensor.is_meta]
+    try:
+        yield
+    finally:
+        module.zero_grad(set_to_none=True)
+        for part, name, buffer in buffers:
+            setattr(part, name, buffer)  # a module may put another tensor in its place
+        with torch.no_grad():
+            for tensor, copy in copies:
+                tensor.copy_(copy)
+        for part, training in modes:
+            part.training = training

@@ -1,0 +1,51 @@
+"""Every detector and instance segmenter of the benchmark guide: inference, training, and accuracy on COCO.
+
+Cost and memory are those of the published size on every machine (of the dense part: boxes cannot be selected without
+values); times are taken at it on an accelerator, and on the CPU at a reduced one.
+"""
+
+import pytest
+
+from pytest_modelbench.catalog.tables import cases, table
+
+INFERENCE = cases("test_seeds_detection.py::test_inference")
+TRAINING = cases("test_seeds_detection.py::test_train_step")
+#: One for each model, whatever it is measured for.
+COCO = {
+    row.case.source_name: row.case for id in ("coco-detection", "detection-accuracy-speed") for row in table(id).rows
+}
+
+pytestmark = pytest.mark.modelbench(suite=["seeds", "seeds-detection"])
+
+
+@pytest.mark.parametrize("case", INFERENCE, ids=[case.id for case in INFERENCE])
+def test_inference(case, build_model, modelbench):
+    published = build_model(**case.build_arguments())
+    modelbench.cost(published)
+    modelbench.peak_memory(published)
+    timed = published if modelbench.device.type != "cpu" else build_model(**case.reduced().build_arguments())
+    modelbench.latency(timed)
+    modelbench.throughput(timed)
+
+
+@pytest.mark.parametrize("case", TRAINING, ids=[case.id for case in TRAINING])
+def test_train_step(case, build_model, modelbench):
+    published = build_model(**case.build_arguments())
+    options = case.train_arguments()
+    modelbench.cost(published)
+    if modelbench.device.type == "cpu":
+        modelbench.train_peak(published, **options)
+        modelbench.train_step(build_model(**case.reduced().build_arguments()), memory=False, **options)
+    else:
+        modelbench.train_step(published, **options)
+
+
+@pytest.mark.modelbench(timeout="1h")
+@pytest.mark.parametrize("name", COCO)
+def test_coco(name, build_model, modelbench):
+    """Weights of one's own, NAME.safetensors beside COCO's files in the folder of --modelbench-data."""
+    from pytest_modelbench.catalog.weights import trained_weights
+
+    checkpoint = trained_weights(modelbench.data, name)
+    arguments = COCO[name].build_arguments() | {"precision": "fp32", "batch_size": 8}
+    modelbench.detection_accuracy(build_model(**arguments, checkpoint=checkpoint))

@@ -1,0 +1,39 @@
+"""Every line of the speed and memory comparison: training steps of models and techniques.
+
+Memory of the second step is that of the published size on every machine; times are taken at it on an accelerator, and
+on the CPU at a reduced one. The claims of the techniques are in test_techniques.py.
+"""
+
+import pytest
+
+from pytest_modelbench.catalog.tables import cases
+
+CASES = cases("test_seeds_techniques.py::test_train_step")
+
+pytestmark = pytest.mark.modelbench(suite=["seeds", "seeds-techniques"])
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case.id for case in CASES])
+def test_train_step(case, build_model, modelbench):
+    published = build_model(**case.build_arguments())
+    options = case.train_arguments()
+    modelbench.cost(published)
+    if modelbench.device.type == "cpu":
+        modelbench.train_peak(published, **options)
+        modelbench.train_step(build_model(**case.reduced().build_arguments()), memory=False, **options)
+    else:
+        modelbench.train_step(published, **options)
+
+
+def test_outside_the_allocator(build_model, modelbench):
+    """What a device holds beyond the allocator is 'always constant for the same device': the same for any model."""
+    if modelbench.device.type == "cpu":
+        pytest.skip("a CPU has no memory beside the allocator's: give an accelerator with --device")
+    for name in ("resnet50", "vgg16_bn"):
+        model = build_model(name, batch_size=64, image_size=224)
+        peak = modelbench.peak_memory(model, backward=True, name=f"{name}_peak")
+        outside = peak.allocated.device_bytes - peak.allocated.reserved_bytes
+        # Libraries load kernels as models need them, some tens of MiB.
+        modelbench.record(
+            f"{name}_outside", outside, unit="bytes", better="lower", scope="kind", band="64MiB", case=name
+        )

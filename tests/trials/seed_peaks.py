@@ -1,0 +1,55 @@
+"""Predicted peaks of the speed and memory comparison's training steps beside the published ones, on the meta device.
+
+Every line of the comparison: its model and technique at its own batch size, without a GPU. Run with PYTHONPATH extended
+by what the optional models need.
+"""
+
+import sys
+import time
+
+import torch
+from machine import describe, write
+
+from pytest_modelbench.catalog.tables import tables
+from pytest_modelbench.core.errors import ModelbenchError
+from pytest_modelbench.fixtures.train_step import second_step_peak
+from pytest_modelbench.models.build import build
+
+#: The distance from the published figure that is to be reached.
+WITHIN = 0.015
+
+
+def rows():
+    """Row and its published peak with the case behind it, line by line."""
+    for table in tables():
+        if table.document == "speed":
+            for row in table.rows:
+                if (figure := row.figure("memory")) and figure.case:
+                    yield row, figure
+
+
+def main() -> None:
+    machine = describe()
+    machine["packages"] = [sys.version.split()[0], torch.__version__]
+    figures = {}
+    for row, figure in rows():
+        began = time.perf_counter()
+        line = {"label": row.label, "batch_size": figure.case.batch_size, "published_bytes": figure.value}
+        try:
+            model = build(device=torch.device("meta"), **figure.case.build_arguments())
+            peak = second_step_peak(model, **figure.case.train_arguments())
+            line |= {
+                "predicted_bytes": peak.peak_bytes,
+                "share": round(peak.peak_bytes / figure.value, 4),
+                "within": abs(peak.peak_bytes / figure.value - 1) <= WITHIN,
+            }
+        except ModelbenchError as error:
+            line["error"] = f"{type(error).__name__}: {error}"
+        figures[row.id] = line
+        shown = line.get("share", line.get("error"))
+        print(f"{row.label:40} {figure.printed:>12} {shown} {time.perf_counter() - began:.1f} s", flush=True)
+    write("seed_peaks", machine, figures)
+
+
+if __name__ == "__main__":
+    main()
