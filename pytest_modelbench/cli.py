@@ -89,6 +89,12 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--format", choices=("markdown", "terminal"), default="terminal", help="default: terminal")
     report.set_defaults(run=_report)
 
+    guide = commands.add_parser("guide", help="the benchmark guide in Markdown, from the figures of sessions")
+    guide.add_argument(
+        "results", metavar="RESULTS", type=Path, nargs="+", help="files of --modelbench-json, one or more a device"
+    )
+    guide.set_defaults(run=_guide)
+
     doctor = commands.add_parser("doctor", help="how far this machine's times can be trusted, and what to change")
     doctor.add_argument("--device", metavar="DEVICE", help="default: that of [tool.modelbench], or auto")
     doctor.add_argument(
@@ -275,6 +281,14 @@ def _report(arguments: argparse.Namespace) -> Outcome:
     from pytest_modelbench.report import terminal
 
     return terminal.render(session, width=_width(), colour=False), FINE
+
+
+def _guide(arguments: argparse.Namespace) -> Outcome:
+    from pytest_modelbench.catalog.tables import tables
+    from pytest_modelbench.report.guide.document import render
+    from pytest_modelbench.store.results import read_results
+
+    return render([(str(path), read_results(path)) for path in arguments.results], tables()).rstrip("\n"), FINE
 
 
 def _doctor(arguments: argparse.Namespace) -> Outcome:

@@ -140,7 +140,7 @@ _TASKS: Mapping[str, _Task] = {
     "classification": _Task(1600, Course(epochs=15, batch_size=32, lr=3e-3), _class_lesson, _class_figures),
     "detection": _Task(800, Course(epochs=15, batch_size=16, lr=2e-3), _object_lesson, _object_figures),
     "instance_segmentation": _Task(800, Course(epochs=15, batch_size=16, lr=2e-3), _object_lesson, _object_figures),
-    "segmentation": _Task(800, Course(epochs=15, batch_size=16, lr=2e-3), _map_lesson, _map_figures),
+    "segmentation": _Task(800, Course(epochs=10, batch_size=16, lr=2e-3), _map_lesson, _map_figures),
 }
 
 

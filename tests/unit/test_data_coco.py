@@ -222,7 +222,8 @@ def test_paths_that_do_not_exist_are_named(folder):
 
 
 def test_damaged_run_lengths_name_their_image(folder):
-    pytest.importorskip("pycocotools")
-    path = write(folder, annotation(segmentation={"size": [10, 20], "counts": "0" * 40}))
+    rle = pytest.importorskip("pycocotools.mask")
+    longer = rle.frPyObjects({"size": [100, 100], "counts": [0, 10_000]}, 100, 100)["counts"].decode()
+    path = write(folder, annotation(segmentation={"size": [10, 20], "counts": longer}))
     with pytest.raises(UsageError, match="image 3: a mask of it cannot be read"):
         coco_objects(path, masks=True).read(0)

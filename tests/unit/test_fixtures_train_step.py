@@ -250,6 +250,17 @@ def test_memory_of_the_second_step_is_more_than_that_of_a_single_pass() -> None:
     assert first > weights
 
 
+def test_the_peak_alone_is_recorded_as_by_a_whole_measurement(recorder: Recorder) -> None:
+    plan = SamplingPlan(min_sample_s=1e-4, target_s=0, min_blocks=1, max_blocks=1)
+    options: dict[str, Any] = {"input": "ones", "accumulate": 2, "name": "big"}
+    recorder.train(net(), plan=plan, **options)
+    whole = recorder.records.pop("big_train_peak_live_memory")
+    recorder.modelbench = ModelBench(recorder.bench, TEST)
+    peak = recorder.modelbench.train_peak(net(), **options)
+    assert recorder.records["big_train_peak_live_memory"] == whole
+    assert whole.value == peak.peak_bytes
+
+
 def test_on_cuda_the_allocator_is_asked_before_the_reference_takes_memory(
     clock: FakeClock, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:

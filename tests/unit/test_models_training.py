@@ -163,7 +163,8 @@ def test_ones_take_part_in_the_gradient_and_noise_does_not() -> None:
         step()
         images = model.module.images
         assert torch.equal(images, torch.ones(2, 3, 2, 2))
-        assert images.grad is not None
+        assert images.requires_grad
+        assert images.grad is None
         # The same memory: a second tensor of images would count in the peak.
         assert images.data_ptr() == model.inputs[0].data_ptr()
 
@@ -317,6 +318,7 @@ def test_scaler_is_for_half_precision_on_cuda(precision: str, device: torch.devi
     [
         ({"optimizer": "lion"}, "optimizer='lion' is none of sgd, adamw"),
         ({"input": "zeros"}, "input='zeros' is none of noise, ones"),
+        ({"gradients": "kept"}, "gradients='kept' is none of dropped, zeroed"),
         ({"accumulate": 0}, "accumulate=0: write a whole number of batches, 1 or more"),
         ({"accumulate": 1.5}, "accumulate=1.5: write a whole number"),
         ({"momentum": 1.0}, r"momentum=1\.0 is not from 0 up to 1"),
@@ -336,6 +338,9 @@ def test_options_that_make_no_sense_are_refused(wrong: dict[str, object], messag
         ({"accumulate": 4, "input": "ones"}, "abn+input=ones+accumulate=4"),
         ({"optimizer": "adamw", "momentum": 0.5}, "abn+adamw"),
         ({"momentum": 0.0}, "abn+momentum=0"),
+        ({"gradients": "dropped"}, "abn"),
+        ({"gradients": "zeroed"}, "abn+gradients=zeroed"),
+        ({"gradients": "dropped", "input": "ones"}, "abn+input=ones+gradients=dropped"),
         ({"lr": 0.1}, "abn"),  # costs the same
     ],
 )
@@ -398,18 +403,23 @@ def test_memory_of_the_second_step_holds_gradients_and_momentum() -> None:
     forward = 4 * KIB + 2 * 512
     assert chain_peak() == held + forward
     assert chain_peak(momentum=0.0) == held + forward - WEIGHTS
-    # AdamW has two moments, and a count of 512 bytes for each weight. It needs most in its own step, when the activations
+    # AdamW has two moments, and a count of 512 bytes for each weight. It needs most in its own step, when activations
     # are gone: for a root of every second moment, beside the gradients and the loss.
     assert chain_peak(optimizer="adamw") == held + WEIGHTS + 2 * 512 + WEIGHTS + 512
 
 
-def test_memory_with_images_in_the_gradient_holds_their_gradient() -> None:
-    # Its own peak is at the end of backward, when a second gradient of the images is made, to be added to the first.
+def test_gradients_zeroed_in_place_are_alive_beside_the_new_ones() -> None:
+    held = IMAGES + LABELS + WEIGHTS * 3
+    # The last layer's new gradient is made while there are input and output of the sine and the gradients of its output
+    # and of the logits, the loss and the loss's own gradient.
+    assert chain_peak(gradients="zeroed") == held + 4 * KIB + 4 * KIB + 2 * 512
+    # Ones as in the speed and memory comparison: the same, and the images' gradient at the end.
+    assert chain_peak(input="ones") > chain_peak(input="ones", gradients="dropped")
     model = build(Chain, device=META, batch_size=8, image_size=32)
     with TrainStep(model, input="ones") as step:
         step()
-        held = live_peak(lambda: None, step.tensors()).held_bytes
-    assert held == 2 * IMAGES + LABELS + WEIGHTS * 3 + 512  # and the last loss
+        after = live_peak(lambda: None, step.tensors()).held_bytes
+    assert after == held + 512  # the last loss; the images' gradient is gone
 
 
 def test_nothing_is_kept_between_steps() -> None:

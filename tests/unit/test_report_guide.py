@@ -276,6 +276,7 @@ def test_hardware_gets_the_most_accurate_that_trains_a_batch_of_32() -> None:
         ["16GB GPU", "middle (batch 152, 80.4 %†)"],
         ["CPU only", "small (8.00 ms)"],
     ]
+    assert "Rule for CPU only, among 2 of 4 models: the least time per image." in block.lines
     without_cpu = hardware_table(table("by-hardware"), TABLES, evidence(GPU_SESSION))
     assert [row[1] for row in cells(without_cpu.text)] == ["*MobileNet*", "*Any*", "*MobileNet*"]
 

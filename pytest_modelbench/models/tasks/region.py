@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torchvision.models.detection import FasterRCNN, MaskRCNN
 from torchvision.ops import MultiScaleRoIAlign, roi_align
@@ -39,7 +38,7 @@ class RegionDetector(Detector):
         return found
 
     def dense(self, images: Tensor) -> Any:
-        """Outputs for as many regions as the heads get at most; which, makes no difference to memory and work.
+        """Outputs for as many regions as the heads get at most: an upper bound of memory and work.
 
         In training those are the 512 that are sampled for the loss (for masks the quarter of them that may hold an
         object), otherwise the 1000 proposals that are kept (for masks the 100 boxes).
@@ -70,15 +69,17 @@ class RegionPool(MultiScaleRoIAlign):  # type: ignore[misc]
         return pooled.to(x[self.featmap_names[0]].dtype)
 
     def dense(self, x: Mapping[str, Tensor], per_image: int) -> Tensor:
-        """What `forward` returns for ``per_image`` boxes in each image, on the meta device; each map gets its share."""
-        maps = [x[name] for name in self.featmap_names]
+        """What `forward` returns for ``per_image`` boxes in each image, on the meta device, all small ones.
+
+        Those are taken from the finest map, as most are; torchvision looks into the others all the same.
+        """
+        maps = [x[name].float() for name in self.featmap_names]
         count, channels = per_image * len(maps[0]), maps[0].shape[1]
-        pooled = maps[0].new_zeros((count, channels, *self.output_size), dtype=torch.float32)
-        for index, tensor in enumerate(maps):
-            share = slice(count * index // len(maps), count * (index + 1) // len(maps))
-            boxes = tensor.new_empty((share.stop - share.start, 5), dtype=torch.float32)
-            pooled[share] = roi_align(tensor.float(), boxes, self.output_size, 1.0, self.sampling_ratio)
-        return pooled.to(maps[0].dtype)
+        pooled = maps[0].new_zeros((count, channels, *self.output_size))
+        for tensor in maps:
+            boxes = tensor.new_empty((count if tensor is maps[0] else 0, 5))
+            pooled[: len(boxes)] = roi_align(tensor, boxes, self.output_size, 1.0, self.sampling_ratio)
+        return pooled.to(x[self.featmap_names[0]].dtype)
 
 
 def region_detector(

@@ -91,10 +91,10 @@ def _abn(kind: str) -> Apply:
     return {"abn": abn.with_abn, "inplace_abn": abn.with_inplace_abn, "inplace_abn_ext": abn.with_extension}[kind]
 
 
-def _checkpoint() -> Apply:
-    from pytest_modelbench.models.techniques.checkpointing import with_checkpointing
+def _checkpoint(reentrant: bool) -> Apply:
+    from pytest_modelbench.models.techniques import checkpointing
 
-    return with_checkpointing
+    return checkpointing.with_reentrant_checkpointing if reentrant else checkpointing.with_checkpointing
 
 
 def _activation_technique(name: str, description: str) -> Technique:
@@ -140,9 +140,15 @@ TECHNIQUES = {
         Technique(
             "checkpoint",
             "activations computed again in the backward pass instead of kept: set_grad_checkpointing of timm's models, "
-            "three segments of sequential models such as VGG",
+            "the first three of four segments of sequential models such as VGG",
             "checkpointing",
-            _checkpoint,
+            functools.partial(_checkpoint, False),
+        ),
+        Technique(
+            "checkpoint_reentrant",
+            "the same for sequential models by PyTorch's older implementation, as the comparison measured it: needs more",
+            "checkpointing",
+            functools.partial(_checkpoint, True),
         ),
     )
 }
