@@ -14,9 +14,11 @@ from pytest_modelbench.catalog.node_ids import function_of
 from pytest_modelbench.catalog.reader import read_tables
 from pytest_modelbench.catalog.rows import NEEDS, Row, Table
 
-__all__ = ["NEEDS", "CaseSpec", "Figure", "Row", "Table", "cases", "rows", "table", "tables"]
+__all__ = ["NEEDS", "CaseSpec", "Figure", "Row", "Table", "cases", "rows", "table", "tables", "timed_cases"]
 
 _FILES = ("guide.toml", "speed.toml")
+#: Units of what has to be timed.
+_TIMED = frozenset({"s", "images/s", "ratio"})
 
 
 @functools.cache
@@ -45,3 +47,13 @@ def cases(function: str = "") -> tuple[CaseSpec, ...]:
     """Every distinct case, in order of appearance; of ``test_seeds_inference.py::test_inference`` alone if given."""
     distinct = dict.fromkeys(case for row in rows() for case in row.cases)
     return tuple(case for case in distinct if function in ("", function_of(case)))
+
+
+@functools.cache
+def timed_cases() -> frozenset[CaseSpec]:
+    """The cases that a row prints a time or a rate of, and those of rows that print no figure at all.
+
+    Of the others, published for their memory or parameters alone, a time at a reduced size would say nothing.
+    """
+    printed = {figure.case for row in rows() for figure in row.figures if figure.unit in _TIMED and figure.case}
+    return frozenset(printed | {case for row in rows() if not row.figures for case in row.cases})

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_leaves
 
 from pytest_modelbench.core.errors import BuildError, ModelbenchError, UsageError, hide_own_frames
 from pytest_modelbench.core.records import Case
@@ -115,9 +116,11 @@ class BuiltModel:
             )
         return count
 
-    def tensors(self) -> tuple[Tensor, ...]:
-        """Everything that is alive before a pass: parameters, buffers, inputs."""
-        return (*self.module.parameters(), *self.module.buffers(), *self.inputs)
+    def tensors(self, *, training: bool = False) -> tuple[Tensor, ...]:
+        """Everything that is alive before a pass: parameters, buffers, inputs, and for ``training`` targets."""
+        targets = tree_leaves(self.targets) if training else []
+        held = (leaf for leaf in targets if isinstance(leaf, Tensor))
+        return (*self.module.parameters(), *self.module.buffers(), *self.inputs, *held)
 
     def forward(self) -> Any:
         """Output of one forward pass in inference mode; does not wait for the device."""
@@ -196,6 +199,8 @@ class BuiltModel:
         try:
             with torch.inference_mode(), autocast(self.case.precision, self.device):
                 return module(*inputs)
+        except ModelbenchError:
+            raise
         except Exception as error:
             raise self._refusal("cannot be run", error, self._size_hint()) from error
 

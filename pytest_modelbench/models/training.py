@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
 from itertools import chain
 from types import TracebackType
 from typing import Any
@@ -17,78 +16,18 @@ from torch.nn import functional as F  # noqa: N812
 from torch.utils._pytree import tree_leaves
 
 from pytest_modelbench.core.errors import BuildError, MeasureError, ModelbenchError, UsageError, hide_own_frames
-from pytest_modelbench.core.records import Case
 from pytest_modelbench.models.built import BuiltModel
 from pytest_modelbench.models.outputs import floating_tensors
 from pytest_modelbench.models.precision import autocast
+from pytest_modelbench.models.train_options import LEARNING_RATE, MOMENTUM, TrainOptions
 
 __tracebackhide__ = hide_own_frames
 
 PHASES = ("forward", "backward", "optimizer")
-OPTIMIZERS = ("sgd", "adamw")
-INPUTS = ("noise", "ones")
-GRADIENTS = ("dropped", "zeroed")
-#: So small that thousands of steps on one batch leave the weights where they are: a loss that runs away, or a detector
-#: that finds more from step to step, would change what a step costs.
-LEARNING_RATE = 1e-6
-#: Momentum of SGD in the recipes that models are trained by.
-MOMENTUM = 0.9
 _SEED = 0
 #: GradScaler starts at 2^16 and halves with each step that it skips; gradients of float16 that are finite at all are so
 #: long before it comes down to this.
 _LEAST_SCALE = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class TrainOptions:
-    """How a model is trained. Raises UsageError for what makes no sense."""
-
-    optimizer: str = "sgd"
-    momentum: float = MOMENTUM  #: of SGD
-    lr: float = LEARNING_RATE
-    input: str = "noise"
-    accumulate: int = 1
-    #: What becomes of gradients before a backward pass. By default they are dropped, as PyTorch does; with ones they
-    #: are zeroed in place, as it did when the speed and memory comparison was made: the new gradient of VGG's first
-    #: linear layer, 400 MB, is then alive beside the old one, and so the published peak has it.
-    gradients: str | None = None
-
-    def __post_init__(self) -> None:
-        for what, choice, known in (
-            ("optimizer", self.optimizer, OPTIMIZERS),
-            ("input", self.input, INPUTS),
-            ("gradients", self.gradients, (None, *GRADIENTS)),
-        ):
-            if choice not in known:
-                known = tuple(name for name in known if name is not None)
-                raise UsageError(f"train step: {what}={choice!r} is none of {', '.join(known)}")
-        if not (isinstance(self.accumulate, int) and self.accumulate >= 1):
-            raise UsageError(f"train step: accumulate={self.accumulate!r}: write a whole number of batches, 1 or more")
-        if not 0 <= self.momentum < 1:
-            raise UsageError(f"train step: momentum={self.momentum!r} is not from 0 up to 1")
-        if not 0 < self.lr < math.inf:
-            raise UsageError(f"train step: lr={self.lr!r} is not a positive number")
-
-    @property
-    def drops_gradients(self) -> bool:
-        """Whether gradients are dropped before a backward pass, and not zeroed in place."""
-        return (self.gradients or self._usual_gradients) == "dropped"
-
-    @property
-    def _usual_gradients(self) -> str:
-        return "dropped" if self.input == "noise" else "zeroed"
-
-    def case(self, case: Case) -> Case:
-        """The case of a train step of ``case``'s model; what decides its cost shows, unless it is at its default."""
-        parts = [case.technique] if case.technique else []
-        if self.optimizer != "sgd":
-            parts.append(self.optimizer)
-        elif self.momentum != MOMENTUM:
-            parts.append(f"momentum={self.momentum:g}")
-        parts += [f"input={self.input}"] if self.input != "noise" else []
-        parts += [f"gradients={self.gradients}"] if self.gradients not in (None, self._usual_gradients) else []
-        parts += [f"accumulate={self.accumulate}"] if self.accumulate > 1 else []
-        return replace(case, mode="train", technique="+".join(parts))
 
 
 class TrainStep:
@@ -100,9 +39,9 @@ class TrainStep:
 
     The loss is the cross-entropy in float32 with seeded labels for an output ``(N, classes)``, and otherwise the sum of
     the means of all floating outputs; for a module with targets those are its losses. Every step sees the same images:
-    ``"noise"``, the model's own inputs, or ``"ones"``, as in the speed and memory comparison, whose gradient is computed
-    and then dropped: its published peaks hold none. With ``accumulate`` it is so many times that batch, one after the
-    other, each with its part in the loss, and then one step of the optimizer.
+    ``"noise"``, the model's own inputs, or ``"ones"`` whose gradient is computed, too, and then dropped. With
+    ``accumulate`` it is so many times that batch, one after the other, each with its part in the loss, and then one
+    step of the optimizer.
 
     Gradients of weights stay until the next backward pass begins, so that from the second step on they and the
     optimizer's state are alive in the forward pass. Nothing waits for the device, except that the GradScaler (amp-fp16

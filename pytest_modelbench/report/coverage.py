@@ -46,8 +46,9 @@ test without brackets runs for each case of the row, whose id is its parameter.
 
 Which of a row's figures can be measured where: **portable** figures are the same on every machine and are those of the
 published size (parameters, and peak memory followed on the meta device). On a **CPU**, times are those of one or two
-small images; on **CUDA** they are of the published batch and image size, and the peak is the allocator's. The state
-*runs* means that nothing but the package is needed; the [last section](#what-rows-need) says what the others need.
+small images, taken where a published figure is a time; on **CUDA** they are of the published batch and image size, and
+the peak is the allocator's. The state *runs* means that nothing but the package is needed; the
+[last section](#what-rows-need) says what the others need.
 
 {tally}"""
 

@@ -16,13 +16,16 @@ TOLERANCE = 0.05
 
 
 class Claim(NamedTuple):
-    """Two lines of the comparison: the same model with one technique and with another, and their figures."""
+    """Two lines of the comparison: the same model with one technique and with another, and their figures.
+
+    ``saves_more`` says why more is saved than the lines say, where it is.
+    """
 
     model: str
     batch_size: int
     techniques: tuple[str, str]
     memory: tuple[float, float]
-    time: tuple[float, float]
+    saves_more: str = ""
 
     @property
     def memory_ratio(self) -> float:
@@ -30,27 +33,33 @@ class Claim(NamedTuple):
 
 
 IN_PLACE = ("abn", "inplace_abn")
+CHECKPOINT, CHECKPOINT_NOW = ("", "checkpoint_reentrant"), ("", "checkpoint")
+CHECKPOINT_PRE = ("pre_activation", "pre_activation+checkpoint_reentrant")
 CLAIMS = {
-    "vgg16-inplace_abn": Claim("vgg16_bn", 128, IN_PLACE, (17732.86, 11857.39), (719.29, 727.05)),
-    "resnet50-inplace_abn": Claim("resnet50", 128, IN_PLACE, (10884.15, 8888.33), (447.21, 479.64)),
-    "seresnext50-b128-inplace_abn": Claim("seresnext50_32x4d", 128, IN_PLACE, (16826.77, 10575.54), (700.99, 718.09)),
-    "seresnext50-b64-inplace_abn": Claim("seresnext50_32x4d", 64, IN_PLACE, (8607.16, 5470.71), (394.58, 410.02)),
-    "vgg16-checkpoint": Claim("vgg16_bn", 128, ("", "checkpoint_reentrant"), (17585.80, 13423.22), (652.89, 847.33)),
-    "vgg16-pre_activation-checkpoint": Claim(
-        "vgg16_bn", 128, ("pre_activation", "pre_activation+checkpoint_reentrant"), (17585.80, 13423.22),
-        (641.53, 841.74),
+    "vgg16-inplace_abn": Claim(
+        "vgg16_bn",
+        128,
+        IN_PLACE,
+        (17732.86, 11857.39),
+        "the peak moves from the end of the forward pass into the backward pass of the first stage, and there the line "
+        "has 792 MiB that are no tensor of ours: what the extension and cuDNN took beside",
     ),
-    # Its swish kept the input only, as PyTorch's own does.
-    "efficientnet_b1-relu": Claim(
-        "efficientnet_b1", 64, ("act=silu", "act=relu"), (7741.70, 5767.71), (38.65 + 145.76, 38.50 + 150.01)
+    "resnet50-inplace_abn": Claim("resnet50", 128, IN_PLACE, (10884.15, 8888.33)),
+    "seresnext50-b128-inplace_abn": Claim("seresnext50_32x4d", 128, IN_PLACE, (16826.77, 10575.54)),
+    "seresnext50-b64-inplace_abn": Claim("seresnext50_32x4d", 64, IN_PLACE, (8607.16, 5470.71)),
+    "vgg16-checkpoint_reentrant": Claim("vgg16_bn", 128, CHECKPOINT, (17585.80, 13423.22)),
+    "vgg16-pre_activation-checkpoint_reentrant": Claim("vgg16_bn", 128, CHECKPOINT_PRE, (17585.80, 13423.22)),
+    "vgg16-checkpoint": Claim(
+        "vgg16_bn",
+        128,
+        CHECKPOINT_NOW,
+        (17585.80, 13423.22),
+        "PyTorch's present checkpointing lets go of a segment's output before it goes backward through it",
     ),
-}  # fmt: skip
-MISH = Claim("resnet34", 64, ("act=mish_naive", "act=mish_me"), (5846.58, 3739.84), (37.73 + 125.56, 35.07 + 112.40))
-
-#: The slowdown that a technique may cost, where it costs any: above the 1.30 and 1.07 that were published, for other
-#: devices. Checkpointing computes all but a quarter of the features again, so 4/3 of the work, and the recomputation's
-#: own overhead.
-STATED_SLOWDOWN = {"checkpoint": 1.6, "inplace_abn": 1.5}
+    # Its swish kept its input only, as PyTorch's own does.
+    "efficientnet_b1-relu": Claim("efficientnet_b1", 64, ("act=silu", "act=relu"), (7741.70, 5767.71)),
+}
+MISH = Claim("resnet34", 64, ("act=mish_naive", "act=mish_me"), (5846.58, 3739.84))
 
 
 def peaks(claim, build_model, modelbench):
@@ -66,22 +75,11 @@ def peaks(claim, build_model, modelbench):
 
 @pytest.mark.parametrize("claim", CLAIMS.values(), ids=CLAIMS)
 def test_memory_saving(claim, build_model, modelbench):
-    """A technique saves the share of the peak that its two lines say.
-
-    Published and found: VGG-16 in place .669 and .647; ResNet-50 .817 and .816; SE-ResNeXt50 .628 and .628, at batch 64
-    .636 and .632; VGG-16 checkpointed .763 and .761, pre-activation .763 and .761; EfficientNet-B1 .745 and .733.
-    """
+    """A technique saves the share of the peak that its two lines say, or more where there is a reason."""
     before, after = peaks(claim, build_model, modelbench)
     modelbench.record("memory_saving", 1 - after / before, unit="fraction", better="higher", band="0.5pp")
-    assert after / before == pytest.approx(claim.memory_ratio, rel=TOLERANCE)
-
-
-def test_checkpointing_now_saves_more_than_published(build_model, modelbench):
-    """PyTorch's present checkpointing lets go of a segment's output before it goes backward: .716, published .763."""
-    claim = CLAIMS["vgg16-checkpoint"]._replace(techniques=("", "checkpoint"))
-    before, after = peaks(claim, build_model, modelbench)
-    modelbench.record("memory_saving", 1 - after / before, unit="fraction", better="higher", band="0.5pp")
-    assert after / before < claim.memory_ratio
+    assert after / before <= claim.memory_ratio * (1 + TOLERANCE)
+    assert claim.saves_more or after / before >= claim.memory_ratio * (1 - TOLERANCE)
 
 
 def test_memory_saving_of_mish(build_model, modelbench):
@@ -96,21 +94,22 @@ def test_memory_saving_of_mish(build_model, modelbench):
     assert after / (before + kept_then) == pytest.approx(MISH.memory_ratio, rel=TOLERANCE)
 
 
-#: By technique, models of the claims; on the CPU small ones of the kind, with few weights in the head.
-SLOWDOWNS = {
-    "checkpoint": (CLAIMS["vgg16-checkpoint"]._replace(techniques=("", "checkpoint")), {"mlp_ratio": 1 / 64}),
-    "inplace_abn": (CLAIMS["resnet50-inplace_abn"], {}),
+#: What is built at the reduced size besides: few weights in VGG's head, which would else be most of the time.
+REDUCED = {
+    "vgg16-checkpoint": {"mlp_ratio": 1 / 64, "name": "vgg16_bn_small_head"},
+    "resnet50-inplace_abn": {},
 }
 
 
-@pytest.mark.parametrize("technique", SLOWDOWNS)
-def test_slowdown(technique, build_model, modelbench):
-    """What memory costs in time: a training step with the technique against one without, both on the reference workload.
+@pytest.mark.parametrize("name", REDUCED)
+def test_slowdown(name, build_model, modelbench):
+    """What the memory costs in time: a training step with the technique, as a multiple of one without.
 
-    At the published size on an accelerator, on the CPU with 4 images of 64 x 64. Published for a V100: VGG-16
-    checkpointed 1.298, ResNet-50 in place 1.073.
+    Both against the reference workload; at the published size on an accelerator, with 4 images of 64 x 64 on a CPU.
+    Published for one kind of GPU: VGG-16 checkpointed 847.33 / 652.89 = 1.298, ResNet-50 in place 479.64 / 447.21 =
+    1.073. Checkpointing computes three of four segments' forward pass again, at most a third of a step's work.
     """
-    claim, reduced = SLOWDOWNS[technique]
+    claim, reduced = CLAIMS[name], REDUCED[name]
     size = {"batch_size": claim.batch_size, "image_size": 224}
     if modelbench.device.type == "cpu":
         size = {"batch_size": 4, "image_size": 64, **reduced}

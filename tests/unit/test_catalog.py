@@ -15,7 +15,7 @@ from pytest_modelbench.catalog.figures import read_printed
 from pytest_modelbench.catalog.node_ids import FOLDER, function_of
 from pytest_modelbench.catalog.reader import read_tables
 from pytest_modelbench.catalog.rows import NEEDS
-from pytest_modelbench.catalog.tables import cases, rows, table, tables
+from pytest_modelbench.catalog.tables import cases, rows, table, tables, timed_cases
 from pytest_modelbench.core.errors import UsageError
 
 ROOT = Path(__file__).parents[2]
@@ -298,6 +298,16 @@ def test_different_cases_have_different_ids():
 )  # fmt: skip
 def test_build_arguments_are_those_of_build_model(case, arguments):
     assert case.build_arguments() == arguments
+
+
+def test_timed_are_the_cases_that_a_time_is_printed_of_and_those_without_any_figure():
+    batch, single = table("backbones-cnn").row("resnet18").cases  # parameters, top-1, size; time
+    assert batch not in timed_cases()
+    assert single in timed_cases()
+    assert set(table("memory-tips").row("image-size").cases) <= timed_cases()
+    assert set(table("resnet50-amp").rows[0].cases) <= timed_cases()
+    assert not set(table("memory-by-backbone").row("swin_base").cases) & timed_cases()
+    assert not set(table("voc").row("resnet101").cases) & timed_cases()
 
 
 @pytest.mark.parametrize(

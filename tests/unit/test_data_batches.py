@@ -132,3 +132,11 @@ def test_digest_of_numbers_has_their_shape_and_type_in_it():
 def test_digest_of_a_file_that_is_not_there_names_it(tmp_path):
     with pytest.raises(UsageError, match=r"absent cannot be read"):
         DataDigest().file(tmp_path / "absent")
+
+
+def test_boxes_follow_the_rounding_of_each_side():
+    empty = torch.zeros((1, 3, 20), dtype=torch.bool)
+    data = objects((torch.zeros((3, 3, 20), dtype=torch.uint8), target([[4, 0, 8, 3]], empty)))
+    ((_, (found,)),) = object_batches(data, InputFormat((10, 10)), 1)
+    # Half of 3 rows are 2: the box ends where its image does.
+    assert found["boxes"].tolist() == [[2, 0, 4, 2]]

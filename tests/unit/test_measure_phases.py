@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from pytest_modelbench.core.errors import MeasureError, UsageError
 from pytest_modelbench.measure.phases import (
+    PhaseClock,
     PhasedSamples,
     Step,
     sample_phases,
@@ -152,6 +153,16 @@ def test_phases_of_a_disturbed_block_are_dropped_with_it() -> None:
     samples = sample_phases(step, NAMES, None, clock, TWO_BLOCKS, disturbed=disturbed)
     assert (samples.whole.repeated, len(samples.whole.blocks)) == (1, 2)
     assert samples.phase("forward").target_s == pytest.approx((0.03,) * 4, rel=1e-12)
+
+
+def test_a_reading_lets_go_of_its_marks() -> None:
+    timer = PhaseClock(FakeClock(), ["forward"])
+    for _ in range(2):
+        marks = [timer.mark()]
+        timer.phase("forward")
+        marks.append(timer.mark())
+        assert timer.elapsed_s(marks) == [0.0]
+        assert marks == [0, 2]  # from the start again: events of a device are not gathered
 
 
 @pytest.mark.parametrize("marked", [("forward",), ("forward", "backward", "optimizer"), ("forwards", "backward")])

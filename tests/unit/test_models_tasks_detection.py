@@ -93,6 +93,28 @@ def test_resnet50_has_the_parameters_that_torchvision_publishes(head, weights, n
 
 
 @pytest.mark.parametrize(
+    ("head", "make"),
+    [
+        ("fcos", detection.fcos_resnet50_fpn),
+        ("retinanet", detection.retinanet_resnet50_fpn),
+        ("faster_rcnn", detection.fasterrcnn_resnet50_fpn),
+        ("mask_rcnn", detection.maskrcnn_resnet50_fpn),
+    ],
+)
+def test_anchors_and_regions_are_torchvisions_for_a_resnet(head, make):
+    with torch.device("meta"):
+        theirs = make(weights=None, weights_backbone=None)
+    ours: Any = build("resnet50", device=META, task=HEADS[head], head=head).module.network
+    one, other = (getattr(network, "rpn", network).anchor_generator for network in (ours, theirs))
+    assert (one.sizes, one.aspect_ratios) == (other.sizes, other.aspect_ratios)
+    if hasattr(theirs, "roi_heads"):
+        pools = ("box_roi_pool", "mask_roi_pool")
+        assert [repr(getattr(ours.roi_heads, pool)).partition("(")[2] for pool in pools] == [
+            repr(getattr(theirs.roi_heads, pool)).partition("(")[2] for pool in pools
+        ]
+
+
+@pytest.mark.parametrize(
     ("backbone", "options", "count"),
     [
         ("resnet50", {}, "32.30M"),
@@ -197,6 +219,7 @@ def test_memory_format_leaves_the_outcome():
     torch.testing.assert_close(last.forward(), plain.forward(), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_compiles_in_parts():
     model, compiled = small(image_size=64), small(image_size=64, compile={"backend": "eager"})
     finding_all(model)

@@ -107,12 +107,12 @@ def test_activation_inside_timms_normalization_is_found():
 
 
 def test_activation_used_elsewhere_too_cannot_be_changed():
-    with pytest.raises(BuildError, match="torchvision's residual blocks do.*use timm's model"):
+    with pytest.raises(BuildError, match=r"torchvision's residual blocks do.*use timm's model"):
         followed(torchvision.models.resnet18(), 64)
 
 
 def test_model_that_cannot_be_run_says_so():
-    with pytest.raises(BuildError, match="net cannot be run on one 8x8 image to see .*RuntimeError"):
+    with pytest.raises(BuildError, match=r"net cannot be run on one 8x8 image to see .*RuntimeError"):
         followed(nn.Sequential(nn.BatchNorm2d(5), nn.ReLU()))
 
 
@@ -238,3 +238,20 @@ class TestExtension:
             gradients.append(module[0].weight.grad)
         torch.testing.assert_close(outputs[1], outputs[0], rtol=1e-4, atol=1e-5)
         torch.testing.assert_close(gradients[1], gradients[0], rtol=1e-4, atol=1e-4)
+
+
+def test_technique_reaches_the_backbone_of_a_detector():
+    arguments = {"device": META, "task": "detection", "image_size": 128, "num_classes": 3}
+    plain = build("resnet18", technique="abn", **arguments)
+    in_place = build("resnet18", technique="inplace_abn", **arguments)
+    assert sum(isinstance(part, InplaceAbn) for part in in_place.module.modules()) == 9
+    assert backward_peak(in_place) < backward_peak(plain)
+
+
+@pytest.mark.slow
+def test_in_place_can_be_compiled_as_one_graph():
+    arguments = {"device": CPU, "technique": "inplace_abn", "batch_size": 2}
+    compiled = build("test_resnet", compile={"backend": "aot_eager", "fullgraph": True}, **arguments)
+    eager = build("test_resnet", **arguments)
+    outputs = [model.module.train()(model.inputs[0]) for model in (compiled, eager)]
+    torch.testing.assert_close(outputs[0], outputs[1])

@@ -130,10 +130,10 @@ def test_the_older_way_needs_more():
 )
 def test_model_that_cannot_be_checkpointed_is_refused(builder):
     model = build(builder, name="net", device=CPU, technique="checkpoint")
-    with pytest.raises(BuildError, match="net: .* cannot be checkpointed: it has neither a set_grad_checkpointing"):
+    with pytest.raises(BuildError, match=r"net: .* cannot be checkpointed: it has neither a set_grad_checkpointing"):
         _ = model.module
 
 
 def test_the_older_way_is_for_sequential_models():
-    with pytest.raises(BuildError, match="resnet18: ResNet has no torch.nn.Sequential 'features' .* take checkpoint"):
+    with pytest.raises(BuildError, match=r"resnet18: ResNet has no torch.nn.Sequential 'features' .* take checkpoint"):
         _ = build("resnet18", device=CPU, technique="checkpoint_reentrant").module

@@ -92,5 +92,5 @@ def test_every_technique_is_described_and_loads(name):
 
 
 def test_what_is_no_module_is_left_for_the_builder_to_refuse():
-    with pytest.raises(BuildError, match="returns int, not a torch.nn.Module"):
+    with pytest.raises(BuildError, match=r"returns int, not a torch.nn.Module"):
         _ = build(lambda: 3, name="three", device=CPU, technique="checkpoint").module

@@ -81,9 +81,7 @@ def test_unknown_order_is_refused():
 
 
 class TestLukemelas:
-    @pytest.mark.parametrize(
-        ("variant", "count"), [("efficientnet_b0", 5_288_548), ("efficientnet_b1", 7_794_184)]
-    )
+    @pytest.mark.parametrize(("variant", "count"), [("efficientnet_b0", 5_288_548), ("efficientnet_b1", 7_794_184)])
     def test_parameters_are_those_that_were_published(self, variant, count):
         """5.29 M and 7.79 M."""
         pytest.importorskip("efficientnet_pytorch")
@@ -118,5 +116,7 @@ class TestLukemelas:
             _ = build(LUKEMELAS, device=META).module
 
     def test_unknown_variant_is_refused(self):
-        with pytest.raises(UsageError, match=r"variant='efficientnet_b10'\): there are .* Did you mean 'efficientnet_b"):
+        with pytest.raises(
+            UsageError, match=r"variant='efficientnet_b10'\): there are .* Did you mean 'efficientnet_b"
+        ):
             _ = build(LUKEMELAS, device=META, variant="efficientnet_b10").module

@@ -68,12 +68,13 @@ class InplaceAbn(nn.BatchNorm2d):
         made: Tensor = _InplaceAbn.apply(
             input, self.weight, self.bias, self.running_mean, self.running_var,
             self.momentum, self.eps, self.negative_slope,
-        )  # type: ignore[no-untyped-call]  # fmt: skip
+        )  # fmt: skip
         return made
 
     def extra_repr(self) -> str:
         """What the module's line in a printed model says."""
-        return f"{super().extra_repr()}, negative_slope={self.negative_slope}"
+        inherited = super().extra_repr()  # type: ignore[no-untyped-call]
+        return f"{inherited}, negative_slope={self.negative_slope}"
 
 
 class _InplaceAbn(torch.autograd.Function):

@@ -31,8 +31,8 @@ def efficientnet(
     except ModuleNotFoundError:
         raise MissingExtraError("efficientnet_pytorch", "lukemelas") from None
     layout = {} if layout_size is None else {"image_size": layout_size}
-    module: nn.Module = EfficientNet.from_name(variant.replace("_", "-"), num_classes=num_classes, **layout)
-    if not memory_efficient:
-        module.set_swish(memory_efficient=False)
-    module.num_classes = num_classes
+    made = EfficientNet.from_name(variant.replace("_", "-"), num_classes=num_classes, **layout)
+    made.set_swish(memory_efficient=memory_efficient)
+    made.num_classes = num_classes
+    module: nn.Module = made
     return module

@@ -146,7 +146,7 @@ TECHNIQUES = {
         ),
         Technique(
             "checkpoint_reentrant",
-            "the same for sequential models by PyTorch's older implementation, as the comparison measured it: needs more",
+            "the same for sequential models by PyTorch's older implementation, as the comparison has it: needs more",
             "checkpointing",
             functools.partial(_checkpoint, True),
         ),

@@ -20,9 +20,9 @@ _Unit = tuple[nn.Conv2d, nn.BatchNorm2d, nn.Module]
 def vgg16_pre_activation(order: str = "conv_act_norm", **options: Any) -> nn.Module:
     """timm's ``vgg16_bn`` with the activation before each normalization; ``options`` go to `timm.create_model`.
 
-    ``conv_act_norm`` is the order that needs the memory of VGG's own, as the speed and memory comparison reports for its
-    "PreAct", to the last digit; ``norm_act_conv`` is that of He et al., Identity Mappings in Deep Residual Networks,
-    2016, whose normalizations have as many channels as enter the convolution, and which needs 13 % less.
+    ``conv_act_norm`` needs the memory of VGG's own order, as the speed and memory comparison reports for its "PreAct",
+    to the last digit; ``norm_act_conv`` is that of He et al., Identity Mappings in Deep Residual Networks, 2016, whose
+    normalizations have as many channels as enter the convolution, and which needs 12 % less.
     """
     if order not in _ORDERS:
         raise UsageError(f"vgg16_pre_activation: order={order!r} is none of {', '.join(_ORDERS)}")

@@ -1,0 +1,75 @@
+"""How a model is trained when its training step is measured, and what of it shows in the case."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from pytest_modelbench.core.errors import UsageError, hide_own_frames
+from pytest_modelbench.core.records import Case
+
+__tracebackhide__ = hide_own_frames
+
+OPTIMIZERS = ("sgd", "adamw")
+INPUTS = ("noise", "ones")
+GRADIENTS = ("dropped", "zeroed")
+#: So small that thousands of steps on one batch leave the weights where they are: a loss that runs away, or a detector
+#: that finds more from step to step, would change what a step costs.
+LEARNING_RATE = 1e-6
+#: Momentum of SGD in the recipes that models are trained by.
+MOMENTUM = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class TrainOptions:
+    """How a model is trained. Raises UsageError for what makes no sense.
+
+    With SGD, its momentum and an ``input`` of ones this is the protocol of the speed and memory comparison. Its ones
+    take part in the gradient, and their own gradient is dropped: the published peaks hold none.
+    """
+
+    optimizer: str = "sgd"
+    momentum: float = MOMENTUM  #: of SGD
+    lr: float = LEARNING_RATE
+    input: str = "noise"
+    accumulate: int = 1
+    #: What becomes of gradients before a backward pass. By default they are dropped, as PyTorch does; with ones they
+    #: are zeroed in place, as it did when the speed and memory comparison was made: the new gradient of VGG's first
+    #: linear layer, 400 MB, is then alive beside the old one, and so the published peak has it.
+    gradients: str | None = None
+
+    def __post_init__(self) -> None:
+        for what, choice, known in (
+            ("optimizer", self.optimizer, OPTIMIZERS),
+            ("input", self.input, INPUTS),
+            ("gradients", self.gradients or GRADIENTS[0], GRADIENTS),
+        ):
+            if choice not in known:
+                raise UsageError(f"train step: {what}={choice!r} is none of {', '.join(known)}")
+        if not (isinstance(self.accumulate, int) and self.accumulate >= 1):
+            raise UsageError(f"train step: accumulate={self.accumulate!r}: write a whole number of batches, 1 or more")
+        if not 0 <= self.momentum < 1:
+            raise UsageError(f"train step: momentum={self.momentum!r} is not from 0 up to 1")
+        if not 0 < self.lr < math.inf:
+            raise UsageError(f"train step: lr={self.lr!r} is not a positive number")
+
+    @property
+    def drops_gradients(self) -> bool:
+        """Whether gradients are dropped before a backward pass, and not zeroed in place."""
+        return (self.gradients or self._usual_gradients) == "dropped"
+
+    @property
+    def _usual_gradients(self) -> str:
+        return "dropped" if self.input == "noise" else "zeroed"
+
+    def case(self, case: Case) -> Case:
+        """The case of a train step of ``case``'s model; what decides its cost shows, unless it is at its default."""
+        parts = [case.technique] if case.technique else []
+        if self.optimizer != "sgd":
+            parts.append(self.optimizer)
+        elif self.momentum != MOMENTUM:
+            parts.append(f"momentum={self.momentum:g}")
+        parts += [f"input={self.input}"] if self.input != "noise" else []
+        parts += [f"gradients={self.gradients}"] if self.gradients not in (None, self._usual_gradients) else []
+        parts += [f"accumulate={self.accumulate}"] if self.accumulate > 1 else []
+        return replace(case, mode="train", technique="+".join(parts))
