@@ -60,7 +60,7 @@ def fingerprint(tensors: Iterable[Tensor]) -> Fingerprint:
 
 
 def largest_difference(one: Fingerprint, other: Fingerprint) -> float:
-    """How far two fingerprints are apart at most, as a share of the larger root mean square; infinite for other sizes."""
+    """How far two fingerprints are apart at most, as a share of the larger ``rms``; infinite for other sizes."""
     if one.size != other.size:
         return math.inf
     scale = max(one.rms, other.rms)

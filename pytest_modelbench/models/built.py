@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from pytest_modelbench.core.errors import BuildError, ModelbenchError, UsageErro
 from pytest_modelbench.core.records import Case
 from pytest_modelbench.models.inputs import seeded_images
 from pytest_modelbench.models.outputs import floating_tensors, moved, not_finite
-from pytest_modelbench.models.precision import STORAGE_DTYPES, autocast
+from pytest_modelbench.models.precision import STORAGE_DTYPES, autocast, backward
 from pytest_modelbench.models.weights import SAMPLES, lite0_state_dict, load_checkpoint
 
 if TYPE_CHECKING:
@@ -170,9 +170,7 @@ class BuiltModel:
                     output = module(*inputs)
                     loss = self._loss(output)
                 del output
-                # A checkpointed part runs forward again in here; real autocast is restored for it by PyTorch.
-                with autocast(self.case.precision, self.device) if self.device.type == "meta" else nullcontext():
-                    loss.backward()  # type: ignore[no-untyped-call]
+                backward(loss, self.case.precision, self.device)
         except ModelbenchError:
             raise
         except Exception as error:

@@ -33,7 +33,7 @@ class Budget:
 
 #: By name. The guide trains CIFAR for 50 epochs and recommends models by the hours that one has: these are its rows.
 BUDGETS: Mapping[str, Budget] = {
-    "sample": Budget(8, 120.0),
+    "sample": Budget(6, 120.0),
     "1h": Budget(50, 3600.0),
     "4h": Budget(50, 4 * 3600.0),
     "12h": Budget(50, 12 * 3600.0),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import AbstractContextManager, nullcontext
 
 import torch
+from torch import Tensor
 
 from pytest_modelbench.core.errors import UsageError, did_you_mean, hide_own_frames
 from pytest_modelbench.models.meta_autocast import MetaAutocast
@@ -40,3 +41,20 @@ def autocast(precision: str, device: torch.device) -> AbstractContextManager[obj
         return nullcontext()
     # torch.autocast refuses the meta device, and under another device type it leaves meta tensors as they are.
     return MetaAutocast(dtype) if device.type == "meta" else torch.autocast(device.type, dtype=dtype)
+
+
+def backward(loss: Tensor, precision: str, device: torch.device) -> None:
+    """Gradients of ``loss``, computed in ``precision`` where parts of the forward pass are run again.
+
+    PyTorch restores real autocast for a checkpointed part. `MetaAutocast` would be lifted by Tensor.backward and
+    torch.autograd.backward, which modes may replace: on the meta device they are passed by.
+    """
+    if device.type != "meta":
+        torch.autograd.backward(loss)
+        return
+    from torch.autograd.graph import _engine_run_backward
+
+    with autocast(precision, device):
+        _engine_run_backward(
+            (loss,), (torch.ones_like(loss),), False, False, (), allow_unreachable=True, accumulate_grad=True
+        )

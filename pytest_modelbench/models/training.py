@@ -11,14 +11,13 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.graph import _engine_run_backward
 from torch.nn import functional as F  # noqa: N812
 from torch.utils._pytree import tree_leaves
 
 from pytest_modelbench.core.errors import BuildError, MeasureError, ModelbenchError, UsageError, hide_own_frames
 from pytest_modelbench.models.built import BuiltModel
 from pytest_modelbench.models.outputs import floating_tensors
-from pytest_modelbench.models.precision import autocast
+from pytest_modelbench.models.precision import autocast, backward
 from pytest_modelbench.models.train_options import LEARNING_RATE, MOMENTUM, TrainOptions
 
 __tracebackhide__ = hide_own_frames
@@ -150,15 +149,7 @@ class TrainStep:
         if self.options.accumulate > 1:
             loss = loss / self.options.accumulate
         loss = self._scaler.scale(loss)
-        if built.device.type != "meta":
-            torch.autograd.backward(loss)
-        else:
-            # A checkpointed part runs forward again in here. PyTorch restores real autocast for it; MetaAutocast would
-            # be lifted by Tensor.backward and torch.autograd.backward, which modes may replace: they are passed by.
-            with autocast(built.case.precision, built.device):
-                _engine_run_backward(
-                    (loss,), (torch.ones_like(loss),), False, False, (), allow_unreachable=True, accumulate_grad=True
-                )
+        backward(loss, built.case.precision, built.device)
         self._arguments[0].grad = None
 
     def optimize(self) -> None:

@@ -43,6 +43,12 @@ from pytest_modelbench.samples import FIGURES, SAMPLE_MODELS, SampleModel
 _CPU = torch.device("cpu")
 #: Held-out scenes are scored so many at a time.
 _BATCH = 50
+#: Where the backbone is in the models that share one. Those after the detector start from what it has learned.
+_BACKBONES = {
+    "detection": "network.backbone.pyramid.model.",
+    "instance_segmentation": "network.backbone.pyramid.model.",
+    "segmentation": "encoder.model.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,7 @@ class _Task:
 
     scenes: int
     course: Course
+    backbone: str  #: the task whose trained backbone it starts from; empty: none
     lesson: Callable[[BuiltModel, int], Lesson]
     figures: Callable[[BuiltModel], dict[str, float]]
 
@@ -63,6 +70,8 @@ def train(sample: SampleModel, folder: Path) -> dict[str, Any]:
     """
     task = _TASKS[sample.task]
     model = build(sample.model, device=_CPU, batch_size=_BATCH, **sample.arguments)
+    if task.backbone:
+        _start(model.module, sample.task, folder / SAMPLE_MODELS[task.backbone].checkpoint.name, task.backbone)
     fitted = fit(lambda: model.module, task.lesson(model, task.scenes), task.course, _CPU)
     path = folder / sample.checkpoint.name
     safetensors.torch.save_file(_halved(fitted.module), path)
@@ -79,6 +88,15 @@ def train(sample: SampleModel, folder: Path) -> dict[str, Any]:
         "bytes": path.stat().st_size,
         "steps": len(fitted.losses),
     }
+
+
+def _start(module: nn.Module, task: str, path: Path, other: str) -> None:
+    """Give ``module`` the backbone of the ``other`` task's trained model at ``path``."""
+    found = safetensors.torch.load_file(path if path.is_file() else SAMPLE_MODELS[other].checkpoint)
+    state = module.state_dict()
+    mine, theirs = _BACKBONES[task], _BACKBONES[other]
+    taken = {name: found[theirs + name.removeprefix(mine)] for name in state if name.startswith(mine)}
+    module.load_state_dict({**state, **taken})
 
 
 def _halved(module: nn.Module) -> dict[str, Tensor]:
@@ -137,10 +155,12 @@ def _map_figures(model: BuiltModel) -> dict[str, float]:
 
 
 _TASKS: Mapping[str, _Task] = {
-    "classification": _Task(1600, Course(epochs=15, batch_size=32, lr=3e-3), _class_lesson, _class_figures),
-    "detection": _Task(800, Course(epochs=15, batch_size=16, lr=2e-3), _object_lesson, _object_figures),
-    "instance_segmentation": _Task(800, Course(epochs=15, batch_size=16, lr=2e-3), _object_lesson, _object_figures),
-    "segmentation": _Task(800, Course(epochs=10, batch_size=16, lr=2e-3), _map_lesson, _map_figures),
+    "classification": _Task(1600, Course(epochs=12, batch_size=32, lr=3e-3), "", _class_lesson, _class_figures),
+    "detection": _Task(800, Course(epochs=15, batch_size=16, lr=2e-3), "", _object_lesson, _object_figures),
+    "instance_segmentation": _Task(
+        400, Course(epochs=10, batch_size=8, lr=1e-3), "detection", _object_lesson, _object_figures
+    ),
+    "segmentation": _Task(800, Course(epochs=9, batch_size=16, lr=3e-3), "detection", _map_lesson, _map_figures),
 }
 
 

@@ -329,6 +329,12 @@ def test_reduced_cases_are_small_and_of_the_same_shape(case, reduced):
     assert replace(small, **changed) == case
 
 
+def test_a_model_that_is_built_narrower_to_be_reduced_has_another_name():
+    small = CaseSpec("vgg16_bn", 128, (224, 224), technique=("abn",), mode="train").reduced()
+    assert small.id == "vgg16_bn_narrow-b2-64-fp32-abn-train"
+    assert small.build_arguments()["mlp_ratio"] == 1 / 64
+
+
 def test_results_list_every_case_under_the_id_that_the_catalog_has_for_it():
     torch = pytest.importorskip("torch")
     from pytest_modelbench.models.build import build
@@ -344,7 +350,7 @@ def test_results_list_every_case_under_the_id_that_the_catalog_has_for_it():
 SMALL = tuple(dict.fromkeys(case.reduced() for case in cases()))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("case", SMALL, ids=[case.id for case in SMALL])
 def test_every_case_builds_and_runs_one_step_at_its_reduced_size(case):
     torch = pytest.importorskip("torch")

@@ -320,3 +320,10 @@ def test_tensors_move_and_keep_their_values_and_their_ties():
     assert model.module.left.data_ptr() == before[id(model.module.left)][0]
     assert torch.equal(model.forward(), output)
     assert all(parameter.requires_grad for parameter in model.module.parameters())
+
+
+def test_a_checkpointed_model_is_trained_on_meta_in_mixed_precision():
+    """Its parts run forward again in the backward pass, in the precision of the first time."""
+    model = build("test_resnet", device=torch.device("meta"), precision="amp-bf16", technique="checkpoint")
+    model.forward_backward()
+    assert all(parameter.grad is None for parameter in model.module.parameters())

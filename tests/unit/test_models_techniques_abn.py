@@ -241,7 +241,7 @@ class TestExtension:
 
 
 def test_technique_reaches_the_backbone_of_a_detector():
-    arguments = {"device": META, "task": "detection", "image_size": 128, "num_classes": 3}
+    arguments = {"device": META, "task": "detection", "image_size": 256, "batch_size": 8, "num_classes": 3}
     plain = build("resnet18", technique="abn", **arguments)
     in_place = build("resnet18", technique="inplace_abn", **arguments)
     assert sum(isinstance(part, InplaceAbn) for part in in_place.module.modules()) == 9
