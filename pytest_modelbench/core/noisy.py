@@ -36,7 +36,7 @@ def judge_stored(
     comparison, drift = _compared(records, baseline)
     edges = Edges.of_band(metric.band.ratio(baseline.value))
     told = _Told(metric, value, baseline.value, comparison.change, n)
-    # Four pairs of a duet tell more than the processes between the last two looks, and cost about as much.
+    # The first pairs of a duet tell more than the processes between the last two looks, and cost about as much.
     looks = procedure.looks[:-1] if procedure.confirmed and len(procedure.looks) > 1 else procedure.looks
     last = n >= looks[-1]
     alone = f"no duet could confirm it: {procedure.unconfirmed}" if procedure.unconfirmed else ""

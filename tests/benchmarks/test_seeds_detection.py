@@ -7,7 +7,7 @@ reduced one.
 
 import pytest
 
-from pytest_modelbench.catalog.tables import cases, table, timed_cases
+from pytest_modelbench.catalog.tables import cases, table
 
 INFERENCE = cases("test_seeds_detection.py::test_inference")
 TRAINING = cases("test_seeds_detection.py::test_train_step")
@@ -20,30 +20,13 @@ pytestmark = pytest.mark.modelbench(suite=["seeds", "seeds-detection"])
 
 
 @pytest.mark.parametrize("case", INFERENCE, ids=[case.id for case in INFERENCE])
-def test_inference(case, build_model, modelbench):
-    published = build_model(**case.build_arguments())
-    modelbench.cost(published)
-    modelbench.peak_memory(published)
-    timed = published
-    if modelbench.device.type == "cpu":
-        if case not in timed_cases():
-            return
-        timed = build_model(**case.reduced().build_arguments())
-    modelbench.latency(timed)
-    modelbench.throughput(timed)
+def test_inference(case, measure_inference):
+    measure_inference(case)
 
 
 @pytest.mark.parametrize("case", TRAINING, ids=[case.id for case in TRAINING])
-def test_train_step(case, build_model, modelbench):
-    published = build_model(**case.build_arguments())
-    options = case.train_arguments()
-    modelbench.cost(published)
-    if modelbench.device.type != "cpu":
-        modelbench.train_step(published, **options)
-        return
-    modelbench.train_peak(published, **options)
-    if case in timed_cases():
-        modelbench.train_step(build_model(**case.reduced().build_arguments()), memory=False, **options)
+def test_train_step(case, measure_training):
+    measure_training(case)
 
 
 @pytest.mark.modelbench(timeout="1h")

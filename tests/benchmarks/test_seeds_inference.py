@@ -6,21 +6,12 @@ CPU, where a published figure is a time, at a reduced one.
 
 import pytest
 
-from pytest_modelbench.catalog.tables import cases, timed_cases
+from pytest_modelbench.catalog.tables import cases
 
 CASES = cases("test_seeds_inference.py::test_inference")
 
 
 @pytest.mark.modelbench(suite=["seeds", "seeds-backbones"])
 @pytest.mark.parametrize("case", CASES, ids=[case.id for case in CASES])
-def test_inference(case, build_model, modelbench):
-    published = build_model(**case.build_arguments())
-    modelbench.cost(published)
-    modelbench.peak_memory(published)
-    timed = published
-    if modelbench.device.type == "cpu":
-        if case not in timed_cases():
-            return
-        timed = build_model(**case.reduced().build_arguments())
-    modelbench.latency(timed)
-    modelbench.throughput(timed)
+def test_inference(case, measure_inference):
+    measure_inference(case)

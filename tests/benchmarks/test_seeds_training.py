@@ -6,7 +6,7 @@ on the CPU, where a published figure is a time, at a reduced one.
 
 import pytest
 
-from pytest_modelbench.catalog.tables import cases, table, timed_cases
+from pytest_modelbench.catalog.tables import cases, table
 
 CASES = cases("test_seeds_training.py::test_train_step")
 #: Published accuracies come from weights and a recipe that are not told; so near to them, a model has learnt its task.
@@ -16,16 +16,8 @@ pytestmark = pytest.mark.modelbench(suite=["seeds", "seeds-training"])
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.id for case in CASES])
-def test_train_step(case, build_model, modelbench):
-    published = build_model(**case.build_arguments())
-    options = case.train_arguments()
-    modelbench.cost(published)
-    if modelbench.device.type != "cpu":
-        modelbench.train_step(published, **options)
-        return
-    modelbench.train_peak(published, **options)
-    if case in timed_cases():
-        modelbench.train_step(build_model(**case.reduced().build_arguments()), memory=False, **options)
+def test_train_step(case, measure_training):
+    measure_training(case)
 
 
 def cifar_rows(id):
