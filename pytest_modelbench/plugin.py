@@ -106,8 +106,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     add(
         "--modelbench-data",
-        metavar="DIR",
-        help="An ImageFolder tree of labelled images, for the accuracy tests of pretrained models.",
+        metavar="PATH",
+        help="Data for accuracy tests: a folder per class, CIFAR's, COCO's, Pascal VOC's or Cityscapes', or a file in "
+        "COCO's format. Tests that need another kind are skipped.",
     )
     add("--modelbench-json", metavar="FILE", help="Write everything that was measured and decided to FILE.")
     add(

@@ -18,7 +18,7 @@ from pytest_modelbench.core.errors import BuildError, ModelbenchError, UsageErro
 from pytest_modelbench.core.records import Case
 from pytest_modelbench.models.inputs import seeded_images
 from pytest_modelbench.models.outputs import floating_tensors, moved, not_finite
-from pytest_modelbench.models.precision import STORAGE_DTYPES, autocast, backward
+from pytest_modelbench.models.precision import STORAGE_DTYPES, backward, forward_modes
 from pytest_modelbench.models.weights import SAMPLES, lite0_state_dict, load_checkpoint
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ class BuiltModel:
 
         For timing: entering them costs 2 us a call.
         """
-        with torch.inference_mode(), autocast(self.case.precision, self.device):
+        with torch.inference_mode(), forward_modes(self.case.precision, self.device):
             yield partial(self.module, *self.inputs)
 
     def renew(self) -> None:
@@ -166,7 +166,7 @@ class BuiltModel:
         try:
             module.train()
             with torch.inference_mode(False), torch.enable_grad():
-                with autocast(self.case.precision, self.device):
+                with forward_modes(self.case.precision, self.device):
                     output = module(*inputs)
                     loss = self._loss(output)
                 del output
@@ -195,7 +195,7 @@ class BuiltModel:
     def _run(self, inputs: tuple[Tensor, ...]) -> Any:
         module = self.module
         try:
-            with torch.inference_mode(), autocast(self.case.precision, self.device):
+            with torch.inference_mode(), forward_modes(self.case.precision, self.device):
                 return module(*inputs)
         except ModelbenchError:
             raise

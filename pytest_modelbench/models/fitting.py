@@ -18,7 +18,7 @@ from pytest_modelbench.models.data.batches import InputFormat, class_batch, clas
 from pytest_modelbench.models.data.datasets import ClassData
 from pytest_modelbench.models.data.draws import Draws
 from pytest_modelbench.models.outputs import moved
-from pytest_modelbench.models.precision import autocast
+from pytest_modelbench.models.precision import forward_modes
 
 __tracebackhide__ = hide_own_frames
 
@@ -207,7 +207,7 @@ class _Training:
 
     def _step(self, indices: Sequence[int], optimizer: torch.optim.Optimizer, scaler: torch.amp.GradScaler) -> None:
         images, targets = self.lesson.batch(indices)
-        with autocast(self.course.precision, self.device):
+        with forward_modes(self.course.precision, self.device):
             loss = self.lesson.loss(self.module, images.to(self.device), moved(targets, self.device))
         value = loss.item()
         if not math.isfinite(value):
@@ -225,7 +225,7 @@ class _Training:
         if self.lesson.score is None:
             return
         self.module.eval()
-        with torch.inference_mode(), autocast(self.course.precision, self.device):
+        with torch.inference_mode(), forward_modes(self.course.precision, self.device):
             score = self.lesson.score(self.module)
         self.scores.append((len(self.losses), score))
         if self.target is not None and self.reached is None and score >= self.target:

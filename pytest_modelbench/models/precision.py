@@ -1,13 +1,15 @@
-"""What a precision means: the type of weights and inputs, and the autocast around a forward pass."""
+"""What a precision means: the type of weights and inputs, and the modes around a forward pass."""
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 import torch
 from torch import Tensor
 
 from pytest_modelbench.core.errors import UsageError, did_you_mean, hide_own_frames
+from pytest_modelbench.models.meta_attention import MetaAttention
 from pytest_modelbench.models.meta_autocast import MetaAutocast
 
 __tracebackhide__ = hide_own_frames
@@ -34,27 +36,36 @@ def resolve_precision(precision: str, device: torch.device) -> str:
     return precision
 
 
-def autocast(precision: str, device: torch.device) -> AbstractContextManager[object]:
-    """Context for a forward pass on ``device``; does nothing for a precision without amp."""
+@contextmanager
+def forward_modes(precision: str, device: torch.device) -> Iterator[None]:
+    """Context for a forward pass on ``device``: autocast where ``precision`` asks for it.
+
+    On the meta device, what stands in for it, and for a GPU's attention.
+    """
     dtype = _AUTOCAST_DTYPES.get(precision)
-    if dtype is None:
-        return nullcontext()
-    # torch.autocast refuses the meta device, and under another device type it leaves meta tensors as they are.
-    return MetaAutocast(dtype) if device.type == "meta" else torch.autocast(device.type, dtype=dtype)
+    with ExitStack() as modes:
+        if device.type == "meta":
+            modes.enter_context(MetaAttention())
+        if dtype is not None:
+            # torch.autocast refuses the meta device, and under another device type it leaves meta tensors as they are.
+            modes.enter_context(
+                MetaAutocast(dtype) if device.type == "meta" else torch.autocast(device.type, dtype=dtype)
+            )
+        yield
 
 
 def backward(loss: Tensor, precision: str, device: torch.device) -> None:
     """Gradients of ``loss``, computed in ``precision`` where parts of the forward pass are run again.
 
-    PyTorch restores real autocast for a checkpointed part. `MetaAutocast` would be lifted by Tensor.backward and
-    torch.autograd.backward, which modes may replace: on the meta device they are passed by.
+    PyTorch restores real autocast for a checkpointed part. The meta device's modes would be lifted by Tensor.backward
+    and torch.autograd.backward, which modes may replace: there they are passed by.
     """
     if device.type != "meta":
         torch.autograd.backward(loss)
         return
     from torch.autograd.graph import _engine_run_backward
 
-    with autocast(precision, device):
+    with forward_modes(precision, device):
         _engine_run_backward(
             (loss,), (torch.ones_like(loss),), False, False, (), allow_unreachable=True, accumulate_grad=True
         )

@@ -17,7 +17,7 @@ from torch.utils._pytree import tree_leaves
 from pytest_modelbench.core.errors import BuildError, MeasureError, ModelbenchError, UsageError, hide_own_frames
 from pytest_modelbench.models.built import BuiltModel
 from pytest_modelbench.models.outputs import floating_tensors
-from pytest_modelbench.models.precision import autocast, backward
+from pytest_modelbench.models.precision import backward, forward_modes
 from pytest_modelbench.models.train_options import LEARNING_RATE, MOMENTUM, TrainOptions
 
 __tracebackhide__ = hide_own_frames
@@ -134,7 +134,7 @@ class TrainStep:
         self._entered()
         built = self._built
         self._loss = None
-        with autocast(built.case.precision, built.device):
+        with forward_modes(built.case.precision, built.device):
             self._pending = self._loss_of(built.module(*self._arguments))
 
     def backward(self) -> None:

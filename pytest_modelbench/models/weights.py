@@ -129,11 +129,20 @@ def _listed(what: str, names: list[str]) -> list[str]:
 
 def _class_counts(module: nn.Module, found: Mapping[str, Tensor]) -> str:
     """What to do where the number of classes differs, or an empty string."""
-    get_classifier = getattr(module, "get_classifier", None)  # timm's models have one
-    classifier = get_classifier() if callable(get_classifier) else None
-    built = getattr(classifier, "weight", None)
-    name = next((name for name, part in module.named_modules() if part is classifier), None)
+    layer, each, beside = _class_layer(module)
+    built = getattr(layer, "weight", None)
+    name = next((name for name, part in module.named_modules() if part is layer), None)
     saved = found.get(f"{name}.weight")
     if saved is None or not isinstance(built, Tensor) or len(saved) == len(built):
         return ""
-    return f"it has {len(saved)} classes and the model {len(built)}: pass num_classes={len(saved)}"
+    there, wanted = ((len(weight) - beside) // each for weight in (saved, built))
+    return f"it has {there} classes and the model {wanted}: pass num_classes={there}"
+
+
+def _class_layer(module: nn.Module) -> tuple[object, int, int]:
+    """The layer with outputs for each class, if the module tells; how many each has, and how many are no class's."""
+    if callable(tell := getattr(module, "class_layer", None)):
+        layer, each, beside = tell()
+        return layer, each, beside
+    get_classifier = getattr(module, "get_classifier", None)  # timm's models have one
+    return get_classifier() if callable(get_classifier) else None, 1, 0

@@ -12,7 +12,7 @@ from torch import nn
 from pytest_modelbench.core.errors import DataUnavailableError, MeasureError, UsageError
 from pytest_modelbench.core.evidence import hits, scores
 from pytest_modelbench.fixtures.task_accuracy import (
-    class_data,
+    class_images,
     record_class_accuracy,
     record_detection_accuracy,
     record_segmentation_accuracy,
@@ -80,11 +80,27 @@ def test_top_five_is_of_more_than_five_classes():
     assert {name: entry["value"] for name, entry in record.items()} == {"second_top1": 0.5, "second_top5": 0.5}
 
 
-def test_class_data_have_names(tmp_path):
-    assert class_data("scenes").fingerprint == scene_classes().fingerprint
-    assert class_data(scene_classes(2)).name == "scenes"
-    for other in ("", "photos", tmp_path, None):
-        assert class_data(other) is None
+def test_labelled_images_have_names(tmp_path):
+    model = knowing([], 5)
+    assert class_images(model, "scenes", "").fingerprint == scene_classes().fingerprint
+    assert class_images(model, scene_classes(2), "").name == "scenes"
+    assert class_images(model, "digits", "").num_classes == 10
+    with pytest.raises(DataUnavailableError, match="give an ImageFolder tree with --modelbench-data DIR"):
+        class_images(model, "", "")
+    with pytest.raises(UsageError, match="does not exist"):
+        class_images(model, "", str(tmp_path / "nowhere"))
+
+
+@pytest.mark.parametrize("layout", ["annotations/instances_val2017.json", "SegmentationClass/1.png", "gtFine/1.png"])
+def test_data_of_another_task_are_a_mistake_only_where_the_test_names_them(layout, tmp_path):
+    file = tmp_path / layout
+    file.parent.mkdir()
+    file.touch()
+    model = knowing([], 1000)
+    with pytest.raises(DataUnavailableError, match="laid out as COCO, Pascal VOC or Cityscapes; give one that does"):
+        class_images(model, "", str(tmp_path))
+    with pytest.raises(UsageError, match="has 1 folders, and the model tells 1000 classes apart"):
+        class_images(model, tmp_path, "")
 
 
 def truth(data, masks):

@@ -336,16 +336,10 @@ def test_training_without_targets_is_refused():
         small().module.train()(torch.zeros(1, 3, 64, 96))
 
 
-@pytest.mark.parametrize(
-    ("head", "message"),
-    [
-        ("fcos", "it has 3 classes and the model 5: pass num_classes=3"),
-        ("faster_rcnn", r"roi_heads\.box_predictor\.cls_score\.weight \(4, 1024\) instead of \(6, 1024\)"),
-    ],
-)
-def test_checkpoint_for_other_classes_is_refused(tmp_path, head, message):
+@pytest.mark.parametrize("head", ["fcos", "retinanet", "faster_rcnn"])
+def test_checkpoint_for_other_classes_is_refused(tmp_path, head):
     safetensors.torch.save_file(small(head).module.state_dict(), tmp_path / "weights.safetensors")
-    with pytest.raises(BuildError, match=message):
+    with pytest.raises(BuildError, match="it has 3 classes and the model 5: pass num_classes=3"):
         _ = small(head, num_classes=5, checkpoint=tmp_path / "weights.safetensors").module
     same = small(head, seed=1, checkpoint=tmp_path / "weights.safetensors")
     torch.testing.assert_close(same.module.state_dict(), small(head).module.state_dict())

@@ -64,6 +64,12 @@ def coco_objects(path: str | Path, images: str | Path | None = None, *, masks: b
     return ObjectData(path.stem, names, len(pictures), fingerprint.text, read, has_masks=masks)
 
 
+def is_coco(path: str | Path) -> bool:
+    """Whether it is a file, or a folder laid out as COCO."""
+    path = Path(path)
+    return path.is_file() or any(path.glob("annotations/instances_*.json"))
+
+
 def coco_file(path: str | Path) -> Path | None:
     """The file at ``path``; of a folder laid out as COCO its instances for validation, or the only JSON file in it.
 

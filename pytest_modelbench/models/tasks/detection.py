@@ -76,10 +76,10 @@ class Detector(nn.Module):
         batch, _ = network.transform(images, None)
         return network.head(list(network.backbone(batch.tensors).values()))
 
-    def get_classifier(self) -> nn.Module | None:
-        """The layer with one output per class, None where classes share outputs with anchors or a background."""
-        network: Any = self.network
-        return network.head.classification_head.cls_logits if isinstance(network, FCOS) else None
+    def class_layer(self) -> tuple[nn.Module, int, int]:
+        """The layer with outputs for each class, how many each has, and how many there are for a background."""
+        head: Any = self.network.head.classification_head  # type: ignore[union-attr]
+        return head.cls_logits, 1 if isinstance(self.network, FCOS) else head.num_anchors, 0
 
 
 class PyramidBackbone(nn.Module):

@@ -37,6 +37,11 @@ class RegionDetector(Detector):
             one["labels"] = one["labels"] - 1
         return found
 
+    def class_layer(self) -> tuple[nn.Module, int, int]:
+        """The layer that tells regions' classes, background included: see `Detector`."""
+        network: Any = self.network
+        return network.roi_heads.box_predictor.cls_score, 1, 1
+
     def dense(self, images: Tensor) -> Any:
         """Outputs for as many regions as the heads get at most: an upper bound of memory and work.
 
