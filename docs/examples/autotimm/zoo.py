@@ -3,7 +3,7 @@
 from autotimm import BackboneConfig, FeatureBackboneConfig, ImageClassifier, ObjectDetector, SemanticSegmentor
 
 # With a seed AutoTimm switches deterministic algorithms on for the whole process, and by default it compiles.
-PLAIN = {"seed": None, "deterministic": False, "compile_model": False, "metrics": []}
+PLAIN = {"seed": None, "deterministic": False, "compile_model": False}
 
 
 def classifier(backbone, num_classes=1000):
@@ -12,7 +12,7 @@ def classifier(backbone, num_classes=1000):
 
 def detector(backbone, num_classes=80):
     maps = FeatureBackboneConfig(backbone, pretrained=False, out_indices=(2, 3, 4))
-    return ObjectDetector(maps, num_classes, **PLAIN)
+    return ObjectDetector(maps, num_classes, metrics=[], **PLAIN)
 
 
 def segmentor(backbone, num_classes=19):
