@@ -164,7 +164,12 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         try:
             job = worker.job
             bench = begin(
-                Settings.from_json(job.settings), job.process, worker.send, calm_s=job.calm_s, turns=worker.turns
+                Settings.from_json(job.settings),
+                job.process,
+                worker.send,
+                calm_s=job.calm_s,
+                turns=worker.turns,
+                home=job.home,
             )
         except ModelbenchError as error:
             worker.refuse(str(error))
@@ -312,7 +317,7 @@ def build_model(_modelbench_state: None, _modelbench_bench: Bench) -> Callable[.
 
     from pytest_modelbench.fixtures.building import build_on
 
-    return partial(build_on, _modelbench_bench.device)
+    return partial(build_on, _modelbench_bench)
 
 
 @pytest.fixture

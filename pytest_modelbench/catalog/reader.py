@@ -3,7 +3,8 @@
 A file has ``document``, ``title`` and tables. A table's ``columns`` say how the cells of its rows are read, and which
 case stands behind a figure; what a case is made from is put together from the table's ``case``, the row's ``case``, the
 column's ``case`` and the row's ``overrides`` for that figure, the later ones winning. A row whose columns have no cases
-is measured as each of the table's ``cases``, or of its own. ``models`` of a row make as many cases each.
+is measured as each of the table's ``cases``, or of its own. ``models`` of a row make as many cases each. Nothing here
+measures the figures in a row's ``unmeasured``: they have no case, and need nothing.
 """
 
 from __future__ import annotations
@@ -24,8 +25,11 @@ _FILE = frozenset({"document", "title", "table"})
 _TABLE = frozenset({"id", "title", "hardware", "stated", "note", "columns", "case", "cases", "tests", "needs", "row"})
 _COLUMN = frozenset({"header", "figure", "unit", "reads", "case", "hardware", "needs"})
 _ROW = frozenset(
-    {"id", "cells", "model", "models", "case", "cases", "overrides", "reads", "remark", "rule", "tests", "needs"}
-)
+    {
+        "id", "cells", "model", "models", "case", "cases", "overrides", "unmeasured", "reads", "remark", "rule",
+        "tests", "needs",
+    }
+)  # fmt: skip
 _CASE = frozenset(field.name for field in fields(CaseSpec))
 #: Heads that stand on a library which is an extra.
 _HEAD_EXTRAS = {"deeplabv3plus": "segmentation", "dpt": "segmentation"}
@@ -91,8 +95,9 @@ def _row(data: Mapping[str, Any], table: Mapping[str, Any], columns: Sequence[_C
     if len(cells) != len(columns) or not all(isinstance(cell, str) for cell in cells):
         raise UsageError(f"{where}: has {len(cells)} cells for {len(columns)} columns; write each as text")
     figures_named = {column.figure for column in columns if column.figure}
-    for key in ("overrides", "reads"):
-        _check_keys(data.get(key, {}), figures_named, where=f"{where}: {key}")
+    for key in ("overrides", "unmeasured", "reads"):
+        _check_keys(data.get(key, ()), figures_named, where=f"{where}: {key}")
+    unmeasured = frozenset(data.get("unmeasured", ()))
     models = data.get("models", [data["model"]] if "model" in data else [None])
     common = {**table.get("case", {}), **data.get("case", {})}
     bases = [{**common, **({"model": model} if model else {})} for model in models]
@@ -105,12 +110,13 @@ def _row(data: Mapping[str, Any], table: Mapping[str, Any], columns: Sequence[_C
             override = data.get("overrides", {}).get(column.figure, {})
             made = [_case({**base, **column.case, **override}, where) for base in bases]
             cases += made
-            case = made[0] if len(made) == 1 else None
+            case = made[0] if len(made) == 1 and column.figure not in unmeasured else None
         figures.append(_figure(column, cell, data.get("reads", {}).get(column.figure), case, where))
     for pattern in data.get("cases", table.get("cases", [])):
         cases += [_case({**base, **pattern}, where) for base in bases]
     distinct = tuple(dict.fromkeys(cases))
-    needs = [*_needs(table, where), *_needs(data, where), *(need for column in columns for need in column.needs)]
+    needs = [*_needs(table, where), *_needs(data, where)]
+    needs += [need for column in columns if column.figure not in unmeasured for need in column.needs]
     needs += [_HEAD_EXTRAS[case.head] for case in distinct if case.head in _HEAD_EXTRAS]
     tests = [node_id(function_of(case), case.id) for case in distinct]
     for template in [*data.get("tests", []), *table.get("tests", [])]:
@@ -164,7 +170,7 @@ def _needs(data: Mapping[str, Any], where: str) -> tuple[str, ...]:
 
 
 def _check_keys(
-    data: Mapping[str, Any], known: Iterable[str], *, required: Iterable[str] = (), where: str
+    data: Iterable[str], known: Iterable[str], *, required: Iterable[str] = (), where: str
 ) -> None:  # fmt: skip
     for key in data:
         if key not in known:

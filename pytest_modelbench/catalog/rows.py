@@ -20,8 +20,10 @@ NEEDS: Mapping[str, str] = {
     "voc": "Pascal VOC's files, and weights trained on them beside (`--modelbench-data`; no package has either)",
     "accelerator": "an accelerator: its allocator is what the statement is about",
 }
-#: Needs that an extra of the package meets. All others are data that somebody has to bring.
+#: Needs that an extra of the package meets.
 EXTRAS = frozenset({"segmentation", "lukemelas"})
+#: Needs that somebody has to bring, and give with `--modelbench-data`.
+DATA = frozenset({"imagenet", "cifar", "coco", "cityscapes", "voc"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pytest_modelbench.core.errors import DataUnavailableError
+from pytest_modelbench.core.errors import DataUnavailableError, UsageError
 
 
-def trained_weights(folder: str | Path | None, name: str) -> Path:
+def trained_weights(data: Path | None, name: str) -> Path:
     """``NAME.safetensors`` in the folder of ``--modelbench-data``, for a model that results call ``name``.
 
-    Raises DataUnavailableError, which skips the test, where it is not.
+    ``data`` is that folder, or a file in it. Raises DataUnavailableError, which skips the test, where the weights are
+    not there, and UsageError where ``data`` is not.
     """
-    if folder is None or not str(folder):
+    if data is None:
         raise DataUnavailableError(
             f"no weights for {name}: give the folder of its data with --modelbench-data DIR, and in it the trained "
             f"weights as {name}.safetensors"
         )
-    path = Path(folder) / f"{name}.safetensors"
+    if not data.exists():
+        raise UsageError(f"there is no {data}: correct the path of --modelbench-data")
+    path = (data if data.is_dir() else data.parent) / f"{name}.safetensors"
     if not path.is_file():
         raise DataUnavailableError(f"no weights for {name}: put the trained ones at {path}")
     return path

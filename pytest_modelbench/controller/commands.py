@@ -6,42 +6,63 @@ import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.core.verdicts import Judgement
+
+_DEFAULTS = Settings()
 
 
 @dataclass(frozen=True, slots=True)
 class Commands:
-    """Made from this session's own ``options`` that belong on such a command and the ``selection`` that chose tests."""
+    """Made from this session's own ``options`` that belong on such a command and the ``selection`` that chose tests.
+
+    ``passes`` and ``pairs`` are the looks of this session's settings.
+    """
 
     options: Mapping[str, str] = field(default_factory=dict)
     selection: tuple[str, ...] = ()
     baselines: str = "baselines"
+    passes: tuple[int, ...] = _DEFAULTS.passes
+    pairs: tuple[int, ...] = _DEFAULTS.pairs
 
     def rerun(self, *tests: str) -> str:
         """Measure ``tests`` again, or everything that this session did."""
-        return self._pytest([], tests or self.selection)
+        return self._pytest({}, tests or self.selection)
 
     def settle(self, judgement: Judgement, *tests: str) -> str:
         """Measure ``tests`` as often as would probably decide ``judgement``; empty if that is not known."""
         if judgement.more is None:
             return ""
-        looks = (3, 5, judgement.processes + judgement.more)
-        option = f"--modelbench-passes={','.join(map(str, sorted(set(looks))))}"
         if judgement.pairs:
-            option = f"--modelbench-pairs=4,9,{judgement.pairs + judgement.more}"
-        return self._pytest([option], tests)
+            return self._pytest({"--modelbench-pairs": _up_to(judgement.pairs + judgement.more, self.pairs)}, tests)
+        more = {"--modelbench-passes": _up_to(judgement.processes + judgement.more, self.passes)}
+        # A screen that ended before its last look, or has but one, left the rest to a duet (or its budget was over).
+        # The next one would do so, too, before it has measured that many processes: so it is to decide alone. A screen
+        # that came to its end had no duet; alone, it would not ask any more whether the code is the baseline's own.
+        if len(self.passes) == 1 or judgement.processes < self.passes[-1]:
+            more["--modelbench-confirm"] = "rerun"
+        return self._pytest(more, tests)
 
     def accept(self, *tests: str) -> str:
         """Measure ``tests``, or everything that these options select, and accept it; empty where nothing is stored."""
-        if any(option.startswith("--modelbench-against") for option in self.options):
-            return ""
-        return self._pytest(["--update-baselines"], tests)
+        return "" if self.against else self._pytest({"--update-baselines": ""}, tests)
+
+    @property
+    def against(self) -> str:
+        """What this session compares with in place of what is stored; empty: it compares with what is stored."""
+        told = [self.options.get(f"--modelbench-{name}", "") for name in ("against", "against-python")]
+        return " with ".join(filter(None, told))
 
     def prune(self, test: str, check: str) -> str:
         """Remove one baseline entry."""
         where = [] if self.baselines == "baselines" else ["--baselines", self.baselines]
         return shlex.join(["pytest-modelbench", "prune", *where, "--test", test, "--check", check])
 
-    def _pytest(self, more: Iterable[str], tests: tuple[str, ...]) -> str:
-        given = [f"{name}={value}" for name, value in self.options.items()]
-        return shlex.join(["pytest", "--modelbench", *given, *more, *tests])
+    def _pytest(self, more: Mapping[str, str], tests: tuple[str, ...]) -> str:
+        options = [f"{name}={value}" if value else name for name, value in {**self.options, **more}.items()]
+        return shlex.join(["pytest", "--modelbench", *options, *tests])
+
+
+def _up_to(number: int, looks: Iterable[int]) -> str:
+    """An option's value: those of ``looks`` that come before ``number``, and ``number``."""
+    return ",".join(map(str, [*(look for look in looks if look < number), number]))

@@ -13,20 +13,22 @@ import pytest
 
 from pytest_modelbench.controller.commands import Commands
 from pytest_modelbench.controller.duets import Duets, Recourses, Twins
+from pytest_modelbench.controller.entries import Decision
 from pytest_modelbench.controller.launch import Launcher
-from pytest_modelbench.controller.ledger import Decision, Ledger
+from pytest_modelbench.controller.ledger import Ledger
 from pytest_modelbench.controller.marks import Marks
 from pytest_modelbench.controller.progress import Progress
 from pytest_modelbench.controller.replay import replay
+from pytest_modelbench.controller.termination import sigterm_interrupts
 from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.errors import ModelbenchError, UsageError
 from pytest_modelbench.core.records import disturbance
 from pytest_modelbench.core.session import Session
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.report.scale import duration
-from pytest_modelbench.runner.duet import PairRun
 from pytest_modelbench.runner.gate import Baselines, Gate
 from pytest_modelbench.runner.git import stamp
+from pytest_modelbench.runner.pairs import PairRun
 from pytest_modelbench.runner.passes import TestRun, run_passes
 from pytest_modelbench.runner.protocol import Message
 from pytest_modelbench.store.baselines import BaselineStore, Change
@@ -58,7 +60,7 @@ class Conductor:
         self._looks = looks
         self._budget_s = settings.budget_s if settings.budget_s is not None else math.inf
         self._launcher = Launcher(config, settings)
-        self._recourses = Recourses(config.rootpath, settings)
+        self._recourses = Recourses(config.rootpath, settings, inline=config.option.modelbench_inline)
         self._twins = Twins(self.ledger) if settings.against or settings.against_python else None
         if self._twins is not None:
             return  # nothing that is stored is looked at
@@ -79,6 +81,11 @@ class Conductor:
         self._launcher.paths = {test: Path(item.path) for test, item in self._items.items()}
         tests, seed = list(self._items), self._stamp.started
         duets = Duets(self.settings, self.ledger, self._launcher, self, self._timeout_s, seed)
+        with sigterm_interrupts():
+            self._measure(tests, duets, seed)
+
+    def _measure(self, tests: Sequence[str], duets: Duets, seed: str) -> None:
+        assert self._progress is not None
         try:
             if self._twins is not None:
                 duets.against(tests, self._twins)
@@ -178,7 +185,8 @@ class Conductor:
         """Decide the test if it can be decided, and tell pytest."""
         self.ledger.add(run)
         self._shown().test_ended(run)
-        if run.process > 1 or not any(record.metric.noisy for record in run.records):
+        noisy = any(record.metric.noisy for record in run.records)
+        if run.process > 1 or not noisy or self.ledger.decided_by_itself(run):
             self._settle(run.test)
 
     def pass_ended(self, number: int) -> None:
@@ -189,8 +197,7 @@ class Conductor:
 
     def unsettled(self, tests: Sequence[str]) -> Sequence[str]:
         """Tests that another pass may decide."""
-        entries = self.ledger.entries
-        return [test for test in tests if entries[test].decision is None and not entries[test].escalated]
+        return [test for test in tests if self.ledger.wants_pass(test)]
 
     # --- what the duets tell
 

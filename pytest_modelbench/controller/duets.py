@@ -8,15 +8,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
+from pytest_modelbench.controller.entries import Decision
 from pytest_modelbench.controller.launch import Launcher, Place, interpreter
-from pytest_modelbench.controller.ledger import Decision, Ledger
+from pytest_modelbench.controller.ledger import Ledger
 from pytest_modelbench.core.environment import Environment, differences
 from pytest_modelbench.core.errors import ModelbenchError, UsageError
 from pytest_modelbench.core.records import CheckKey, Record
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.core.verdicts import BaselineView, Duet
-from pytest_modelbench.runner.duet import PairRun, run_pair
+from pytest_modelbench.runner.duet import run_pair
 from pytest_modelbench.runner.gate import Recourse
+from pytest_modelbench.runner.pairs import PairRun
 from pytest_modelbench.runner.passes import Timeout, shuffled
 from pytest_modelbench.runner.protocol import Message
 from pytest_modelbench.runner.worktree import Checkout, resolve, same_code
@@ -37,18 +39,20 @@ class Audience(Protocol):
 class Recourses:
     """What can be done about a check that its stored baseline does not clear, by the commit of that baseline."""
 
-    def __init__(self, root: Path, settings: Settings) -> None:
+    def __init__(self, root: Path, settings: Settings, *, inline: bool = False) -> None:
         self._root = root
         self._baselines = root / settings.baselines
-        self._wanted = settings.confirm == "duet"
+        self._unwanted = "--modelbench-inline" if inline else ""
+        if settings.confirm != "duet":
+            self._unwanted = f"--modelbench-confirm={settings.confirm}"
         self._known: dict[str | None, Recourse] = {
             None: Recourse(why_none="it was recorded outside git, or with uncommitted changes")
         }
 
     def __call__(self, commit: str | None) -> Recourse:
         """The recourse, looked up once for each commit."""
-        if not self._wanted:
-            return Recourse(why_none="--modelbench-confirm=rerun")
+        if self._unwanted:
+            return Recourse(why_none=self._unwanted)
         if commit not in self._known and commit is not None:
             try:
                 resolve(self._root, commit)
@@ -121,24 +125,22 @@ class Duets:
         self._twins: Twins | None = None  #: None: stored baselines are confirmed
 
     def confirm(self, tests: Sequence[str]) -> None:
-        """Decide ``tests``, each beside the commit of its baseline."""
-        by_commit: dict[str, list[str]] = {}
-        checks = 0
-        for test in tests:
-            escalated = self._ledger.entries[test].escalated
-            checks += len(escalated)
-            commits = {check.baseline.commit for check in escalated if check.baseline and check.baseline.commit}
-            by_commit.setdefault(min(commits), []).append(test)
-        for commit, group in by_commit.items():
-            duet = Duet(f"commit {commit[:10]}", self._settings.pairs, checks)
+        """Decide ``tests``, each beside the commits of its baselines."""
+        wanted = {test: self._ledger.by_commit(test) for test in tests}
+        checks = sum(sum(counts.values()) for counts in wanted.values())
+        for commit in sorted({commit for counts in wanted.values() for commit in counts}):
+            group = [test for test in tests if commit in wanted[test]]
+            duet = Duet(f"commit {commit[:10]}", self._settings.pairs, checks, commit=commit)
             try:
                 with Checkout(self._here.root, resolve(self._here.root, commit)) as checkout:
                     self._decide(group, duet, Place(checkout.root, checkout.path_of), checkout.check)
             except ModelbenchError as error:
                 for test in group:
-                    if self._ledger.entries[test].decision is None:
+                    if self._ledger.waits(test, duet):
                         note = f"not confirmed beside commit {commit[:10]}: {error}"
-                        self._audience.decided(test, self._ledger.decide_alone(test, note))
+                        self._told(test, self._ledger.decide_alone(test, commit, note))
+            if self._audience.out_of_time():
+                return
 
     def against(self, tests: Sequence[str], twins: Twins) -> None:
         """Decide ``tests`` beside the revision, the interpreter or both that the session was told."""
@@ -177,15 +179,20 @@ class Duets:
                 # From now on it is known how many checks share the error rate.
                 duet = replace(duet, checks=self._ledger.noisy_checks)
             check()
-            if self._audience.out_of_time():
-                return  # a pair that was cut short tells nothing
+            over = self._audience.out_of_time()
             for test in order:
+                if over and self._ledger.drop_cut(test):
+                    continue  # a pair that was cut short tells nothing
                 decision = self._ledger.decide_beside(test, duet, last_pair=number == duet.looks[-1])
-                if decision is not None:
+                self._told(test, decision)
+                if decision is not None or (duet.stored and not self._ledger.waits(test, duet)):
                     remaining.remove(test)
-                    self._audience.decided(test, decision)
-            if not remaining:
+            if over or not remaining:
                 return
+
+    def _told(self, test: str, decision: Decision | None) -> None:
+        if decision is not None:
+            self._audience.decided(test, decision)
 
     # --- what a pair tells
 

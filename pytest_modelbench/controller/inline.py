@@ -47,7 +47,8 @@ class InlineRun:
         ledger.entries.pop(item.nodeid, None)
         ledger.add(run)
         decision = ledger.decide(item.nodeid, last_pass=True)
-        if decision is not None and not decision.own:
+        assert decision is not None  # no other pass and no duet follows
+        if not decision.own:
             apply(report, decision)
 
     def finish(self, *, complete: bool) -> None:

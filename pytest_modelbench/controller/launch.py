@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -25,6 +25,19 @@ class Place:
     root: Path
     path_of: Callable[[Path], Path | None]
     python: str = sys.executable
+
+    @property
+    def folder(self) -> Path:
+        """The folder that its twin runs in, so that relative paths lead to files of its own tree.
+
+        Where this process runs, as seen in that tree: its root, if it has no such folder; this very folder, if that is
+        outside of the repository.
+        """
+        here = Path.cwd()
+        there = self.path_of(here)
+        if there is None:
+            return here
+        return there if there.is_dir() else self.root
 
 
 class Launcher:
@@ -52,13 +65,15 @@ class Launcher:
             import_path=sys.path,
             calm_s=self.calm_s,
         )
-        return self._start(job, sys.executable)
+        return self._start(job, sys.executable, Path.cwd())
 
     def twin(self, tests: Sequence[str], process: int, place: Place, other: Place) -> Worker:
         """One twin of a duet over ``tests``: the code at ``place``, beside that at ``other``."""
         modules = [place.path_of(self.paths[test]) for test in tests]
         foreign = place.python != sys.executable
         path = project_path(self._root, sys.path) if foreign else sys.path
+        # Both sides are given the same data, which need not be in git, wherever they run.
+        data = os.path.abspath(self._settings.data) if self._settings.data else ""
         job = Job(
             arguments=[
                 *worker_arguments(
@@ -68,20 +83,21 @@ class Launcher:
                 "--continue-on-collection-errors",
             ],
             options=plain_options(self._config),
-            settings=self._settings.to_json(),
+            settings=replace(self._settings, data=data).to_json(),
             tests=tests,
             process=process,
             import_path=import_path(self._root, place.path_of, path),
             import_more=foreign,
             duet=True,
+            home=os.getcwd(),
             own_root=str(place.root.resolve()),
             other_root=str(other.root.resolve()),
             packages=list(packages(self._root)),
         )
-        return self._start(job, place.python)
+        return self._start(job, place.python, place.folder)
 
-    def _start(self, job: Job, python: str) -> Worker:
-        return Worker(job, show_output=self._config.option.capture == "no", python=python)
+    def _start(self, job: Job, python: str, folder: Path) -> Worker:
+        return Worker(job, show_output=self._config.option.capture == "no", python=python, folder=str(folder))
 
 
 def interpreter(text: str) -> str:

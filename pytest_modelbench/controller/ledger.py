@@ -2,67 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+import shlex
+from collections.abc import Callable
+from dataclasses import replace
 
 from pytest_modelbench.controller.commands import Commands
+from pytest_modelbench.controller.entries import Decision, Entry, failed, left_open
+from pytest_modelbench.controller.reports import first_line, missing_reports, skip_reason
 from pytest_modelbench.core.environment import Environment, differences
 from pytest_modelbench.core.errors import UsageError
-from pytest_modelbench.core.records import CALM, CheckKey, Record
+from pytest_modelbench.core.records import CALM, CheckKey
 from pytest_modelbench.core.session import Check, TestResult
 from pytest_modelbench.core.settings import Settings
-from pytest_modelbench.core.verdicts import Duet, Verdict
+from pytest_modelbench.core.verdicts import Duet
 from pytest_modelbench.report import messages
-from pytest_modelbench.runner.duet import PairRun, changes
 from pytest_modelbench.runner.gate import Gate
+from pytest_modelbench.runner.pairs import PairRun, changes, disturbed
 from pytest_modelbench.runner.passes import TestRun
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """How a test ends. ``own``: the test itself decided it, by a failing assertion, an error or a skip."""
-
-    outcome: str  #: passed, failed, skipped or inconclusive
-    message: str = ""
-    headline: str = ""  #: the message in one line
-    own: bool = False
-
-
-@dataclass(slots=True)
-class Entry:
-    """Everything known of one test."""
-
-    runs: list[TestRun] = field(default_factory=list)
-    pairs: list[PairRun] = field(default_factory=list)
-    checks: dict[CheckKey, Check] = field(default_factory=dict)
-    decision: Decision | None = None
-
-    @property
-    def records(self) -> dict[CheckKey, list[Record]]:
-        """Records of every check, one a process."""
-        grouped: dict[CheckKey, list[Record]] = {}
-        for run in self.runs:
-            for record in run.records:
-                grouped.setdefault(record.key, []).append(record)
-        return grouped
-
-    @property
-    def duration_s(self) -> float:
-        """Time spent in all processes."""
-        twins = (twin for pair in self.pairs for twin in (pair.old, pair.new) if twin)
-        return sum(run.duration_s for run in {id(run): run for run in (*self.runs, *twins)}.values())
-
-    @property
-    def escalated(self) -> list[Check]:
-        """Checks that a duet is to decide."""
-        return [check for check in self.checks.values() if check.judgement.escalated]
-
-    @property
-    def obstacle(self) -> str:
-        """Why pairs compare nothing, once two in a row did not; one may be chance."""
-        last = [pair.obstacle for pair in self.pairs[-2:]]
-        return last[-1] if len(last) == 2 and all(last) else ""
 
 
 class Ledger:
@@ -118,9 +74,33 @@ class Ledger:
     def decide(self, test: str, *, last_pass: bool) -> Decision | None:
         """How ``test`` ends, or None if another pass should measure it first."""
         entry = self.entries[test]
-        decision = self._by_itself(test, entry.runs[-1]) or self._by_its_checks(test, entry, last_pass)
+        decision = self._by_itself(test, entry.runs[-1])
+        if decision is None:
+            for key, records in entry.records.items():
+                known = entry.checks.get(key)
+                # What is decided at one look is not looked at again; exact values may still turn out to differ.
+                if known is None or not (known.metric.noisy and (known.judgement.settled or known.judgement.escalated)):
+                    entry.checks[key] = self._gate.check(records, len(self._noisy))
+            decision = self._by_checks(test, entry, last_pass)
         entry.decision = decision
         return decision
+
+    def decided_by_itself(self, run: TestRun) -> bool:
+        """Whether the test ended in its own way, so that no measurement matters."""
+        return self._by_itself(run.test, run) is not None
+
+    def wants_pass(self, test: str) -> bool:
+        """Whether another pass may decide something of ``test`` that no duet will."""
+        entry = self.entries[test]
+        if entry.decision is not None:
+            return False
+        open_checks = [check for check in entry.checks.values() if not check.judgement.settled]
+        return not entry.escalated or not all(map(self._gate.confirmable, open_checks))
+
+    def by_commit(self, test: str) -> dict[str, int]:
+        """The commits beside which duets can decide what is open of ``test``, and how many checks each of them."""
+        commits = [self._gate.confirmable(check) for check in self.entries[test].checks.values()]
+        return {commit: commits.count(commit) for commit in sorted(set(commits)) if commit}
 
     def add_pair(self, run: PairRun, *, alone: bool) -> None:
         """Take in a test's run in one pair of processes; ``alone``: no passes have measured it before."""
@@ -129,6 +109,16 @@ class Ledger:
         if alone and run.new is not None:
             entry.runs.append(run.new)
             self._noisy.update(record.key for record in run.new.records if record.metric.noisy)
+
+    def drop_cut(self, test: str) -> bool:
+        """Whether the last pair of ``test`` was cut short; if so, it has not been."""
+        entry = self.entries.get(test)
+        pair = entry.pairs[-1] if entry and entry.pairs else None
+        if entry is None or pair is None or not any(run is None or run.cut for run in (pair.old, pair.new)):
+            return False
+        entry.pairs.pop()
+        entry.runs = [run for run in entry.runs if run is not pair.new]
+        return True
 
     def decide_beside(self, test: str, duet: Duet, *, last_pair: bool) -> Decision | None:
         """How ``test`` ends after its pairs so far, or None if another pair should measure it first.
@@ -139,53 +129,70 @@ class Ledger:
         new = entry.pairs[-1].new
         assert new is not None  # `run_pair` puts a run in its place, which says what happened
         decision = self._by_itself(test, new)
+        if decision is not None and entry.runs[-1] is not new:
+            entry.runs.append(new)  # what pytest is told is what happened last
         obstacle = entry.pairs[-1].obstacle
         if decision is None and obstacle and not (last_pair or entry.obstacle):
             return None
         if decision is None and obstacle and duet.stored:
-            decision = self.decide_alone(test, f"not confirmed beside {duet.revision}: {obstacle}")
+            decision = self.decide_alone(test, duet.commit, f"not confirmed beside {duet.revision}: {obstacle}")
         elif decision is None and obstacle:
-            text = f"cannot be compared with {duet.revision}: {obstacle}"
-            decision = Decision("failed", text, text.splitlines()[0])
+            decision = failed(f"cannot be compared with {duet.revision}: {obstacle}")
+        elif decision is None and not duet.stored and (gone := entry.gone):
+            names = ", ".join(key.name for key in gone)
+            way_out = f"If that is intended, leave the test out of this comparison: --deselect {shlex.quote(test)}"
+            decision = failed(f"{duet.revision} measures {names}, and the present code does not\n{way_out}")
         elif decision is None:
             for key, records in entry.records.items():
                 known = entry.checks.get(key)
-                if known is None or not known.judgement.settled:
-                    told = replace(duet, changes=tuple(changes(entry.pairs, key)), pairs=len(entry.pairs))
+                if known is None or (not duet.stored and not known.judgement.settled) or self._waits(known, duet):
+                    told = replace(
+                        duet,
+                        changes=tuple(changes(entry.pairs, key)),
+                        pairs=len(entry.pairs),
+                        disturbed=disturbed(entry.pairs, key),
+                    )
                     entry.checks[key] = self._gate.check(records, len(self._noisy), told)
             decision = self._by_checks(test, entry, last_pair)
         entry.decision = decision
         return decision
 
+    def waits(self, test: str, duet: Duet) -> bool:
+        """Whether ``duet`` has something left to decide of ``test``."""
+        return any(self._waits(check, duet) for check in self.entries[test].checks.values())
+
     def give_up(self, test: str, note: str) -> Decision:
         """How ``test`` ends since no more will be measured, as ``note`` says: what is open stays inconclusive."""
         entry = self.entries.setdefault(test, Entry())
-        for key, records in entry.records.items():
-            check = entry.checks.get(key) or self._gate.check(records, len(self._noisy))
-            judgement = check.judgement
-            if not judgement.settled:
-                reason = "; ".join(filter(None, [judgement.reason, note]))
-                judgement = replace(
-                    judgement, verdict=Verdict.INCONCLUSIVE, settled=True, escalated=False, reason=reason
-                )
-            entry.checks[key] = replace(check, judgement=judgement)
-        decided = self._by_checks(test, entry, last_pass=True) if entry.checks else None
-        decision = decided or Decision("inconclusive", f"not measured: {note}")
+        decision = self._by_itself(test, entry.runs[-1]) if entry.runs else None
+        if decision is None and self._updating:
+            decision = failed(f"not accepted: {note}, before it was measured often enough")
+        if decision is None:
+            for key, records in entry.records.items():
+                check = entry.checks.get(key)
+                if check is None and not entry.pairs:
+                    check = self._gate.check(records, len(self._noisy))
+                if check is not None:
+                    entry.checks[key] = check if check.judgement.settled else left_open(check, note)
+            decision = self._by_checks(test, entry, last_pass=True) if entry.checks else None
+        decision = decision or Decision("inconclusive", f"not measured: {note}")
         entry.decision = decision
         return decision
 
-    def decide_alone(self, test: str, note: str) -> Decision:
-        """How ``test`` ends on what is stored, since its duet told nothing; ``note`` says why."""
+    def decide_alone(self, test: str, commit: str, note: str) -> Decision | None:
+        """How ``test`` ends on what is stored, since its duet beside ``commit`` told nothing; ``note`` says why.
+
+        None if another duet has something left to decide.
+        """
         entry = self.entries[test]
         for key, check in entry.checks.items():
-            if check.judgement.escalated:
+            if self._gate.confirmable(check) == commit:
                 fallen = self._gate.check(entry.records[key], len(self._noisy), confirm=False)
                 reason = "; ".join(filter(None, [fallen.judgement.reason, note]))
-                entry.checks[key] = replace(fallen, judgement=replace(fallen.judgement, reason=reason))
-        decision = self._by_checks(test, entry, last_pass=True)
-        assert decision is not None
-        entry.decision = decision
-        return decision
+                judgement = replace(fallen.judgement, reason=reason, settled=True)
+                entry.checks[key] = replace(fallen, judgement=judgement)
+        entry.decision = self._by_checks(test, entry, last_pass=True)
+        return entry.decision
 
     def results(self) -> list[TestResult]:
         """How every decided test ended."""
@@ -213,37 +220,39 @@ class Ledger:
     def _by_itself(self, test: str, run: TestRun) -> Decision | None:
         """The decision that the test made itself in its last run, if it did."""
         if run.ended and not run.trouble:
-            run.trouble = _missing_reports(run.reports)
+            run.trouble = missing_reports(run.reports)
         if run.trouble:
             return Decision("failed", run.trouble, run.trouble.splitlines()[0], own=True)
         outcomes = {report["outcome"] for report in run.reports}
         if "failed" in outcomes:
-            return Decision("failed", _first_line(run.reports, "failed"), own=True)
+            return Decision("failed", first_line(run.reports, "failed"), own=True)
         if "skipped" in outcomes:
-            reason = _skip_reason(run.reports)
-            if self._settings.skipped == "fail" and not self._updating and self.gate and self.gate.has_baseline(test):
+            reason = skip_reason(run.reports)
+            if self._settings.skipped == "fail" and not self._updating and self._has_baseline(test):
                 headline = f"skipped, so its baseline was not checked: {reason}"
                 way_out = "--modelbench-skipped=pass lets skipped tests pass, and counts them as not gated."
                 return Decision("failed", f"{headline}\n{way_out}", headline)
             return Decision("skipped", reason, own=True)
         return None
 
+    def _has_baseline(self, test: str) -> bool:
+        entry = self.entries.get(test)
+        return bool(self.gate and self.gate.has_baseline(test)) or bool(entry and entry.gone)
+
     @property
     def _gate(self) -> Gate:
         assert self.gate is not None  # a run without trouble comes from a worker that told its environment
         return self.gate
 
-    def _by_its_checks(self, test: str, entry: Entry, last_pass: bool) -> Decision | None:
-        for key, records in entry.records.items():
-            entry.checks[key] = self._gate.check(records, len(self._noisy))
-        return self._by_checks(test, entry, last_pass)
+    def _waits(self, check: Check, duet: Duet) -> bool:
+        return bool(duet.commit) and self._gate.confirmable(check) == duet.commit
 
     def _by_checks(self, test: str, entry: Entry, last_pass: bool) -> Decision | None:
         gate = self._gate
         checks = list(entry.checks.values())
         if not last_pass and not all(check.judgement.settled for check in checks):
             return None
-        if any(check.judgement.escalated for check in checks):
+        if any(check.judgement.escalated or gate.confirmable(check) for check in checks):
             return None
         if lost := gate.unmeasured(test, checks):
             headline = f"has a baseline for {', '.join(key.name for key in lost)}, but did not measure it"
@@ -267,33 +276,5 @@ class Ledger:
             settle=self._commands.settle(check.judgement, check.key.test),
             neighbours=self._gate.neighbours(check),
             provenance=self._gate.environment.provenance,
+            against=self._commands.against,
         )
-
-
-def _first_line(reports: Sequence[dict[str, Any]], outcome: str) -> str:
-    """The message of the first report with ``outcome``, as short as pytest's summary gives it."""
-    for report in reports:
-        if report["outcome"] == outcome:
-            longrepr = report.get("longrepr")
-            crash = longrepr.get("reprcrash") if isinstance(longrepr, dict) else None
-            return str(crash["message"] if crash else longrepr)
-    return ""
-
-
-def _skip_reason(reports: Sequence[dict[str, Any]]) -> str:
-    for report in reports:
-        if report["outcome"] == "skipped":
-            if "wasxfail" in report:
-                return f"expected to fail: {report['wasxfail']}".rstrip(": ")
-            longrepr = report.get("longrepr")
-            reason = longrepr[2] if isinstance(longrepr, (list, tuple)) else longrepr
-            return str(reason).removeprefix("Skipped: ")
-    return ""
-
-
-def _missing_reports(reports: Sequence[dict[str, Any]]) -> str:
-    """What is wrong with a test that ended without saying how, or an empty string."""
-    outcomes = {report["when"]: report["outcome"] for report in reports}
-    if "teardown" in outcomes and ("call" in outcomes or outcomes.get("setup") != "passed"):
-        return ""
-    return f"The test ended without a result; it reported only: {', '.join(outcomes) or 'nothing'}."

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pytest_modelbench.controller.ledger import Decision, Entry
+from pytest_modelbench.controller.entries import Decision, Entry
 
 
 @dataclass(frozen=True, slots=True)

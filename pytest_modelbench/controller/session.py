@@ -73,7 +73,11 @@ def _commands(config: pytest.Config, settings: Settings) -> Commands:
     if config.args_source is pytest.Config.ArgsSource.ARGS:
         selection += config.args
     return Commands(
-        {name: str(value) for name, value in given.items() if value is not None}, tuple(selection), settings.baselines
+        {name: str(value) for name, value in given.items() if value is not None},
+        tuple(selection),
+        settings.baselines,
+        settings.passes,
+        settings.pairs,
     )
 
 
@@ -111,9 +115,10 @@ class BenchSession:
         for name in ("json", "data"):
             if value := getattr(option, f"modelbench_{name}"):
                 path = config.invocation_params.dir / value
-                folder = path if name == "data" else path.parent
-                if not folder.is_dir():
-                    raise pytest.UsageError(f"--modelbench-{name}: there is no folder {folder}")
+                if name == "json" and not path.parent.is_dir():
+                    raise pytest.UsageError(f"--modelbench-json: there is no folder {path.parent}")
+                if name == "data" and not path.exists():
+                    raise pytest.UsageError(f"--modelbench-data: there is no {path}")
         if option.update_baselines and option.modelbench_passes:
             raise pytest.UsageError(
                 "--modelbench-passes is about comparing; a baseline takes the update-passes of [tool.modelbench]"

@@ -16,7 +16,8 @@ _SAMPLING = "sampling"
 class Band:
     """A tolerated change: a share of the baseline plus an absolute amount in the metric's own unit.
 
-    With ``sampling`` also any change that chance explains: the same samples, compared one by one.
+    With ``sampling`` also a change that chance explains, the same samples compared one by one: up to a point, or one
+    sample.
     """
 
     relative: float = 0.0

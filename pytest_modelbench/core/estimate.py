@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import fmean, stdev
 
@@ -56,30 +56,46 @@ class Edges:
 def paired(changes: Sequence[float]) -> Estimate:
     """The mean of at least two independent ``changes``, by Student's t."""
     n = len(changes)
-    return Estimate(fmean(changes), max(stdev(changes), PAIR_FLOOR) / math.sqrt(n), n - 1)
+    return repeated(fmean(changes), max(stdev(changes), PAIR_FLOOR), n)
+
+
+def repeated(mean: float, sd: float, n: int) -> Estimate:
+    """The ``mean`` of ``n`` repetitions that spread by ``sd``."""
+    return Estimate(mean, sd / math.sqrt(n), n - 1)
 
 
 #: Least spread between pairs that is believed, in log: four that agree to less agree by chance or by rounding.
 PAIR_FLOOR = 0.001
 
 
-def detectable(sd: float, repetitions: int, edges: Edges, alpha: float) -> float:
-    """The smallest change, in log, that ``repetitions`` with spread ``sd`` would have called a regression.
+def spent(rate: float, looks: Sequence[int], n: int) -> float:
+    """The part of an error ``rate`` that the look after ``n`` repetitions may spend.
+
+    Half of it at the first look, the rest shared by the others: all of them together err at ``rate`` at most, whatever
+    they have in common (Bonferroni). The first look decides most, on the fewest degrees of freedom.
+    """
+    if len(looks) == 1:
+        return rate
+    return rate / 2 if n <= looks[0] else rate / 2 / (len(looks) - 1)
+
+
+def detectable(change: Estimate, edges: Edges, alpha: float) -> float:
+    """The smallest change, in log, that an estimate as sure as ``change`` would have called a regression.
 
     With probability `POWER`: the bound at ``alpha`` has to clear ``ignore_below``.
     """
-    dof = repetitions - 1
-    return edges.ignore_below + (t_quantile(1 - alpha, dof) + t_quantile(POWER, dof)) * sd / math.sqrt(repetitions)
+    return edges.ignore_below + (t_quantile(1 - alpha, change.dof) + t_quantile(POWER, change.dof)) * change.se
 
 
-def repetitions_needed(theta: float, sd: float, edges: Edges, alpha: float, ok_alpha: float) -> int | None:
-    """How many repetitions in all would decide a change that stays at ``theta`` with spread ``sd``, either way.
+def repetitions_needed(after: Callable[[int], Estimate], edges: Edges, alpha: float, ok_alpha: float) -> int | None:
+    """How many repetitions in all would decide a change that stays where it is, either way.
 
-    None if that is beyond any plan: ``theta`` may lie on an edge.
+    ``after(n)``: how well n repetitions would tell it. None if that is beyond any plan: it may lie on an edge, or part
+    of its error is not the repetitions'.
     """
 
     def decide(n: int) -> bool:
-        change = Estimate(theta, sd / math.sqrt(n), n - 1)
+        change = after(n)
         return change.upper(ok_alpha) < edges.fail_above or change.lower(alpha) > edges.ignore_below
 
     # Bounds only come closer with n.

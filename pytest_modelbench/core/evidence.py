@@ -14,8 +14,8 @@ from enum import Enum
 
 #: Beyond, one sample more or less moves an accuracy by nothing that matters, and lines in a baseline get long.
 MOST_SAMPLES = 65_536
-#: Scores are kept to this fraction: far below what differs between two samples.
-_SCORE_STEPS = 255
+#: Scores are kept to one in so many, 0.4 points: far below what differs between two samples.
+SCORE_STEPS = 255
 #: Digits kept of numbers: float32 has seven to eight.
 _DIGITS = 9
 
@@ -85,14 +85,14 @@ def _read_hits(text: str) -> tuple[float, ...]:
 def _write_scores(values: Sequence[float]) -> str:
     if not all(0 <= value <= 1 for value in values):
         raise ValueError("scores lie between 0 and 1")
-    return f"{len(values)} {''.join(f'{round(value * _SCORE_STEPS):02x}' for value in values)}"
+    return f"{len(values)} {''.join(f'{round(value * SCORE_STEPS):02x}' for value in values)}"
 
 
 def _read_scores(text: str) -> tuple[float, ...]:
     count, _, digits = text.partition(" ")
     if len(digits) != 2 * int(count):
         raise ValueError(f"{len(digits)} digits do not hold {count} scores")
-    return tuple(_hexadecimal(digits[at : at + 2]) / _SCORE_STEPS for at in range(0, len(digits), 2))
+    return tuple(_hexadecimal(digits[at : at + 2]) / SCORE_STEPS for at in range(0, len(digits), 2))
 
 
 def _hexadecimal(digits: str) -> int:

@@ -83,12 +83,12 @@ def _by_pieces(record: Record, baseline: BaselineView, change: float) -> tuple[f
     if (deviation := largest_deviation(then, now)) is not None:
         return deviation, f"its numbers differ by up to {deviation:.3g}" if deviation else ""
     paired = paired_change(then, now)
-    if paired is None or not (paired.lost or paired.won):
+    if paired is None or not (change or paired.lost or paired.won):
         return change, ""
     if not band.sampling:
         return change, paired.text
-    surely = paired.worse if change < 0 else paired.better
-    return (change, paired.text) if surely else (0.0, f"{paired.text}; chance explains that")
+    objection = paired.objection(change)
+    return (change if objection else 0.0), f"{paired.text}; {objection or 'chance explains that'}"
 
 
 def _is_better(change: float, better: Better) -> bool:

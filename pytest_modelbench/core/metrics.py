@@ -76,6 +76,7 @@ METRICS = {
         ),
         # Of a training from seed: reproducible on one machine; another one rounds otherwise, and learns another way.
         Metric("final_accuracy", "fraction", Better.HIGHER, Scope.DEVICE, _SAMPLING),
+        Metric("final_top5", "fraction", Better.HIGHER, Scope.DEVICE, _SAMPLING),
         Metric("steps_to_target", "count", Better.LOWER, Scope.DEVICE, Band(0.10, text="10%")),
         Metric("training_loss", "nats", Better.LOWER, Scope.DEVICE, Band(0.10, 0.02, "10% + 0.02nats")),
         Metric("time_to_target", "s", Better.LOWER, Scope.DEVICE, Band(0.20, text="20%"), noisy=True),

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from statistics import fmean
 
 from pytest_modelbench.core.environment import Fact, differences
-from pytest_modelbench.core.estimate import Edges, Estimate, detectable, paired, repetitions_needed
+from pytest_modelbench.core.estimate import Edges, Estimate, detectable, paired, repeated, repetitions_needed, spent
 from pytest_modelbench.core.metrics import Better, Metric
 from pytest_modelbench.core.records import Record, disturbance, sound
 from pytest_modelbench.core.screen import MOST_DRIFT, Comparison, compare
@@ -50,18 +50,23 @@ def judge_stored(
         return told.open(reason, settled=settled, escalated=escalated)
     if abs(drift) > MOST_DRIFT:
         return told.open(_reasons(_drifted(drift), alone), settled=settled, escalated=escalated)
-    ok_alpha, alpha = ALPHA / len(looks), ALPHA / max(1, procedure.checks)
+    ok_rate = ALPHA / 2 if procedure.confirmed else ALPHA  # a duet that follows spends the other half
+    ok_alpha, alpha = spent(ok_rate, looks, n), ALPHA / max(1, procedure.checks)
     verdict = _verdict(told.slowdown, metric.better, edges, ok_alpha, alpha)
     if verdict is None or (verdict is Verdict.REGRESSED and procedure.confirmed):
-        sd = told.slowdown.se * math.sqrt(n)
-        needed = repetitions_needed(told.slowdown.theta, sd, edges, alpha, ok_alpha)
+
+        def after(processes: int) -> Estimate:
+            return told.as_slowdown(comparison.after(processes))
+
+        needed = repetitions_needed(after, edges, alpha, ok_alpha)
+        # Even the last processes would hardly clear it: the stored session is too far off, or known too badly.
+        hopeless = after(looks[-1]).upper(ALPHA) >= edges.fail_above
         return told.open(
             _reasons(_why_open(told.slowdown, edges, ok_alpha), _missing(baseline), alone),
             settled=settled,
-            escalated=procedure.confirmed
-            and (last or verdict is Verdict.REGRESSED or _hopeless(told.slowdown, comparison, n, looks[-1], edges)),
-            more=_more_processes(comparison, needed, n),
-            detectable_ratio=_ratio(detectable(sd, n, edges, alpha)) if n > 1 else None,
+            escalated=procedure.confirmed and (last or verdict is Verdict.REGRESSED or hopeless),
+            more=max(1, needed - n) if needed is not None else None,
+            detectable_ratio=_ratio(detectable(told.slowdown, edges, alpha)),
         )
     if verdict is Verdict.REGRESSED:
         # So far out that more processes would only repeat it.
@@ -83,14 +88,16 @@ def judge_pairs(
 ) -> Judgement:
     """The verdict by duet: group-sequential, by one-sided t bounds at fixed looks.
 
-    The error rate is ``ALPHA``, shared by the checks that a duet confirms and by the looks (Bonferroni, which holds
-    whatever the looks have in common). A check that the duet clears, but that is beyond its band against what is
-    stored, was moved by the environment, or by the machine.
+    The error rate of "regressed" is ``ALPHA``, shared by the checks that a duet confirms and by the looks, that of "ok"
+    what the screen has left of it. A check that the duet clears, but that is beyond its band against what is stored,
+    was moved by the environment, or by the machine.
     """
     metric, n = records[-1].metric, len(duet.changes)
     edges = Edges.of_band(metric.band.ratio(baseline.value))
     last = duet.pairs >= duet.looks[-1]
-    seen = f"measured in {n} of {duet.looks[-1]} pairs beside {duet.revision}"
+    upset = f"; the machine was disturbed in {duet.disturbed} of them" if duet.disturbed else ""
+    seen = f"measured in {n} of {duet.looks[-1]} pairs beside {duet.revision}{upset}"
+    beside = f"beside {duet.revision} in {n} pairs{upset}"
     if n < 2:
         return Judgement(
             Verdict.INCONCLUSIVE, value, baseline.value, settled=last, processes=len(records), pairs=n, reason=seen
@@ -99,21 +106,20 @@ def judge_pairs(
     told = _Told(metric, value, baseline.value, estimate, len(records), n)
     if not last and duet.pairs not in duet.looks:
         return told.open(seen, settled=False)
-    alpha = ALPHA / len(duet.looks) / max(1, duet.checks)
-    ok_alpha = ALPHA / len(duet.looks)
+    alpha = spent(ALPHA / max(1, duet.checks), duet.looks, duet.pairs)
+    ok_alpha = spent(ALPHA / 2 if duet.stored else ALPHA, duet.looks, duet.pairs)
     verdict = _verdict(told.slowdown, metric.better, edges, ok_alpha, alpha)
     if verdict is None:
-        sd = estimate.se * math.sqrt(n)
-        needed = repetitions_needed(told.slowdown.theta, sd, edges, alpha, ok_alpha)
+        theta, sd = told.slowdown.theta, estimate.se * math.sqrt(n)
+        needed = repetitions_needed(lambda pairs: repeated(theta, sd, pairs), edges, alpha, ok_alpha)
         return told.open(
-            f"beside {duet.revision} in {n} pairs: {_why_open(told.slowdown, edges, ok_alpha)}",
+            f"{beside}: {_why_open(told.slowdown, edges, ok_alpha)}",
             settled=last,
             more=max(1, needed - n) if needed is not None else None,
-            detectable_ratio=_ratio(detectable(sd, n, edges, alpha)),
+            detectable_ratio=_ratio(detectable(told.slowdown, edges, alpha)),
         )
-    beside = f"beside {duet.revision} in {n} pairs"
-    if verdict is Verdict.OK and duet.stored:
-        return _moved_machine(told, records, baseline, procedure, provenance, edges, beside)
+    if verdict in (Verdict.OK, Verdict.IMPROVED) and duet.stored:
+        return _moved_machine(verdict, told, records, baseline, procedure, provenance, edges, beside)
     return told.said(verdict, beside)
 
 
@@ -149,6 +155,7 @@ def speed(values: Sequence[float], levels: Sequence[float]) -> float:
 
 
 def _moved_machine(
+    cleared: Verdict,
     told: _Told,
     records: Sequence[Record],
     baseline: BaselineView,
@@ -157,14 +164,19 @@ def _moved_machine(
     edges: Edges,
     beside: str,
 ) -> Judgement:
-    """The verdict on a check whose code a duet has cleared: ok, unless it is far from what is stored all the same."""
-    comparison, _ = _compared(records, baseline)
+    """The verdict on a check whose code a duet ``cleared``: that, unless it is far from what is stored all the same."""
+    comparison, drift = _compared(records, baseline)
     stored = _Told(told.metric, told.value, told.baseline, comparison.change, told.processes, told.pairs)
     alpha = ALPHA / max(1, procedure.checks)
     if _verdict(stored.slowdown, told.metric.better, edges, ALPHA, alpha) is not Verdict.REGRESSED:
-        return told.said(Verdict.OK, beside)
-    moved = _moved_environment(baseline, provenance)
-    return _by_no_change_of_code(stored, moved, f"the code is as fast {beside}, but both are away from what is stored")
+        return told.said(cleared, beside)
+    how = "as fast" if cleared is Verdict.OK else "faster"
+    apart = f"the code is {how} {beside}, but both are away from what is stored"
+    if disturbed := disturbance(records):
+        return stored.open(f"{apart}; the machine was disturbed in {disturbed}")
+    if abs(drift) > MOST_DRIFT:
+        return stored.open(f"{apart}; {_drifted(drift)}")
+    return _by_no_change_of_code(stored, _moved_environment(baseline, provenance), apart)
 
 
 def _by_no_change_of_code(told: _Told, moved: str, cleared: str, settled: bool = True) -> Judgement:
@@ -183,7 +195,11 @@ class _Told:
         self.metric, self.value, self.baseline = metric, value, baseline
         self.processes, self.pairs = processes, pairs
         self._change = change
-        self.slowdown = change.mirrored() if metric.better is Better.HIGHER else change
+        self.slowdown = self.as_slowdown(change)
+
+    def as_slowdown(self, change: Estimate) -> Estimate:
+        """``change`` with up as bad."""
+        return change.mirrored() if self.metric.better is Better.HIGHER else change
 
     def said(
         self,
@@ -239,20 +255,6 @@ def _missing(baseline: BaselineView) -> str:
 def _drifted(drift: float) -> str:
     how = "slower" if drift > 0 else "faster"
     return f"the machine itself runs {abs(math.expm1(drift)):.0%} {how} than when the baseline was recorded"
-
-
-def _hopeless(slowdown: Estimate, comparison: Comparison, n: int, last: int, edges: Edges) -> bool:
-    """Whether even ``last`` processes would not clear a check that stays where it is: the stored session is too far."""
-    variance = slowdown.se**2 - comparison.process_sd**2 * (1 / n - 1 / last)
-    at_last = Estimate(slowdown.theta, math.sqrt(variance), slowdown.dof)
-    return at_last.upper(ALPHA) >= edges.fail_above
-
-
-def _more_processes(comparison: Comparison, needed: int | None, n: int) -> int | None:
-    """Further processes that would probably decide, or None: the stored session's own error does not shrink."""
-    if needed is None or comparison.process_sd**2 / n < comparison.change.se**2 / 2:
-        return None
-    return max(1, needed - n)
 
 
 def _moved_environment(baseline: BaselineView, provenance: Mapping[str, Fact]) -> str:

@@ -93,6 +93,11 @@ class Record:
         """Which check this record belongs to."""
         return CheckKey(self.test, self.name)
 
+    @property
+    def relative(self) -> bool:
+        """Whether the level is one against a reference workload, and not the log of the value alone."""
+        return bool(self.basis) and self.level is not None and self.level != math.log(self.value)
+
     def to_json(self) -> dict[str, Any]:
         """Plain values, as `from_json` takes them."""
         return asdict(self) | {"metric": metric_to_json(self.metric), "details": dict(self.details)}

@@ -39,6 +39,12 @@ class Comparison:
     change: Estimate
     process_sd: float
     day_sd: float
+    processes: int  #: tonight's
+
+    def after(self, processes: int) -> Estimate:
+        """The change if it stayed where it is in so many processes: what days and drift leave open does not shrink."""
+        variance = self.change.se**2 + self.process_sd**2 * (1 / processes - 1 / self.processes)
+        return Estimate(self.change.theta, math.sqrt(variance), self.change.dof)
 
 
 def compare(tonight: Levels, anchor: Levels, others: Sequence[Levels] = (), drift: float = 0.0) -> Comparison:
@@ -62,7 +68,7 @@ def compare(tonight: Levels, anchor: Levels, others: Sequence[Levels] = (), drif
     total = sum(part for part, _ in parts)
     dof = total**2 / sum(part**2 / dof for part, dof in parts)
     change = Estimate(fmean(tonight) - fmean(anchor), math.sqrt(total), dof)
-    return Comparison(change, math.sqrt(process_var), math.sqrt(day_var))
+    return Comparison(change, math.sqrt(process_var), math.sqrt(day_var), len(tonight))
 
 
 def _pooled_variance(sessions: Sequence[Levels]) -> tuple[float, float]:

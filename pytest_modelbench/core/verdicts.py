@@ -12,7 +12,8 @@ from pytest_modelbench.core.records import Record
 
 #: How the reason begins where times were taken elsewhere.
 OTHER_ENVIRONMENT = "the environment is another one"
-#: Error rate of "ok" per check (shared by the looks) and of "regressed" per session (shared by the checks).
+#: Error rate of "ok" per check (shared by the looks, and by screen and duet) and of "regressed" per session (shared by
+#: the checks, too).
 ALPHA = 0.05
 
 
@@ -102,8 +103,10 @@ class Duet:
     looks: tuple[int, ...] = (3, 5, 8, 13, 20)
     checks: int = 1
     stored: bool = True  #: the baseline is a stored one, whose own comparison still counts where the code is cleared
+    commit: str = ""  #: of that baseline, in full: only checks that were recorded from it are decided
     changes: tuple[float, ...] = ()
     pairs: int = 0
+    disturbed: int = 0  #: pairs during which the machine was disturbed, most of the time
 
 
 def obstacle_to_comparison(record: Record, baseline: BaselineView, identity: Mapping[str, Fact]) -> str:

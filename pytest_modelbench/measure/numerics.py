@@ -46,7 +46,10 @@ def fingerprint(tensors: Iterable[Tensor]) -> Fingerprint:
     values = torch.cat(parts) if parts else torch.empty(0, dtype=torch.float64)
     size = values.numel()
     if not size:
-        raise MeasureError("the output holds no floating point values, so there is nothing to compare")
+        raise MeasureError(
+            "the output holds no floating point values, so there is nothing to compare; a detector that finds nothing "
+            "has none: give it images= that it finds something in"
+        )
     if not values.isfinite().all():
         raise MeasureError("the output holds values that are not finite; check weights and precision")
     rms = math.sqrt(values.square().mean().item())

@@ -26,6 +26,7 @@ class Advice:
     settle: str = ""
     neighbours: Sequence[CheckKey] = ()
     provenance: Mapping[str, Fact] | None = None
+    against: str = ""
 
 
 def failure(
@@ -36,14 +37,16 @@ def failure(
     settle: str = "",
     neighbours: Sequence[CheckKey] = (),
     provenance: Mapping[str, Fact] | None = None,
+    against: str = "",
 ) -> str:
     """The message of one judged check, several lines, for somebody who has never seen this tool.
 
     ``rerun`` and ``accept`` are the commands that measure this test again and accept what it measured (empty where
     nothing is stored), ``settle`` the one that measures it as often as would probably decide it. ``neighbours`` are the
-    other entries of the check's baseline folder; ``provenance`` is this session's.
+    other entries of the check's baseline folder; ``provenance`` is this session's. ``against`` is what the session
+    compares with in place of what is stored.
     """
-    advice = Advice(rerun, accept, settle, neighbours, provenance)
+    advice = Advice(rerun, accept, settle, neighbours, provenance, against)
     headline, facts = _TELL[check.judgement.verdict](check, advice)
     return "\n".join([f"{check.case}: {headline}", *(f"  {fact}" for fact in facts if fact)])
 
@@ -111,6 +114,13 @@ def _incomparable(check: Check, advice: Advice) -> tuple[str, list[str]]:
 def _new(check: Check, advice: Advice) -> tuple[str, list[str]]:
     others = [key for key in advice.neighbours if key != check.key]
     now = f"now       {number(check.judgement.value, check.metric.unit)}{_sample(check)}"
+    if not advice.accept:
+        other = advice.against or "the other code"
+        return f"{check.key.name} has nothing to compare with: {other} does not measure it", [
+            now,
+            "if it is new here, there is no change to judge: compare with a revision that measures it, or hold it",
+            "against a baseline: --update-baselines in place of --modelbench-against records one",
+        ]
     if not others:
         headline = f"no baseline for {check.key.name} in {check.folder}: nothing there yet"
         return headline, [now, f"to record one:  {advice.accept}"]
@@ -215,7 +225,7 @@ def _sample(check: Check) -> str:
 def _machine(check: Check) -> str:
     """How fast the machine itself was, from what the reference workload took out of the change; empty without one."""
     judgement = check.judgement
-    if judgement.baseline is None or judgement.ratio is None or not (check.records and check.records[-1].basis):
+    if judgement.baseline is None or judgement.ratio is None or not (check.records and check.records[-1].relative):
         return ""
     slowdown = judgement.value / judgement.baseline / judgement.ratio
     if check.metric.unit != "s":

@@ -169,9 +169,9 @@ def _not_gated(session: Session, accept_command: str, baselines: str) -> list[No
     found = []
     for folder, count in sorted(session.ungated.items() if not session.updating else ()):
         verb = "has" if count == 1 else "have"
-        short = f"NOT GATED: {plural(count, 'check')}"
-        text = f"{short} {verb} no baseline in {baselines}/{folder}: nothing there yet; accept with"
-        found.append(Notice(text, command=accept_command, short=short))
+        lead = f"NOT GATED: {plural(count, 'check')}"
+        text = f"{lead} {verb} no baseline in {baselines}/{folder}: nothing there yet; accept with"
+        found.append(Notice(text, command=accept_command, short=f"{lead} ({folder})"))
     measured = {check.key.test for check in session.checks}
     unmeasured = [test for test in session.tests if test.test not in measured]
     for outcomes, what in (

@@ -11,14 +11,14 @@ import math
 import statistics
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 from typing import Protocol
 
 from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.errors import UsageError
-from pytest_modelbench.core.records import RATE, TIMING, CheckKey, Record
+from pytest_modelbench.core.records import Record
 from pytest_modelbench.runner.origin import told
-from pytest_modelbench.runner.passes import TestRun, Timeout
+from pytest_modelbench.runner.pairs import PairRun, Timing
+from pytest_modelbench.runner.passes import STARTS, TestRun, Timeout
 from pytest_modelbench.runner.protocol import Message, environment_from_json
 
 #: Disturbed blocks are measured again, up to this share of the planned ones.
@@ -52,43 +52,6 @@ class Twin(Protocol):
 Launch = Callable[[Sequence[str], int], AbstractContextManager[Twin]]
 
 
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """One timing of both twins: log ratios of new to old, block by block, and how many blocks were disturbed."""
-
-    case: str
-    blocks: tuple[float, ...]
-    disturbed: int = 0
-
-    @property
-    def change(self) -> float:
-        """Median over blocks."""
-        return statistics.median(self.blocks)
-
-
-@dataclass(slots=True)
-class PairRun:
-    """One test in one pair of processes. ``obstacle`` says why the pair compares nothing."""
-
-    test: str
-    pair: int
-    old: TestRun | None = None
-    new: TestRun | None = None
-    timings: dict[int, Timing] = field(default_factory=dict)
-    obstacle: str = ""
-
-    def change(self, record: Record) -> float | None:
-        """How much slower, in log, the new code is by what ``record`` measured; None if this pair does not tell."""
-        timing = record.details.get(TIMING)
-        if timing is None:
-            then = next((old.level for old in (self.old.records if self.old else ()) if old.key == record.key), None)
-            return None if then is None or record.level is None else record.level - then
-        if timing not in self.timings:
-            return None
-        change = self.timings[timing].change
-        return -change if record.details.get(RATE) else change
-
-
 class Listener(Protocol):
     """Who is told what happens."""
 
@@ -114,6 +77,7 @@ class _Side:
     def __init__(self, twin: Twin, process: int, timeout_s: Timeout, tell: Callable[[Message], None]) -> None:
         self._twin = twin
         self._messages = iter(twin.messages(timeout_s))
+        self._timeout_s = timeout_s
         self._process = process
         self._tell = tell
         self._running: TestRun | None = None
@@ -147,6 +111,7 @@ class _Side:
         self.trouble = "\n".join([*self._broken, self._twin.death()])
         if self._running is not None:
             self._running.trouble = self.trouble
+            self._running.cut = self._timeout_s(None) <= 0
 
     def leave(self) -> None:
         """Wait for the end of a twin that has nothing more to say; both may end at the same time."""
@@ -175,7 +140,7 @@ class _Side:
         return "; ".join(self._broken)
 
     def at(self, kind: str) -> str:
-        """The test before which (``begin``) or in which (``ready``) it waits for an answer; else empty."""
+        """The test before which (``begin``) or in which (``ready``, ``sample``) it waits for an answer; else empty."""
         return str(self.asked["test"]) if self.asked and self.asked["kind"] == kind else ""
 
 
@@ -187,9 +152,10 @@ def run_pair(
     listener: Listener,
     timeout_s: Timeout,
 ) -> None:
-    """Measure ``tests`` in one pair of fresh processes, each as far as it gets.
+    """Measure ``tests`` in a pair of fresh processes; after a twin's death, the rest of them in another such pair.
 
-    Raises UsageError with a twin's own words if it says that nothing can be measured there at all.
+    The listener is told of each test once: a death costs the test it happened in. Raises UsageError with a twin's own
+    words if it says that nothing can be measured there at all.
     """
 
     def tell_old(message: Message) -> None:
@@ -202,20 +168,33 @@ def run_pair(
         else:
             listener.warning(message)
 
-    with launch_old(tests, number) as old_twin, launch_new(tests, number) as new_twin:
-        # They start side by side: nothing is measured, and no core chosen, before each waits to begin its first test.
-        old = _Side(old_twin, number, timeout_s, tell_old)
-        new = _Side(new_twin, number, timeout_s, tell_new)
-        old.go()
-        new.go()
-        for test in tests:
-            run = PairRun(test, number) if new.trouble else _test(test, number, old, new, listener)
-            if run.new is None:
-                trouble = new.trouble or "The worker process did not find this test, though it was collected."
-                run.new = TestRun(test, number, trouble=trouble)
-            listener.pair_ended(run)
-        old.leave()
-        new.leave()
+    left, false_starts = list(tests), 0
+    while left:
+        with launch_old(left, number) as old_twin, launch_new(left, number) as new_twin:
+            # Side by side: nothing is measured, and no core chosen, before each waits to begin its first test.
+            old = _Side(old_twin, number, timeout_s, tell_old)
+            new = _Side(new_twin, number, timeout_s, tell_new)
+            old.go()
+            new.go()
+            # If the old code cannot even start, the tests still have outcomes of their own.
+            alone = bool(old.trouble) and false_starts + 1 == STARTS
+            ended = 0
+            for test in left:
+                if new.trouble or (old.trouble and not alone):
+                    break
+                listener.pair_ended(_test(test, number, old, new, listener))
+                ended += 1
+            old.leave()
+            new.leave()
+        left = left[ended:]
+        false_starts = 0 if ended else false_starts + 1
+        trouble = f"No worker process could start. {new.trouble}" if false_starts == STARTS else ""
+        if over := timeout_s(None) <= 0:
+            trouble = "The session's budget was over before this test could be measured (--modelbench-budget)."
+        if trouble:
+            for test in left:
+                listener.pair_ended(PairRun(test, number, new=TestRun(test, number, trouble=trouble, cut=over)))
+            return
 
 
 def _test(test: str, number: int, old: _Side, new: _Side, listener: Listener) -> PairRun:
@@ -229,18 +208,21 @@ def _test(test: str, number: int, old: _Side, new: _Side, listener: Listener) ->
     for side in (old, new):
         if side.at("begin") == test:
             side.go("go")
-    while any(side.asked and side.asked["kind"] == "ready" for side in (old, new)):
-        if old.at("ready") == new.at("ready") == test and (old.asked and new.asked):
+    # Who waits at a sample was left there: its twin died, or raised.
+    while waiting := [side for side in (old, new) if side.at("ready") or side.at("sample")]:
+        if old.asked and new.asked and old.asked["kind"] == new.asked["kind"] == "ready":
             if old.asked["case"] == new.asked["case"]:
                 _duel(run, old, new)
                 continue
             run.obstacle = f"it measures another case: {old.asked['case']!r} there, {new.asked['case']!r} here"
         elif together and not run.obstacle:
             run.obstacle = "it does not measure the same on both sides"
-        for side in (old, new):
-            if side.at("ready"):
-                side.go("enough")
+        for side in waiting:
+            side.go("enough")
     run.old, run.new = old.runs.get(test), new.runs.get(test)
+    if run.new is None:
+        trouble = "The worker process did not find this test, though it was collected."
+        run.new = TestRun(test, number, trouble=trouble)
     strays = old.strays or new.strays
     if run.old is not None:
         run.obstacle = _failure(run.old) or run.obstacle or (told(strays) if strays else "")
@@ -262,7 +244,7 @@ def _duel(run: PairRun, old: _Side, new: _Side) -> None:
         for side in (old, new, new, old):
             side.go("sample")
             if not side.asked or side.asked["kind"] != "sample":
-                return  # it is gone, and its run says why
+                return  # it died or raised, and its run says why; `_test` lets the other one go
             levels[side].append(_finite(side.asked["level"]))
             upset = upset or bool(side.asked["disturbed"])
         if upset and repeats:
@@ -299,17 +281,8 @@ def _failure(run: TestRun) -> str:
         return f"it does not get through in the code compared with: {run.trouble}"
     for report in run.reports:
         if report["outcome"] in ("failed", "skipped"):
-            return f"it is {report['outcome']} in the code compared with"
+            longrepr = report.get("longrepr")
+            crash = longrepr.get("reprcrash") if isinstance(longrepr, dict) else None
+            said = f": {str(crash['message']).splitlines()[0]}" if crash and crash["message"] else ""
+            return f"it is {report['outcome']} in the code compared with{said}"
     return ""
-
-
-def changes(pairs: Iterable[PairRun], key: CheckKey) -> list[float]:
-    """The change of one check in each of ``pairs`` that tells it."""
-    found = [
-        pair.change(record)
-        for pair in pairs
-        if pair.new is not None and not pair.obstacle
-        for record in pair.new.records
-        if record.key == key
-    ]
-    return [change for change in found if change is not None]

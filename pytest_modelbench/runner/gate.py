@@ -94,6 +94,11 @@ class Gate:
         )
         return Check(last.key, last.metric, last.case, tuple(records), judgement, folder, baseline)
 
+    def confirmable(self, check: Check) -> str:
+        """The commit beside which a duet could decide what is open of ``check``; empty if none can."""
+        commit = check.baseline.commit if check.baseline and check.metric.noisy and not self._updating else None
+        return commit if commit and not check.judgement.settled and self._recourse(commit).duet else ""
+
     def outcome(self, check: Check) -> str:
         """``passed``, ``failed`` or ``inconclusive``."""
         if self._updating:

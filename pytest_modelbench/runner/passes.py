@@ -34,6 +34,7 @@ class TestRun:
     records: list[Record] = field(default_factory=list)
     duration_s: float = 0.0
     trouble: str = ""
+    cut: bool = False  #: the worker was ended since the time for it was over
     ended: bool = True  #: False while the test still runs, as when it is judged in its own process
 
 

@@ -27,9 +27,12 @@ TAIL_LINES = 15
 
 
 class Worker:
-    """One fresh pytest process. Used as a context manager: at the end, the whole process group is gone."""
+    """One fresh pytest process that runs in ``folder``.
 
-    def __init__(self, job: Job, *, show_output: bool = False, python: str = sys.executable) -> None:
+    Used as a context manager: at the end, the whole process group is gone.
+    """
+
+    def __init__(self, job: Job, *, show_output: bool = False, python: str = sys.executable, folder: str = ".") -> None:
         if os.name != "posix":
             raise UsageError("worker processes need Linux or macOS; here, run with --modelbench-inline")
         event_read, event_write = os.pipe()
@@ -44,7 +47,8 @@ class Worker:
         self._paused_at_s: float | None = None
         self._paused_s = 0.0
         self._process = subprocess.Popen(
-            [python, "-m", "pytest_modelbench.runner.worker", str(event_write), str(control_read)],
+            # It goes into the folder itself: -m would take the tool from a folder that holds one, as its own project's.
+            [python, "-m", "pytest_modelbench.runner.worker", str(event_write), str(control_read), folder],
             # What it says of selection and reports is the controller's business, as are addopts.
             env={name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"},
             stdin=subprocess.DEVNULL,

@@ -32,6 +32,7 @@ class Job:
     import_more: bool = False  #: or before it
     calm_s: float | None = None  #: the reference's time per call at its fastest so far, if any process told
     duet: bool = False  #: ask before each test and sample
+    home: str = ""  #: where the session was started,
     own_root: str = ""  #: of a duet: where this twin's code is,
     other_root: str = ""  #: where its twin's is,
     packages: Sequence[str] = field(default_factory=list)  #: and which packages belong to that code

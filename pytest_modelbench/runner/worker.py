@@ -1,6 +1,7 @@
 """A worker: a fresh pytest process that runs the tests of one job and streams what happens to the controller.
 
-Started by `runner.process` as ``python -m pytest_modelbench.runner.worker EVENTS CONTROL`` with two descriptors.
+Started by `runner.process` as ``python -m pytest_modelbench.runner.worker EVENTS CONTROL FOLDER``: two descriptors, and
+where to run.
 """
 
 from __future__ import annotations
@@ -119,19 +120,37 @@ class WorkerPlugin:
 
 def main() -> int:
     """Run the job read from the control pipe; exit status is pytest's."""
-    events, control = (int(argument) for argument in sys.argv[1:3])
+    _wake_when_orphaned()
+    events, control, folder = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
     channel = Channel(events)
     os.set_inheritable(control, False)
     stream = os.fdopen(control, "rb")
     job = Job.from_line(stream.readline())
     answers: queue.SimpleQueue[str] = queue.SimpleQueue()
     threading.Thread(target=_obey, args=(stream, answers), daemon=True).start()
+    os.chdir(folder)
     sys.path[:] = [*job.import_path, *sys.path] if job.import_more else job.import_path
     turns = WorkerTurns(channel, answers) if job.duet else None
     status = pytest.main(list(job.arguments), plugins=[WorkerPlugin(job, channel, turns)])
     if status in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):
         channel.send("done")
     return int(status)
+
+
+def _wake_when_orphaned() -> None:
+    """Nothing; a worker that is stopped, as the idle twin of a duet, goes on when the controller dies: `_obey` ends it.
+
+    Linux only: where there is no prctl, as on macOS, a twin whose controller is killed while it is stopped stays.
+    """
+    if sys.platform != "linux":
+        return
+    import ctypes
+
+    # SIGCONT and not SIGKILL, which would leave behind what the worker has started: that is stopped as well. The kernel
+    # sends it at the end of the *thread* that started this process, which for the controller is its main one; were it
+    # another, to go on would do no harm. A controller that is gone before this line has stopped nobody.
+    pr_set_pdeathsig = 1  # linux/prctl.h
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, ctypes.c_ulong(signal.SIGCONT))
 
 
 def _obey(stream: IO[bytes], answers: queue.SimpleQueue[str]) -> None:
@@ -189,7 +208,7 @@ def worker_arguments(
     for warning in option.pythonwarnings or []:
         arguments += ["-W", warning]
     if option.confcutdir:
-        cut = Path(option.confcutdir)
+        cut = Path(option.confcutdir).absolute()  # the worker may run in another folder
         arguments += ["--confcutdir", str(path_of(cut) or cut)]
     arguments += ["--noconftest"] if option.noconftest else []
     arguments += [f"--import-mode={option.importmode}", f"--capture={option.capture}"]

@@ -7,9 +7,12 @@ from pytest_modelbench.models.backbones import QUICK
 
 @pytest.mark.modelbench(suite=["quick", "accuracy"])
 def test_photos(build_model, modelbench):
-    """Real ImageNet weights on 20 photos; both come as packages (the extra 'samples')."""
+    """Real ImageNet weights on 20 photos; both come as packages (the extra 'samples').
+
+    Every photo counts: ImageNet's means and deviations in place of the model's own lose three, none at all lose one.
+    """
     model = build_model("tf_efficientnet_lite0", checkpoint="samples", batch_size=20)
-    modelbench.accuracy(model, "photos")
+    modelbench.accuracy(model, "photos", band="exact")
 
 
 @pytest.mark.modelbench(suite="accuracy")

@@ -32,7 +32,7 @@ def test_train_step(case, measure_training):
 @pytest.mark.modelbench(timeout="1h")
 @pytest.mark.parametrize("name", COCO)
 def test_coco(name, build_model, modelbench):
-    """Weights of one's own, NAME.safetensors beside COCO's files in the folder of --modelbench-data."""
+    """Weights of one's own, NAME.safetensors in the folder of --modelbench-data, or beside the file that it names."""
     from pytest_modelbench.catalog.weights import trained_weights
 
     checkpoint = trained_weights(modelbench.data, name)

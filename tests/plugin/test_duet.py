@@ -187,3 +187,25 @@ def test_a_budget_that_is_over_leaves_the_rest_open(bench, pytester):
     assert result.ret == 10
     result.stdout.fnmatch_lines(["*inconclusive*"])
     assert "the budget of 8.0 s was over" in result.stdout.str()
+
+
+SLEEPY = """
+import time
+
+import pytest
+from nets import net
+
+@pytest.mark.parametrize("seconds", [0, 9, 18])
+def test_net(seconds, build_model, modelbench):
+    time.sleep(seconds)
+    modelbench.cost(build_model(net, image_size=64))
+"""
+
+
+@pytest.mark.slow
+def test_a_budget_that_is_over_in_a_duet_fails_nobody(bench, pytester, project):
+    project(blocks=2, bench=SLEEPY)
+    result = bench("--modelbench-against=HEAD", "--modelbench-budget=20s")
+    assert result.ret == 10
+    assert "failed" not in result.parseoutcomes()
+    assert "the budget of 20 s was over" in result.stdout.str()

@@ -127,7 +127,7 @@ def test_one(fragile, modelbench):
     ("arguments", "says"),
     [
         (["--modelbench-json=/no/such/place/results.json"], "*--modelbench-json: there is no folder /no/such/place*"),
-        (["--modelbench-data=nowhere"], "*--modelbench-data: there is no folder *nowhere*"),
+        (["--modelbench-data=nowhere"], "*--modelbench-data: there is no *nowhere*"),
         (["--modelbench-passes=3", "--update-baselines"], "*--modelbench-passes is about comparing*"),
         (["--modelbench-threads=4096"], "*--modelbench-threads=4096: this process may use * cores*"),
         (["--modelbench-suite=nightly,quick", "-k", "one"], "*no test is in suite 'nightly'*"),

@@ -91,9 +91,20 @@ def test_second(modelbench):
     time.sleep(600)
 """
 
+FORKS = """
+import os, pathlib, time
 
-def start(pytester, *arguments):
-    pytester.makepyfile(test_it=SLEEPS)
+def test_forks(modelbench):
+    child = os.fork()
+    if child:
+        pathlib.Path("child").write_text(str(child))
+        pathlib.Path("pid").write_text(str(os.getpid()))
+    time.sleep(600)
+"""
+
+
+def start(pytester, *arguments, source=SLEEPS):
+    pytester.makepyfile(test_it=source)
     command = [sys.executable, "-m", "pytest", "--modelbench", "--device=cpu", "-p", "no:cacheprovider", *arguments]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=pytester.path)
     worker = wait_for(lambda: int((pytester.path / "pid").read_text()))
@@ -118,9 +129,10 @@ def gone(pid):
     raise OSError("still there")
 
 
-def test_interrupting_ends_everything_and_summarizes(pytester):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupting_ends_everything_and_summarizes(pytester, number):
     process, worker = start(pytester, "--modelbench-json=results.json")
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     output, _ = process.communicate(timeout=30)
     assert process.returncode == pytest.ExitCode.INTERRUPTED
     assert "INTERRUPTED" in output
@@ -141,3 +153,20 @@ def test_a_killed_controller_takes_its_worker_along(pytester):
     process.kill()
     process.communicate(timeout=30)
     wait_for(lambda: gone(worker))
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process of its parent's end")
+def test_a_killed_controller_takes_a_stopped_worker_and_its_children_along(pytester):
+    """As the idle twin of a duet is stopped, with all that it has started."""
+    process, worker = start(pytester, source=FORKS)
+    child = wait_for(lambda: int((pytester.path / "child").read_text()))
+    try:
+        os.killpg(worker, signal.SIGSTOP)
+        process.kill()
+        process.communicate(timeout=30)
+        wait_for(lambda: gone(worker), 10)
+        wait_for(lambda: gone(child), 10)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(worker, signal.SIGKILL)

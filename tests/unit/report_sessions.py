@@ -54,7 +54,7 @@ def check(
             metric,
             case,
             one,
-            level=math.log(one) if metric.noisy else None,
+            level=math.log(one) + (7 if basis else 0) if metric.noisy else None,
             basis=basis,
             samples=(one, one * 1.01) if metric.noisy else (),
             process=process,

@@ -16,7 +16,8 @@ from pytest_modelbench.catalog.node_ids import FOLDER, function_of
 from pytest_modelbench.catalog.reader import read_tables
 from pytest_modelbench.catalog.rows import NEEDS
 from pytest_modelbench.catalog.tables import cases, rows, table, tables, timed_cases
-from pytest_modelbench.core.errors import UsageError
+from pytest_modelbench.catalog.weights import trained_weights
+from pytest_modelbench.core.errors import DataUnavailableError, UsageError
 
 ROOT = Path(__file__).parents[2]
 
@@ -253,6 +254,7 @@ def test_a_row_is_put_together_from_table_row_and_column():
         ("model = ", "needs = [\"luck\"], model = ", r"row one: needs 'luck', which is none of"),
         ("model = ", "tests = [\"a.py::b[{modell}]\"], model = ", r"row one: test .* has a field 'modell'"),
         ("model = ", "overrides = { latncy = {} }, model = ", r"row one: overrides: there is no 'latncy'"),
+        ("model = ", "unmeasured = [\"latncy\"], model = ", r"row one: unmeasured: there is no 'latncy'"),
         ("row = [", "row = [{ id = \"one\", model = \"v\", cells = [\"A\", \"1\"] },", r"'speed/one' is there twice"),
         ("[[table]]", "[table", r"some.toml: is not TOML"),
     ],
@@ -262,6 +264,21 @@ def test_a_slip_in_the_data_is_an_error_that_names_file_and_row(old, new, says):
     with pytest.raises(UsageError, match=says) as caught:
         read_tables(GOOD.replace(old, new, 1), "some.toml")
     assert str(caught.value).startswith("some.toml")
+
+
+def test_what_a_row_does_not_measure_has_no_case_and_needs_nothing():
+    text = GOOD.replace("case = { batch_size = 1 }", 'case = { batch_size = 1 }, needs = ["imagenet"]')
+    (measured,) = read_tables(text, "some.toml")[0].rows
+    (row,) = read_tables(text.replace("model = ", 'unmeasured = ["latency"], model = '), "some.toml")[0].rows
+    assert (measured.needs, row.needs) == (("imagenet",), ())
+    assert (row.figure("latency").value, row.figure("latency").case) == (0.0025, None)
+    assert row.cases == measured.cases
+
+
+def test_the_fine_tuned_row_names_no_test_of_pretrained_weights():
+    row = table("imagenet").row("resnet50-tuned")
+    assert row.tests == ("tests/benchmarks/test_seeds_training.py::test_train_step[resnet50-b32-224-fp32-train]",)
+    assert row.needs == ()
 
 
 # --- cases
@@ -368,6 +385,27 @@ def test_every_case_builds_and_runs_one_step_at_its_reduced_size(case):
                 assert step.check_loss() is not None
     except MissingExtraError as error:
         pytest.skip(str(error))
+
+
+# --- weights beside the data
+
+
+def test_trained_weights_lie_in_the_folder_of_the_data_or_beside_its_file(tmp_path):
+    weights = tmp_path / "fcos_resnet50.safetensors"
+    weights.touch()
+    (tmp_path / "instances_val2017.json").touch()
+    for data in (tmp_path, tmp_path / "instances_val2017.json"):
+        assert trained_weights(data, "fcos_resnet50") == weights
+        with pytest.raises(DataUnavailableError, match="put the trained ones at") as caught:
+            trained_weights(data, "fcos_other")
+        assert str(tmp_path / "fcos_other.safetensors") in str(caught.value)
+
+
+def test_without_data_trained_weights_are_a_skip_and_for_a_path_that_is_not_there_an_error(tmp_path):
+    with pytest.raises(DataUnavailableError, match="--modelbench-data DIR"):
+        trained_weights(None, "fcos_resnet50")
+    with pytest.raises(UsageError, match=r"there is no .*lost\.json: correct the path of --modelbench-data"):
+        trained_weights(tmp_path / "lost.json", "fcos_resnet50")
 
 
 # --- the tests that it names

@@ -7,7 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_modelbench.core.estimate import PAIR_FLOOR, Edges, Estimate, detectable, paired, repetitions_needed
+from pytest_modelbench.core.estimate import (
+    PAIR_FLOOR,
+    Edges,
+    Estimate,
+    detectable,
+    paired,
+    repeated,
+    repetitions_needed,
+    spent,
+)
 from pytest_modelbench.core.judge import judge
 from pytest_modelbench.core.metrics import METRICS
 from pytest_modelbench.core.records import Record
@@ -46,7 +55,7 @@ def test_half_of_the_band_is_ignored():
 
 
 def test_what_could_have_been_found_shrinks_with_repetitions():
-    found = [detectable(0.02, n, EDGES, 0.01) for n in (3, 8, 20, 2000)]
+    found = [detectable(repeated(0.0, 0.02, n), EDGES, 0.01) for n in (3, 8, 20, 2000)]
     assert found == sorted(found, reverse=True)
     assert found[-1] == pytest.approx(EDGES.ignore_below, abs=0.002)
 
@@ -57,7 +66,7 @@ def test_needed_repetitions_decide_and_one_fewer_does_not(theta, sd):
         change = Estimate(theta, sd / math.sqrt(n), n - 1)
         return change.upper(0.01) < EDGES.fail_above or change.lower(0.01) > EDGES.ignore_below
 
-    needed = repetitions_needed(theta, sd, EDGES, 0.01, 0.01)
+    needed = repetitions_needed(lambda n: repeated(theta, sd, n), EDGES, 0.01, 0.01)
     assert needed is not None
     assert decides(needed)
     assert needed == 2 or not decides(needed - 1)
@@ -148,3 +157,66 @@ def test_a_change_of_the_whole_band_is_hardly_ever_called_ok(sd):
 @pytest.mark.parametrize(("change", "sd", "least"), [(0.1, 0.02, 0.99), (0.1, 0.04, 0.9), (0.05, 0.015, 0.8)])
 def test_real_slowdowns_are_found(change, sd, least):
     assert rate(math.log1p(change), sd, Verdict.REGRESSED) >= least
+
+
+@given(st.floats(0.001, 0.5), st.lists(st.integers(1, 9), min_size=1, max_size=6))
+def test_looks_spend_the_error_rate_and_no_more(rate, steps):
+    looks = [sum(steps[: number + 1]) for number in range(len(steps))]
+    shares = [spent(rate, looks, look) for look in looks]
+    assert math.fsum(shares) == pytest.approx(rate)
+    assert shares[0] >= rate / 2
+
+
+@pytest.mark.parametrize("verdict", [Verdict.OK, Verdict.IMPROVED])
+def test_code_that_is_cleared_does_not_hide_that_versions_slow_it_down(verdict):
+    changes = CLEARED if verdict is Verdict.OK else [change - 0.06 for change in CLEARED]
+    assert beside(changes).verdict is verdict
+    moved = beside(changes, levels=FAR, provenance={"torch": "2.14"}, now={"torch": "2.15"})
+    assert (moved.verdict, moved.reason.split(":")[0]) == (Verdict.REGRESSED, "the environment moved")
+
+
+def test_on_a_machine_at_another_speed_no_version_is_blamed():
+    """The reference took a fifth longer than when the baseline was recorded: levels say nothing."""
+    told = beside(CLEARED, levels=FAR, provenance={"torch": "2.14"}, now={"torch": "2.15"}, speed=math.log(0.1) - 0.5)
+    assert told.verdict is Verdict.INCONCLUSIVE
+    assert "the machine itself runs" in told.reason
+
+
+def whole(rng, truth, process_sd, day_sd, pair_sd):
+    """The verdict on one check by the whole procedure: the screen, and a duet on what it does not clear."""
+    stored_day, today = rng.gauss(0, day_sd), truth + rng.gauss(0, day_sd)
+    view = baseline(anchor=tuple(stored_day + rng.gauss(0, process_sd) for _ in range(8)))
+    records = []
+    for number in range(1, 7):
+        records.append(record(number, level=today + rng.gauss(0, process_sd)))
+        judgement = judge(records, view, Procedure(checks=12, confirmed=True), {}, {})
+        if judgement.escalated:
+            break
+        if judgement.settled:
+            return judgement.verdict
+    changes = []
+    for look in PAIR_LOOKS:
+        changes += [rng.gauss(truth, pair_sd) for _ in range(look - len(changes))]
+        duet = Duet("commit abc", changes=tuple(changes), pairs=look)
+        judgement = judge(records, view, Procedure(checks=12), {}, {}, duet)
+        if judgement.settled:
+            break
+    return judgement.verdict
+
+
+SPREADS = [(0.004, 0.002, 0.005), (0.01, 0.005, 0.007), (0.02, 0.005, 0.01), (0.03, 0.005, 0.03)]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("spreads", SPREADS)
+def test_the_whole_procedure_keeps_its_rates(spreads):
+    """Seeded, 400 checks each, by spread between processes, days and pairs: a change of the band is ok, one of half of
+    it regressed, in 5 % at most. Days that differ by more than one stored session makes believe are not in it.
+    """
+    rng = random.Random(7)
+    at_edge = [whole(rng, EDGES.fail_above, *spreads) for _ in range(400)]
+    assert at_edge.count(Verdict.OK) <= 20
+    at_half = [whole(rng, EDGES.ignore_below, *spreads) for _ in range(400)]
+    assert at_half.count(Verdict.REGRESSED) <= 20
+    unchanged = [whole(rng, 0.0, *spreads) for _ in range(400)]
+    assert unchanged.count(Verdict.REGRESSED) == 0

@@ -109,9 +109,9 @@ def accuracy(value, correct, then_value, then_correct, band=None):
     return judge([record], baseline, Procedure(), {}, {})
 
 
-def with_losses(lost, band=None):
-    right = [True] * 100
-    return accuracy(1 - lost / 100, [False] * lost + right[lost:], 1.0, right, band)
+def with_losses(lost, band=None, total=100):
+    right = [True] * total
+    return accuracy(1 - lost / total, [False] * lost + right[lost:], 1.0, right, band)
 
 
 def test_one_flipped_sample_of_a_hundred_is_no_regression():
@@ -119,6 +119,31 @@ def test_one_flipped_sample_of_a_hundred_is_no_regression():
     assert judgement.verdict is Verdict.OK
     assert judgement.reason == ("1 of 100 samples lost, 0 won: -1.0 pp (95 % sure: -3.7 to +1.7); chance explains that")
     assert with_losses(6).verdict is Verdict.REGRESSED
+
+
+@pytest.mark.parametrize(
+    ("total", "lost", "verdict"),
+    # One sample, or one point of all: chance would explain all of these.
+    [(20, 1, Verdict.OK), (20, 2, Verdict.REGRESSED), (20, 3, Verdict.REGRESSED), (199, 1, Verdict.OK),
+     (199, 2, Verdict.REGRESSED), (300, 3, Verdict.OK), (300, 4, Verdict.REGRESSED)],
+)  # fmt: skip
+def test_what_few_samples_cannot_tell_from_chance_is_excused_up_to_one_or_a_point(total, lost, verdict):
+    assert not paired_change(*of_hits(lost, 0, total)).worse
+    assert with_losses(lost, total=total).verdict is verdict
+
+
+def test_message_says_why_chance_is_no_excuse():
+    assert with_losses(3, total=20).reason == (
+        "3 of 20 samples lost, 0 won: -15.0 pp (95 % sure: -30.5 to +3.2); beyond 5.0 pp chance is no excuse"
+    )
+    assert with_losses(40, total=4000).reason.endswith("; chance does not explain that")
+
+
+def test_limit_is_for_losses_less_gains_in_both_directions():
+    judgement = accuracy(0.95, [False] * 5 + [True] * 95, 0.96, [True] * 96 + [False] * 4)
+    assert judgement.verdict is Verdict.OK
+    judgement = accuracy(0.96, [True] * 96 + [False] * 4, 0.94, [False] * 6 + [True] * 94)
+    assert judgement.verdict is Verdict.IMPROVED
 
 
 def test_unless_the_band_says_so():
@@ -132,6 +157,68 @@ def test_an_accuracy_without_evidence_is_held_as_it_is():
     record = Record("t", "top1", metric, "c", 0.99, evidence=evidence.hits([True]))
     baseline = BaselineView("c", "fraction", metric.better, 1.0)
     assert judge([record], baseline, Procedure(), {}, {}).verdict is Verdict.REGRESSED
+
+
+def miou(change, then, now, band=None):
+    """mIoU moved by ``change``, with these scores of images before and after."""
+    metric = METRICS["miou"]
+    if band:
+        metric = replace(metric, band=parse_band(band, "fraction", ""))
+    record = Record("t", "miou", metric, "c", 0.8 + change, evidence=evidence.scores(now))
+    return judge(
+        [record], BaselineView("c", "fraction", metric.better, 0.8, evidence=evidence.scores(then)), Procedure(), {}, {}
+    )
+
+
+IMAGES = [0.8 + 0.001 * (number % 7) for number in range(200)]
+
+
+@pytest.mark.parametrize("change", [1e-6, -1e-6, 0.0038, -0.0038])
+def test_no_moved_score_is_no_change_within_a_step_of_them(change):
+    judgement = miou(change, IMAGES, IMAGES)
+    assert judgement.verdict is Verdict.OK
+    assert judgement.reason == ("0 of 200 samples lost, 0 won: +0.0 pp (95 % sure: -0.4 to +0.4); chance explains that")
+
+
+def test_beyond_a_step_of_the_scores_one_would_have_moved():
+    judgement = miou(-0.0041, IMAGES, IMAGES)
+    assert judgement.verdict is Verdict.REGRESSED
+    assert judgement.reason.endswith("; their mean does not explain -0.4 pp")
+    assert miou(0.0041, IMAGES, IMAGES).verdict is Verdict.IMPROVED
+
+
+def test_unless_the_band_is_exact():
+    judgement = miou(-1e-6, IMAGES, IMAGES, "exact")
+    assert judgement.verdict is Verdict.REGRESSED
+    assert judgement.reason.startswith("0 of 200 samples lost, 0 won")
+
+
+def moved(*changes):
+    return [score + change for score, change in zip(IMAGES, [*changes, *[0.0] * 200], strict=False)]
+
+
+def test_lost_class_of_two_images_is_beyond_what_chance_explains():
+    # One of six classes, at 0.8 in two images: 13 points of mIoU, and a mean over images with t = 1.4.
+    now = moved(-0.13, -0.13)
+    assert not paired_change(evidence.read(evidence.scores(IMAGES)), evidence.read(evidence.scores(now))).worse
+    judgement = miou(-0.13, IMAGES, now)
+    assert judgement.verdict is Verdict.REGRESSED
+    assert judgement.reason.endswith("; beyond 1.0 pp chance is no excuse")
+    assert miou(-0.0099, IMAGES, now).verdict is Verdict.OK
+
+
+def test_mean_of_the_other_sign_explains_nothing():
+    risen = moved(0.1)
+    assert miou(-0.006, IMAGES, risen).verdict is Verdict.REGRESSED
+    assert miou(0.006, IMAGES, risen).verdict is Verdict.OK
+    # Within a step, rounding alone may have turned the sign.
+    assert miou(-1e-6, IMAGES, risen).verdict is Verdict.OK
+
+
+def test_what_all_images_lose_counts_however_little():
+    judgement = miou(-0.006, IMAGES, [score - 0.006 for score in IMAGES])
+    assert judgement.verdict is Verdict.REGRESSED
+    assert judgement.reason.endswith("; chance does not explain that")
 
 
 @pytest.mark.parametrize(("apart", "verdict"), [(0.0, Verdict.OK), (9e-5, Verdict.OK), (2e-4, Verdict.REGRESSED)])

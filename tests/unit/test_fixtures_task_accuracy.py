@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import math
+import pickle
+from types import SimpleNamespace
 
+import numpy
 import pytest
 import torch
 from PIL import Image
 from torch import nn
 
+from pytest_modelbench.catalog.tables import table
 from pytest_modelbench.core.errors import DataUnavailableError, MeasureError, UsageError
 from pytest_modelbench.core.evidence import hits, scores
+from pytest_modelbench.core.judge import judge
+from pytest_modelbench.core.metrics import METRICS
+from pytest_modelbench.core.records import Record
+from pytest_modelbench.core.verdicts import BaselineView, Procedure, Verdict
 from pytest_modelbench.fixtures.task_accuracy import (
     class_images,
     record_class_accuracy,
@@ -22,6 +30,7 @@ from pytest_modelbench.models.build import build
 from pytest_modelbench.models.data.datasets import IGNORED, ClassData
 from pytest_modelbench.models.data.scenes import scene_classes, scene_maps, scene_objects
 from pytest_modelbench.models.fitting import Budget
+from tests.benchmarks.test_seeds_training import train_on_cifar
 
 CPU = torch.device("cpu")
 
@@ -195,12 +204,11 @@ def test_file_without_masks_is_refused_for_masks():
 class Tone(nn.Module):
     """A classifier by colour."""
 
-    num_classes = 2
-
-    def __init__(self):
+    def __init__(self, num_classes=2):
         super().__init__()
         self.pretrained_cfg = {"mean": (0.5, 0.5, 0.5), "std": (0.5, 0.5, 0.5)}
-        self.linear = nn.Linear(3, 2)
+        self.num_classes = num_classes
+        self.linear = nn.Linear(3, num_classes)
 
     def forward(self, images):
         return self.linear(images.mean(dim=(2, 3)))
@@ -223,23 +231,74 @@ def test_training_is_recorded_and_leaves_the_model_alone():
         model, (tones(40), tones(20)), "", record, target=0.9, budget=Budget(10, 60.0), lr=0.1, band="2pp"
     )
     assert list(record) == [
-        "final_accuracy", "steps_to_target", "loss_at_25", "loss_at_50", "loss_at_100", "time_to_target",
+        "final_accuracy", "loss_at_25", "loss_at_50", "loss_at_100", "steps_to_target", "time_to_target",
     ]  # fmt: skip
     assert record["final_accuracy"]["value"] == fitted.final_score == 1.0
     assert record["final_accuracy"]["evidence"] == hits([True] * 20)
     assert record["final_accuracy"]["band"] == "2pp"
-    assert record["final_accuracy"]["basis"] == "tones fingerprint40 fingerprint20"
+    course = "tones fingerprint40 fingerprint20 lr=0.1 epochs=10 seed=0"
+    assert {entry["basis"] for name, entry in record.items() if "target" not in name} == {course}
+    assert {entry["basis"] for name, entry in record.items() if "target" in name} == {f"{course} target=0.9"}
     assert record["final_accuracy"]["case"] == "Tone-b4-4-fp32-training-tones"
     assert record["steps_to_target"]["value"] == fitted.steps_to_target
     assert record["loss_at_50"]["metric"] == "training_loss"
     assert record["loss_at_50"]["value"] == sum(fitted.losses[40:50]) / 10
     assert record["time_to_target"]["level"] == math.log(fitted.seconds_to_target)
+    assert all(entry["details"]["seconds"] == fitted.seconds for entry in record.values())
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.module.state_dict().items())
 
 
 def test_target_that_is_not_reached_fails_and_says_how_far_it_came():
+    record = Recorder()
     with pytest.raises(MeasureError, match=r"Tone-b4-4-fp32 on tones reaches \d.\d+ in 10 steps, not the 1.1 it is to"):
-        record_training(tone(), (tones(40), tones(20)), "", Recorder(), target=1.1, budget=Budget(1, 60.0))
+        record_training(tone(), (tones(40), tones(20)), "", record, target=1.1, budget=Budget(1, 60.0))
+    assert list(record) == ["final_accuracy", "loss_at_2", "loss_at_5", "loss_at_10"]
+
+
+def test_training_without_a_target_records_how_far_it_came():
+    record = Recorder()
+    record_training(tone(), (tones(40), tones(20)), "", record, target=None, budget=Budget(1, 60.0), name="short")
+    assert list(record) == ["short_final_accuracy", "short_loss_at_2", "short_loss_at_5", "short_loss_at_10"]
+
+
+def test_trained_top_five_is_of_more_than_five_classes():
+    record = Recorder()
+    data = ClassData("six", tones(12).images, torch.arange(12) % 6, 6, "0")
+    record_training(tone(num_classes=6), (data, data), "", record, target=None, budget=Budget(1, 60.0), band="2pp")
+    top1, top5 = record["final_accuracy"], record["final_top5"]
+    assert top5["metric"] == "final_top5"
+    assert (top5["case"], top5["basis"], top5["details"], top5["band"]) == (
+        top1["case"], top1["basis"], top1["details"], "2pp",
+    )  # fmt: skip
+    # Six tones in a line, of which a linear model puts one or two last.
+    assert top5["value"] > top1["value"]
+    assert top5["evidence"] != top1["evidence"]
+
+
+def test_what_is_reached_sooner_for_a_lower_target_is_not_compared():
+    metric, basis = METRICS["steps_to_target"], []
+    for target in (0.9, 0.5):
+        record = Recorder()
+        record_training(tone(), (tones(40), tones(20)), "", record, target=target, budget=Budget(10, 60.0), lr=0.1)
+        basis.append(record["steps_to_target"]["basis"])
+    now = Record("t", metric.name, metric, "c", 10, basis=basis[1])
+    stored = BaselineView("c", metric.unit, metric.better, 20, basis=basis[0], identity={})
+    assert judge([now], stored, Procedure(), {}, {}).verdict is Verdict.INCOMPARABLE
+
+
+def test_cifar_is_trained_once_and_without_a_target_that_nothing_vouches_for(tmp_path):
+    for name in ("train", "test"):
+        content = {b"data": numpy.zeros((1, 3072), numpy.uint8), b"fine_labels": [99]}
+        (tmp_path / name).write_bytes(pickle.dumps(content, protocol=2))
+    seen = {}
+    modelbench = SimpleNamespace(
+        device=torch.device("cuda"),
+        data=tmp_path,
+        train_to_target=lambda model, data, **options: seen.update(options, model=model, data=data[0].name),
+    )
+    row = table("cifar100").rows[0]
+    train_on_cifar(row, lambda **arguments: arguments["model"], modelbench)
+    assert seen == {"model": "resnet18", "data": "cifar100", "target": None, "budget": "1h", "timed": False}
 
 
 def test_training_without_data_says_which():

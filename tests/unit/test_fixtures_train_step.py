@@ -25,8 +25,7 @@ from pytest_modelbench.measure.memory import AllocatedPeak, LivePeak
 from pytest_modelbench.measure.phases import PhasedRuns
 from pytest_modelbench.measure.sampling import SamplingPlan
 from pytest_modelbench.models.build import BuiltModel, build
-from pytest_modelbench.report.speed_lines import Protocol, phases_line, spread, step_line
-from pytest_modelbench.runner.duet import PairRun, Timing
+from pytest_modelbench.runner.pairs import PairRun, Timing
 from pytest_modelbench.runner.passes import TestRun
 
 CPU = torch.device("cpu")
@@ -296,18 +295,26 @@ def test_only_built_models_are_trained(recorder: Recorder) -> None:
         recorder.train(print)
 
 
-def test_runs_of_the_comparison_count_the_optimizer_as_backward(clock: FakeClock) -> None:
-    runs = PhasedRuns(10, {"forward": (0.02, 0.04), "backward": (0.06, 0.08), "optimizer": (0.01, 0.01)})
-    figures = SpeedRuns(64, runs, 3 * 2**20)
+RUNS = PhasedRuns(10, {"forward": (0.02, 0.04), "backward": (0.06, 0.08), "optimizer": (0.01, 0.01)})
+
+
+def test_runs_of_the_comparison_count_the_optimizer_as_backward() -> None:
+    figures = SpeedRuns(64, RUNS, 3 * 2**20, 25_557_032, "gpu")
     assert figures.backward_s == pytest.approx((0.07, 0.09))
     assert figures.step_s == pytest.approx((0.09, 0.13))
-    protocol = Protocol(figures.batch_size, figures.peak_bytes, runs.runs, runs.iterations)
-    assert phases_line(protocol, spread(figures.forward_s), spread(figures.backward_s)) == (
+    assert figures.lines("Resnet50 AMP", images_per_s=True) == (
+        "**Resnet50 AMP 25.56M params**  \n"
         "Mean of 2 runs 10 iters each BS=64: 30.00+-10.00 msecs Forward. 80.00+-10.00 msecs Backward. "
-        "Max memory: 3.00Mb"
+        "Max memory: 3.00Mb. 581.82 imgs/sec"
     )
-    assert step_line(protocol, spread(figures.step_s), "cpu") == (
-        "Mean of 2 runs 10 iters each BS=64: 110.00+-20.00 msecs cpu. Max memory: 3.00Mb"
+    assert figures.lines("Resnet50 Baseline:").endswith("80.00+-10.00 msecs Backward. Max memory: 3.00Mb")
+
+
+@pytest.mark.parametrize("device", ["gpu", "cpu"])
+def test_lines_of_whole_steps_have_no_parameters_but_the_device(device: str) -> None:
+    assert SpeedRuns(64, RUNS, 3 * 2**20, 25_557_032, device).lines("Resnet50 ABN", whole=True) == (
+        "**Resnet50 ABN**  \n"
+        f"Mean of 2 runs 10 iters each BS=64: 110.00+-20.00 msecs {device}. Max memory: 3.00Mb"
     )
 
 
@@ -316,6 +323,7 @@ def test_runs_of_the_comparison_are_measured_with_ones_and_leave_the_model_as_it
     before = [tensor.detach().clone() for tensor in model.tensors()]
     figures = speed_runs(model, runs=3, iterations=2)
     assert (figures.runs.runs, figures.runs.iterations, figures.batch_size) == (3, 2, 4)
+    assert (figures.parameters, figures.device) == (5 * 12 + 5, "cpu")
     assert figures.peak_bytes == second_step_peak(model, input="ones").peak_bytes
     assert all(seconds > 0 for seconds in figures.step_s)
     assert all(torch.equal(now, then) for now, then in zip(model.tensors(), before, strict=True))

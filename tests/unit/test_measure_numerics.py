@@ -1,12 +1,22 @@
-"""Outputs in a few numbers."""
+"""Outputs in a few numbers, and what is recorded of them."""
 
 import math
 
 import pytest
 import torch
+from torch import nn
 
-from pytest_modelbench.core.errors import MeasureError
+from pytest_modelbench.core.environment import Environment
+from pytest_modelbench.core.errors import MeasureError, UsageError
+from pytest_modelbench.core.evidence import read
+from pytest_modelbench.core.metrics import Scope
+from pytest_modelbench.core.settings import Settings
+from pytest_modelbench.fixtures.bench import Bench
+from pytest_modelbench.fixtures.modelbench import ModelBench
 from pytest_modelbench.measure.numerics import fingerprint, largest_difference
+from pytest_modelbench.models.build import build
+
+CPU = torch.device("cpu")
 
 EXPECTED = (
     5.3385391, 1.5811388, 0.9486833, -2.2135944, 7.2732386, -3.4785054, -5.3758720, 6.0083276, -1.5811388,
@@ -53,3 +63,48 @@ def test_another_number_of_values_is_another_output():
 def test_what_cannot_be_compared_is_refused(tensors):
     with pytest.raises(MeasureError, match=r"nothing to compare|not finite"):
         fingerprint(tensors)
+
+
+class Bright(nn.Module):
+    """What is brighter than one, as a detector that finds nothing in dark images."""
+
+    def forward(self, images):
+        return [{"scores": image[image > 1]} for image in images]
+
+
+@pytest.fixture
+def held():
+    records = []
+    made = ModelBench(Bench(Settings(), CPU, Environment("cpu", "a CPU", "cpu-a", {}, {}), 1, records.append), "test")
+    made.records = records
+    return made
+
+
+@pytest.mark.parametrize(("precision", "band"), [("fp32", "0.1%"), ("bf16", "10%"), ("amp-bf16", "10%")])
+def test_an_output_is_portable_and_its_band_follows_the_precision(held, precision, band):
+    model = build(lambda: nn.Conv2d(3, 2, 1), name="net", device=CPU, image_size=4, precision=precision)
+    found = held.numerics(model)
+    (record,) = held.records
+    assert (record.name, record.case, record.value, record.basis) == ("output", model.case.id, found.rms, "")
+    assert (record.metric.scope, record.metric.band.text) == (Scope.PORTABLE, band)
+    assert read(record.evidence).values == pytest.approx((*found.numbers, 32))
+
+
+def test_images_take_the_place_of_noise_and_a_value_rests_on_them(held):
+    model = build(Bright, device=CPU, batch_size=2, image_size=4)
+    for name, value in (("one", 2.0), ("again", 2.0), ("other", 3.0)):
+        assert held.numerics(model, torch.full((2, 3, 4, 4), value), name=name).rms == value
+    one, again, other = (record.basis for record in held.records)
+    assert one.startswith("images ")
+    assert one == again != other
+
+
+def test_a_detector_that_finds_nothing_is_told_to_be_given_images(held):
+    with pytest.raises(MeasureError, match=r"a detector that finds nothing has none: give it images= that it finds"):
+        held.numerics(build(Bright, device=CPU, batch_size=2, image_size=4), torch.zeros(2, 3, 4, 4))
+
+
+@pytest.mark.parametrize("shape", [(1, 3, 4, 4), (2, 3, 4, 8), (3, 4, 4)])
+def test_images_that_the_case_does_not_speak_of_are_refused(held, shape):
+    with pytest.raises(UsageError, match=r"Bright-b2-4-fp32: images are .*, and it is built for 2 of 4x4; pass such"):
+        held.numerics(build(Bright, device=CPU, batch_size=2, image_size=4), torch.ones(shape))

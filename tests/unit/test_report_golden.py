@@ -117,3 +117,16 @@ def test_messages() -> None:
     messages.append(message(CHECKS[-1], []))
     assert_golden("messages.txt", "\n\n".join(messages) + "\n")
     assert FOLDER in messages[-1]
+
+
+@pytest.mark.parametrize(("against", "named"), [("main", "main"), ("", "the other code")])
+def test_what_other_code_does_not_measure_is_no_missing_baseline(against: str, named: str) -> None:
+    new = next(one for one in CHECKS if one.judgement.verdict is Verdict.NEW)
+    text = failure(new, rerun="pytest", accept="", against=against)
+    headline, now, *advice = text.splitlines()
+    assert headline == f"{new.case}: {new.key.name} has nothing to compare with: {named} does not measure it"
+    assert now.startswith("  now       ")
+    assert advice == [
+        "  if it is new here, there is no change to judge: compare with a revision that measures it, or hold it",
+        "  against a baseline: --update-baselines in place of --modelbench-against records one",
+    ]

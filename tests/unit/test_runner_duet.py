@@ -7,8 +7,10 @@ import pytest
 
 from pytest_modelbench.core.errors import UsageError
 from pytest_modelbench.core.metrics import METRICS
-from pytest_modelbench.core.records import RATE, TIMING, CheckKey, Record
-from pytest_modelbench.runner.duet import REPEAT_BUDGET, changes, run_pair
+from pytest_modelbench.core.records import RATE, TIMING, UNHEALTHY, CheckKey, Record
+from pytest_modelbench.runner.duet import REPEAT_BUDGET, run_pair
+from pytest_modelbench.runner.pairs import PairRun, Timing, changes, disturbed
+from pytest_modelbench.runner.passes import TestRun
 
 PLANNED = 3
 
@@ -54,28 +56,45 @@ class Fake:
         return "it died"
 
 
-def script(*tests, dies_in=None, done=True):
-    """A worker's course: ``tests`` are (name, cases, level, disturbed) with ``level`` what each sample takes."""
+def script(*tests, dies_in=None, raises_in=None, at=1, done=True):
+    """A worker's course: ``tests`` are (name, cases, level, disturbed) with ``level`` what each sample takes.
+
+    In the test ``dies_in`` or ``raises_in`` it ends, or fails, in place of handing over sample ``at`` of a timing.
+    """
     for test, cases, level, *rest in tests:
-        disturbed = iter(rest[0] if rest else ())
+        upsets = iter(rest[0] if rest else ())
+        outcome = "passed"
         yield {"kind": "begin", "test": test}
         yield {"kind": "start", "test": test}
         for number, case in enumerate(cases):
             answer = yield {"kind": "ready", "test": test, "timing": number, "case": case, "blocks": PLANNED}
+            taken = 0
             while answer == "sample":
-                if dies_in == test:
+                taken += 1
+                if dies_in == test and taken == at:
                     return
-                upset = next(disturbed, False)
+                if raises_in == test and taken == at:
+                    outcome = "failed"
+                    break
+                upset = next(upsets, False)
                 answer = yield {"kind": "sample", "test": test, "level": level, "disturbed": upset}
+            if outcome == "failed":
+                break
+            assert answer == "enough"
             for metric, details in (("latency", {}), ("throughput", {RATE: True})):
                 record = Record(
                     test, f"{metric}_{case}", METRICS[metric], case, 1.0, level, details={TIMING: number, **details}
                 )
                 yield {"kind": "record", "record": record.to_json()}
-        yield from reports(test)
+        yield from reports(test, outcome)
         yield {"kind": "finish", "test": test, "strays": []}
     if done:
         yield {"kind": "done"}
+
+
+def course(level, **fault):
+    """A worker's course over whatever tests it is given, each with one timing."""
+    return lambda tests: script(*((test, ["case"], level) for test in tests), **fault)
 
 
 class Listener:
@@ -98,15 +117,38 @@ class Listener:
         pass
 
 
-def pair(old, new, tests=("a", "b")):
+def pair(old, new, tests=("a", "b"), timeout_s=lambda test: 1.0):
+    """What the pair told, and all that was said; ``old`` and ``new`` are scripts, or make one for the tests given."""
     log, listener = [], Listener()
 
     @contextmanager
-    def launched(name, course):
-        yield Fake(name, course, log)
+    def launched(name, course, given):
+        log.append((name, "".join(given)))
+        yield Fake(name, course(given) if callable(course) else course, log)
 
-    run_pair(tests, 1, lambda *_: launched("O", old), lambda *_: launched("N", new), listener, lambda test: 1.0)
+    run_pair(
+        tests,
+        1,
+        lambda given, _: launched("O", old, given),
+        lambda given, _: launched("N", new, given),
+        listener,
+        timeout_s,
+    )
+    assert list(listener.pairs) == list(tests)
     return listener.pairs, log
+
+
+def launches(log):
+    """The tests that each new pair of processes was given."""
+    words = {"go", "sample", "enough"}
+    given = {name: [word for who, word in log if who == name and word not in words] for name in "ON"}
+    assert given["O"] == given["N"]
+    return given["N"]
+
+
+def whole(run):
+    """Whether the pair compares this test, in all its blocks."""
+    return not run.obstacle and not run.new.trouble and len(run.timings[0].blocks) == PLANNED
 
 
 def test_samples_are_taken_in_the_order_old_new_new_old():
@@ -150,6 +192,51 @@ def test_repeats_have_a_budget():
     assert pairs["a"].timings[0].disturbed == PLANNED
 
 
+@pytest.mark.parametrize(("upset_blocks", "kept"), [(1, 0), (2, 1)])
+def test_a_timing_most_of_whose_blocks_were_disturbed_is_counted(upset_blocks, kept):
+    """It tells all the same: what disturbs falls on both sides alike."""
+    calm = [False] * 2 * (PLANNED - upset_blocks)
+    upset = [True] * 2 * (math.floor(REPEAT_BUDGET * PLANNED) + upset_blocks)
+    pairs, _ = pair(script(("a", ["case"], 0.0, calm + upset)), script(("a", ["case"], 0.25)), tests=["a"])
+    assert pairs["a"].timings[0].disturbed == upset_blocks
+    for name, sign in (("latency_case", 1), ("throughput_case", -1)):
+        key = CheckKey("a", name)
+        assert changes(pairs.values(), key) == [sign * 0.25]
+        assert disturbed(pairs.values(), key) == kept
+
+
+def by_level(old_details=(), new_details=(), timings=(), obstacle=""):
+    """A pair in which the phase of a training step took 0.5 there and 0.75 here, in log."""
+
+    def side(level, details):
+        record = Record("a", "forward", METRICS["forward_time"], "net", 1.0, level, details=dict(details))
+        exact = Record("a", "macs", METRICS["macs"], "net", 3)
+        return TestRun("a", 1, records=[record, exact])
+
+    return PairRun("a", 1, side(0.5, old_details), side(0.75, new_details), dict(timings), obstacle)
+
+
+UPSET = {UNHEALTHY: "3 of 4 blocks were disturbed"}
+
+
+@pytest.mark.parametrize(
+    ("run", "told", "kept"),
+    [
+        (by_level(), [0.25], 0),
+        (by_level(old_details=UPSET), [], 1),
+        (by_level(new_details=UPSET), [], 1),
+        (by_level(new_details=UPSET, obstacle="it is failed in the code compared with"), [], 0),
+        (by_level(timings={0: Timing("net", (0.0,) * 3, disturbed=1)}), [0.25], 0),
+        (by_level(timings={0: Timing("net", (0.0,) * 3, disturbed=2)}), [0.25], 1),
+        (by_level(timings={0: Timing("other", (0.0,) * 3, disturbed=2)}), [0.25], 0),
+    ],
+)
+def test_what_was_not_taken_in_turns_tells_nothing_if_either_side_was_disturbed(run, told, kept):
+    assert changes([run], CheckKey("a", "forward")) == told
+    assert disturbed([run], CheckKey("a", "forward")) == kept
+    assert disturbed([run], CheckKey("a", "macs")) == 0
+
+
 def test_another_case_is_not_the_same_workload():
     pairs, _ = pair(script(("a", ["one"], 0.0)), script(("a", ["two"], 0.1)), tests=["a"])
     assert pairs["a"].obstacle == "it measures another case: 'one' there, 'two' here"
@@ -168,21 +255,99 @@ def test_a_test_that_the_old_code_lacks_stops_no_other():
     assert pairs["b"].timings[0].blocks == (0.1,) * PLANNED
 
 
-def test_an_old_twin_that_dies_leaves_the_new_one_to_finish():
-    old = script(("a", ["case"], 0.0), ("b", ["case"], 0.0), dies_in="a", done=False)
-    pairs, _ = pair(old, script(("a", ["case"], 0.1), ("b", ["case"], 0.1)))
-    assert "it died" in pairs["a"].obstacle
-    assert "it died" in pairs["b"].obstacle
-    assert pairs["b"].new is not None
-    assert not pairs["b"].new.trouble
-    assert changes(pairs.values(), CheckKey("a", "latency_case")) == []
+PLACES = [(at, where) for at in range(1, 2 * PLANNED + 1) for where in "abc"]
+AFTER = {"a": ["abc", "bc"], "b": ["abc", "c"], "c": ["abc"]}
 
 
-def test_a_new_twin_that_dies_is_the_tests_own_trouble():
-    new = script(("a", ["case"], 0.1), ("b", ["case"], 0.1), dies_in="a", done=False)
-    pairs, _ = pair(script(("a", ["case"], 0.0), ("b", ["case"], 0.0)), new)
-    assert pairs["a"].new.trouble == "it died"
-    assert pairs["b"].new.trouble == "it died"
+@pytest.mark.parametrize(("at", "where"), PLACES)
+def test_an_old_twin_that_dies_costs_its_comparison_of_that_test_only(at, where):
+    pairs, log = pair(course(0.0, dies_in=where, at=at), course(0.1), tests="abc")
+    assert pairs[where].obstacle == "it does not get through in the code compared with: it died"
+    assert not pairs[where].new.trouble
+    assert [report["outcome"] for report in pairs[where].new.reports] == ["passed"] * 3
+    assert changes(pairs.values(), CheckKey(where, "latency_case")) == []
+    assert {test for test, run in pairs.items() if whole(run)} == set("abc") - {where}
+    assert launches(log) == AFTER[where]
+
+
+@pytest.mark.parametrize(("at", "where"), PLACES)
+def test_a_new_twin_that_dies_is_the_trouble_of_that_test_only(at, where):
+    pairs, log = pair(course(0.0), course(0.1, dies_in=where, at=at), tests="abc")
+    assert pairs[where].new.trouble == "it died"
+    assert [report["outcome"] for report in pairs[where].old.reports] == ["passed"] * 3
+    assert {test for test, run in pairs.items() if whole(run)} == set("abc") - {where}
+    assert launches(log) == AFTER[where]
+
+
+@pytest.mark.parametrize(("at", "where"), PLACES)
+def test_an_old_twin_that_raises_leaves_the_new_one_to_finish(at, where):
+    pairs, log = pair(course(0.0, raises_in=where, at=at), course(0.1), tests="abc")
+    assert pairs[where].obstacle == "it is failed in the code compared with"
+    assert [report["outcome"] for report in pairs[where].new.reports] == ["passed"] * 3
+    assert {test for test, run in pairs.items() if whole(run)} == set("abc") - {where}
+    assert launches(log) == ["abc"]
+
+
+@pytest.mark.parametrize(("at", "where"), PLACES)
+def test_a_new_twin_that_raises_leaves_the_old_one_to_finish(at, where):
+    pairs, log = pair(course(0.0), course(0.1, raises_in=where, at=at), tests="abc")
+    assert {report["outcome"] for report in pairs[where].new.reports} == {"failed"}
+    assert {report["outcome"] for report in pairs[where].old.reports} == {"passed"}
+    assert {test for test, run in pairs.items() if whole(run)} == set("abc") - {where}
+    assert launches(log) == ["abc"]
+
+
+def test_a_twin_that_dies_between_tests_costs_none():
+    def parting(tests):
+        return script((tests[0], ["case"], 0.1), done=False)
+
+    pairs, log = pair(course(0.0), parting)
+    assert all(map(whole, pairs.values()))
+    assert launches(log) == ["ab", "b"]
+
+
+def test_an_old_twin_that_cannot_start_is_tried_twice_and_then_the_new_one_goes_on_alone():
+    pairs, log = pair(lambda tests: script(done=False), course(0.1))
+    assert launches(log) == ["ab", "ab"]
+    for run in pairs.values():
+        assert run.obstacle == "the process with the code compared with is gone: it died"
+        assert [report["outcome"] for report in run.new.reports] == ["passed"] * 3
+
+
+def test_a_new_twin_that_cannot_start_is_tried_twice_and_then_fails_the_rest():
+    pairs, log = pair(course(0.0), lambda tests: script(done=False))
+    assert launches(log) == ["ab", "ab"]
+    assert {run.new.trouble for run in pairs.values()} == {"No worker process could start. it died"}
+
+
+def test_a_start_that_fails_once_is_chance():
+    starts = iter([script(done=False), script(("a", ["case"], 0.1), ("b", ["case"], 0.1))])
+    pairs, log = pair(course(0.0), lambda tests: next(starts))
+    assert launches(log) == ["ab", "ab"]
+    assert all(map(whole, pairs.values()))
+
+
+@pytest.mark.parametrize("ends", ["old", "new"])
+@pytest.mark.parametrize(("left_s", "started"), [(0.0, ["abc"]), (1.0, ["abc", "c"])])
+def test_no_pair_is_started_once_the_budget_is_over_and_what_was_cut_short_says_so(ends, left_s, started):
+    faults = {"old": {}, "new": {}, ends: {"dies_in": "b", "at": 3}}
+    pairs, log = pair(
+        course(0.0, **faults["old"]), course(0.1, **faults["new"]), tests="abc", timeout_s=lambda test: left_s
+    )
+    over = not left_s
+    assert launches(log) == started
+    assert whole(pairs["a"])
+    assert not pairs["a"].new.cut
+    assert getattr(pairs["b"], ends).cut == over
+    assert pairs["c"].new.cut == over
+    assert ("--modelbench-budget" in pairs["c"].new.trouble) == over
+
+
+def test_a_test_that_was_never_run_is_in_trouble():
+    pairs, log = pair(course(0.0), script(("b", ["case"], 0.1)))
+    assert pairs["a"].new.trouble == "The worker process did not find this test, though it was collected."
+    assert whole(pairs["b"])
+    assert launches(log) == ["ab"]
 
 
 def test_a_test_that_fails_in_the_old_code_compares_nothing():

@@ -93,7 +93,14 @@ def _options(spec: CaseSpec | None, measure: Measure, find: Find) -> Iterator[Ce
     """Every cell that could stand for ``spec``, the newest of each variant first."""
     if spec is None or measure.of not in ("", spec.mode):
         return
-    subject, asked = subject_of(spec, measure.mode), setting_of(spec)
+    asked, reduced = setting_of(spec), spec.reduced()
+    yield from _cells(subject_of(spec, measure.mode), asked, measure, find)
+    if reduced.name != spec.name:
+        yield from _cells(subject_of(reduced, measure.mode), asked, measure, find, ("built narrower",))
+
+
+def _cells(subject: Subject, asked: Setting, measure: Measure, find: Find, built: Variant = ()) -> Iterator[Cell]:
+    """What was measured of ``subject``; ``built`` says how that differs from what the row is about."""
     first, *others = measure.metrics
     for finding in find(subject, first):
         parts = [finding]
@@ -103,7 +110,7 @@ def _options(spec: CaseSpec | None, measure: Measure, find: Find) -> Iterator[Ce
                 for one in find(subject, metric)
                 if (one.setting, one.data, one.run) == (finding.setting, finding.data, finding.run)
             ]
-        variant = _variant(finding.setting, asked, measure)
+        variant = _variant(finding.setting, asked, measure) + built
         if len(parts) == len(measure.metrics) and not (variant and measure.exact):
             yield Cell(tuple(parts), variant + ((f"on {finding.data}",) if finding.data else ()))
 

@@ -6,7 +6,7 @@ import re
 import shlex
 from collections.abc import Iterable, Sequence
 
-from pytest_modelbench.catalog.rows import Table
+from pytest_modelbench.catalog.rows import DATA, NEEDS, Table
 from pytest_modelbench.core.session import Session
 from pytest_modelbench.report.guide.evidence import Evidence, Finding, Run
 from pytest_modelbench.report.guide.figure_table import Block, figure_table
@@ -148,9 +148,9 @@ def _files(evidence: Evidence) -> Iterable[tuple[str, str]]:
         yield "results.json", ""
 
 
-def _measure(suites: str, file: str, kind: str = "") -> str:
-    device = f"--device={kind} " if kind else ""
-    return f"pytest --modelbench --modelbench-suite={suites} {device}--modelbench-json={shlex.quote(file)}"
+def _measure(suites: str, file: str, kind: str = "", *, data: bool = False) -> str:
+    options = (f"--device={kind} " if kind else "") + ("--modelbench-data=DIR " if data else "")
+    return f"pytest --modelbench --modelbench-suite={suites} {options}--modelbench-json={shlex.quote(file)}"
 
 
 def _chapter(chapter: Chapter, tables: Sequence[Table], evidence: Evidence) -> list[tuple[str, list[str]]]:
@@ -169,7 +169,7 @@ def _chapter(chapter: Chapter, tables: Sequence[Table], evidence: Evidence) -> l
 def _part(part: Part, table: Table, tables: Sequence[Table], evidence: Evidence) -> list[str]:
     block = part.make(table, tables, evidence)
     notes = [f"About what was published: {escape(_flowing(table.note))}"] if part.noted and table.note else []
-    return _texts(block, notes, part.suites)
+    return _texts(block, notes, part.suites, part.device)
 
 
 def _merged(tables: Sequence[Table], suites: str, evidence: Evidence) -> list[str]:
@@ -184,15 +184,15 @@ def _merged(tables: Sequence[Table], suites: str, evidence: Evidence) -> list[st
     return _texts(block, notes, suites)
 
 
-def _texts(block: Block, notes: Sequence[str], suites: str) -> list[str]:
-    """The table, the lines and notes below it, and what would fill it."""
+def _texts(block: Block, notes: Sequence[str], suites: str, kind: str = "") -> list[str]:
+    """The table, the lines and notes below it, and what would fill it, on a device of this ``kind``."""
     texts = [block.text] if block.text else []
     below = [*block.lines, *notes] if block.text else []
     texts += ["\n".join(f"- {line}" for line in below)] if below else []
     if block.empty or block.gaps:
-        command = f"`{_measure(suites, 'more.json')}`"
+        command = f"`{_measure(suites, 'more.json', kind, data=not DATA.isdisjoint(block.needs))}`"
         told = "Nothing of this was measured" if block.empty else "Not everything was measured"
-        needs = f" Part of it takes {block.needs}." if block.needs else ""
+        needs = f" Part of it takes {'; '.join(NEEDS[need] for need in block.needs)}." if block.needs else ""
         texts.append(f"{told}; {command} measures what is missing.{needs}")
     return texts
 

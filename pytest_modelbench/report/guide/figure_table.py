@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from pytest_modelbench.catalog.cases import CaseSpec
 from pytest_modelbench.catalog.figures import Figure
-from pytest_modelbench.catalog.rows import NEEDS, Row, Table
+from pytest_modelbench.catalog.rows import Row, Table
 from pytest_modelbench.report.guide.columns import MeasuredColumn, measured_column
 from pytest_modelbench.report.guide.evidence import Device, Evidence
 from pytest_modelbench.report.guide.grid import Column, grid
@@ -21,14 +21,15 @@ from pytest_modelbench.report.markdown import escape
 class Block:
     """What stands under one heading: a table, empty if there is nothing to show, and the lines below it, in Markdown.
 
-    ``empty`` says that nothing of it was measured, ``gaps`` that something was not, ``needs`` what that takes.
+    ``empty`` says that nothing of it was measured, ``gaps`` that something was not; ``needs`` are the keys of what that
+    takes.
     """
 
     text: str
     lines: tuple[str, ...] = ()
     empty: bool = False
     gaps: bool = False
-    needs: str = ""
+    needs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +73,11 @@ def figure_table(
     measured: list[tuple[str, MeasuredColumn]] = []
     shown = gaps = False
     unpublished = [_Wish(measures[0].title, measures, [row.case for row in rows]) for measures in besides]
-    for wish in [*_wishes(table, rows, order), *unpublished]:
+    wishes = [*_wishes(table, rows, order), *unpublished]
+    for wish in wishes:
         found = _measured(wish, evidence)
         measured += found
-        gaps |= bool(wish.measures) and (not found or any(_has_gap(wish, column) for _, column in found))
+        gaps |= _has_gap(wish, [column for _, column in found])
         for title, column in found:
             apart = f" ({', '.join(column.common)})" if column.common else ""
             add(Column(title + apart), [column.text(index) for index in range(len(rows))])
@@ -87,8 +89,8 @@ def figure_table(
     lines = [escape(line) for line in sources((_bare(title, column), column) for title, column in measured)]
     if shown:
         lines.append("*In italics*: as published" + (f", on {escape(table.hardware)}." if table.hardware else "."))
-    known = any(column.known for _, column in measured)
-    return Block(grid(columns, cells), (*lines, *remarks(rows)), empty=not known, gaps=gaps, needs=needs(rows))
+    empty = any(wish.measures for wish in wishes) and not any(column.known for _, column in measured)
+    return Block(grid(columns, cells), (*lines, *remarks(rows)), empty=empty, gaps=gaps, needs=needs(rows))
 
 
 def label(row: Row) -> str:
@@ -101,14 +103,20 @@ def remarks(rows: Sequence[Row]) -> list[str]:
     return [escape(f"{label(row)}: {row.remark}") for row in rows if row.remark]
 
 
-def needs(rows: Sequence[Row]) -> str:
-    """What measuring all of ``rows`` takes, in Markdown; empty if nothing beyond the package."""
-    return "; ".join(NEEDS[need] for need in dict.fromkeys(need for row in rows for need in row.needs))
+def needs(rows: Sequence[Row]) -> tuple[str, ...]:
+    """Keys of what measuring all of ``rows`` takes beyond the package."""
+    return tuple(dict.fromkeys(need for row in rows for need in row.needs))
 
 
-def _has_gap(wish: _Wish, column: MeasuredColumn) -> bool:
-    """Whether a row that asks for a figure has none."""
-    return any(cell is None and spec is not None for cell, spec in zip(column.cells, wish.specs, strict=True))
+def _has_gap(wish: _Wish, columns: Sequence[MeasuredColumn]) -> bool:
+    """Whether a row lacks a figure that can be measured. Only classifiers are trained to a target here."""
+    trained = all(measure.mode == "training" for measure in wish.measures)
+    asking = [
+        index
+        for index, spec in enumerate(wish.specs)
+        if wish.measures and spec is not None and (spec.task == "classification" or not trained)
+    ]
+    return bool(asking) and (not columns or any(column.cells[index] is None for column in columns for index in asking))
 
 
 def _wishes(table: Table, rows: Sequence[Row], order: Sequence[str]) -> list[_Wish]:

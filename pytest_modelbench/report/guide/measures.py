@@ -57,11 +57,12 @@ ALLOCATED = tuple(
 )
 
 
-def _accuracy(title: str, metric: str) -> Measure:
-    return Measure(title, "fraction", (metric,), matters=frozenset({PRECISION}), portable=True, how="measured")
+def _accuracy(title: str, metric: str, of: str = "") -> Measure:
+    return Measure(title, "fraction", (metric,), of=of, matters=frozenset({PRECISION}), portable=True, how="measured")
 
 
-TOP1 = _accuracy("Top-1", "top1")
+#: Of pretrained weights, which a row of a training is not about, though its model has their name.
+TOP1 = _accuracy("Top-1", "top1", of="inference")
 _TRAINED = Measure(
     "Top-1", "fraction", ("final_accuracy",), "training", "train", frozenset({PRECISION}), portable=True,
     how="measured after training",

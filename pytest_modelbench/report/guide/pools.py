@@ -10,7 +10,7 @@ from pytest_modelbench.catalog.rows import Table
 from pytest_modelbench.report.guide.capacity import MemoryLine, fit
 from pytest_modelbench.report.guide.cases import subject_of
 from pytest_modelbench.report.guide.choice import Candidate
-from pytest_modelbench.report.guide.columns import Cell, MeasuredColumn, measured_column
+from pytest_modelbench.report.guide.columns import Cell, Find, MeasuredColumn, measured_column
 from pytest_modelbench.report.guide.evidence import Device, Evidence, Finding
 from pytest_modelbench.report.guide.measures import (
     LATENCY,
@@ -25,7 +25,10 @@ from pytest_modelbench.report.guide.measures import (
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """Where the candidates of a task stand in the catalog: tables, and the name of the accuracy's figure there."""
+    """Where the candidates of a task stand in the catalog: tables, and the name of the accuracy's figure there.
+
+    ``image_size`` is the published one, and that of all times that models are compared by.
+    """
 
     title: str
     name: str
@@ -48,13 +51,16 @@ class Pool:
     """Candidates for one task on one device, and the columns that their figures are from, under their titles.
 
     ``lines`` holds the memory line of every model that has one, those included that nothing else is known of;
-    ``line_peaks`` are the peaks that they were laid through.
+    ``line_peaks`` are the peaks that they were laid through. ``elsewhere`` has the columns that are empty because
+    everything was measured at another image size than the task's: what there is of them.
     """
 
+    task: Task
     candidates: tuple[Candidate, ...]
     columns: tuple[tuple[str, MeasuredColumn], ...]
     lines: Mapping[str, MemoryLine]
     line_peaks: MeasuredColumn | None
+    elsewhere: Mapping[str, MeasuredColumn]
 
 
 def pool(task: Task, tables: Sequence[Table], evidence: Evidence, device: Device | None) -> Pool:
@@ -68,9 +74,15 @@ def pool(task: Task, tables: Sequence[Table], evidence: Evidence, device: Device
     columns = {"Accuracy": measured_column(inference, MEASURES[task.accuracy], evidence.find)}
     columns["Size"] = measured_column(inference, (SIZE,), evidence.find)
     columns["Training memory"] = _training_memory(training, evidence)
-    if device is not None:
-        columns["Time per image"] = measured_column(inference, (LATENCY,), device.find, device)
-        columns["Training throughput"] = measured_column(training, (TRAIN_THROUGHPUT,), device.find, device)
+    elsewhere: dict[str, MeasuredColumn] = {}
+    timed = (("Time per image", inference, LATENCY), ("Training throughput", training, TRAIN_THROUGHPUT))
+    for title, asked, measure in timed:
+        if device is None:
+            continue
+        columns[title] = measured_column(asked, (measure,), _at(task.image_size, device.find), device)
+        whatever = measured_column(asked, (measure,), device.find, device)
+        if whatever.known and not columns[title].known:
+            elsewhere[title] = whatever
     lines, peaks = memory_lines(training, evidence)
     measured = dict(zip(names, columns["Accuracy"].alike, strict=True))
     rated = {name: cell for name, cell in measured.items() if cell is not None}
@@ -95,7 +107,12 @@ def pool(task: Task, tables: Sequence[Table], evidence: Evidence, device: Device
             )
         )
     named = [*columns.items(), *([("Peaks by batch", peaks)] if peaks is not None else [])]
-    return Pool(tuple(candidates), tuple(named), lines, peaks)
+    return Pool(task, tuple(candidates), tuple(named), lines, peaks, elsewhere)
+
+
+def _at(image_size: tuple[int, int], find: Find) -> Find:
+    """``find``, of figures at ``image_size`` alone."""
+    return lambda subject, metric: tuple(one for one in find(subject, metric) if one.setting.image_size == image_size)
 
 
 def _published(task: Task, tables: Sequence[Table]) -> dict[str, float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from pytest_modelbench.catalog.rows import Row, Table
 from pytest_modelbench.report.guide.capacity import USABLE, MemoryLine
@@ -15,7 +15,7 @@ from pytest_modelbench.report.guide.grid import Column, grid
 from pytest_modelbench.report.guide.pools import CLASSIFICATION, DETECTION, SEGMENTATION, Pool, pool
 from pytest_modelbench.report.guide.published import printed
 from pytest_modelbench.report.guide.rules import RULES
-from pytest_modelbench.report.guide.sources import listed, sources
+from pytest_modelbench.report.guide.sources import how, listed, settings, sources
 from pytest_modelbench.report.markdown import escape
 from pytest_modelbench.report.scale import number
 
@@ -34,6 +34,8 @@ _COLUMN_OF = {
     "train_images_per_s": "Training throughput",
     "memory": "Peaks by batch",
 }
+#: Columns of peaks, of which there are several kinds.
+_PEAKS = ("Training memory", "Peaks by batch")
 
 
 def recommendation_table(table: Table, tables: Sequence[Table], evidence: Evidence) -> Block:
@@ -42,9 +44,8 @@ def recommendation_table(table: Table, tables: Sequence[Table], evidence: Eviden
     columns = [Column(table.columns[0], right=False)]
     columns += [Column(on("Recommended", device) if device else "Recommended", right=False) for device, _ in pools]
     columns.append(Column("Published", right=False, published=True))
-    answers = [[_answer(row, one) for _, one in pools] for row in table.rows]
-    lines = [[label(row), *told, row.cells[1]] for row, told in zip(table.rows, answers, strict=True)]
-    return _block(grid(columns, lines), table.rows, answers, [one for _, one in pools])
+    lines = [[label(row), *(_answer(row, one) for _, one in pools), row.cells[1]] for row in table.rows]
+    return _block(grid(columns, lines), table.rows, [(row, one) for row in table.rows for _, one in pools])
 
 
 def accuracy_table(table: Table, tables: Sequence[Table], evidence: Evidence) -> Block:
@@ -55,15 +56,13 @@ def accuracy_table(table: Table, tables: Sequence[Table], evidence: Evidence) ->
     columns = [Column(title, right=False) for title in (table.columns[0], "Device", *(task.title for task in tasks))]
     lines: list[list[str]] = []
     published: set[int] = set()
-    answers: list[list[str]] = []
     for row in table.rows:
         for device, them in pools:
-            told = [_answer(row, one) for one in them]
-            answers.append(told)
-            lines.append([label(row), device.title if device else "any", *told])
+            lines.append([label(row), device.title if device else "any", *(_answer(row, one) for one in them)])
         published.add(len(lines))
         lines.append([label(row), "published", *row.cells[1:]])
-    return _block(grid(columns, lines, published), table.rows, answers, [one for _, them in pools for one in them])
+    asked = [(row, one) for row in table.rows for _, them in pools for one in them]
+    return _block(grid(columns, lines, published), table.rows, asked)
 
 
 def hardware_table(table: Table, tables: Sequence[Table], evidence: Evidence) -> Block:
@@ -72,14 +71,9 @@ def hardware_table(table: Table, tables: Sequence[Table], evidence: Evidence) ->
     on_cpu = next((one for device, one in pools if device is not None and device.kind == "cpu"), None)
     columns = [Column(table.columns[0], right=False), Column("Recommended", right=False)]
     columns += [Column("Published", right=False, published=True), Column("Batch, published", published=True)]
-    asked = [on_cpu if _limit(row) == math.inf else pools[0][1] for row in table.rows]
-    answers = [[_answer(row, one) if one is not None else ""] for row, one in zip(table.rows, asked, strict=True)]
-    lines = [
-        [label(row), *told, row.cells[1], printed(row.figure("max_batch"))]
-        for row, told in zip(table.rows, answers, strict=True)
-    ]
-    used = {row.rule: [one] if one is not None else [] for row, one in zip(table.rows, asked, strict=True)}
-    return _block(grid(columns, lines), table.rows, answers, used)
+    asked = [(row, on_cpu if _limit(row) == math.inf else pools[0][1]) for row in table.rows]
+    lines = [[label(row), _answer(row, one), row.cells[1], printed(row.figure("max_batch"))] for row, one in asked]
+    return _block(grid(columns, lines), table.rows, asked)
 
 
 def batch_table(tables: Sequence[Table], evidence: Evidence) -> Block:
@@ -91,11 +85,13 @@ def batch_table(tables: Sequence[Table], evidence: Evidence) -> Block:
     below = []
     if found.line_peaks is not None:
         below += [escape(text) for text in sources([("Peaks by batch", found.line_peaks)])]
-        worst = max(line.off for line in found.lines.values())
+        # A line meets two points whatever they are.
+        worst = max((line.off for line in found.lines.values() if len(line.batch_sizes) > 2), default=None)
+        missed = "" if worst is None else f" (of three or more it misses none by more than {number(worst, 'fraction')})"
         below.append(
-            "Rule: a line by least squares through a model's peaks by batch size (it misses none by more than "
-            f"{number(worst, 'fraction')}), and the largest batch that by it fits into {100 * USABLE:.0f} % of the "
-            "memory; the rest is for the device's context, libraries' workspaces and gaps between blocks."
+            f"Rule: a line by least squares through a model's peaks by batch size{missed}, and the largest batch that "
+            f"by it fits into {100 * USABLE:.0f} % of the memory; the rest is for the device's context, libraries' "
+            "workspaces and gaps between blocks."
         )
     return Block(grid(columns, lines), tuple(below), empty=not lines, gaps=not lines)
 
@@ -116,8 +112,8 @@ def _timed(evidence: Evidence) -> list[Device | None]:
     return [device for device in evidence.devices if device.timed] or [None]
 
 
-def _answer(row: Row, candidates: Pool) -> str:
-    return RULES[row.rule].recommended(candidates.candidates, _limit(row))
+def _answer(row: Row, candidates: Pool | None) -> str:
+    return "" if candidates is None else RULES[row.rule].recommended(candidates.candidates, _limit(row))
 
 
 def _limit(row: Row) -> float:
@@ -126,26 +122,48 @@ def _limit(row: Row) -> float:
     return float(match[1]) * _LIMIT_UNITS[match[2]] if match else math.inf
 
 
-def _block(
-    text: str,
-    rows: Sequence[Row],
-    answers: Sequence[Sequence[str]],
-    asked: Sequence[Pool] | Mapping[str, Sequence[Pool]],
-) -> Block:
-    """The block of a table with these answers; ``asked`` are the pools that all rules looked at, or those of each."""
-    pools = asked if isinstance(asked, Mapping) else dict.fromkeys((row.rule for row in rows), asked)
-    told = [answer for line in answers for answer in line]
+def _block(text: str, rows: Sequence[Row], asked: Sequence[tuple[Row, Pool | None]]) -> Block:
+    """The block of a table; ``asked`` are the pools that each row's rule looked at, None where there is none."""
+    told = [(row, one, _answer(row, one)) for row, one in asked]
     below: list[str] = []
     used: dict[int, tuple[str, MeasuredColumn]] = {}
+    elsewhere: list[str] = []
     for rule, names in _by_rule(rows).items():
-        among = listed(list(dict.fromkeys(_among(rule, one) for one in pools[rule]))) or "0"
-        below.append(escape(f"Rule for {names}, among {among} models: {RULES[rule].sentence}."))
-        wanted = {_COLUMN_OF[figure] for figure in RULES[rule].needs}
-        for one in pools[rule]:
-            used |= {id(column): (title, column) for title, column in one.columns if title in wanted}
-    below += [PUBLISHED_ACCURACY] if any("†" in answer for answer in told) else []
-    below += [escape(line) for line in sources(used.values())]
-    return Block(text, (*below, *remarks(rows)), empty=not any(told), gaps="" in told)
+        pools = list({id(one): one for row, one in asked if row.rule == rule and one is not None}.values())
+        among = listed(list(dict.fromkeys(_among(rule, one) for one in pools))) or "0"
+        wanted = _wanted(rule)
+        found = [(title, column) for one in pools for title, column in one.columns if title in wanted]
+        used |= {id(column): (title, column) for title, column in found}
+        elsewhere += [line for one in pools for line in _elsewhere(rule, one)]
+        peaks = next((how(column) for title, column in found if title in _PEAKS and column.known), "")
+        sentence = RULES[rule].sentence + (f"; memory is the {peaks}" if peaks else "")
+        below.append(escape(f"Rule for {names}, among {among} models: {sentence}."))
+    below += [PUBLISHED_ACCURACY] if any("†" in answer for _, _, answer in told) else []
+    below += map(escape, [*sources(used.values()), *dict.fromkeys(elsewhere)])
+    answered = {(row.id, one.task) for row, one, answer in told if one is not None and answer}
+    # What a device is not timed at is no gap if another one was.
+    gaps = any(
+        not answer and (one is None or (row.id, one.task) not in answered or not _elsewhere(row.rule, one))
+        for row, one, answer in told
+    )
+    return Block(text, (*below, *remarks(rows)), empty=not any(answer for _, _, answer in told), gaps=gaps)
+
+
+def _wanted(rule: str) -> set[str]:
+    """Titles of the columns that the rule looks at."""
+    return {_COLUMN_OF[figure] for figure in RULES[rule].needs}
+
+
+def _elsewhere(rule: str, candidates: Pool) -> list[str]:
+    """What is missing for the rule because it was measured at another image size only."""
+    lines = []
+    for title, column in candidates.elsewhere.items():
+        if title in _wanted(rule) and column.device is not None:
+            found = settings([cell for cell in column.cells if cell is not None], column.measure)
+            size = "{} x {}".format(*candidates.task.image_size)
+            where = f"{title} on {column.device.title}, {candidates.task.name}"
+            lines.append(f"{where}: missing at the published {size}; it was measured at {found} only.")
+    return lines
 
 
 def _among(rule: str, candidates: Pool) -> str:

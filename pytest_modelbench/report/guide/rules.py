@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pytest_modelbench.report.guide.capacity import USABLE
 from pytest_modelbench.report.guide.choice import Candidate, balanced, fastest, leanest, most_accurate, within
-from pytest_modelbench.report.guide.pools import TRAINED_BATCH
+from pytest_modelbench.report.guide.pools import CLASSIFICATION, TRAINED_BATCH
 from pytest_modelbench.report.scale import duration, number
 
 #: Bytes of weights that an app may carry: a little more than the 21 MB of the guide's own choice for mobile apps.
@@ -117,29 +117,29 @@ RULES: Mapping[str, Rule] = {
         (_size, _accuracy),
     ),
     "leanest": Rule(
-        f"the least memory to train a batch of {TRAINED_BATCH} among those with an accuracy of "
+        f"the least memory for a batch of {TRAINED_BATCH} among those with an accuracy of "
         f"{number(GOOD_ACCURACY, 'fraction')} or more",
         ("peak_train_bytes", "accuracy"),
         lambda them, _: leanest(_good(them)),
         (_memory, _accuracy),
     ),
     "transfer": Rule(
-        f"the highest accuracy among those that train a batch of {TRAINED_BATCH} in "
-        f"{100 * USABLE:.0f} % of {number(TRANSFER_BYTES, 'bytes')}",
+        f"the highest accuracy among those that take at most {100 * USABLE:.0f} % of "
+        f"{number(TRANSFER_BYTES, 'bytes')} for a batch of {TRAINED_BATCH}",
         ("peak_train_bytes", "accuracy"),
         lambda them, _: most_accurate(within(them, lambda one: one.peak_train_bytes, most=USABLE * TRANSFER_BYTES)),
         (_memory, _accuracy),
     ),
     "largest-batch": Rule(
-        f"the highest accuracy among those that train a batch of {LEAST_BATCH} or more in {100 * USABLE:.0f} % of the "
-        "memory, and the largest batch of that one",
+        f"the highest accuracy among those that take at most {100 * USABLE:.0f} % of the memory for a batch of "
+        f"{LEAST_BATCH} or more, and the largest batch of that one",
         ("memory", "accuracy"),
         lambda them, limit: most_accurate(_fitting(them, limit)),
         (_batch, _accuracy),
     ),
     "most-accurate-within-time": Rule(
         f"the highest accuracy among those that train {TRAINING_IMAGES:,} images (50 epochs of 50,000) within the "
-        "budget, at the throughput that was measured",
+        f"budget, at the throughput of training steps on images of {CLASSIFICATION.image_size[0]} pixels a side",
         ("train_images_per_s", "accuracy"),
         lambda them, limit: most_accurate(within(them, training_s, most=limit)),
         (_training, _accuracy),

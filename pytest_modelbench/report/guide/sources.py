@@ -23,7 +23,7 @@ def sources(columns: Iterable[tuple[str, MeasuredColumn]]) -> list[str]:
     for title, column in columns:
         if column.known:
             told = entries.setdefault(_where(column), [])
-            entry = f"{title} ({_how(column)})"
+            entry = f"{title} ({how(column)})"
             told += [entry] if entry not in told else []
             disturbed += [one.disturbed for cell in column.cells if cell for one in cell.findings if one.disturbed]
     lines = [f"{where}: {'; '.join(told)}." for where, told in entries.items()]
@@ -43,15 +43,15 @@ def _where(column: MeasuredColumn) -> str:
     return ", ".join(filter(None, [place, " to ".join(dict.fromkeys([days[0], days[-1]])), versions(known, names)]))
 
 
-def _how(column: MeasuredColumn) -> str:
+def how(column: MeasuredColumn) -> str:
     """``median of 3 processes, batch 1, 224 x 224, fp32``."""
     measure, findings = column.measure, _findings(column)
-    how = measure.how
-    if how.startswith("median"):
+    told = measure.how
+    if told.startswith("median"):
         low, high = min(one.processes for one in findings), max(one.processes for one in findings)
-        how += f" of {plural(low, 'process')}" if low == high else f" of {low} to {high} processes"
+        told += f" of {plural(low, 'process')}" if low == high else f" of {low} to {high} processes"
     cells = [cell for cell in column.alike if cell is not None]
-    return ", ".join(filter(None, [how, settings(cells, measure), _data(findings)]))
+    return ", ".join(filter(None, [told, settings(cells, measure), _data(findings)]))
 
 
 def _findings(column: MeasuredColumn) -> list[Finding]:

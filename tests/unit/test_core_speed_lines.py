@@ -7,7 +7,7 @@ import math
 import pytest
 
 from pytest_modelbench.core.errors import MeasureError
-from pytest_modelbench.report.speed_lines import Protocol, Spread, phases_line, spread, step_line, title_line
+from pytest_modelbench.core.speed_lines import Protocol, Spread, phases_line, spread, step_line, title_line
 
 
 def milliseconds(mean: float, deviation: float) -> Spread:
