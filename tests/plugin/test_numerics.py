@@ -72,4 +72,3 @@ def test_switches_of_a_test_do_not_reach_what_is_computed_and_stay_as_the_test_h
     coarse = 'torch.set_float32_matmul_precision("medium"); BACKENDS.mkldnn.conv.fp32_precision = "bf16"'
     others = "torch.use_deterministic_algorithms(True); BACKENDS.cudnn.benchmark = True"
     bench(source=SWITCHES.format(change=f"{coarse}; {others}")).assert_outcomes(passed=1)
-

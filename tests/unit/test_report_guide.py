@@ -175,6 +175,21 @@ def test_a_training_row_does_not_show_the_accuracy_of_pretrained_weights() -> No
     assert measured_column([spec], MEASURES["top1"], pretrained.find).known == 0
 
 
+def test_what_comes_of_a_training_stands_in_its_row() -> None:
+    case = "resnet50_{}classes-b128-224-fp32-training"
+    ended = [
+        check(case.format(10), "final_accuracy", 0.95, data="cifar10", seconds=1500.0),
+        check(case.format(100), "final_accuracy", 0.80, data="cifar100", seconds=1500.0),
+        check(case.format(100), "final_top5", 0.94, data="cifar100", seconds=1500.0),
+    ]
+    for name, day in (("cifar10", ended[:1]), ("cifar100", ended[1:])):
+        published = published_table(name)
+        block = figure_table(published, evidence(session(GPU, day)), rows=[published.row("resnet50")])
+        told = " ".join(cells(block.text)[0])
+        assert {"cifar10": "95.0 %", "cifar100": "80.0 %"}[name] in told
+        assert {"cifar10": "25 min", "cifar100": "94.0 %"}[name] in told
+
+
 def test_the_training_time_of_a_detector_is_no_gap() -> None:
     row = published_table("coco-detection").rows[0]
     hours = replace(row, figures=tuple(one for one in row.figures if one.name in ("memory", "training_time")), needs=())

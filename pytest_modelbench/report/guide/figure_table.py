@@ -159,10 +159,15 @@ def _measured(wish: _Wish, evidence: Evidence) -> list[tuple[str, MeasuredColumn
     """The columns that show what was measured of ``wish``, with their titles: one, or one for each device."""
     if not wish.measures:
         return []
-    if not wish.measures[0].portable:
-        timed = [device for device in evidence.devices if device.timed]
-        return [_on_device(wish.title, wish.specs, wish.measures, device) for device in timed]
-    found = [(wish.title, measured_column(wish.specs, wish.measures, evidence.find))]
+    everywhere = [measure for measure in wish.measures if measure.portable]
+    here = [measure for measure in wish.measures if not measure.portable]
+    timed = [device for device in evidence.devices if device.timed]
+    found = [_on_device(wish.title, wish.specs, here, device) for device in timed] if here else []
+    if everywhere:
+        # Beside it, or in its place, what is known of trainings, which no two devices end alike.
+        found = [(title, column) for title, column in found if column.known]
+        column = measured_column(wish.specs, everywhere, evidence.find)
+        found = [(wish.title, column), *found] if column.known or not found else found
     if wish.measures[0] is STEP_MEMORY:
         # What an allocator gave out, where there is one to ask, beside what is predicted everywhere.
         them = (_on_device(f"{wish.title}, allocated", wish.specs, ALLOCATED, device) for device in evidence.devices)
