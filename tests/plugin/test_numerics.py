@@ -45,30 +45,27 @@ from torch import nn
 
 BACKENDS = torch.backends
 
-class Obedient(nn.Module):
-    '''Computes to three digits where it may, as tensor cores and some processors do.'''
-
+class Exact(nn.Module):
     def forward(self, images):
         parts = BACKENDS.cuda.matmul, BACKENDS.cudnn.conv, BACKENDS.mkldnn.matmul, BACKENDS.mkldnn.conv
-        exact = all(part.fp32_precision == "ieee" for part in parts)
-        return images if exact else images.to(torch.bfloat16).float()
+        assert {part.fp32_precision for part in parts} == {"ieee"}
+        assert torch.get_float32_matmul_precision() == "highest"
+        return images
 
 def switches():
     return (
         torch.get_float32_matmul_precision(), BACKENDS.cudnn.conv.fp32_precision, BACKENDS.mkldnn.conv.fp32_precision,
-        BACKENDS.cudnn.benchmark, torch.are_deterministic_algorithms_enabled(),
+        torch.are_deterministic_algorithms_enabled(),
     )
 
 def test_net(build_model, modelbench):
-    {change}
-    before = switches()
-    modelbench.numerics(build_model(Obedient, image_size=8))
-    assert switches() == before
+    torch.set_float32_matmul_precision("medium")
+    BACKENDS.mkldnn.conv.fp32_precision = "bf16"
+    torch.use_deterministic_algorithms(True)
+    modelbench.numerics(build_model(Exact, image_size=8))
+    assert switches() == ("medium", "tf32", "bf16", True)
 """
 
 
-def test_switches_of_a_test_do_not_reach_what_is_computed_and_stay_as_the_test_had_them(bench, accept):
-    accept(source=SWITCHES.format(change="pass"))
-    coarse = 'torch.set_float32_matmul_precision("medium"); BACKENDS.mkldnn.conv.fp32_precision = "bf16"'
-    others = "torch.use_deterministic_algorithms(True); BACKENDS.cudnn.benchmark = True"
-    bench(source=SWITCHES.format(change=f"{coarse}; {others}")).assert_outcomes(passed=1)
+def test_precision_that_a_test_gives_up_is_not_given_up_for_the_output_and_stays_as_the_test_has_it(bench):
+    bench(source=SWITCHES).assert_outcomes(passed=1)

@@ -313,8 +313,7 @@ def test_runs_of_the_comparison_count_the_optimizer_as_backward() -> None:
 @pytest.mark.parametrize("device", ["gpu", "cpu"])
 def test_lines_of_whole_steps_have_no_parameters_but_the_device(device: str) -> None:
     assert SpeedRuns(64, RUNS, 3 * 2**20, 25_557_032, device).lines("Resnet50 ABN", whole=True) == (
-        "**Resnet50 ABN**  \n"
-        f"Mean of 2 runs 10 iters each BS=64: 110.00+-20.00 msecs {device}. Max memory: 3.00Mb"
+        f"**Resnet50 ABN**  \nMean of 2 runs 10 iters each BS=64: 110.00+-20.00 msecs {device}. Max memory: 3.00Mb"
     )
 
 
