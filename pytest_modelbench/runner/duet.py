@@ -284,5 +284,6 @@ def _failure(run: TestRun) -> str:
             longrepr = report.get("longrepr")
             crash = longrepr.get("reprcrash") if isinstance(longrepr, dict) else None
             said = f": {str(crash['message']).splitlines()[0]}" if crash and crash["message"] else ""
-            return f"it is {report['outcome']} in the code compared with{said}"
+            verb = "fails" if report["outcome"] == "failed" else "is skipped"
+            return f"it {verb} in the code compared with{said}"
     return ""

@@ -225,7 +225,7 @@ UPSET = {UNHEALTHY: "3 of 4 blocks were disturbed"}
         (by_level(), [0.25], 0),
         (by_level(old_details=UPSET), [], 1),
         (by_level(new_details=UPSET), [], 1),
-        (by_level(new_details=UPSET, obstacle="it is failed in the code compared with"), [], 0),
+        (by_level(new_details=UPSET, obstacle="it fails in the code compared with"), [], 0),
         (by_level(timings={0: Timing("net", (0.0,) * 3, disturbed=1)}), [0.25], 0),
         (by_level(timings={0: Timing("net", (0.0,) * 3, disturbed=2)}), [0.25], 1),
         (by_level(timings={0: Timing("other", (0.0,) * 3, disturbed=2)}), [0.25], 0),
@@ -282,7 +282,7 @@ def test_a_new_twin_that_dies_is_the_trouble_of_that_test_only(at, where):
 @pytest.mark.parametrize(("at", "where"), PLACES)
 def test_an_old_twin_that_raises_leaves_the_new_one_to_finish(at, where):
     pairs, log = pair(course(0.0, raises_in=where, at=at), course(0.1), tests="abc")
-    assert pairs[where].obstacle == "it is failed in the code compared with"
+    assert pairs[where].obstacle == "it fails in the code compared with"
     assert [report["outcome"] for report in pairs[where].new.reports] == ["passed"] * 3
     assert {test for test, run in pairs.items() if whole(run)} == set("abc") - {where}
     assert launches(log) == ["abc"]
@@ -358,7 +358,7 @@ def test_a_test_that_fails_in_the_old_code_compares_nothing():
         yield {"kind": "done"}
 
     pairs, _ = pair(failing(), script(("a", [], 0.0)), tests=["a"])
-    assert pairs["a"].obstacle == "it is failed in the code compared with"
+    assert pairs["a"].obstacle == "it fails in the code compared with"
 
 
 def test_a_module_that_the_old_code_cannot_import_is_named():
