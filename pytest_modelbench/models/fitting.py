@@ -37,6 +37,7 @@ BUDGETS: Mapping[str, Budget] = {
     "1h": Budget(50, 3600.0),
     "4h": Budget(50, 4 * 3600.0),
     "12h": Budget(50, 12 * 3600.0),
+    "12h+": Budget(50, math.inf),
 }
 
 
