@@ -54,7 +54,7 @@ SAMPLE_MODELS: Mapping[str, SampleModel] = {
         _sample("classification", "test_resnet", "top1", 0.97, num_classes=5),
         _sample("detection", "test_resnet", "box_map", 0.80, head="fcos", fpn_channels=64, num_classes=5),
         _sample(
-            "instance_segmentation", "pytest_modelbench.samples.small_mask_rcnn:small_mask_rcnn", "mask_map", 0.70,
+            "instance_segmentation", "pytest_modelbench.samples.small_mask_rcnn:small_mask_rcnn", "mask_map", 0.80,
             name="small_mask_rcnn", num_classes=5,
         ),
         _sample("segmentation", "test_resnet", "miou", 0.85, head="deeplabv3plus", num_classes=6),

@@ -47,7 +47,7 @@ def small_mask_rcnn(num_classes: int) -> nn.Module:
     heads.box_head = TwoMLPHead(_PYRAMID * _CELLS**2, _BOX)
     heads.box_predictor = FastRCNNPredictor(_BOX, num_classes + 1)
     float32_outputs(heads.box_predictor)
-    heads.mask_head = MaskRCNNHeads(_PYRAMID, (_MASK, _MASK), 1)
+    heads.mask_head = MaskRCNNHeads(_PYRAMID, (_MASK,) * 4, 1)
     heads.mask_predictor = MaskRCNNPredictor(_MASK, _MASK, num_classes + 1)
     made: nn.Module = detector
     return made

@@ -160,7 +160,7 @@ _TASKS: Mapping[str, _Task] = {
     "classification": _Task(1600, Course(epochs=5, batch_size=32, lr=3e-3), "detection", _class_lesson, _class_figures),
     "detection": _Task(800, Course(epochs=15, batch_size=16, lr=2e-3), "", _object_lesson, _object_figures),
     "instance_segmentation": _Task(
-        480, Course(epochs=12, batch_size=8, lr=1e-3), "detection", _object_lesson, _object_figures
+        960, Course(epochs=20, batch_size=8, lr=1.5e-3), "detection", _object_lesson, _object_figures
     ),
     "segmentation": _Task(800, Course(epochs=9, batch_size=16, lr=3e-3), "detection", _map_lesson, _map_figures),
 }
