@@ -4,7 +4,8 @@
     python tests/trials/trust.py truth               how much each variant really costs, measured at length
     python tests/trials/trust.py slow [--rounds 20]  real slowdowns and speed-ups, as commits
 
-A series belongs to one machine: its records are in ``results/trust-<machine>/``, one line a session.
+A series belongs to one machine and to one state of the procedure: its records are in
+``results/trust-<machine>-<name>/``, one line a session.
 """
 
 from __future__ import annotations
@@ -37,10 +38,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("series", choices=("aa", "truth", "slow"))
     parser.add_argument("--rounds", type=int, default=0)
+    parser.add_argument("--name", default="", help="Of the series, where a machine has several.")
     parser.add_argument("--project", type=Path, default=Path(tempfile.gettempdir(), "modelbench-trust"))
     arguments = parser.parse_args()
     machine = describe()
-    slug = re.sub(r"[^a-z0-9]+", "-", f"{machine['cpu']}-{machine['cores']}c".lower()).strip("-")
+    slug = re.sub(r"[^a-z0-9]+", "-", f"{machine['cpu']}-{machine['cores']}c {arguments.name}".lower()).strip("-")
     series = Series(RESULTS / f"trust-{slug}", Project(arguments.project))
     series.note("machines", machine)
     {"aa": unchanged, "truth": truth, "slow": slowdowns}[arguments.series](series, arguments.rounds)
