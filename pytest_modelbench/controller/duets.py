@@ -164,6 +164,7 @@ class Duets:
         """Pairs until ``tests`` are decided; ``check`` raises ModelbenchError if the old code is gone from the disk."""
         launcher, here = self._launcher, self._here
         remaining = list(tests)
+        self._ledger.begin_duet(tests)
         for number in range(1, duet.looks[-1] + 1):
             order = shuffled(remaining, f"{self._seed}-{duet.revision}-{number}")
             self._audience.pairs_started(number, duet.looks, order, duet.revision)

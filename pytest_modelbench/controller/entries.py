@@ -26,7 +26,8 @@ class Entry:
     """Everything known of one test."""
 
     runs: list[TestRun] = field(default_factory=list)
-    pairs: list[PairRun] = field(default_factory=list)
+    pairs: list[PairRun] = field(default_factory=list)  #: of the duet that runs, or ran last
+    earlier: list[PairRun] = field(default_factory=list)  #: of duets before that, beside other commits
     checks: dict[CheckKey, Check] = field(default_factory=dict)
     decision: Decision | None = None
 
@@ -42,7 +43,7 @@ class Entry:
     @property
     def duration_s(self) -> float:
         """Time spent in all processes."""
-        twins = (twin for pair in self.pairs for twin in (pair.old, pair.new) if twin)
+        twins = (twin for pair in (*self.earlier, *self.pairs) for twin in (pair.old, pair.new) if twin)
         return sum(run.duration_s for run in {id(run): run for run in (*self.runs, *twins)}.values())
 
     @property

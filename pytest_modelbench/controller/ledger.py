@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from pytest_modelbench.controller.commands import Commands
@@ -101,6 +101,12 @@ class Ledger:
         """The commits beside which duets can decide what is open of ``test``, and how many checks each of them."""
         commits = [self._gate.confirmable(check) for check in self.entries[test].checks.values()]
         return {commit: commits.count(commit) for commit in sorted(set(commits)) if commit}
+
+    def begin_duet(self, tests: Sequence[str]) -> None:
+        """From now on pairs of ``tests`` are beside other code than before."""
+        for test in tests:
+            entry = self.entries.setdefault(test, Entry())
+            entry.earlier, entry.pairs = [*entry.earlier, *entry.pairs], []
 
     def add_pair(self, run: PairRun, *, alone: bool) -> None:
         """Take in a test's run in one pair of processes; ``alone``: no passes have measured it before."""

@@ -125,7 +125,7 @@ def test_each_check_is_decided_beside_the_commit_of_its_own_baseline():
     assert beside(ledger, first, 3, latency=0.1, backward_time=0.1) is None
     assert verdicts(ledger) == {"latency": Verdict.REGRESSED, "backward_time": Verdict.INCONCLUSIVE}
     assert not ledger.waits(TEST, first)
-    ledger.entries[TEST].pairs.clear()
+    ledger.begin_duet([TEST])
     second = stored_duet("c2", 2)
     assert ledger.waits(TEST, second)
     decision = beside(ledger, second, 3, latency=0.0, backward_time=0.2)
