@@ -242,5 +242,7 @@ def test_fewer_samples_than_a_batch_are_refused():
 def test_budgets_have_names():
     assert budget_named("1h") == BUDGETS["1h"] == Budget(50, 3600.0)
     assert budget_named(Budget(1, 2.0)) == Budget(1, 2.0)
-    with pytest.raises(UsageError, match=r"budget='sampl': there are sample, 1h, 4h, 12h, 12h\+. Did you mean 'sample'\?"):
+    with pytest.raises(
+        UsageError, match=r"budget='sampl': there are sample, 1h, 4h, 12h, 12h\+. Did you mean 'sample'\?"
+    ):
         budget_named("sampl")
