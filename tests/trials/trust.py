@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import math
 import os
 import re
 import statistics
@@ -94,7 +95,13 @@ class Series:
             }
             for check in session["checks"]
         }
-        return {"exit": done.returncode, "wall_s": wall_s, "processes": session["processes"], "checks": checks}
+        return {
+            "exit": done.returncode,
+            "wall_s": wall_s,
+            "processes": session["processes"],
+            "slowed": _slowed(session["checks"]),
+            "checks": checks,
+        }
 
     def peer(self) -> dict[str, Any]:
         """One session of pytest-benchmark against its stored run: which models fail by which rule."""
@@ -129,6 +136,17 @@ class Series:
             return {"wall_s": wall_s}
         then = json.loads(path.read_text())
         return {"wall_s": wall_s, "failed": sorted(n for n in medians if medians[n] > (1 + TOLERANCE) * then[n])}
+
+
+def _slowed(checks: list[dict[str, Any]]) -> dict[int, float]:
+    """How much slower, in log, each process of the screen ran the reference than the fastest of the session."""
+    slower: dict[int, list[float]] = {}
+    for check in checks:
+        if check["metric"]["name"] == "latency":
+            speeds = {one["process"]: math.log(one["value"]) - one["level"] for one in check["records"]}
+            for process, speed in speeds.items():
+                slower.setdefault(process, []).append(speed - min(speeds.values()))
+    return {process: round(statistics.median(found), 4) for process, found in sorted(slower.items())}
 
 
 def _stats(path: Path) -> dict[str, dict[str, float]]:
