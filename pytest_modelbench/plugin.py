@@ -153,16 +153,29 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(BenchSession.from_config(config), "modelbench-session")
 
 
-def pytest_sessionstart(session: pytest.Session) -> None:
-    """In a worker: choose the device, and tell the controller where it measures."""
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """In a worker: import what its tests will ask for, before it is kept to one core: others may start beside it."""
+    if _is_worker(session.config):
+        import pytest_modelbench.fixtures.bench
+
+        if any("build_model" in _fixtures(item) for item in session.items):
+            # What is missing is told by the test that needs it.
+            with contextlib.suppress(ImportError):
+                import pytest_modelbench.fixtures.building  # noqa: F401
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop(session: pytest.Session) -> None:
+    """In a worker: when its turn has come, choose the device, and tell the controller where it measures."""
     if _is_worker(session.config):
         from pytest_modelbench.core.errors import ModelbenchError
         from pytest_modelbench.core.settings import Settings
         from pytest_modelbench.fixtures.bench import begin
 
         worker = session.config._modelbench_worker  # type: ignore[attr-defined]
+        worker.wait_for_turn(session)
+        job = worker.job
         try:
-            job = worker.job
             bench = begin(
                 Settings.from_json(job.settings),
                 job.process,
@@ -175,14 +188,6 @@ def pytest_sessionstart(session: pytest.Session) -> None:
             worker.refuse(str(error))
         session.config.stash[bench_key] = bench
         worker.ready(bench.environment)
-
-
-def pytest_collection_finish(session: pytest.Session) -> None:
-    """In a worker: import what its tests will ask for. The twins of a duet do so side by side, before their turns."""
-    if _is_worker(session.config) and any("build_model" in _fixtures(item) for item in session.items):
-        # What is missing is told by the test that needs it.
-        with contextlib.suppress(ImportError):
-            import pytest_modelbench.fixtures.building  # noqa: F401
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

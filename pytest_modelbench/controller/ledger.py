@@ -8,7 +8,6 @@ from dataclasses import replace
 
 from pytest_modelbench.controller.commands import Commands
 from pytest_modelbench.controller.entries import Decision, Entry, failed, left_open
-from pytest_modelbench.controller.reports import first_line, missing_reports, skip_reason
 from pytest_modelbench.core.environment import Environment, differences
 from pytest_modelbench.core.errors import UsageError
 from pytest_modelbench.core.records import CALM, CheckKey
@@ -19,6 +18,7 @@ from pytest_modelbench.report import messages
 from pytest_modelbench.runner.gate import Gate
 from pytest_modelbench.runner.pairs import PairRun, changes, disturbed
 from pytest_modelbench.runner.passes import TestRun
+from pytest_modelbench.runner.reports import first_line, missing_reports, skip_reason
 
 
 class Ledger:
@@ -149,19 +149,23 @@ class Ledger:
             way_out = f"If that is intended, leave the test out of this comparison: --deselect {shlex.quote(test)}"
             decision = failed(f"{duet.revision} measures {names}, and the present code does not\n{way_out}")
         elif decision is None:
-            for key, records in entry.records.items():
-                known = entry.checks.get(key)
-                if known is None or (not duet.stored and not known.judgement.settled) or self._waits(known, duet):
-                    told = replace(
-                        duet,
-                        changes=tuple(changes(entry.pairs, key)),
-                        pairs=len(entry.pairs),
-                        disturbed=disturbed(entry.pairs, key),
-                    )
-                    entry.checks[key] = self._gate.check(records, len(self._noisy), told)
+            self._judge_beside(entry, duet)
             decision = self._by_checks(test, entry, last_pair)
         entry.decision = decision
         return decision
+
+    def _judge_beside(self, entry: Entry, duet: Duet) -> None:
+        """Judge by the pairs so far what ``duet`` is to decide of a test, and what is not known at all yet."""
+        for key, records in entry.records.items():
+            known = entry.checks.get(key)
+            if known is None or (not duet.stored and not known.judgement.settled) or self._waits(known, duet):
+                told = replace(
+                    duet,
+                    changes=tuple(changes(entry.pairs, key)),
+                    pairs=len(entry.pairs),
+                    disturbed=disturbed(entry.pairs, key),
+                )
+                entry.checks[key] = self._gate.check(records, len(self._noisy), told)
 
     def waits(self, test: str, duet: Duet) -> bool:
         """Whether ``duet`` has something left to decide of ``test``."""

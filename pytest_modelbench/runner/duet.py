@@ -20,6 +20,7 @@ from pytest_modelbench.runner.origin import told
 from pytest_modelbench.runner.pairs import PairRun, Timing
 from pytest_modelbench.runner.passes import STARTS, TestRun, Timeout
 from pytest_modelbench.runner.protocol import Message, environment_from_json
+from pytest_modelbench.runner.reports import first_line, skip_reason
 
 #: Disturbed blocks are measured again, up to this share of the planned ones.
 REPEAT_BUDGET = 1.0
@@ -279,11 +280,11 @@ def _failure(run: TestRun) -> str:
     """Why the old code's run of a test does not count, or an empty string."""
     if run.trouble:
         return f"it does not get through in the code compared with: {run.trouble}"
-    for report in run.reports:
-        if report["outcome"] in ("failed", "skipped"):
-            longrepr = report.get("longrepr")
-            crash = longrepr.get("reprcrash") if isinstance(longrepr, dict) else None
-            said = f": {str(crash['message']).splitlines()[0]}" if crash and crash["message"] else ""
-            verb = "fails" if report["outcome"] == "failed" else "is skipped"
-            return f"it {verb} in the code compared with{said}"
-    return ""
+    outcomes = {report["outcome"] for report in run.reports}
+    if "failed" in outcomes:
+        how, why = "fails", first_line(run.reports, "failed").partition("\n")[0]
+    elif "skipped" in outcomes:
+        how, why = "is skipped", skip_reason(run.reports)
+    else:
+        return ""
+    return ": ".join(filter(None, [f"it {how} in the code compared with", why]))

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from pytest_modelbench.core.estimate import (
     PAIR_FLOOR,
-    Edges,
     Estimate,
     detectable,
     paired,
@@ -18,21 +17,8 @@ from pytest_modelbench.core.estimate import (
     spent,
 )
 from pytest_modelbench.core.judge import judge
-from pytest_modelbench.core.metrics import METRICS
-from pytest_modelbench.core.records import Record
-from pytest_modelbench.core.verdicts import BaselineView, Duet, Procedure, Verdict
-
-EDGES = Edges.of_band(0.05)
-PAIR_LOOKS = (3, 5, 8, 13, 20)
-
-
-def record(process=1, metric="latency", value=0.1, level=0.0, basis="conv"):
-    return Record("t", metric, METRICS[metric], "case", value, level, basis, process=process)
-
-
-def baseline(metric="latency", anchor=(0.0, 0.01, -0.01, 0.005, -0.005), **more):
-    unit, better = METRICS[metric].unit, METRICS[metric].better
-    return BaselineView("case", unit, better, 0.1, "conv", anchor, identity={}, **more)
+from pytest_modelbench.core.verdicts import Duet, Procedure, Verdict
+from tests.unit.simulated import DEFAULTS, EDGES, Spreads, baseline, record, whole
 
 
 def beside(changes, *, metric="latency", checks=1, levels=(0.0, 0.01, -0.01), stored=True, now=None, **more):
@@ -129,7 +115,7 @@ def test_beside_other_code_what_is_stored_does_not_matter():
 def decided(rng, truth, sd, checks=3):
     """The verdict of a whole duet on one check, as the controller looks at it."""
     changes = []
-    for look in PAIR_LOOKS:
+    for look in DEFAULTS.pairs:
         changes += [rng.gauss(truth, sd) for _ in range(look - len(changes))]
         judgement = beside(changes, checks=checks)
         if judgement.settled:
@@ -182,29 +168,12 @@ def test_on_a_machine_at_another_speed_no_version_is_blamed():
     assert "the machine itself runs" in told.reason
 
 
-def whole(rng, truth, process_sd, day_sd, pair_sd):
-    """The verdict on one check by the whole procedure: the screen, and a duet on what it does not clear."""
-    stored_day, today = rng.gauss(0, day_sd), truth + rng.gauss(0, day_sd)
-    view = baseline(anchor=tuple(stored_day + rng.gauss(0, process_sd) for _ in range(8)))
-    records = []
-    for number in range(1, 7):
-        records.append(record(number, level=today + rng.gauss(0, process_sd)))
-        judgement = judge(records, view, Procedure(checks=12, confirmed=True), {}, {})
-        if judgement.escalated:
-            break
-        if judgement.settled:
-            return judgement.verdict
-    changes = []
-    for look in PAIR_LOOKS:
-        changes += [rng.gauss(truth, pair_sd) for _ in range(look - len(changes))]
-        duet = Duet("commit abc", changes=tuple(changes), pairs=look)
-        judgement = judge(records, view, Procedure(checks=12), {}, {}, duet)
-        if judgement.settled:
-            break
-    return judgement.verdict
-
-
-SPREADS = [(0.004, 0.002, 0.005), (0.01, 0.005, 0.007), (0.02, 0.005, 0.01), (0.03, 0.005, 0.03)]
+SPREADS = [
+    Spreads(0.004, 0.002, 0.005),
+    Spreads(0.01, 0.005, 0.007),
+    Spreads(0.02, 0.005, 0.01),
+    Spreads(0.03, 0.005, 0.03),
+]
 
 
 @pytest.mark.slow
@@ -214,9 +183,10 @@ def test_the_whole_procedure_keeps_its_rates(spreads):
     it regressed, in 5 % at most. Days that differ by more than one stored session makes believe are not in it.
     """
     rng = random.Random(7)
-    at_edge = [whole(rng, EDGES.fail_above, *spreads) for _ in range(400)]
-    assert at_edge.count(Verdict.OK) <= 20
-    at_half = [whole(rng, EDGES.ignore_below, *spreads) for _ in range(400)]
-    assert at_half.count(Verdict.REGRESSED) <= 20
-    unchanged = [whole(rng, 0.0, *spreads) for _ in range(400)]
-    assert unchanged.count(Verdict.REGRESSED) == 0
+
+    def count(truth, verdict):
+        return sum(whole(rng, truth, spreads).verdict is verdict for _ in range(400))
+
+    assert count(EDGES.fail_above, Verdict.OK) <= 20
+    assert count(EDGES.ignore_below, Verdict.REGRESSED) <= 20
+    assert count(0.0, Verdict.REGRESSED) == 0

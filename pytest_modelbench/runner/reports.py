@@ -14,7 +14,7 @@ def first_line(reports: Reports, outcome: str) -> str:
         if report["outcome"] == outcome:
             longrepr = report.get("longrepr")
             crash = longrepr.get("reprcrash") if isinstance(longrepr, dict) else None
-            return str(crash["message"] if crash else longrepr)
+            return str(crash["message"] if crash else longrepr or "")
     return ""
 
 
@@ -26,7 +26,7 @@ def skip_reason(reports: Reports) -> str:
                 return f"expected to fail: {report['wasxfail']}".rstrip(": ")
             longrepr = report.get("longrepr")
             reason = longrepr[2] if isinstance(longrepr, (list, tuple)) else longrepr
-            return str(reason).removeprefix("Skipped: ")
+            return str(reason or "").removeprefix("Skipped: ")
     return ""
 
 
