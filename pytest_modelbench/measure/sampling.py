@@ -58,6 +58,8 @@ class SamplingPlan:
     rewarm_below_s: float = 0.1
     #: Blocks that may be measured again, in planned ones: spells of a busy neighbour last for seconds.
     repeat_budget: float = 1.5
+    #: And the time that this may take: a block longer than any spell is no calmer the second time.
+    repeat_s: float = 20.0
 
     def __post_init__(self) -> None:
         sound = (
@@ -68,6 +70,7 @@ class SamplingPlan:
             and self.warmup_s >= 0
             and self.rewarm_below_s >= 0
             and 0 <= self.repeat_budget < math.inf
+            and 0 <= self.repeat_s < math.inf
         )
         if not sound:
             raise UsageError(
@@ -158,7 +161,7 @@ def sample(
     main = warm_up(target, "target", clock, plan)
     steps = [aside, main, main, aside] if aside else [replace(main, rewarm=False)] * 2
     planned = planned_blocks(main, plan)
-    repeats = math.floor(plan.repeat_budget * planned)
+    repeats = math.floor(min(plan.repeat_budget * planned, plan.repeat_s / block_s(main)))
     blocks: list[Block] = []
     repeated = kept_disturbed = 0
     repeated_last = False
@@ -193,7 +196,12 @@ def slowed(block: Block, calm_s: float) -> bool:
 
 def planned_blocks(main: Workload, plan: SamplingPlan) -> int:
     """How many blocks of two samples gather the planned time."""
-    return min(max(math.ceil(plan.target_s / (2 * main.inner * main.pace_s)), plan.min_blocks), plan.max_blocks)
+    return min(max(math.ceil(plan.target_s / block_s(main)), plan.min_blocks), plan.max_blocks)
+
+
+def block_s(main: Workload) -> float:
+    """Seconds that the two samples of a block take."""
+    return 2 * main.inner * main.pace_s
 
 
 def timed(work: Workload, clock: Clock) -> float:

@@ -174,6 +174,13 @@ def test_disturbed_blocks_beyond_the_budget_stay_and_are_counted() -> None:
     assert (len(samples.blocks), samples.repeated, samples.disturbed) == (4, 2, 4)
 
 
+def test_what_takes_longer_than_a_spell_is_not_repeated_for_long() -> None:
+    """Two samples of 3.5 s a block: two of them fit into what repeating may take."""
+    clock = FakeClock()
+    samples = sample(clock.work(3500 * MS), None, clock, SamplingPlan(repeat_s=20.0), disturbed=lambda: True)
+    assert (len(samples.blocks), samples.repeated, samples.disturbed) == (4, 2, 4)
+
+
 def test_collector_is_off_while_measuring_and_on_again_afterwards() -> None:
     clock, seen = FakeClock(), set()
 
@@ -233,6 +240,7 @@ def test_clock_that_stands_still_is_an_error() -> None:
         {"min_blocks": 5, "max_blocks": 4},
         {"min_warmup": 9, "max_warmup": 3},
         {"repeat_budget": -1},
+        {"repeat_s": -1.0},
     ],
 )
 def test_plan_that_cannot_be_followed_is_refused(wrong: dict[str, float]) -> None:
