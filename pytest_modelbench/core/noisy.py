@@ -18,6 +18,10 @@ from pytest_modelbench.core.records import Record, disturbance, sound
 from pytest_modelbench.core.screen import MOST_DRIFT, Comparison, compare
 from pytest_modelbench.core.verdicts import ALPHA, BaselineView, Duet, Judgement, Procedure, Verdict
 
+#: What the screen spends of the error rate of "ok" where a duet can follow, which has the rest. More of it would save
+#: little, and let more through where days differ by more than is believed (`tests/trials/session_cost.py`).
+SCREEN_SHARE = 0.5
+
 
 def judge_stored(
     records: Sequence[Record],
@@ -50,7 +54,7 @@ def judge_stored(
         return told.open(reason, settled=settled, escalated=escalated)
     if abs(drift) > MOST_DRIFT:
         return told.open(_reasons(_drifted(drift), alone), settled=settled, escalated=escalated)
-    ok_rate = ALPHA / 2 if procedure.confirmed else ALPHA  # a duet that follows spends the other half
+    ok_rate = ALPHA * SCREEN_SHARE if procedure.confirmed else ALPHA
     ok_alpha, alpha = spent(ok_rate, looks, n), ALPHA / max(1, procedure.checks)
     verdict = _verdict(told.slowdown, metric.better, edges, ok_alpha, alpha)
     if verdict is None or (verdict is Verdict.REGRESSED and procedure.confirmed):
@@ -107,7 +111,7 @@ def judge_pairs(
     if not last and duet.pairs not in duet.looks:
         return told.open(seen, settled=False)
     alpha = spent(ALPHA / max(1, duet.checks), duet.looks, duet.pairs)
-    ok_alpha = spent(ALPHA / 2 if duet.stored else ALPHA, duet.looks, duet.pairs)
+    ok_alpha = spent(ALPHA * (1 - SCREEN_SHARE) if duet.stored else ALPHA, duet.looks, duet.pairs)
     verdict = _verdict(told.slowdown, metric.better, edges, ok_alpha, alpha)
     if verdict is None:
         theta, sd = told.slowdown.theta, estimate.se * math.sqrt(n)

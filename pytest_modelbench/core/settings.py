@@ -25,9 +25,9 @@ class Settings:
     threads: int = 1
     timeout_s: float = 900.0  #: for one test in one process
     passes: tuple[int, ...] = (2, 4, 6, 9)  #: numbers of processes after which open checks are looked at
-    #: Processes behind a baseline. It is recorded once and compared with every night: with 8 in place of 5, sessions of
-    #: unchanged code leave 1 % of checks to a duet and not 5 % (tests/trials/screen_looks.py).
-    update_passes: int = 8
+    #: Processes behind a baseline. It is recorded once and compared with every night: what it costs comes back in
+    #: processes and pairs that sessions of unchanged code need not run (tests/trials/procedure_rates.py).
+    update_passes: int = 12
     missing: str = "pass"  #: an environment without any baseline
     skipped: str = "fail"  #: a skipped test that has a baseline
     inconclusive: str = "fail"  #: a check that the noise leaves open
