@@ -1,0 +1,75 @@
+"""What makes processes differ: huge pages, Python's hash seed, and where the kernel puts a process in memory.
+
+Kinds in turns, a fresh process each: the level of small models against the reference workload, as a session has it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import statistics
+import subprocess
+import sys
+
+from machine import SMALL_MODELS, describe, write
+
+PROCESSES = 8
+MODELS = ("mobilenetv3_small_100", "efficientnet_b0")
+FIXED = ("setarch", "-R")
+#: A prefix of the command, and variables of its environment.
+KINDS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
+    "plain": ((), {}),
+    "huge pages": ((), {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}),
+    "one hash seed": ((), {"PYTHONHASHSEED": "0"}),
+    "one hash seed, addresses not random": (FIXED, {"PYTHONHASHSEED": "0"}),
+}
+
+
+def measure() -> dict[str, float]:
+    """The level of each model in this process."""
+    import torch
+
+    from pytest_modelbench.measure.allocator import settle_allocator
+    from pytest_modelbench.measure.clocks import clock_for
+    from pytest_modelbench.measure.environment import pin
+    from pytest_modelbench.measure.reference import reference_workload
+    from pytest_modelbench.measure.sampling import sample
+    from pytest_modelbench.models.build import build
+
+    device = torch.device("cpu")
+    torch.set_num_threads(1)
+    pin(1)
+    settle_allocator()
+    levels = {}
+    for name in random.sample(MODELS, len(MODELS)):
+        model, reference = build(name, device=device, image_size=SMALL_MODELS[name]), reference_workload(device)
+
+        def renew(model=model, reference=reference) -> None:
+            reference.renew()
+            model.renew()
+
+        with model.inference() as run:
+            levels[name] = sample(run, reference.run, clock_for(device), renew=renew).level
+    return levels
+
+
+def main() -> None:
+    if len(sys.argv) > 1:
+        print(json.dumps(measure()))
+        return
+    machine = describe()
+    levels: dict[str, dict[str, list[float]]] = {kind: {name: [] for name in MODELS} for kind in KINDS}
+    for number in range(PROCESSES):
+        for kind, (prefix, variables) in KINDS.items():
+            command = [*prefix, sys.executable, __file__, "child"]
+            ran = subprocess.run(command, env={**os.environ, **variables}, stdout=subprocess.PIPE, text=True, check=True)
+            for name, level in json.loads(ran.stdout).items():
+                levels[kind][name].append(round(level, 4))
+        print(number + 1, flush=True)
+    spreads = {kind: {name: round(statistics.stdev(found[name]), 4) for name in MODELS} for kind, found in levels.items()}
+    write("process_noise", machine, {"spread": spreads, "levels": levels})
+
+
+if __name__ == "__main__":
+    main()
