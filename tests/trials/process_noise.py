@@ -63,11 +63,15 @@ def main() -> None:
     for number in range(PROCESSES):
         for kind, (prefix, variables) in KINDS.items():
             command = [*prefix, sys.executable, __file__, "child"]
-            ran = subprocess.run(command, env={**os.environ, **variables}, stdout=subprocess.PIPE, text=True, check=True)
+            ran = subprocess.run(
+                command, env={**os.environ, **variables}, stdout=subprocess.PIPE, text=True, check=True
+            )
             for name, level in json.loads(ran.stdout).items():
                 levels[kind][name].append(round(level, 4))
         print(number + 1, flush=True)
-    spreads = {kind: {name: round(statistics.stdev(found[name]), 4) for name in MODELS} for kind, found in levels.items()}
+    spreads = {
+        kind: {name: round(statistics.stdev(found[name]), 4) for name in MODELS} for kind, found in levels.items()
+    }
     write("process_noise", machine, {"spread": spreads, "levels": levels})
 
 
