@@ -54,6 +54,12 @@ def measure() -> dict[str, float]:
     return levels
 
 
+def spread(levels: list[float]) -> float:
+    """Standard deviation by the median absolute deviation: single processes in a disturbed spell do not count."""
+    middle = statistics.median(levels)
+    return round(1.4826 * statistics.median(abs(level - middle) for level in levels), 4)
+
+
 def main() -> None:
     if len(sys.argv) > 1:
         print(json.dumps(measure()))
@@ -69,9 +75,7 @@ def main() -> None:
             for name, level in json.loads(ran.stdout).items():
                 levels[kind][name].append(round(level, 4))
         print(number + 1, flush=True)
-    spreads = {
-        kind: {name: round(statistics.stdev(found[name]), 4) for name in MODELS} for kind, found in levels.items()
-    }
+    spreads = {kind: {name: spread(found[name]) for name in MODELS} for kind, found in levels.items()}
     write("process_noise", machine, {"spread": spreads, "levels": levels})
 
 
