@@ -26,7 +26,7 @@ class Settings:
     timeout_s: float = 900.0  #: for one test in one process
     passes: tuple[int, ...] = (2, 4, 6, 9)  #: numbers of processes after which open checks are looked at
     #: Processes behind a baseline. It is recorded once and compared with every night: what it costs comes back in
-    #: processes and pairs that sessions of unchanged code need not run (tests/trials/procedure_rates.py).
+    #: processes and pairs that sessions of unchanged code need not run (tests/trials/session_cost.py).
     update_passes: int = 12
     missing: str = "pass"  #: an environment without any baseline
     skipped: str = "fail"  #: a skipped test that has a baseline
