@@ -9,16 +9,12 @@ from __future__ import annotations
 import random
 import statistics
 import sys
-from dataclasses import dataclass, field
 
 from machine import ROOT, describe, write
 
 sys.path.insert(0, str(ROOT))
 from pytest_modelbench.core import noisy
-from pytest_modelbench.core.judge import judge
-from pytest_modelbench.core.records import Record
-from pytest_modelbench.core.verdicts import BaselineView, Duet, Judgement, Procedure
-from tests.unit.simulated import DEFAULTS, baseline, record
+from tests.unit.simulated import DEFAULTS, SimulatedCheck, Spreads
 
 SESSIONS = 1000
 #: Spread between processes and between pairs, in log.
@@ -35,45 +31,17 @@ CHECKS_PER_TEST = 2
 CONTROLLER_S, IMPORTS_S, TEST_S, WORKTREE_S, TEST_IN_PAIR_S = 1.5, 3.3, 1.05, 1.5, 2.4
 
 
-@dataclass
-class Test:
-    """One model's test in one session."""
-
-    process_sd: float
-    pair_sd: float
-    today: float
-    view: BaselineView
-    records: list[Record] = field(default_factory=list)
-    changes: list[float] = field(default_factory=list)
-
-
-def test_of(rng: random.Random, process_sd: float, pair_sd: float, processes: int) -> Test:
-    """A test of unchanged code, and its baseline of so many processes."""
-    then, today = rng.gauss(0, DAY_SD), rng.gauss(0, DAY_SD)
-    return Test(
-        process_sd, pair_sd, today, baseline(anchor=tuple(then + rng.gauss(0, process_sd) for _ in range(processes)))
-    )
-
-
-def screened(rng: random.Random, test: Test, processes: int) -> Judgement:
-    """The screen's judgement once ``processes`` have measured the test."""
-    while len(test.records) < processes:
-        level = test.today + rng.gauss(0, test.process_sd)
-        test.records.append(record(len(test.records) + 1, level=level))
-    return judge(test.records, test.view, Procedure(checks=CHECKS_PER_TEST * len(MODELS), confirmed=True), {}, {})
-
-
 def session_s(rng: random.Random, processes: int) -> tuple[float, int]:
     """Seconds that a session takes, and how many of its tests need a duet."""
-    open_tests = [test_of(rng, *spreads, processes) for spreads in MODELS.values()]
-    duets: list[Test] = []
+    open_tests = [SimulatedCheck(rng, 0.0, Spreads(own, DAY_SD, pair), processes) for own, pair in MODELS.values()]
+    duets: list[SimulatedCheck] = []
     seconds, before = CONTROLLER_S, 0
     for look in DEFAULTS.passes[:-1]:
         if not open_tests:
             break
         seconds += IMPORTS_S + (look - before) * TEST_S * len(open_tests)
         before = look
-        judgements = [(test, screened(rng, test, look)) for test in open_tests]
+        judgements = [(test, test.screened(look)) for test in open_tests]
         duets += [test for test, judgement in judgements if judgement.escalated]
         open_tests = [test for test, judgement in judgements if not (judgement.settled or judgement.escalated)]
     left = list(duets)
@@ -82,11 +50,7 @@ def session_s(rng: random.Random, processes: int) -> tuple[float, int]:
         if not left:
             break
         seconds += IMPORTS_S + TEST_IN_PAIR_S * len(left)
-        for test in list(left):
-            test.changes.append(rng.gauss(0, test.pair_sd))
-            duet = Duet("c", checks=CHECKS_PER_TEST * len(duets), changes=tuple(test.changes), pairs=pair)
-            if judge(test.records, test.view, Procedure(checks=12), {}, {}, duet).settled:
-                left.remove(test)
+        left = [test for test in left if not test.paired(pair, CHECKS_PER_TEST * len(duets)).settled]
     return seconds, len(duets)
 
 

@@ -10,7 +10,7 @@ from pytest_modelbench.core.judge import judge
 from pytest_modelbench.core.metrics import METRICS
 from pytest_modelbench.core.records import Record
 from pytest_modelbench.core.settings import Settings
-from pytest_modelbench.core.verdicts import BaselineView, Duet, Procedure, Verdict
+from pytest_modelbench.core.verdicts import BaselineView, Duet, Judgement, Procedure, Verdict
 
 EDGES = Edges.of_band(0.05)
 DEFAULTS = Settings()
@@ -43,24 +43,45 @@ class Outcome:
     pairs: int
 
 
-def whole(rng: random.Random, truth: float, spreads: Spreads) -> Outcome:
+class SimulatedCheck:
     """One of a session's twelve checks of a change ``truth``, in log, against a baseline of one stored session."""
-    stored_day, today = rng.gauss(0, spreads.day), truth + rng.gauss(0, spreads.day)
-    anchor = tuple(stored_day + rng.gauss(0, spreads.process) for _ in range(DEFAULTS.update_passes))
-    view, screened = baseline(anchor=anchor), Procedure(checks=12, confirmed=True)
-    records: list[Record] = []
-    for number in range(1, DEFAULTS.passes[-1] + 1):
-        records.append(record(number, level=today + rng.gauss(0, spreads.process)))
-        judgement = judge(records, view, screened, {}, {})
+
+    def __init__(
+        self, rng: random.Random, truth: float, spreads: Spreads, behind: int = DEFAULTS.update_passes
+    ) -> None:
+        stored_day, today = rng.gauss(0, spreads.day), truth + rng.gauss(0, spreads.day)
+        anchor = tuple(stored_day + rng.gauss(0, spreads.process) for _ in range(behind))
+        self._rng, self._truth, self._today, self._spreads = rng, truth, today, spreads
+        self._view = baseline(anchor=anchor)
+        self.records: list[Record] = []
+        self.changes: list[float] = []
+
+    def screened(self, processes: int) -> Judgement:
+        """The screen's judgement after so many processes."""
+        while len(self.records) < processes:
+            level = self._today + self._rng.gauss(0, self._spreads.process)
+            self.records.append(record(len(self.records) + 1, level=level))
+        return judge(self.records, self._view, Procedure(checks=12, confirmed=True), {}, {})
+
+    def paired(self, pairs: int, checks: int = 1) -> Judgement:
+        """The judgement after so many pairs of a duet that confirms ``checks``."""
+        while len(self.changes) < pairs:
+            self.changes.append(self._rng.gauss(self._truth, self._spreads.pair))
+        duet = Duet("commit abc", checks=checks, changes=tuple(self.changes), pairs=pairs)
+        return judge(self.records, self._view, Procedure(checks=12), {}, {}, duet)
+
+
+def whole(rng: random.Random, truth: float, spreads: Spreads) -> Outcome:
+    """How one check ends by the whole procedure: the screen, and a duet on what it does not clear."""
+    check = SimulatedCheck(rng, truth, spreads)
+    for processes in range(1, DEFAULTS.passes[-1] + 1):
+        judgement = check.screened(processes)
         if judgement.escalated:
             break
         if judgement.settled:
-            return Outcome(judgement.verdict, number, 0)
-    changes: list[float] = []
-    for look in DEFAULTS.pairs:
-        changes += [rng.gauss(truth, spreads.pair) for _ in range(look - len(changes))]
-        duet = Duet("commit abc", changes=tuple(changes), pairs=look)
-        judgement = judge(records, view, Procedure(checks=12), {}, {}, duet)
+            return Outcome(judgement.verdict, processes, 0)
+    for pairs in DEFAULTS.pairs:
+        judgement = check.paired(pairs)
         if judgement.settled:
             break
-    return Outcome(judgement.verdict, len(records), len(changes))
+    return Outcome(judgement.verdict, len(check.records), len(check.changes))
