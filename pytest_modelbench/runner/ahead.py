@@ -9,47 +9,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from typing import Protocol
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 
-from pytest_modelbench.runner.passes import Timeout
+from pytest_modelbench.runner.passes import LaunchPartner, Partner, Timeout
 from pytest_modelbench.runner.protocol import Message, Turn
 
 #: Workers that start together: each that waits holds a few hundred MB, and there may be no more cores than that.
 TOGETHER = 2
 
 
-class Worker(AbstractContextManager["Worker"], Protocol):
-    """What is needed of a worker process whose job says ``hold``; `runner.process.Worker` is the real one."""
-
-    def messages(self, timeout_s: Timeout) -> Iterator[Message]:
-        """Messages until the worker's end."""
-
-    def answer(self, word: str) -> None:
-        """Let the worker go on."""
-
-    def pause(self) -> None:
-        """Stop the worker and all it started."""
-
-    def resume(self) -> None:
-        """Let the worker run again."""
-
-    def wait(self) -> int:
-        """Exit status of a worker that is done."""
-
-    def death(self) -> str:
-        """Why it ended early."""
-
-
-Start = Callable[[Sequence[str], int], Worker]
-
-
 class Early:
     """A worker that has started, and what it has said so far."""
 
-    def __init__(self, worker: Worker, timeout_s: Timeout) -> None:
-        self._worker = worker
-        self._messages = worker.messages(timeout_s)
+    def __init__(self, worker: AbstractContextManager[Partner], timeout_s: Timeout) -> None:
+        self._stack = ExitStack()
+        self._worker = self._stack.enter_context(worker)
+        self._messages = iter(self._worker.messages(timeout_s))
         self._said: list[Message] = []
 
     def settle(self) -> None:
@@ -67,7 +42,7 @@ class Early:
 
     def end(self) -> None:
         """End the worker and everything it started."""
-        self._worker.__exit__(None, None, None)
+        self._stack.close()
 
     # --- as a pass sees it
 
@@ -94,7 +69,7 @@ class Ahead:
 
     def __init__(
         self,
-        start: Start,
+        start: LaunchPartner,
         looks: Sequence[int],
         timeout_s: Timeout,
         calm_s: Callable[[], float | None],

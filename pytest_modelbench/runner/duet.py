@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from pytest_modelbench.core.environment import Environment
@@ -18,7 +17,7 @@ from pytest_modelbench.core.errors import UsageError
 from pytest_modelbench.core.records import Record
 from pytest_modelbench.runner.origin import told
 from pytest_modelbench.runner.pairs import PairRun, Timing
-from pytest_modelbench.runner.passes import STARTS, TestRun, Timeout
+from pytest_modelbench.runner.passes import STARTS, LaunchPartner, Partner, TestRun, Timeout
 from pytest_modelbench.runner.protocol import Message, environment_from_json
 from pytest_modelbench.runner.reports import first_line, skip_reason
 
@@ -26,31 +25,6 @@ from pytest_modelbench.runner.reports import first_line, skip_reason
 REPEAT_BUDGET = 1.0
 #: Messages by which a twin hands the word back.
 _ASKS = frozenset({"begin", "ready", "sample"})
-
-
-class Twin(Protocol):
-    """What is needed of a worker process; `runner.process.Worker` is the real one."""
-
-    def messages(self, timeout_s: Timeout) -> Iterable[Message]:
-        """Messages until the worker's end."""
-
-    def answer(self, word: str) -> None:
-        """Let the worker go on."""
-
-    def pause(self) -> None:
-        """Stop the worker and all it started."""
-
-    def resume(self) -> None:
-        """Let the worker run again."""
-
-    def wait(self) -> int:
-        """Exit status of a worker that is done."""
-
-    def death(self) -> str:
-        """Why it ended early."""
-
-
-Launch = Callable[[Sequence[str], int], AbstractContextManager[Twin]]
 
 
 class Listener(Protocol):
@@ -75,7 +49,7 @@ class Listener(Protocol):
 class _Side:
     """One twin: where it is, and what it has told."""
 
-    def __init__(self, twin: Twin, process: int, timeout_s: Timeout, tell: Callable[[Message], None]) -> None:
+    def __init__(self, twin: Partner, process: int, timeout_s: Timeout, tell: Callable[[Message], None]) -> None:
         self._twin = twin
         self._messages = iter(twin.messages(timeout_s))
         self._timeout_s = timeout_s
@@ -148,8 +122,8 @@ class _Side:
 def run_pair(
     tests: Sequence[str],
     number: int,
-    launch_old: Launch,
-    launch_new: Launch,
+    launch_old: LaunchPartner,
+    launch_new: LaunchPartner,
     listener: Listener,
     timeout_s: Timeout,
 ) -> None:

@@ -79,7 +79,21 @@ class MessageSource(Protocol):
         """Why it ended early."""
 
 
+class Partner(MessageSource, Protocol):
+    """What is needed of a worker process that waits for answers; `runner.process.Worker` is the real one."""
+
+    def answer(self, word: str) -> None:
+        """Let the worker go on."""
+
+    def pause(self) -> None:
+        """Stop the worker and all it started."""
+
+    def resume(self) -> None:
+        """Let the worker run again."""
+
+
 Launch = Callable[[Sequence[str], int], AbstractContextManager[MessageSource]]
+LaunchPartner = Callable[[Sequence[str], int], AbstractContextManager[Partner]]
 
 
 def run_passes(

@@ -36,6 +36,9 @@ class FakeWorker:
     def death(self):
         return f"{self.name} died"
 
+    def __enter__(self):
+        return self
+
     def __exit__(self, *_):
         self.note("is ended")
 
