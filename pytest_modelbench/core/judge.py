@@ -10,7 +10,7 @@ from pytest_modelbench.core.evidence import read
 from pytest_modelbench.core.metrics import Better
 from pytest_modelbench.core.noisy import judge_pairs, judge_stored
 from pytest_modelbench.core.piecewise import largest_deviation, paired_change
-from pytest_modelbench.core.records import CheckKey, Record
+from pytest_modelbench.core.records import CheckKey, Record, counted
 from pytest_modelbench.core.verdicts import (
     BaselineView,
     Duet,
@@ -40,7 +40,7 @@ def judge(
     """Verdict on one check from the records of all its processes so far, and from its ``duet`` once there is one."""
     check_key(records)
     last = records[-1]
-    value = median(record.value for record in records)
+    value = median(record.value for record in counted(records))
     if baseline is None:
         complete = not last.metric.noisy or len(records) >= procedure.looks[0]
         return Judgement(Verdict.NEW, value, settled=complete, processes=len(records))

@@ -14,7 +14,7 @@ from statistics import fmean
 from pytest_modelbench.core.environment import Fact, differences
 from pytest_modelbench.core.estimate import Edges, Estimate, detectable, paired, repeated, repetitions_needed, spent
 from pytest_modelbench.core.metrics import Better, Metric
-from pytest_modelbench.core.records import Record, disturbance, sound
+from pytest_modelbench.core.records import Record, counted, disturbance
 from pytest_modelbench.core.screen import MOST_DRIFT, Comparison, compare
 from pytest_modelbench.core.verdicts import ALPHA, BaselineView, Duet, Judgement, Procedure, Verdict
 
@@ -142,8 +142,7 @@ def _verdict(slowdown: Estimate, better: Better, edges: Edges, ok_alpha: float, 
 
 def _compared(records: Sequence[Record], baseline: BaselineView) -> tuple[Comparison, float]:
     """The comparison with what is stored, and how much slower, in log, the machine was than then (0 if unknown)."""
-    # With none of them sound nothing is decided anyway.
-    records = sound(records) or records
+    records = counted(records)
     levels = [record.level for record in records if record.level is not None]
     drift = 0.0
     if baseline.speed is not None and records[-1].basis:

@@ -145,6 +145,14 @@ def sound(records: Sequence[Record]) -> list[Record]:
     return [record for record in records if not record.details.get(UNHEALTHY) and record.details.get(CALM, 0) <= slow_s]
 
 
+def counted(records: Sequence[Record]) -> Sequence[Record]:
+    """Those of ``records`` of one check that its value is made of: of noisy ones those that are `sound`, if any is.
+
+    A process that was disturbed tells neither how fast a model is nor how far processes differ.
+    """
+    return (records[-1].metric.noisy and sound(records)) or records
+
+
 def disturbance(records: Sequence[Record]) -> str:
     """What disturbed most of the processes behind ``records``, or an empty string if at least half were left alone."""
     causes = [str(record.details[UNHEALTHY]) for record in records if record.details.get(UNHEALTHY)]

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pytest_modelbench.doctor.gpu import Gpu
 from pytest_modelbench.doctor.quota import quota_cores
+from pytest_modelbench.host import allowed_cores, core_count
 
 #: How long use of the machine is watched, and so the span of every share below. Ticks are 10 ms: 1 % is one of them.
 WATCHED_S = 1.0
@@ -62,7 +63,7 @@ def read_machine(
     wait: Callable[[], object] = lambda: time.sleep(WATCHED_S),
 ) -> Machine:
     """The machine now; its use is watched while ``wait`` waits. ``cores``: those of this process if not given."""
-    cores = _allowed_cores() if cores is None else cores
+    cores = (allowed_cores() or range(core_count())) if cores is None else cores
     proc, cpus = root / "proc", root / "sys/devices/system/cpu"
     clocks = root / "sys/devices/system/clocksource/clocksource0"
     load = _text(proc / "loadavg")
@@ -147,10 +148,6 @@ def _processes(proc: Path) -> Iterator[tuple[int, tuple[str, int]]]:
         fields = tail.split()
         if len(fields) > 12 and int(path.parent.name) != own and int(fields[1]) != own:
             yield int(path.parent.name), (head.partition("(")[2], int(fields[11]) + int(fields[12]))
-
-
-def _allowed_cores() -> Sequence[int]:
-    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else range(os.cpu_count() or 1)
 
 
 def _governors(cpus: Path, cores: Sequence[int]) -> tuple[str, ...] | None:

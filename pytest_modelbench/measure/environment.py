@@ -15,6 +15,7 @@ import torch
 from pytest_modelbench import __version__
 from pytest_modelbench.core.environment import Environment, Fact, slugify
 from pytest_modelbench.core.errors import UsageError, did_you_mean
+from pytest_modelbench.host import allowed_cores, core_count
 from pytest_modelbench.measure.nvml import open_nvml
 from pytest_modelbench.measure.processor import Processor, read_processor
 
@@ -74,7 +75,7 @@ def detect(device: torch.device, threads: int, cores: int | None = None) -> Envi
     ``cores``: how many the process might use when it started; by default how many it may use now, which after `pin`
     is fewer. Holds no paths and no host names: it is stored in baselines that others read.
     """
-    cores = cores or len(allowed_cores()) or os.cpu_count() or 1
+    cores = cores or core_count()
     if device.type == "cpu":
         processor = read_processor(_cpuinfo(), platform.processor() or platform.machine())
         name = f"{processor.name}, {_many(cores, 'core')}, {_many(threads, 'thread')}"
@@ -180,11 +181,6 @@ def _cpuinfo() -> str:
 
 def _many(count: int, what: str) -> str:
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
-
-
-def allowed_cores() -> tuple[int, ...]:
-    """The cores this process may use, in order; empty where the system does not tell."""
-    return tuple(sorted(os.sched_getaffinity(0))) if hasattr(os, "sched_getaffinity") else ()
 
 
 def pin(threads: int) -> tuple[int, ...]:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 
+from pytest_modelbench.host import allowed_cores
 from pytest_modelbench.measure.gpu_health import GpuHealth, GpuProbe, GpuReading, gpu_probe, over
 from pytest_modelbench.measure.throttle import MOST_FREQUENCY_DROP, Throttle, drop, parse_core, read_throttle
 
@@ -178,7 +179,7 @@ def _delta(then: float | None, now: float | None) -> float | None:
 
 def take_reading() -> Reading:
     """Counters of now."""
-    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    cores = allowed_cores()
     steal, total = parse_stat(_text("/proc/stat"), cores) or (None, None)
     return Reading(
         now_s=time.monotonic(),
@@ -212,7 +213,7 @@ def _text(path: str) -> str:
         return ""
 
 
-def parse_stat(text: str, cores: list[int]) -> tuple[int, int] | None:
+def parse_stat(text: str, cores: Sequence[int]) -> tuple[int, int] | None:
     """Steal and total ticks of ``cores`` from ``/proc/stat``, or None where they are not all listed.
 
     Fields (proc_stat(5)): user, nice, system, idle, iowait, irq, softirq, steal, guest, guest_nice; the guests are

@@ -8,7 +8,16 @@ from dataclasses import replace
 from typing import Protocol
 
 from pytest_modelbench.measure.clocks import Clock
-from pytest_modelbench.measure.sampling import Block, Samples, SamplingPlan, planned_blocks, timed, warm_up
+from pytest_modelbench.measure.sampling import (
+    Block,
+    Samples,
+    SamplingPlan,
+    blocks_per_layout,
+    planned_blocks,
+    planned_repeats,
+    timed,
+    warm_up,
+)
 
 #: Calls of less are made once more, untimed, at the start of each turn: the process was stopped, and the twin has used
 #: the caches since. Half a second does not feel it.
@@ -18,8 +27,11 @@ _REWARM_BELOW_S = 0.5
 class Turns(Protocol):
     """The worker's word with the controller about whose turn it is."""
 
-    def ready(self, case: str, blocks: int) -> int:
-        """Say that ``case`` is warmed up and would be measured in so many blocks; the number of this timing."""
+    def ready(self, case: str, blocks: int, repeats: int) -> int:
+        """Say that ``case`` is warmed up; the number of this timing.
+
+        It would be measured in so many ``blocks``, of which ``repeats`` may be measured again.
+        """
 
     def wait(self) -> bool:
         """Whether to take a sample, once it is known; False: there are enough."""
@@ -36,17 +48,23 @@ def sample_in_turns(
     plan: SamplingPlan | None = None,
     *,
     disturbed: Callable[[], bool] | None = None,
+    renew: Callable[[], object] | None = None,
 ) -> tuple[Samples, int]:
     """Samples of ``target``, two a block, and the number that its timing has in the test.
 
+    ``disturbed`` and ``renew`` are as in `sampling.sample`: tensors move between blocks, in this process's turn.
     Without a twin to take turns with, the controller says so at once, and the fewest blocks are measured alone. Raises
     MeasureError if a time is not finite and positive.
     """
     plan = plan or SamplingPlan()
     main = warm_up(target, "target", clock, replace(plan, rewarm_below_s=_REWARM_BELOW_S))
-    number = turns.ready(case, planned_blocks(main, plan))
+    planned = planned_blocks(main, plan)
+    number = turns.ready(case, planned, planned_repeats(main, plan))
     times_s: list[float] = []
     while turns.wait():
+        if renew and times_s and len(times_s) % (2 * blocks_per_layout(planned)) == 0:
+            renew()
+            target()
         if disturbed:
             disturbed()  # what happened while the process was stopped is not this sample's
         times_s.append(timed(main, clock))

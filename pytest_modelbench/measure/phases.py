@@ -188,10 +188,13 @@ def sample_phases_in_turns(
     plan: SamplingPlan | None = None,
     *,
     disturbed: Callable[[], bool] | None = None,
+    renew: Callable[[], object] | None = None,
 ) -> tuple[PhasedSamples, int]:
     """Samples of ``step`` and of its phases, taken as `lockstep.sample_in_turns` takes them; the timing's number."""
     timer = PhaseClock(clock, names)
-    whole, number = sample_in_turns(lambda: step(timer.phase), timer, turns, case, plan, disturbed=disturbed)
+    whole, number = sample_in_turns(
+        lambda: step(timer.phase), timer, turns, case, plan, disturbed=disturbed, renew=renew
+    )
     # Every sample is a reading, and the readings before are of the warm-up.
     count = 2 * len(whole.blocks)
     laps = [lap for back in range(-count, 0) for lap in timer.samples_s(back, 1, whole.inner_target)]

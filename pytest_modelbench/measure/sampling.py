@@ -161,7 +161,7 @@ def sample(
     main = warm_up(target, "target", clock, plan)
     steps = [aside, main, main, aside] if aside else [replace(main, rewarm=False)] * 2
     planned = planned_blocks(main, plan)
-    repeats = math.floor(min(plan.repeat_budget * planned, plan.repeat_s / block_s(main)))
+    repeats = planned_repeats(main, plan)
     blocks: list[Block] = []
     repeated = kept_disturbed = 0
     repeated_last = False
@@ -169,7 +169,7 @@ def sample(
     if disturbed:
         disturbed()
     while len(blocks) < planned:
-        if renew and blocks and len(blocks) % math.ceil(planned / _LAYOUTS) == 0 and not repeated_last:
+        if renew and blocks and len(blocks) % blocks_per_layout(planned) == 0 and not repeated_last:
             renew()
             target()
             if disturbed:
@@ -197,6 +197,16 @@ def slowed(block: Block, calm_s: float) -> bool:
 def planned_blocks(main: Workload, plan: SamplingPlan) -> int:
     """How many blocks of two samples gather the planned time."""
     return min(max(math.ceil(plan.target_s / block_s(main)), plan.min_blocks), plan.max_blocks)
+
+
+def planned_repeats(main: Workload, plan: SamplingPlan) -> int:
+    """How many blocks may be measured again because they were disturbed."""
+    return math.floor(min(plan.repeat_budget * planned_blocks(main, plan), plan.repeat_s / block_s(main)))
+
+
+def blocks_per_layout(planned: int) -> int:
+    """After how many of the ``planned`` blocks tensors move to other places in memory."""
+    return math.ceil(planned / _LAYOUTS)
 
 
 def block_s(main: Workload) -> float:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pytest_modelbench.core.environment import Fact, differences
 from pytest_modelbench.core.metrics import Better
-from pytest_modelbench.core.records import CheckKey
+from pytest_modelbench.core.records import CheckKey, counted
 from pytest_modelbench.core.session import Check
 from pytest_modelbench.core.verdicts import OTHER_ENVIRONMENT, Judgement, Verdict
 from pytest_modelbench.report.scale import difference, exact, moved, number, pair, percent, plural
@@ -215,11 +215,13 @@ def _values(check: Check) -> list[str]:
 
 def _sample(check: Check) -> str:
     """``  median of 3 processes, 131 ms to 138 ms`` for a noisy check measured more than once."""
-    values = [record.value for record in check.records]
-    if not check.metric.noisy or len(values) < 2:
+    if not check.metric.noisy or len(check.records) < 2:
         return ""
+    values = [record.value for record in counted(check.records)]
+    left_out = len(check.records) - len(values)
     low, high = pair(min(values), max(values), check.metric.unit, tell_apart=False)
-    return f"  median of {len(values)} processes, {low} to {high}"
+    among = f"median of {len(values)} processes" if len(values) > 1 else "1 process"
+    return f"  {among}, {low} to {high}{f'; {left_out} disturbed' if left_out else ''}"
 
 
 def _machine(check: Check) -> str:

@@ -7,10 +7,10 @@ everything imported and no device touched, until those before it are done.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 
+from pytest_modelbench.host import core_count
 from pytest_modelbench.runner.passes import LaunchPartner, Partner, Timeout
 from pytest_modelbench.runner.protocol import Message, Turn
 
@@ -79,7 +79,7 @@ class Ahead:
         self._looks = looks
         self._timeout_s = timeout_s
         self._calm_s = calm_s
-        self._together = min(TOGETHER, _cores()) if together is None else together
+        self._together = min(TOGETHER, core_count()) if together is None else together
         self._begun = 0  #: the latest pass that a worker was started for
         self._waiting: dict[int, Early] = {}
 
@@ -113,7 +113,3 @@ class Ahead:
         """The last pass to start a worker for, together with that for ``process``."""
         look = next((look for look in self._looks if look >= process), process)
         return min(look, process + self._together - 1)
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

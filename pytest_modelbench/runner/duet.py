@@ -21,8 +21,6 @@ from pytest_modelbench.runner.passes import STARTS, LaunchPartner, Partner, Test
 from pytest_modelbench.runner.protocol import Message, environment_from_json
 from pytest_modelbench.runner.reports import first_line, skip_reason
 
-#: Disturbed blocks are measured again, up to this share of the planned ones.
-REPEAT_BUDGET = 1.0
 #: Messages by which a twin hands the word back.
 _ASKS = frozenset({"begin", "ready", "sample"})
 
@@ -210,7 +208,7 @@ def _duel(run: PairRun, old: _Side, new: _Side) -> None:
     assert new.asked
     number, case = int(new.asked["timing"]), str(new.asked["case"])
     planned = max(int(old.asked["blocks"]), int(new.asked["blocks"]))
-    repeats = math.floor(REPEAT_BUDGET * planned)
+    repeats = min(int(old.asked["repeats"]), int(new.asked["repeats"]))
     blocks: list[float] = []
     disturbed = 0
     while len(blocks) < planned:

@@ -26,10 +26,10 @@ class WorkerTurns:
         self._channel.send("begin", test=test)
         self._answers.get()
 
-    def ready(self, case: str, blocks: int) -> int:
-        """Announce a timing of ``case`` in so many blocks; its number in the test, from 0."""
+    def ready(self, case: str, blocks: int, repeats: int) -> int:
+        """Announce a timing of ``case`` in so many blocks and repeats of blocks; its number in the test, from 0."""
         number, self._timings = self._timings, self._timings + 1
-        self._channel.send("ready", test=self._test, timing=number, case=case, blocks=blocks)
+        self._channel.send("ready", test=self._test, timing=number, case=case, blocks=blocks, repeats=repeats)
         return number
 
     def wait(self) -> bool:

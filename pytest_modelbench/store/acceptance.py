@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from pytest_modelbench.core.errors import BaselineError
-from pytest_modelbench.core.records import CheckKey, disturbance, sound
+from pytest_modelbench.core.records import CheckKey, counted, disturbance, sound
 from pytest_modelbench.core.session import Check, Session, TestResult
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.store.documents import first_flaw
@@ -97,8 +97,7 @@ def _anchored(check: Check, session: str) -> Entry:
     """A fresh entry: the check's own value, on its own."""
     if not check.records:
         raise BaselineError(f"{check.key}: nothing was measured, so there is nothing to accept; measure it again")
-    # A process that was disturbed says nothing of how far processes differ.
-    records = (check.metric.noisy and sound(check.records)) or check.records
+    records = counted(check.records)
     values = [record.value for record in records]
     levels = [record.level for record in records if record.level is not None]
     fields: dict[str, Any] = {

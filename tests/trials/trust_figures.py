@@ -65,6 +65,7 @@ def main() -> None:
     }
     for kind, shares in alarms.items():
         _print_unchanged(kind, [one for one in unchanged if one["kind"] == kind], shares)
+    _print_steps(unchanged)
     sizes = _sizes(truth)
     found = {name: Counter(_verdict(one["ours"]) for one in slow if one["variant"] == name) for name in sizes}
     found = {name: counts for name, counts in found.items() if counts}
@@ -110,6 +111,19 @@ def _print_unchanged(kind: str, sessions: Sequence[Session], shares: dict[str, S
         f"\nOur checks: {dict(verdicts)}; by duet {duets} of {len(checks)}; inconclusive in {open_sessions} sessions."
     )
     print(f"Cost: {ratio:.1f} times pytest-benchmark's ({peer_s:.0f} s), median over sessions.")
+
+
+def _print_steps(sessions: Sequence[Session]) -> None:
+    """What a session took, by how far it had to go for its least certain checks."""
+    walls: dict[tuple[int, int, int], list[float]] = {}
+    for one in sessions:
+        checks = one["ours"]["checks"].values()
+        processes, pairs = (max(check[name] for check in checks) for name in ("processes", "pairs"))
+        duels = sum(check["pairs"] > 0 for check in checks)
+        walls.setdefault((processes, pairs, duels), []).append(one["ours"]["wall_s"])
+    print("\n| processes | pairs | checks by duet | sessions | wall, median |\n| --- | --- | --- | --- | --- |")
+    for (processes, pairs, duels), found in sorted(walls.items()):
+        print(f"| {processes} | {pairs} | {duels} | {len(found)} | {statistics.median(found):.0f} s |")
 
 
 def _quartiles(walls: Sequence[float]) -> str:

@@ -308,6 +308,16 @@ def test_a_process_that_was_disturbed_is_left_out(calm_s, unhealthy, verdict):
     assert judge(records, view, Procedure(), {}, {}).verdict is verdict
 
 
+def test_the_value_is_that_of_the_processes_that_were_left_alone():
+    def value(unhealthy):
+        records = in_processes([0.0] * 4, (0.0011,) * 4, unhealthy)
+        return judge([replace(r, value=0.1 * (r.process + 1)) for r in records], None, Procedure(), {}, {}).value
+
+    assert value(()) == pytest.approx(0.25)
+    assert value((2, 3)) == pytest.approx(0.15)
+    assert value((0, 1, 2, 3)) == pytest.approx(0.25)
+
+
 def test_where_a_duet_can_follow_the_screen_fails_nobody():
     assert screened(SLOW).verdict is Verdict.REGRESSED
     judgement = screened(SLOW, confirmed=True)

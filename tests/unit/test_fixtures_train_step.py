@@ -98,7 +98,7 @@ class Turns:
         self.answers = [True, True, False]
         self.asked: tuple[str, int] | None = None
 
-    def ready(self, case: str, blocks: int) -> int:
+    def ready(self, case: str, blocks: int, repeats: int) -> int:
         self.asked = (case, blocks)
         return 3
 

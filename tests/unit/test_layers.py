@@ -15,22 +15,24 @@ PACKAGE = Path(pytest_modelbench.__file__).parent
 #: For each layer, the layers that it may import.
 MAY_IMPORT = {
     "core": set(),
+    "host": set(),
     "store": {"core"},
     "catalog": {"core"},
-    "measure": {"core"},
+    "measure": {"core", "host"},
     "models": {"core"},
     "report": {"core", "catalog"},
-    "runner": {"core"},
+    "runner": {"core", "host"},
     "samples": {"core", "measure", "models"},
-    "fixtures": {"core", "measure", "models", "samples"},
+    "fixtures": {"core", "host", "measure", "models", "samples"},
     "controller": {"core", "store", "report", "runner", "fixtures", "plugin"},
     "plugin": {"core", "controller", "fixtures", "measure", "models"},
-    "doctor": {"core", "runner", "report"},
+    "doctor": {"core", "host", "runner", "report"},
     "cli": {"core", "store", "catalog", "report", "doctor"},
 }
 #: Packages that a layer never imports, not even late.
 NEVER = {
     "core": {"torch", "pytest", "timm", "numpy"},
+    "host": {"torch", "pytest", "timm", "numpy"},
     "store": {"torch", "pytest", "timm"},
     "catalog": {"torch", "pytest", "timm", "numpy"},
     "report": {"torch", "timm"},

@@ -39,8 +39,8 @@ class Turns:
         self.answers, self.clock = list(answers), clock
         self.asked, self.told, self.calls = None, [], []
 
-    def ready(self, case, blocks):
-        self.asked = (case, blocks)
+    def ready(self, case, blocks, repeats):
+        self.asked = (case, blocks, repeats)
         return 7
 
     def wait(self):
@@ -55,11 +55,31 @@ def test_a_sample_is_taken_when_told_after_one_call_that_does_not_count():
     clock = Clock()
     turns = Turns([True] * 4 + [False], clock)
     samples, number = sample_in_turns(clock.work, clock, turns, "case", SamplingPlan(min_blocks=2, max_blocks=2))
-    assert (turns.asked, number) == (("case", 2), 7)
+    assert (turns.asked, number) == (("case", 2, 3), 7)
     assert turns.told == [(pytest.approx(math.log(0.02)), False)] * 4
     assert [later - earlier for earlier, later in pairwise(turns.calls)] == [2] * 4
     assert [block.target_s for block in samples.blocks] == [(0.02, 0.02)] * 2
     assert samples.level == pytest.approx(math.log(0.02))
+
+
+def test_tensors_move_between_blocks_before_a_call_that_does_not_count():
+    clock = Clock()
+    turns = Turns([True] * 16 + [False], clock)
+    moved, asked = [], []
+
+    def disturbed():
+        asked.append(clock.calls)
+        return False
+
+    sample_in_turns(
+        clock.work, clock, turns, "case", SamplingPlan(min_blocks=8, max_blocks=8), disturbed=disturbed,
+        renew=lambda: moved.append(len(turns.told)),
+    )  # fmt: skip
+    assert moved == [4, 8, 12]
+    calls = [later - earlier for earlier, later in pairwise(turns.calls)]
+    assert calls == [2, 2, 2, 2] + [3, 2, 2, 2] * 3
+    # What happens while they move is not the sample's.
+    assert asked[8] == turns.calls[4] + 1
 
 
 def test_what_happened_while_the_process_was_stopped_does_not_disturb_its_sample():

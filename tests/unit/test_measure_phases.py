@@ -200,8 +200,8 @@ class Turns:
         self.answers = answers
         self.told: list[float] = []
 
-    def ready(self, case: str, blocks: int) -> int:
-        assert (case, blocks) == ("case", 2)
+    def ready(self, case: str, blocks: int, repeats: int) -> int:
+        assert (case, blocks, repeats) == ("case", 2, 3)
         return 7
 
     def wait(self) -> bool:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_modelbench.core.records import CheckKey
+from pytest_modelbench.core.records import UNHEALTHY, CheckKey
 from pytest_modelbench.core.session import Check
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.report import markdown, terminal
@@ -113,7 +113,9 @@ def test_messages() -> None:
     drifted = check("r", "latency", Verdict.REGRESSED, 0.15, 0.11, ratio=1.234, basis=REFERENCE)
     steady = check("r", "throughput", Verdict.REGRESSED, 23.4, 29.2, ratio=0.8, basis=REFERENCE)
     faster = check("r", "throughput", Verdict.INCONCLUSIVE, 31.0, 29.2, ratio=0.96, basis=REFERENCE, reason="why open")
-    messages = [message(one, [renamed]) for one in (*CHECKS, unstable, drifted, steady, faster)]
+    first, *others = drifted.records
+    disturbed = replace(drifted, records=(replace(first, details={UNHEALTHY: "steal"}), *others))
+    messages = [message(one, [renamed]) for one in (*CHECKS, unstable, drifted, steady, faster, disturbed)]
     messages.append(message(CHECKS[-1], []))
     assert_golden("messages.txt", "\n\n".join(messages) + "\n")
     assert FOLDER in messages[-1]

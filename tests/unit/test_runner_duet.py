@@ -1,6 +1,5 @@
 """Two twins in lockstep, with fakes in place of processes: each is a script of what it asks and tells."""
 
-import math
 from contextlib import contextmanager
 
 import pytest
@@ -8,11 +7,12 @@ import pytest
 from pytest_modelbench.core.errors import UsageError
 from pytest_modelbench.core.metrics import METRICS
 from pytest_modelbench.core.records import RATE, TIMING, UNHEALTHY, CheckKey, Record
-from pytest_modelbench.runner.duet import REPEAT_BUDGET, run_pair
+from pytest_modelbench.runner.duet import run_pair
 from pytest_modelbench.runner.pairs import PairRun, Timing, changes, disturbed
 from pytest_modelbench.runner.passes import TestRun
 
 PLANNED = 3
+REPEATS = 2
 
 
 def reports(test, outcome="passed"):
@@ -56,7 +56,7 @@ class Fake:
         return "it died"
 
 
-def script(*tests, dies_in=None, raises_in=None, at=1, done=True):
+def script(*tests, dies_in=None, raises_in=None, at=1, done=True, repeats=REPEATS):
     """A worker's course: ``tests`` are (name, cases, level, disturbed) with ``level`` what each sample takes.
 
     In the test ``dies_in`` or ``raises_in`` it ends, or fails, in place of handing over sample ``at`` of a timing.
@@ -67,7 +67,8 @@ def script(*tests, dies_in=None, raises_in=None, at=1, done=True):
         yield {"kind": "begin", "test": test}
         yield {"kind": "start", "test": test}
         for number, case in enumerate(cases):
-            answer = yield {"kind": "ready", "test": test, "timing": number, "case": case, "blocks": PLANNED}
+            ready = {"kind": "ready", "test": test, "timing": number, "case": case}
+            answer = yield {**ready, "blocks": PLANNED, "repeats": repeats}
             taken = 0
             while answer == "sample":
                 taken += 1
@@ -185,10 +186,11 @@ def test_a_block_disturbed_on_either_side_is_measured_again_whatever_its_ratio()
     assert pairs["a"].timings[0].disturbed == 0
 
 
-def test_repeats_have_a_budget():
-    pairs, log = pair(script(("a", ["case"], 0.0, [True] * 99)), script(("a", ["case"], 0.1)), tests=["a"])
-    blocks = PLANNED + math.floor(REPEAT_BUDGET * PLANNED)
-    assert len([1 for name, word in log if word == "sample"]) == 4 * blocks
+@pytest.mark.parametrize(("theirs", "ours", "repeats"), [(REPEATS, REPEATS, REPEATS), (0, 5, 0), (5, 1, 1)])
+def test_repeats_have_a_budget_which_is_the_smaller_of_both_sides(theirs, ours, repeats):
+    old = script(("a", ["case"], 0.0, [True] * 99), repeats=theirs)
+    pairs, log = pair(old, script(("a", ["case"], 0.1), repeats=ours), tests=["a"])
+    assert len([1 for name, word in log if word == "sample"]) == 4 * (PLANNED + repeats)
     assert pairs["a"].timings[0].disturbed == PLANNED
 
 
@@ -196,7 +198,7 @@ def test_repeats_have_a_budget():
 def test_a_timing_most_of_whose_blocks_were_disturbed_is_counted(upset_blocks, kept):
     """It tells all the same: what disturbs falls on both sides alike."""
     calm = [False] * 2 * (PLANNED - upset_blocks)
-    upset = [True] * 2 * (math.floor(REPEAT_BUDGET * PLANNED) + upset_blocks)
+    upset = [True] * 2 * (REPEATS + upset_blocks)
     pairs, _ = pair(script(("a", ["case"], 0.0, calm + upset)), script(("a", ["case"], 0.25)), tests=["a"])
     assert pairs["a"].timings[0].disturbed == upset_blocks
     for name, sign in (("latency_case", 1), ("throughput_case", -1)):
