@@ -154,7 +154,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """In a worker: import what its tests will ask for, before it is kept to one core: others may start beside it."""
+    """In a worker: import what its tests will ask for, before it is kept to one core: its twin does so beside it."""
     if _is_worker(session.config):
         import pytest_modelbench.fixtures.bench
 
@@ -166,14 +166,14 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> None:
-    """In a worker: when its turn has come, choose the device, and tell the controller where it measures."""
+    """In a worker: with everything imported, choose the device, and tell the controller where it measures."""
     if _is_worker(session.config):
         from pytest_modelbench.core.errors import ModelbenchError
         from pytest_modelbench.core.settings import Settings
         from pytest_modelbench.fixtures.bench import begin
 
         worker = session.config._modelbench_worker  # type: ignore[attr-defined]
-        worker.wait_for_turn(session)
+        worker.imported()
         job = worker.job
         try:
             bench = begin(

@@ -26,7 +26,6 @@ from pytest_modelbench.core.records import disturbance
 from pytest_modelbench.core.session import Session
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.report.scale import duration
-from pytest_modelbench.runner.ahead import Ahead
 from pytest_modelbench.runner.gate import Baselines, Gate
 from pytest_modelbench.runner.git import stamp
 from pytest_modelbench.runner.pairs import PairRun
@@ -91,18 +90,15 @@ class Conductor:
             if self._twins is not None:
                 duets.against(tests, self._twins)
             else:
-                with Ahead(
-                    self._launcher.worker, self._looks, self._timeout_s, calm_s=lambda: self.ledger.calm_s
-                ) as ahead:
-                    run_passes(
-                        tests,
-                        ahead.launch,
-                        self,
-                        most=self._looks[-1],
-                        timeout_s=self._timeout_s,
-                        seed=seed,
-                        out_of_time=self.out_of_time,
-                    )
+                run_passes(
+                    tests,
+                    self._launcher.worker,
+                    self,
+                    most=self._looks[-1],
+                    timeout_s=self._timeout_s,
+                    seed=seed,
+                    out_of_time=self.out_of_time,
+                )
                 if (escalated := self._undecided(tests)) and not self.out_of_time():
                     duets.confirm(escalated)
             for test in self._undecided(tests):
@@ -178,6 +174,7 @@ class Conductor:
     def pass_started(self, number: int, tests: Sequence[str]) -> None:
         """Count, and show."""
         self.processes = number
+        self._launcher.calm_s = self.ledger.calm_s
         self._shown().pass_started(number, self._looks, tests)
 
     def test_started(self, test: str) -> None:

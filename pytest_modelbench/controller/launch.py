@@ -48,13 +48,14 @@ class Launcher:
         self._settings = settings
         self._root = config.rootpath.resolve()
         self.paths: Mapping[str, Path] = {}
+        self.calm_s: float | None = None  #: told to workers: see `Job`
 
     def here(self) -> Place:
         """The working tree itself."""
         return Place(self._root, lambda path: path)
 
     def worker(self, tests: Sequence[str], process: int) -> Worker:
-        """A worker of a pass over ``tests``, which waits for its turn."""
+        """A worker of a pass over ``tests``."""
         job = Job(
             arguments=worker_arguments(self._config, [self.paths[test] for test in tests]),
             options=plain_options(self._config),
@@ -62,7 +63,7 @@ class Launcher:
             tests=tests,
             process=process,
             import_path=sys.path,
-            hold=True,
+            calm_s=self.calm_s,
         )
         return self._start(job, sys.executable, Path.cwd())
 

@@ -2,9 +2,8 @@
 
 The controller writes one `Job` to the control pipe and keeps it open: its end of file tells the worker that the
 controller is gone. The worker writes messages to the event pipe: ``hello``, ``start``, ``record``, ``report``,
-``warning``, ``finish``, ``fatal``, ``done``. A worker of a pass says ``held`` first, and waits for its `Turn`; in a
-duet it asks, ``begin``, ``ready`` and ``sample``, and waits for the controller to answer by a word on a line of its
-own: see `runner.turns`.
+``warning``, ``finish``, ``fatal``, ``done``. In a duet it also asks, ``begin``, ``ready`` and ``sample``, and waits for
+the controller to answer by a word on a line of its own: see `runner.turns`.
 """
 
 from __future__ import annotations
@@ -32,7 +31,6 @@ class Job:
     import_path: Sequence[str] = field(default_factory=list)  #: in place of the worker's own,
     import_more: bool = False  #: or before it
     calm_s: float | None = None  #: the reference's time per call at its fastest so far, if any process told
-    hold: bool = False  #: wait for a `Turn` once everything is imported
     duet: bool = False  #: ask before each test and sample
     home: str = ""  #: where the session was started,
     own_root: str = ""  #: of a duet: where this twin's code is,
@@ -47,23 +45,6 @@ class Job:
     def from_line(cls, line: bytes) -> Job:
         """The job that `to_line` wrote."""
         return cls(**json.loads(line))
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """What a held worker is told when it may go on."""
-
-    tests: Sequence[str]  #: those of its job that are left, in the order to run them
-    calm_s: float | None = None  #: as in `Job`, by now
-
-    def to_word(self) -> str:
-        """The turn as a word of the controller's, as `from_word` takes it."""
-        return json.dumps(asdict(self))
-
-    @classmethod
-    def from_word(cls, word: str) -> Turn:
-        """The turn that `to_word` wrote."""
-        return cls(**json.loads(word))
 
 
 class Channel:

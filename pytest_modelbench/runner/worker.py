@@ -16,7 +16,6 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
@@ -26,7 +25,7 @@ from _pytest.config import create_terminal_writer
 from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.records import Record
 from pytest_modelbench.runner.origin import strays
-from pytest_modelbench.runner.protocol import Channel, Job, Turn, environment_to_json
+from pytest_modelbench.runner.protocol import Channel, Job, environment_to_json
 from pytest_modelbench.runner.turns import WorkerTurns
 
 
@@ -40,11 +39,10 @@ class SilentTerminal:
 class WorkerPlugin:
     """The pytest hooks of a worker."""
 
-    def __init__(self, job: Job, channel: Channel, answers: queue.SimpleQueue[str]) -> None:
+    def __init__(self, job: Job, channel: Channel, turns: WorkerTurns | None = None) -> None:
         self.job = job
-        self.turns = WorkerTurns(channel, answers) if job.duet else None
+        self.turns = turns
         self._channel = channel
-        self._answers = answers
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config: pytest.Config) -> None:
@@ -55,14 +53,8 @@ class WorkerPlugin:
             config.pluginmanager.register(SilentTerminal(config), "terminalreporter")
         config._modelbench_worker = self  # type: ignore[attr-defined]
 
-    def wait_for_turn(self, session: pytest.Session) -> None:
-        """Wait, with everything imported and nothing measured, until those before this process are done."""
-        if self.job.hold:
-            self._channel.send("held")
-            turn = Turn.from_word(self._answers.get())
-            self.job = replace(self.job, tests=turn.tests, calm_s=turn.calm_s)
-            session.items[:] = self._chosen(session.items)
-        # What was imported stays: it need not be looked through again and again.
+    def imported(self) -> None:
+        """Look for garbage again, but not in what was imported: that stays."""
         gc.freeze()
         gc.enable()
 
@@ -92,11 +84,8 @@ class WorkerPlugin:
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Keep the job's tests, in the job's order."""
-        items[:] = self._chosen(items)
-
-    def _chosen(self, items: Iterable[pytest.Item]) -> list[pytest.Item]:
         found = {item.nodeid: item for item in items}
-        return [found[test] for test in self.job.tests if test in found]
+        items[:] = [found[test] for test in self.job.tests if test in found]
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
@@ -147,9 +136,10 @@ def main() -> int:
     threading.Thread(target=_obey, args=(stream, answers), daemon=True).start()
     os.chdir(folder)
     sys.path[:] = [*job.import_path, *sys.path] if job.import_more else job.import_path
-    # Until everything is imported, which makes no garbage: looking for it takes a fifth of the time (`wait_for_turn`).
+    # Until everything is imported, which makes no garbage: looking for it takes a fifth of the time.
     gc.disable()
-    status = pytest.main(list(job.arguments), plugins=[WorkerPlugin(job, channel, answers)])
+    turns = WorkerTurns(channel, answers) if job.duet else None
+    status = pytest.main(list(job.arguments), plugins=[WorkerPlugin(job, channel, turns)])
     if status in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):
         channel.send("done")
     return int(status)

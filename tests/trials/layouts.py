@@ -1,14 +1,16 @@
 """How far levels differ between processes, and between memory layouts within one: raw, block by block.
 
-One process a time; each measures every model in four layouts. Resumes where it was interrupted.
+One process a time; each measures every model in four layouts. Resumes where it was interrupted; every machine has a
+file of its own. Prints how far processes spread by how many blocks of each layout.
 """
 
 import json
 import math
 import random
+import statistics
 import sys
 
-from machine import SMALL_MODELS, in_processes
+from machine import RESULTS, SMALL_MODELS, describe, in_processes, slug
 
 PROCESSES = 9
 LAYOUTS, BLOCKS = 4, 6
@@ -62,7 +64,22 @@ def main() -> None:
     if len(sys.argv) > 1:
         print(json.dumps(measure()))
         return
-    in_processes(__file__, "layouts", PROCESSES)
+    name = f"layouts-{slug(describe())}"
+    in_processes(__file__, name, PROCESSES)
+    _, *processes = (json.loads(line) for line in (RESULTS / f"{name}.jsonl").read_text().splitlines())
+    for model in SMALL_MODELS:
+        spreads = (100 * spread([process[model] for process in processes], blocks) for blocks in (1, 2, 4, BLOCKS))
+        print(f"{model:22}", " ".join(f"{one:.2f}" for one in spreads), "% with 1, 2, 4 and 6 blocks of each layout")
+
+
+def spread(processes, blocks):
+    """Standard deviation of the processes' levels, each the median over so many blocks of each layout."""
+    chosen = [
+        [row for start in range(0, len(rows), BLOCKS) for row in rows[start : start + blocks]] for rows in processes
+    ]
+    return statistics.stdev(
+        statistics.median(target - (before + after) / 2 for _, target, before, after in rows) for rows in chosen
+    )
 
 
 if __name__ == "__main__":

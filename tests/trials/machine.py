@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
 from datetime import datetime, timezone
@@ -40,6 +41,11 @@ def describe() -> dict[str, object]:
         "python": platform.python_version(),
         "versions": {package: metadata.version(package) for package in packages},
     }
+
+
+def slug(machine: dict[str, object], name: str = "") -> str:
+    """What the files of one machine, and of one series on it, are called by."""
+    return re.sub(r"[^a-z0-9]+", "-", f"{machine['cpu']}-{machine['cores']}c {name}".lower()).strip("-")
 
 
 def in_processes(script: str, name: str, processes: int) -> None:

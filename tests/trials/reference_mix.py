@@ -1,18 +1,22 @@
 """What moves times from process to process: several candidate reference workloads beside several models, raw.
 
-One process a time, each measuring every model in blocks R1 .. Rk T T Rk .. R1; resumes where it was interrupted.
+    python tests/trials/reference_mix.py [PROCESSES]
+
+One process a time, each measuring every model in blocks R1 .. Rk T T Rk .. R1; resumes where it was interrupted. Every
+machine has a file of its own. Prints what each candidate would take out as a second reference.
 """
 
 import json
 import math
 import os
 import random
+import statistics
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-from machine import RESULTS, SMALL_MODELS, describe
+from machine import RESULTS, SMALL_MODELS, describe, slug
 
 PROCESSES = 40
 BLOCKS = 12
@@ -28,10 +32,12 @@ def references():
     def data(*shape):
         return torch.randn(*shape, generator=seeded)
 
+    middle, wide = data(1, 128, 28, 28), data(128, 128, 3, 3)
     images, weight = data(1, 64, 112, 112), data(64, 64, 3, 3)
     small, narrow = data(1, 64, 28, 28), data(64, 64, 3, 3)
     left, right = data(384, 384), data(384, 384)
     block, out = data(1 << 20), data(1 << 20)
+    large, copy = data(1 << 23), data(1 << 23)
     few = data(16)
     conv = torch.nn.functional.conv2d
 
@@ -40,10 +46,12 @@ def references():
             few.add(1.0)
 
     return {
+        "reference": lambda: conv(middle, wide, padding=1),
         "conv": lambda: conv(images, weight, padding=1),
         "conv_small": lambda: conv(small, narrow, padding=1),
         "gemm": lambda: left @ right,
         "memory": lambda: out.copy_(block),
+        "memory_large": lambda: copy.copy_(large),
         "dispatch": dispatch,
     }
 
@@ -95,20 +103,49 @@ def measure(seed):
 
 
 def main() -> None:
-    if len(sys.argv) > 1:
-        print(json.dumps(measure(int(sys.argv[1]))))
+    if sys.argv[1:2] == ["child"]:
+        print(json.dumps(measure(int(sys.argv[2]))))
         return
-    path = RESULTS / "reference_mix.json"
-    done = json.loads(path.read_text()) if path.exists() else {"machine": describe(), "processes": []}
-    while len(done["processes"]) < PROCESSES:
+    processes = int(sys.argv[1]) if len(sys.argv) > 1 else PROCESSES
+    machine = describe()
+    path = RESULTS / f"reference_mix-{slug(machine)}.json"
+    done = json.loads(path.read_text()) if path.exists() else {"machine": machine, "processes": []}
+    while len(done["processes"]) < processes:
         number = len(done["processes"])
-        ran = subprocess.run([sys.executable, __file__, str(number)], capture_output=True, text=True, check=True)
+        ran = subprocess.run(
+            [sys.executable, __file__, "child", str(number)], capture_output=True, text=True, check=True
+        )
         done["processes"].append(json.loads(ran.stdout))
         lines = ",\n".join(json.dumps(process) for process in done["processes"])
         text = f'{{"machine": {json.dumps(done["machine"])},\n"processes": [\n{lines}\n]}}\n'
         Path(f"{path}.new").write_text(text)
         os.replace(f"{path}.new", path)
         print(number, flush=True)
+    for name in SMALL_MODELS:
+        print(f"{name:22}", " ".join(told(done["processes"], name)))
+
+
+def told(processes, name):
+    """Spread between processes beside the first candidate, and with each other one as a second, weighted.
+
+    The weight is learned by least squares from the other processes, never from the one that it is tried on.
+    """
+    import numpy
+
+    medians = {
+        key: numpy.array([statistics.median(block[key] for block in one["models"][name]) for one in processes])
+        for key in processes[0]["models"][name][0]
+    }
+    first, *others = [key for key in medians if key != "target"]
+    level = medians["target"] - medians[first]
+    for key in (first, *others):
+        second, missed = medians[key] - medians[first], []
+        for left_out in range(len(level)):
+            known = numpy.arange(len(level)) != left_out
+            x, y = second[known] - second[known].mean(), level[known] - level[known].mean()
+            weight = x @ y / (x @ x) if key != first else 0.0
+            missed.append(level[left_out] - level[known].mean() - weight * (second[left_out] - second[known].mean()))
+        yield f"{key} {100 * math.sqrt(statistics.fmean(square**2 for square in missed)):.2f} %"
 
 
 if __name__ == "__main__":

@@ -15,7 +15,6 @@ import contextlib
 import json
 import math
 import os
-import re
 import statistics
 import subprocess
 import sys
@@ -25,7 +24,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from machine import RESULTS, SMALL_MODELS, describe
+from machine import RESULTS, SMALL_MODELS, describe, slug
 from trust_project import VARIANTS, Project
 
 TOLERANCE = 0.05
@@ -43,8 +42,7 @@ def main() -> None:
     parser.add_argument("--project", type=Path, default=Path(tempfile.gettempdir(), "modelbench-trust"))
     arguments = parser.parse_args()
     machine = describe()
-    slug = re.sub(r"[^a-z0-9]+", "-", f"{machine['cpu']}-{machine['cores']}c {arguments.name}".lower()).strip("-")
-    series = Series(RESULTS / f"trust-{slug}", Project(arguments.project))
+    series = Series(RESULTS / f"trust-{slug(machine, arguments.name)}", Project(arguments.project))
     series.note("machines", machine)
     {"aa": unchanged, "truth": truth, "slow": slowdowns}[arguments.series](series, arguments.rounds)
 

@@ -1,8 +1,9 @@
 """What the series of `trust.py` amount to: the tables and the picture of docs/trust.md.
 
-    python tests/trials/trust_figures.py [results/trust-<machine>]
+    python tests/trials/trust_figures.py [results/trust-<machine> ...]
 
-Prints Markdown, and writes ``docs/trust-<machine>.svg``. Intervals are exact binomial ones (Clopper and Pearson).
+Prints Markdown, and writes ``docs/trust-<machine>.svg``, named after the first of several series that are
+counted together. Intervals are exact binomial ones (Clopper and Pearson).
 """
 
 from __future__ import annotations
@@ -55,9 +56,10 @@ class Share:
 
 
 def main() -> None:
-    folders = sorted(RESULTS.glob("trust-*"))
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else folders[0]
-    unchanged, truth, slow = (_lines(folder / f"{name}.jsonl") for name in ("aa", "truth", "slow"))
+    folders = [Path(argument) for argument in sys.argv[1:]] or sorted(RESULTS.glob("trust-*"))[:1]
+    unchanged, truth, slow = (
+        [line for folder in folders for line in _lines(folder / f"{name}.jsonl")] for name in ("aa", "truth", "slow")
+    )
     alarms = {
         kind: {tool: _share(unchanged, kind, alarm) for tool, alarm in ALARMS.items()}
         for kind in KINDS
@@ -71,7 +73,7 @@ def main() -> None:
     found = {name: counts for name, counts in found.items() if counts}
     _print_found(sizes, found, slow)
     if alarms:
-        path = ROOT / "docs" / f"{folder.name}.svg"
+        path = ROOT / "docs" / f"{folders[0].name}.svg"
         path.write_text(_picture(alarms, [(sizes[name][0], found[name]) for name in found]))
         print(f"\n{path.relative_to(ROOT)}", file=sys.stderr)
 
