@@ -1,7 +1,7 @@
 """How long sessions of unchanged code take by simulation: processes behind a baseline, and the screen's share of "ok".
 
 Six models that spread as those of the trust trials did on a noisy day, judged by the code that decides. Seconds are
-those of `tests/trials/trust.py` on two cores: two processes import side by side.
+those of `tests/trials/trust.py` on two cores: the twins of a duet import side by side.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def session_s(rng: random.Random, processes: int) -> tuple[float, int]:
     for look in DEFAULTS.passes[:-1]:
         if not open_tests:
             break
-        seconds += IMPORTS_S + (look - before) * TEST_S * len(open_tests)
+        seconds += (look - before) * (IMPORTS_S + TEST_S * len(open_tests))
         before = look
         judgements = [(test, test.screened(look)) for test in open_tests]
         duets += [test for test, judgement in judgements if judgement.escalated]
