@@ -27,15 +27,15 @@ SMALL_MODELS = {
 
 def describe() -> dict[str, object]:
     """Machine, load and versions now."""
-    cpu = [
-        line.partition(":")[2].strip()
-        for line in Path("/proc/cpuinfo").read_text().splitlines()
-        if "model name" in line
-    ]
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    fields = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
     packages = ("pytest", "pytest-benchmark", "torch", "timm", "torchmetrics", "pytest-modelbench")
     return {
         "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "cpu": cpu[0] if cpu else platform.processor(),
+        "cpu": fields.get("model name") or platform.processor(),
+        # Hypervisors give processors that have little in common one name.
+        "cpu_family": fields.get("cpu family"),
+        "cpu_model": fields.get("model"),
         "cores": os.cpu_count(),
         "load_before": os.getloadavg(),
         "python": platform.python_version(),
