@@ -7,14 +7,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Protocol
 
+from pytest_modelbench.core.blocks import Amount
 from pytest_modelbench.measure.clocks import Clock
 from pytest_modelbench.measure.sampling import (
     Block,
     Samples,
     SamplingPlan,
+    amount_of,
     blocks_per_layout,
-    planned_blocks,
-    planned_repeats,
     timed,
     warm_up,
 )
@@ -27,11 +27,8 @@ _REWARM_BELOW_S = 0.5
 class Turns(Protocol):
     """The worker's word with the controller about whose turn it is."""
 
-    def ready(self, case: str, blocks: int, repeats: int) -> int:
-        """Say that ``case`` is warmed up; the number of this timing.
-
-        It would be measured in so many ``blocks``, of which ``repeats`` may be measured again.
-        """
+    def ready(self, case: str, amount: Amount) -> int:
+        """Say that ``case`` is warmed up, and how many blocks it would take; the number of this timing."""
 
     def wait(self) -> bool:
         """Whether to take a sample, once it is known; False: there are enough."""
@@ -58,11 +55,11 @@ def sample_in_turns(
     """
     plan = plan or SamplingPlan()
     main = warm_up(target, "target", clock, replace(plan, rewarm_below_s=_REWARM_BELOW_S))
-    planned = planned_blocks(main, plan)
-    number = turns.ready(case, planned, planned_repeats(main, plan))
+    amount = amount_of(main, plan)
+    number = turns.ready(case, amount)
     times_s: list[float] = []
     while turns.wait():
-        if renew and times_s and len(times_s) % (2 * blocks_per_layout(planned)) == 0:
+        if renew and times_s and len(times_s) % (2 * blocks_per_layout(amount.planned)) == 0:
             renew()
             target()
         if disturbed:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import repeat
 
+from pytest_modelbench.core.blocks import Amount
 from pytest_modelbench.core.errors import MeasureError, UsageError, hide_own_frames
 from pytest_modelbench.core.records import SLOWED
 from pytest_modelbench.measure.clocks import Clock
@@ -35,8 +36,9 @@ _MOST_CALLS = 10**7
 class SamplingPlan:
     """How much is measured. The defaults keep four models of 7, 28, 110 and 410 ms under 8 s per process.
 
-    Blocks are few, since more of them do not bring processes closer together: eight over four memory layouts repeated
-    as well as 24, and better than twelve over two (`tests/trials/layouts.py`).
+    Blocks are few, since on a calm machine more of them do not bring processes closer together: eight over four memory
+    layouts repeated as well as 24, and better than twelve over two (`tests/trials/layouts.py`). Where they disagree
+    there are more of them: see `core.blocks`.
     """
 
     #: 20,000 times the 1 us that clocks resolve, and long against a timer interrupt; short enough for many blocks.
@@ -47,6 +49,10 @@ class SamplingPlan:
     min_blocks: int = 4
     #: Fast targets stop here: two blocks in each memory layout.
     max_blocks: int = 8
+    #: Where blocks disagree, as many more times the planned ones may follow,
+    more_blocks: float = 2.0
+    #: and take this time: a block that lasts averages over the noise by itself.
+    more_s: float = 2.0
     #: Groups of calls: the first pays for lazy initialization, so at least one more.
     min_warmup: int = 2
     #: Something that keeps getting faster for 50 groups is drifting, not warming up.
@@ -69,6 +75,8 @@ class SamplingPlan:
             and 1 <= self.min_warmup <= self.max_warmup
             and self.warmup_s >= 0
             and self.rewarm_below_s >= 0
+            and 0 <= self.more_blocks < math.inf
+            and 0 <= self.more_s < math.inf
             and 0 <= self.repeat_budget < math.inf
             and 0 <= self.repeat_s < math.inf
         )
@@ -160,16 +168,15 @@ def sample(
     aside = warm_up(reference, "reference", clock, plan) if reference else None
     main = warm_up(target, "target", clock, plan)
     steps = [aside, main, main, aside] if aside else [replace(main, rewarm=False)] * 2
-    planned = planned_blocks(main, plan)
-    repeats = planned_repeats(main, plan)
+    amount = amount_of(main, plan)
     blocks: list[Block] = []
     repeated = kept_disturbed = 0
     repeated_last = False
     calm_s = min(calm_s or math.inf, aside.pace_s if aside else math.inf)
     if disturbed:
         disturbed()
-    while len(blocks) < planned:
-        if renew and blocks and len(blocks) % blocks_per_layout(planned) == 0 and not repeated_last:
+    while not amount.enough([block.level for block in blocks], repeated):
+        if renew and blocks and len(blocks) % blocks_per_layout(amount.planned) == 0 and not repeated_last:
             renew()
             target()
             if disturbed:
@@ -177,7 +184,7 @@ def sample(
         block = take([step for step in steps if step], clock)
         calm_s = min(calm_s, *(block.reference_s or (calm_s,)))
         upset = bool(disturbed and disturbed()) or slowed(block, calm_s)
-        repeated_last = upset and repeated < repeats
+        repeated_last = upset and repeated < amount.repeats
         if repeated_last:
             repeated += 1
             continue
@@ -194,14 +201,13 @@ def slowed(block: Block, calm_s: float) -> bool:
     return bool(block.reference_s) and max(block.reference_s) > (1 + SLOWED) * calm_s
 
 
-def planned_blocks(main: Workload, plan: SamplingPlan) -> int:
-    """How many blocks of two samples gather the planned time."""
-    return min(max(math.ceil(plan.target_s / block_s(main)), plan.min_blocks), plan.max_blocks)
-
-
-def planned_repeats(main: Workload, plan: SamplingPlan) -> int:
-    """How many blocks may be measured again because they were disturbed."""
-    return math.floor(min(plan.repeat_budget * planned_blocks(main, plan), plan.repeat_s / block_s(main)))
+def amount_of(main: Workload, plan: SamplingPlan) -> Amount:
+    """How many blocks of two samples gather the planned time, and how many more they may become."""
+    taken_s = block_s(main)
+    planned = min(max(math.ceil(plan.target_s / taken_s), plan.min_blocks), plan.max_blocks)
+    more = math.floor(min(plan.more_blocks * planned, plan.more_s / taken_s))
+    repeats = math.floor(min(plan.repeat_budget * planned, plan.repeat_s / taken_s))
+    return Amount(planned, planned + more, repeats)
 
 
 def blocks_per_layout(planned: int) -> int:

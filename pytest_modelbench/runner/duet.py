@@ -12,6 +12,7 @@ import statistics
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from pytest_modelbench.core.blocks import Amount
 from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.errors import UsageError
 from pytest_modelbench.core.records import Record
@@ -207,11 +208,10 @@ def _duel(run: PairRun, old: _Side, new: _Side) -> None:
     assert old.asked
     assert new.asked
     number, case = int(new.asked["timing"]), str(new.asked["case"])
-    planned = max(int(old.asked["blocks"]), int(new.asked["blocks"]))
-    repeats = min(int(old.asked["repeats"]), int(new.asked["repeats"]))
+    amount = Amount(**old.asked["amount"]).beside(Amount(**new.asked["amount"]))
     blocks: list[float] = []
-    disturbed = 0
-    while len(blocks) < planned:
+    repeated = disturbed = 0
+    while not amount.enough(blocks, repeated):
         levels: dict[_Side, list[float]] = {old: [], new: []}
         upset = False
         for side in (old, new, new, old):
@@ -220,8 +220,8 @@ def _duel(run: PairRun, old: _Side, new: _Side) -> None:
                 return  # it died or raised, and its run says why; `_test` lets the other one go
             levels[side].append(_finite(side.asked["level"]))
             upset = upset or bool(side.asked["disturbed"])
-        if upset and repeats:
-            repeats -= 1
+        if upset and repeated < amount.repeats:
+            repeated += 1
             continue
         disturbed += upset
         blocks.append(statistics.fmean(levels[new]) - statistics.fmean(levels[old]))

@@ -7,7 +7,9 @@ Answers: ``go``, ``sample``, ``enough``.
 from __future__ import annotations
 
 import queue
+from dataclasses import asdict
 
+from pytest_modelbench.core.blocks import Amount
 from pytest_modelbench.runner.protocol import Channel
 
 
@@ -26,10 +28,10 @@ class WorkerTurns:
         self._channel.send("begin", test=test)
         self._answers.get()
 
-    def ready(self, case: str, blocks: int, repeats: int) -> int:
-        """Announce a timing of ``case`` in so many blocks and repeats of blocks; its number in the test, from 0."""
+    def ready(self, case: str, amount: Amount) -> int:
+        """Announce a timing of ``case`` in such an ``amount`` of blocks; its number in the test, from 0."""
         number, self._timings = self._timings, self._timings + 1
-        self._channel.send("ready", test=self._test, timing=number, case=case, blocks=blocks, repeats=repeats)
+        self._channel.send("ready", test=self._test, timing=number, case=case, amount=asdict(amount))
         return number
 
     def wait(self) -> bool:

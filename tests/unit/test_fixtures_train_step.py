@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from pytest_modelbench.core.blocks import Amount
 from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.errors import MeasureError, UsageError
 from pytest_modelbench.core.records import CALM, RATE, TIMING, UNHEALTHY, Case, Record
@@ -98,8 +99,8 @@ class Turns:
         self.answers = [True, True, False]
         self.asked: tuple[str, int] | None = None
 
-    def ready(self, case: str, blocks: int, repeats: int) -> int:
-        self.asked = (case, blocks)
+    def ready(self, case: str, amount: Amount) -> int:
+        self.asked = (case, amount.planned)
         return 3
 
     def wait(self) -> bool:

@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import pytest
 
+from pytest_modelbench.core.blocks import Amount
 from pytest_modelbench.measure.lockstep import sample_in_turns
 from pytest_modelbench.measure.sampling import SamplingPlan
 
@@ -39,8 +40,8 @@ class Turns:
         self.answers, self.clock = list(answers), clock
         self.asked, self.told, self.calls = None, [], []
 
-    def ready(self, case, blocks, repeats):
-        self.asked = (case, blocks, repeats)
+    def ready(self, case, amount):
+        self.asked = (case, amount)
         return 7
 
     def wait(self):
@@ -55,7 +56,7 @@ def test_a_sample_is_taken_when_told_after_one_call_that_does_not_count():
     clock = Clock()
     turns = Turns([True] * 4 + [False], clock)
     samples, number = sample_in_turns(clock.work, clock, turns, "case", SamplingPlan(min_blocks=2, max_blocks=2))
-    assert (turns.asked, number) == (("case", 2, 3), 7)
+    assert (turns.asked, number) == (("case", Amount(planned=2, most=6, repeats=3)), 7)
     assert turns.told == [(pytest.approx(math.log(0.02)), False)] * 4
     assert [later - earlier for earlier, later in pairwise(turns.calls)] == [2] * 4
     assert [block.target_s for block in samples.blocks] == [(0.02, 0.02)] * 2

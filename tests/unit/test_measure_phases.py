@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_modelbench.core.blocks import Amount
 from pytest_modelbench.core.errors import MeasureError, UsageError
 from pytest_modelbench.measure.phases import (
     PhaseClock,
@@ -200,8 +201,8 @@ class Turns:
         self.answers = answers
         self.told: list[float] = []
 
-    def ready(self, case: str, blocks: int, repeats: int) -> int:
-        assert (case, blocks, repeats) == ("case", 2, 3)
+    def ready(self, case: str, amount: Amount) -> int:
+        assert (case, amount.planned) == ("case", 2)
         return 7
 
     def wait(self) -> bool:

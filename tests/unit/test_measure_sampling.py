@@ -7,7 +7,7 @@ import math
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from itertools import pairwise
+from itertools import cycle, pairwise
 
 import pytest
 from hypothesis import given
@@ -174,6 +174,33 @@ def test_disturbed_blocks_beyond_the_budget_stay_and_are_counted() -> None:
     assert (len(samples.blocks), samples.repeated, samples.disturbed) == (4, 2, 4)
 
 
+def alternating(*values: int) -> Callable[[], int]:
+    turns = cycle(values)
+    return lambda: next(turns)
+
+
+@pytest.mark.parametrize(
+    ("costs_ms", "blocks"),
+    [
+        ((30,), 5),  # they agree: as many as gather 0.3 s
+        ((30, 30, 32, 32, 34, 34), 15),  # three times as many do not make blocks precise that are 6 % apart
+        ((300, 300, 320, 320, 340, 340), 7),  # 2 s are three blocks more
+        ((1500, 1500, 1600, 1600, 1700, 1700), 4),  # a block that lasts averages over the noise by itself
+    ],
+)
+def test_blocks_that_disagree_are_followed_by_more(costs_ms: tuple[int, ...], blocks: int) -> None:
+    clock = FakeClock()
+    samples = sample(clock.work(alternating(*(ms * MS for ms in costs_ms))), None, clock)
+    assert len(samples.blocks) == blocks
+
+
+def test_a_machine_that_has_used_up_its_repeats_is_not_asked_for_more_blocks() -> None:
+    clock, answers = FakeClock(), iter([False] + 7 * [True])
+    target = clock.work(alternating(*(ms * MS for ms in (30, 30, 32, 32, 34, 34))))
+    samples = sample(target, None, clock, disturbed=lambda: next(answers, False))
+    assert (len(samples.blocks), samples.repeated, samples.disturbed) == (5, 7, 0)
+
+
 def test_what_takes_longer_than_a_spell_is_not_repeated_for_long() -> None:
     """Two samples of 3.5 s a block: two of them fit into what repeating may take."""
     clock = FakeClock()
@@ -241,6 +268,8 @@ def test_clock_that_stands_still_is_an_error() -> None:
         {"min_warmup": 9, "max_warmup": 3},
         {"repeat_budget": -1},
         {"repeat_s": -1.0},
+        {"more_blocks": -1.0},
+        {"more_s": math.nan},
     ],
 )
 def test_plan_that_cannot_be_followed_is_refused(wrong: dict[str, float]) -> None:

@@ -1,9 +1,12 @@
 """Two twins in lockstep, with fakes in place of processes: each is a script of what it asks and tells."""
 
 from contextlib import contextmanager
+from dataclasses import asdict
+from itertools import cycle
 
 import pytest
 
+from pytest_modelbench.core.blocks import Amount
 from pytest_modelbench.core.errors import UsageError
 from pytest_modelbench.core.metrics import METRICS
 from pytest_modelbench.core.records import RATE, TIMING, UNHEALTHY, CheckKey, Record
@@ -11,7 +14,7 @@ from pytest_modelbench.runner.duet import run_pair
 from pytest_modelbench.runner.pairs import PairRun, Timing, changes, disturbed
 from pytest_modelbench.runner.passes import TestRun
 
-PLANNED = 3
+PLANNED, MOST = 3, 7
 REPEATS = 2
 
 
@@ -57,7 +60,7 @@ class Fake:
 
 
 def script(*tests, dies_in=None, raises_in=None, at=1, done=True, repeats=REPEATS):
-    """A worker's course: ``tests`` are (name, cases, level, disturbed) with ``level`` what each sample takes.
+    """A worker's course: ``tests`` are (name, cases, level, disturbed); ``level`` is what each sample takes, or yields.
 
     In the test ``dies_in`` or ``raises_in`` it ends, or fails, in place of handing over sample ``at`` of a timing.
     """
@@ -68,7 +71,7 @@ def script(*tests, dies_in=None, raises_in=None, at=1, done=True, repeats=REPEAT
         yield {"kind": "start", "test": test}
         for number, case in enumerate(cases):
             ready = {"kind": "ready", "test": test, "timing": number, "case": case}
-            answer = yield {**ready, "blocks": PLANNED, "repeats": repeats}
+            answer = yield {**ready, "amount": asdict(Amount(PLANNED, MOST, repeats))}
             taken = 0
             while answer == "sample":
                 taken += 1
@@ -78,13 +81,14 @@ def script(*tests, dies_in=None, raises_in=None, at=1, done=True, repeats=REPEAT
                     outcome = "failed"
                     break
                 upset = next(upsets, False)
-                answer = yield {"kind": "sample", "test": test, "level": level, "disturbed": upset}
+                value = level if isinstance(level, float) else next(level)
+                answer = yield {"kind": "sample", "test": test, "level": value, "disturbed": upset}
             if outcome == "failed":
                 break
             assert answer == "enough"
             for metric, details in (("latency", {}), ("throughput", {RATE: True})):
                 record = Record(
-                    test, f"{metric}_{case}", METRICS[metric], case, 1.0, level, details={TIMING: number, **details}
+                    test, f"{metric}_{case}", METRICS[metric], case, 1.0, 0.0, details={TIMING: number, **details}
                 )
                 yield {"kind": "record", "record": record.to_json()}
         yield from reports(test, outcome)
@@ -192,6 +196,12 @@ def test_repeats_have_a_budget_which_is_the_smaller_of_both_sides(theirs, ours, 
     pairs, log = pair(old, script(("a", ["case"], 0.1), repeats=ours), tests=["a"])
     assert len([1 for name, word in log if word == "sample"]) == 4 * (PLANNED + repeats)
     assert pairs["a"].timings[0].disturbed == PLANNED
+
+
+def test_blocks_that_disagree_are_followed_by_more():
+    levels = cycle([0.0, 0.0, 0.02, 0.02, 0.04, 0.04])
+    pairs, _ = pair(script(("a", ["case"], 0.0)), script(("a", ["case"], levels)), tests=["a"])
+    assert pairs["a"].timings[0].blocks == (0.0, 0.02, 0.04, 0.0, 0.02, 0.04, 0.0)
 
 
 @pytest.mark.parametrize(("upset_blocks", "kept"), [(1, 0), (2, 1)])
