@@ -1,0 +1,112 @@
+"""How far blocks of one process disagree, and how many of them a process should take: raw, block by block.
+
+One process a time, in which six models take turns block by block, for half a minute or so; resumes where it was
+interrupted, and every machine has a file of its own. Prints, for several rules of stopping, how many blocks they take
+and how far what they give spreads, over consecutive stretches of all processes.
+"""
+
+import json
+import math
+import random
+import statistics
+import sys
+from dataclasses import replace
+
+from machine import RESULTS, SMALL_MODELS, describe, in_processes, slug
+
+from pytest_modelbench.core.blocks import median_error
+
+PROCESSES, ROUNDS, RENEWED_EVERY = 6, 60, 8
+#: The fewest blocks that a rule takes, and the most.
+FEWEST, MOST = 8, 24
+#: Blocks whose reference ran this much slower, in log, than the fastest of all are left out, as the sampler does.
+SLOW = math.log(1.12)
+
+
+def measure():
+    """One process: a row a block, [model, round, log of both targets, log of both references]."""
+    import torch
+
+    from pytest_modelbench.measure.allocator import settle_allocator
+    from pytest_modelbench.measure.clocks import clock_for
+    from pytest_modelbench.measure.environment import pin
+    from pytest_modelbench.measure.reference import reference_workload
+    from pytest_modelbench.measure.sampling import SamplingPlan, take_block, warm_up
+    from pytest_modelbench.models.build import build
+
+    torch.set_num_threads(1)
+    pin(1)
+    settle_allocator()
+    device = torch.device("cpu")
+    clock, plan, reference = clock_for(device), SamplingPlan(), reference_workload(device)
+    models, works = {}, {}
+    for name, size in SMALL_MODELS.items():
+        models[name] = build(name, device=device, image_size=size)
+        with models[name].inference() as run:
+            aside = warm_up(reference.run, "reference", clock, plan)
+            works[name] = aside, warm_up(run, "target", clock, plan)
+    rows = []
+    for number in range(ROUNDS):
+        if number and number % RENEWED_EVERY == 0:
+            reference.renew()
+            for model in models.values():
+                model.renew()
+        for name in random.sample(list(models), len(models)):
+            aside, target = works[name]
+            with models[name].inference() as run:
+                run()
+                target = replace(target, call=run)
+                block = take_block([aside, target, target, aside], clock)
+            rows.append([name, number, *(round(math.log(one), 5) for one in (*block.target_s, *block.reference_s))])
+    return rows
+
+
+def rules():
+    """How many of the blocks to come each rule takes, by its name."""
+    for blocks in (8, 12, 16, 24):
+        yield f"always {blocks}", lambda levels, blocks=blocks: blocks
+    for precise in (0.006, 0.008, 0.010, 0.012):
+
+        def until(levels, precise=precise):
+            taken = FEWEST
+            while taken < min(MOST, len(levels)) and median_error(levels[:taken]) > precise:
+                taken += 1
+            return taken
+
+        yield f"until {precise:.1%}", until
+
+
+def main() -> None:
+    if len(sys.argv) > 1:
+        print(json.dumps(measure()))
+        return
+    name = f"block_noise-{slug(describe())}"
+    in_processes(__file__, name, PROCESSES)
+    _, *processes = (json.loads(line) for line in (RESULTS / f"{name}.jsonl").read_text().splitlines())
+    fastest = min(reference for rows in processes for row in rows for reference in row[4:])
+    series = {
+        model: [
+            [(row[2] + row[3] - row[4] - row[5]) / 2 for row in rows if row[0] == model and max(row[4:]) < fastest + SLOW]
+            for rows in processes
+        ]
+        for model in SMALL_MODELS
+    }
+    for rule, wanted in rules():
+        blocks, spreads = [], {}
+        for model, stretches in series.items():
+            values = []
+            for levels in stretches:
+                left = levels
+                while len(left) >= FEWEST:
+                    taken = min(wanted(left), len(left))
+                    blocks.append(taken)
+                    values.append(statistics.median(left[:taken]))
+                    left = left[taken:]
+            spreads[model] = 100 * statistics.stdev(values)
+        rms = math.sqrt(statistics.fmean(spread**2 for spread in spreads.values()))
+        print(f"{rule:12} {statistics.fmean(blocks):5.1f} blocks, spread {rms:.2f} %:", end="")
+        print("".join(f" {model} {spread:.2f}" for model, spread in spreads.items()))
+
+
+if __name__ == "__main__":
+    main()
