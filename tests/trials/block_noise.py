@@ -86,7 +86,11 @@ def main() -> None:
     fastest = min(reference for rows in processes for row in rows for reference in row[4:])
     series = {
         model: [
-            [(row[2] + row[3] - row[4] - row[5]) / 2 for row in rows if row[0] == model and max(row[4:]) < fastest + SLOW]
+            [
+                (first + second - before - after) / 2
+                for name, _, first, second, before, after in rows
+                if name == model and max(before, after) < fastest + SLOW
+            ]
             for rows in processes
         ]
         for model in SMALL_MODELS

@@ -69,7 +69,8 @@ def child() -> dict[str, list[float]]:
             bare.inner = alone.inner_target
             # A block is two samples, two bare loops of as many calls, and what surrounds them.
             blocks = min(MOST_BLOCKS, math.ceil(SPENT_S / (5 * alone.inner_target * alone.median_s)))
-            samples = sample(run, bare, clock_for(device), SamplingPlan(min_blocks=blocks, max_blocks=blocks))
+            plan = SamplingPlan(min_blocks=blocks, max_blocks=blocks, more_blocks=0)
+            samples = sample(run, bare, clock_for(device), plan)
         # One call of the bare loop before each block and one after it; those before the first were warm-up.
         laps = bare.laps[-2 * blocks :]
         # A sample of the bare loop may hold several calls of it, if those are short.
