@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 #: Standard error of the median over blocks, in log, below which more of them are not worth their time. Processes differ
-#: by 1.3 % on a calm machine, however many blocks they take; on a restless one this halves the variance of a process
-#: for half as many blocks more (`tests/trials/block_noise.py`).
+#: by 1.3 % on a calm machine, however many blocks they take; on a restless one half as many blocks more take two fifths
+#: off a process's variance (`tests/trials/block_noise.py`).
 PRECISE = 0.008
 #: Standard deviation of a normal distribution over its median absolute deviation, and standard error of its median over
 #: that of its mean, sqrt(pi / 2). Both: Rousseeuw and Croux, JASA 88 (1993), 1273-1283.

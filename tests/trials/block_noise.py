@@ -1,8 +1,9 @@
 """How far blocks of one process disagree, and how many of them a process should take: raw, block by block.
 
-One process a time, in which six models take turns block by block, for half a minute or so; resumes where it was
+One process a time, in which six models take turns block by block, for a minute or so; resumes where it was
 interrupted, and every machine has a file of its own. Prints, for several rules of stopping, how many blocks they take
-and how far what they give spreads, over consecutive stretches of all processes.
+and how far what they give spreads, over consecutive stretches of all processes; beside it the same of the blocks that
+`layouts.py` has kept.
 """
 
 import json
@@ -12,6 +13,7 @@ import statistics
 import sys
 from dataclasses import replace
 
+from layouts import BLOCKS as LAYOUT_BLOCKS
 from machine import RESULTS, SMALL_MODELS, describe, in_processes, slug
 
 from pytest_modelbench.core.blocks import median_error
@@ -73,28 +75,21 @@ def rules():
                 taken += 1
             return taken
 
+        def once(levels, precise=precise):
+            return min(MOST, max(FEWEST, math.ceil(FEWEST * (median_error(levels[:FEWEST]) / precise) ** 2)))
+
         yield f"until {precise:.1%}", until
+        yield f"once {precise:.1%}", once
 
 
-def main() -> None:
-    if len(sys.argv) > 1:
-        print(json.dumps(measure()))
-        return
-    name = f"block_noise-{slug(describe())}"
-    in_processes(__file__, name, PROCESSES)
-    _, *processes = (json.loads(line) for line in (RESULTS / f"{name}.jsonl").read_text().splitlines())
-    fastest = min(reference for rows in processes for row in rows for reference in row[4:])
-    series = {
-        model: [
-            [
-                (first + second - before - after) / 2
-                for name, _, first, second, before, after in rows
-                if name == model and max(before, after) < fastest + SLOW
-            ]
-            for rows in processes
-        ]
-        for model in SMALL_MODELS
-    }
+def calm(rows):
+    """Levels of a model's blocks as `layouts.py` keeps them, a block of each layout in turns."""
+    levels = [target - (before + after) / 2 for _, target, before, after in rows]
+    return [level for first in range(LAYOUT_BLOCKS) for level in levels[first::LAYOUT_BLOCKS]]
+
+
+def tell(series):
+    """For each rule the blocks it takes, and how far what it gives spreads between stretches of a model's blocks."""
     for rule, wanted in rules():
         blocks, spreads = [], {}
         for model, stretches in series.items():
@@ -110,6 +105,38 @@ def main() -> None:
         rms = math.sqrt(statistics.fmean(spread**2 for spread in spreads.values()))
         print(f"{rule:12} {statistics.fmean(blocks):5.1f} blocks, spread {rms:.2f} %:", end="")
         print("".join(f" {model} {spread:.2f}" for model, spread in spreads.items()))
+
+
+def read(path):
+    """What each process told."""
+    _, *processes = (json.loads(line) for line in path.read_text().splitlines())
+    return processes
+
+
+def main() -> None:
+    if len(sys.argv) > 1:
+        print(json.dumps(measure()))
+        return
+    name = f"block_noise-{slug(describe())}"
+    in_processes(__file__, name, PROCESSES)
+    processes = read(RESULTS / f"{name}.jsonl")
+    fastest = min(reference for rows in processes for row in rows for reference in row[4:])
+    series = {
+        model: [
+            [
+                (first + second - before - after) / 2
+                for name, _, first, second, before, after in rows
+                if name == model and max(before, after) < fastest + SLOW
+            ]
+            for rows in processes
+        ]
+        for model in SMALL_MODELS
+    }
+    print(name)
+    tell(series)
+    for path in sorted(RESULTS.glob("layouts-*.jsonl")):
+        print(path.stem)
+        tell({model: [calm(process[model]) for process in read(path)] for model in SMALL_MODELS})
 
 
 if __name__ == "__main__":
