@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 #: Standard error of the median over blocks, in log, below which more of them are not worth their time. Processes differ
-#: by 1.3 % on a calm machine, however many blocks they take; on a restless one half as many blocks more take two fifths
+#: by 1.3 % on a calm machine, however many blocks they take; on a busy one half as many blocks more take two fifths
 #: off a process's variance (`tests/trials/block_noise.py`).
 PRECISE = 0.008
 #: Standard deviation of a normal distribution over its median absolute deviation, and standard error of its median over

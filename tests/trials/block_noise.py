@@ -1,9 +1,9 @@
 """How far blocks of one process disagree, and how many of them a process should take: raw, block by block.
 
 One process a time, in which six models take turns block by block, for a minute or so; resumes where it was
-interrupted, and every machine has a file of its own. Prints, for several rules of stopping, how many blocks they take
-and how far what they give spreads, over consecutive stretches of all processes; beside it the same of the blocks that
-`layouts.py` has kept.
+interrupted, and every machine has a file of its own, or several by a name that is given. Prints, for several rules of
+stopping, how many blocks they take and how far what they give spreads, over consecutive stretches of all processes;
+beside it the same of the blocks that `layouts.py` has kept.
 """
 
 import json
@@ -114,10 +114,10 @@ def read(path):
 
 
 def main() -> None:
-    if len(sys.argv) > 1:
+    if sys.argv[1:] == ["child"]:
         print(json.dumps(measure()))
         return
-    name = f"block_noise-{slug(describe())}"
+    name = f"block_noise-{slug(describe(), *sys.argv[1:])}"
     in_processes(__file__, name, PROCESSES)
     processes = read(RESULTS / f"{name}.jsonl")
     fastest = min(reference for rows in processes for row in rows for reference in row[4:])

@@ -30,8 +30,15 @@ from trust_project import VARIANTS, Project
 TOLERANCE = 0.05
 #: Pairs of long measurements behind each true size.
 TRUTH_PROCESSES = 10
-#: A process that keeps one core busy half of the time, in spells as compilers and tests have them.
-BUSY = "import time\nwhile True:\n    end = time.time() + 0.5\n    while time.time() < end: pass\n    time.sleep(0.5)"
+#: A process that keeps one core busy half of the time, in spells as compilers and tests have them, while this one
+#: lives: left behind by a series that was killed, it would disturb whatever is measured next.
+BUSY = """import os, time
+parent = os.getppid()
+while os.getppid() == parent:
+    end = time.time() + 0.5
+    while time.time() < end: pass
+    time.sleep(0.5)
+"""
 
 
 def main() -> None:
