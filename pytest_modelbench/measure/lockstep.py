@@ -22,9 +22,6 @@ from pytest_modelbench.measure.sampling import (
 #: Calls of less are made once more, untimed, at the start of each turn: the process was stopped, and the twin has used
 #: the caches since. Half a second does not feel it.
 _REWARM_BELOW_S = 0.5
-#: Where blocks disagree, as many more times the planned ones may follow, and take this time on either side: a pair
-#: costs two starts for the few tests that need one, so that many blocks are cheaper than another pair.
-_MORE_BLOCKS, _MORE_S = 7.0, 4.0
 
 
 class Turns(Protocol):
@@ -56,7 +53,7 @@ def sample_in_turns(
     Without a twin to take turns with, the controller says so at once, and the fewest blocks are measured alone. Raises
     MeasureError if a time is not finite and positive.
     """
-    plan = replace(plan or SamplingPlan(), rewarm_below_s=_REWARM_BELOW_S, more_blocks=_MORE_BLOCKS, more_s=_MORE_S)
+    plan = replace(plan or SamplingPlan(), rewarm_below_s=_REWARM_BELOW_S)
     main = warm_up(target, "target", clock, plan)
     amount = amount_of(main, plan)
     number = turns.ready(case, amount)
