@@ -42,9 +42,7 @@ def test_enough_is_one_of_four_reasons(levels, planned, more, repeats, repeated)
     assert amount.enough(levels, repeated) == (len(levels) >= planned and stops)
 
 
-@given(
-    *[st.builds(lambda planned, more, repeats: Amount(planned, planned + more, repeats), COUNTS, COUNTS, COUNTS)] * 2
-)
+@given(AMOUNTS, AMOUNTS)
 def test_twins_take_as_many_blocks_as_either_plans_and_repeat_what_both_may(one, other):
     both = one.beside(other)
     assert both == other.beside(one)

@@ -202,7 +202,7 @@ class Turns:
         self.told: list[float] = []
 
     def ready(self, case: str, amount: Amount) -> int:
-        assert (case, amount.planned) == ("case", 2)
+        assert (case, amount.planned, amount.repeats) == ("case", 2, 3)
         return 7
 
     def wait(self) -> bool:

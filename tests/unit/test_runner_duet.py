@@ -72,7 +72,7 @@ def script(*tests, dies_in=None, raises_in=None, at=1, done=True, repeats=REPEAT
         for number, case in enumerate(cases):
             ready = {"kind": "ready", "test": test, "timing": number, "case": case}
             answer = yield {**ready, "amount": asdict(Amount(PLANNED, MOST, repeats))}
-            taken = 0
+            taken, value = 0, level
             while answer == "sample":
                 taken += 1
                 if dies_in == test and taken == at:
@@ -88,7 +88,7 @@ def script(*tests, dies_in=None, raises_in=None, at=1, done=True, repeats=REPEAT
             assert answer == "enough"
             for metric, details in (("latency", {}), ("throughput", {RATE: True})):
                 record = Record(
-                    test, f"{metric}_{case}", METRICS[metric], case, 1.0, 0.0, details={TIMING: number, **details}
+                    test, f"{metric}_{case}", METRICS[metric], case, 1.0, value, details={TIMING: number, **details}
                 )
                 yield {"kind": "record", "record": record.to_json()}
         yield from reports(test, outcome)
