@@ -50,6 +50,7 @@ class Conductor:
         self.warnings: list[str] = []
         self.complete = False
         self.processes = 0
+        self._passes = 0
         self._stamp = stamp(config.rootpath)
         self._started_s = time.monotonic()
         self._duration_s: float | None = None
@@ -90,23 +91,30 @@ class Conductor:
             if self._twins is not None:
                 duets.against(tests, self._twins)
             else:
-                run_passes(
-                    tests,
-                    self._launcher.worker,
-                    self,
-                    most=self._looks[-1],
-                    timeout_s=self._timeout_s,
-                    seed=seed,
-                    out_of_time=self.out_of_time,
-                )
+                self._run_passes(tests, seed)
                 if (escalated := self._undecided(tests)) and not self.out_of_time():
                     duets.confirm(escalated)
+                    # What stands out all the same, or had no duet after all, is measured again.
+                    if (left := self._undecided(tests)) and not self.out_of_time():
+                        self._run_passes(left, seed)
             for test in self._undecided(tests):
                 self.decided(test, self.ledger.give_up(test, f"the budget of {duration(self._budget_s)} was over"))
             self.complete = True
         finally:
             self._progress.clear()
             self._duration_s = time.monotonic() - self._started_s
+
+    def _run_passes(self, tests: Sequence[str], seed: str) -> None:
+        run_passes(
+            tests,
+            self._launcher.worker,
+            self,
+            most=self._looks[-1],
+            timeout_s=self._timeout_s,
+            seed=seed,
+            first=self._passes + 1,
+            out_of_time=self.out_of_time,
+        )
 
     def result(self, collected: set[str], modules: Mapping[str, bool]) -> Session:
         """The session as a value."""
@@ -173,7 +181,8 @@ class Conductor:
 
     def pass_started(self, number: int, tests: Sequence[str]) -> None:
         """Count, and show."""
-        self.processes = number
+        self.processes += 1
+        self._passes = number
         self._launcher.calm_s = self.ledger.calm_s
         self._shown().pass_started(number, self._looks, tests)
 

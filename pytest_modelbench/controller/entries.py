@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from pytest_modelbench.core.records import CheckKey, Record
 from pytest_modelbench.core.session import Check
-from pytest_modelbench.core.verdicts import Verdict
+from pytest_modelbench.core.verdicts import Duet, Verdict
 from pytest_modelbench.runner.pairs import PairRun
 from pytest_modelbench.runner.passes import TestRun
 
@@ -28,6 +28,8 @@ class Entry:
     runs: list[TestRun] = field(default_factory=list)
     pairs: list[PairRun] = field(default_factory=list)  #: of the duet that runs, or ran last
     earlier: list[PairRun] = field(default_factory=list)  #: of duets before that, beside other commits
+    duets: dict[CheckKey, Duet] = field(default_factory=dict)  #: what a duet told of a check
+    unconfirmed: dict[CheckKey, str] = field(default_factory=dict)  #: why a duet told nothing of a check
     checks: dict[CheckKey, Check] = field(default_factory=dict)
     decision: Decision | None = None
 
@@ -71,9 +73,6 @@ def failed(text: str) -> Decision:
 
 def left_open(check: Check, note: str) -> Check:
     """``check``, inconclusive for good, as ``note`` says."""
-    judgement = check.judgement
-    reason = "; ".join(filter(None, [judgement.reason, note]))
-    return replace(
-        check,
-        judgement=replace(judgement, verdict=Verdict.INCONCLUSIVE, settled=True, escalated=False, reason=reason),
-    )
+    reason = "; ".join(filter(None, [check.judgement.reason, note]))
+    judgement = replace(check.judgement, verdict=Verdict.INCONCLUSIVE, reason=reason)
+    return replace(check, judgement=replace(judgement, settled=True, escalated=False, after_duet=False))

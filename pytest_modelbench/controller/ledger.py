@@ -10,7 +10,7 @@ from pytest_modelbench.controller.commands import Commands
 from pytest_modelbench.controller.entries import Decision, Entry, failed, left_open
 from pytest_modelbench.core.environment import Environment, differences
 from pytest_modelbench.core.errors import UsageError
-from pytest_modelbench.core.records import CALM, CheckKey
+from pytest_modelbench.core.records import CALM, CheckKey, Record
 from pytest_modelbench.core.session import Check, TestResult
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.core.verdicts import Duet
@@ -80,7 +80,7 @@ class Ledger:
                 known = entry.checks.get(key)
                 # What is decided at one look is not looked at again; exact values may still turn out to differ.
                 if known is None or not (known.metric.noisy and (known.judgement.settled or known.judgement.escalated)):
-                    entry.checks[key] = self._gate.check(records, len(self._noisy))
+                    entry.checks[key] = self._judged(entry, key, records)
             decision = self._by_checks(test, entry, last_pass)
         entry.decision = decision
         return decision
@@ -159,13 +159,14 @@ class Ledger:
         for key, records in entry.records.items():
             known = entry.checks.get(key)
             if known is None or (not duet.stored and not known.judgement.settled) or self._waits(known, duet):
-                told = replace(
+                entry.duets[key] = replace(
                     duet,
                     changes=tuple(changes(entry.pairs, key)),
                     pairs=len(entry.pairs),
                     disturbed=disturbed(entry.pairs, key),
+                    screened=len(records),
                 )
-                entry.checks[key] = self._gate.check(records, len(self._noisy), told)
+                entry.checks[key] = self._judged(entry, key, records)
 
     def waits(self, test: str, duet: Duet) -> bool:
         """Whether ``duet`` has something left to decide of ``test``."""
@@ -192,15 +193,13 @@ class Ledger:
     def decide_alone(self, test: str, commit: str, note: str) -> Decision | None:
         """How ``test`` ends on what is stored, since its duet beside ``commit`` told nothing; ``note`` says why.
 
-        None if another duet has something left to decide.
+        None if another duet, or further processes, have something left to decide.
         """
-        entry = self.entries[test]
+        entry, all_records = self.entries[test], self.entries[test].records
         for key, check in entry.checks.items():
             if self._gate.confirmable(check) == commit:
-                fallen = self._gate.check(entry.records[key], len(self._noisy), confirm=False)
-                reason = "; ".join(filter(None, [fallen.judgement.reason, note]))
-                judgement = replace(fallen.judgement, reason=reason, settled=True)
-                entry.checks[key] = replace(fallen, judgement=judgement)
+                entry.unconfirmed[key] = note
+                entry.checks[key] = self._judged(entry, key, all_records[key])
         entry.decision = self._by_checks(test, entry, last_pass=True)
         return entry.decision
 
@@ -254,6 +253,16 @@ class Ledger:
         assert self.gate is not None  # a run without trouble comes from a worker that told its environment
         return self.gate
 
+    def _judged(self, entry: Entry, key: CheckKey, records: Sequence[Record]) -> Check:
+        """A check, by what its duet told, or on what is stored alone if that told nothing."""
+        note = entry.unconfirmed.get(key)
+        if note is None:
+            return self._gate.check(records, len(self._noisy), entry.duets.get(key))
+        check = self._gate.check(records, len(self._noisy), confirm=False)
+        judgement = check.judgement
+        reason = "; ".join(filter(None, [judgement.reason, note]))
+        return replace(check, judgement=replace(judgement, reason=reason, after_duet=not judgement.settled))
+
     def _waits(self, check: Check, duet: Duet) -> bool:
         return bool(duet.commit) and self._gate.confirmable(check) == duet.commit
 
@@ -262,7 +271,7 @@ class Ledger:
         checks = list(entry.checks.values())
         if not last_pass and not all(check.judgement.settled for check in checks):
             return None
-        if any(check.judgement.escalated or gate.confirmable(check) for check in checks):
+        if any(one.judgement.escalated or one.judgement.after_duet or gate.confirmable(one) for one in checks):
             return None
         if lost := gate.unmeasured(test, checks):
             headline = f"has a baseline for {', '.join(key.name for key in lost)}, but did not measure it"

@@ -21,6 +21,9 @@ from pytest_modelbench.core.verdicts import ALPHA, BaselineView, Duet, Judgement
 #: What the screen spends of the error rate of "ok" where a duet can follow, which has the rest. More of it would save
 #: little, and let more through where days differ by more than is believed (`tests/trials/session_cost.py`).
 SCREEN_SHARE = 0.5
+#: Processes after a duet that tell whether code that it clears stays away from what is stored: those before it stood
+#: out, which is why there was a duet, and may all have run in one bad spell of the machine.
+AFRESH = 4
 
 
 def judge_stored(
@@ -34,7 +37,7 @@ def judge_stored(
 
     Fails on the stored baseline alone are judged at ``ALPHA`` shared by all checks of the session, and only beyond half
     the band's width, so that a change of exactly the band can be decided at all; with ``procedure.confirmed`` they are
-    left to the duet.
+    left to the duet, else to the last look: earlier ones may have fallen into one bad spell of the machine.
     """
     metric, n = records[-1].metric, len(records)
     comparison, drift = _compared(records, baseline)
@@ -73,12 +76,10 @@ def judge_stored(
             detectable_ratio=_ratio(detectable(told.slowdown, edges, alpha)),
         )
     if verdict is Verdict.REGRESSED:
-        # So far out that more processes would only repeat it.
-        far_out = told.slowdown.lower(alpha / len(looks)) > edges.fail_above
         moved = _moved_environment(baseline, provenance)
         if procedure.same_code:
-            return _by_no_change_of_code(told, moved, "the code is the very same", settled=last or far_out)
-        return told.said(verdict, _reasons(moved, alone), settled=last or far_out)
+            return _by_no_change_of_code(told, moved, "the code is the very same", settled=last)
+        return told.said(verdict, _reasons(moved, alone), settled=last)
     return told.said(verdict)
 
 
@@ -93,8 +94,8 @@ def judge_pairs(
     """The verdict by duet: group-sequential, by one-sided t bounds at fixed looks.
 
     The error rate of "regressed" is ``ALPHA``, shared by the checks that a duet confirms and by the looks, that of "ok"
-    what the screen has left of it. A check that the duet clears, but that is beyond its band against what is stored,
-    was moved by the environment, or by the machine.
+    what the screen has left of it. A check that the duet clears, but that is beyond its band against what is stored, is
+    measured in `AFRESH` further processes; if it stays there, it was moved by the environment, or by the machine.
     """
     metric, n = records[-1].metric, len(duet.changes)
     edges = Edges.of_band(metric.band.ratio(baseline.value))
@@ -123,7 +124,7 @@ def judge_pairs(
             detectable_ratio=_ratio(detectable(told.slowdown, edges, alpha)),
         )
     if verdict in (Verdict.OK, Verdict.IMPROVED) and duet.stored:
-        return _moved_machine(verdict, told, records, baseline, procedure, provenance, edges, beside)
+        return _beside_stored(verdict, told, records, baseline, procedure, provenance, duet, beside)
     return told.said(verdict, beside)
 
 
@@ -157,25 +158,33 @@ def speed(values: Sequence[float], levels: Sequence[float]) -> float:
     return fmean(math.log(value) - level for value, level in zip(values, levels, strict=True))
 
 
-def _moved_machine(
+def _beside_stored(
     cleared: Verdict,
     told: _Told,
     records: Sequence[Record],
     baseline: BaselineView,
     procedure: Procedure,
     provenance: Mapping[str, Fact],
-    edges: Edges,
+    duet: Duet,
     beside: str,
 ) -> Judgement:
-    """The verdict on a check whose code a duet ``cleared``: that, unless it is far from what is stored all the same."""
-    comparison, drift = _compared(records, baseline)
+    """The verdict on a check whose code a ``duet`` cleared: that, unless it stays away from what is stored."""
+    afresh, wanted = records[duet.screened :], min(AFRESH, procedure.looks[-1])
+    enough = len(afresh) >= wanted
+    looked_at = afresh if enough else records
+    comparison, drift = _compared(looked_at, baseline)
     stored = _Told(told.metric, told.value, told.baseline, comparison.change, told.processes, told.pairs)
+    edges = Edges.of_band(told.metric.band.ratio(told.baseline))
     alpha = ALPHA / max(1, procedure.checks)
-    if _verdict(stored.slowdown, told.metric.better, edges, ALPHA, alpha) is not Verdict.REGRESSED:
-        return told.said(cleared, beside)
+    away = _verdict(stored.slowdown, told.metric.better, edges, ALPHA, alpha) is Verdict.REGRESSED
     how = "as fast" if cleared is Verdict.OK else "faster"
+    if not enough and (away or afresh):
+        reason = f"the code is {how} {beside}; measured again in {len(afresh)} of {wanted} processes"
+        return stored.open(reason, settled=False, after_duet=True)
+    if not away:
+        return told.said(cleared, beside)
     apart = f"the code is {how} {beside}, but both are away from what is stored"
-    if disturbed := disturbance(records):
+    if disturbed := disturbance(looked_at):
         return stored.open(f"{apart}; the machine was disturbed in {disturbed}")
     if abs(drift) > MOST_DRIFT:
         return stored.open(f"{apart}; {_drifted(drift)}")
@@ -212,12 +221,14 @@ class _Told:
         more: int | None = None,
         detectable_ratio: float | None = None,
         escalated: bool = False,
+        after_duet: bool = False,
     ) -> Judgement:
         """A judgement with this change."""
         change = self._change
         return Judgement(
             verdict, self.value, self.baseline, _ratio(change.theta), _ratio(change.lower(0.025)),
-            _ratio(change.upper(0.025)), settled, reason, self.processes, self.pairs, escalated, more, detectable_ratio,
+            _ratio(change.upper(0.025)), settled, reason, self.processes, self.pairs, escalated, after_duet, more,
+            detectable_ratio,
         )  # fmt: skip
 
     def open(
@@ -227,9 +238,10 @@ class _Told:
         more: int | None = None,
         detectable_ratio: float | None = None,
         escalated: bool = False,
+        after_duet: bool = False,
     ) -> Judgement:
         """Inconclusive, so far or for good."""
-        return self.said(Verdict.INCONCLUSIVE, reason, settled, more, detectable_ratio, escalated)
+        return self.said(Verdict.INCONCLUSIVE, reason, settled, more, detectable_ratio, escalated, after_duet)
 
 
 def _ratio(log: float) -> float:

@@ -70,6 +70,7 @@ class Judgement:
     processes: int = 1
     pairs: int = 0
     escalated: bool = False  #: open, and for a duet to decide
+    after_duet: bool = False  #: open, and for further processes to decide: a duet has told what it can
     more: int | None = None
     detectable_ratio: float | None = None
 
@@ -107,6 +108,7 @@ class Duet:
     changes: tuple[float, ...] = ()
     pairs: int = 0
     disturbed: int = 0  #: pairs during which the machine was disturbed, most of the time
+    screened: int = 0  #: processes that measured the check before the duet; later ones came after it
 
 
 def obstacle_to_comparison(record: Record, baseline: BaselineView, identity: Mapping[str, Fact]) -> str:

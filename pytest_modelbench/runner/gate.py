@@ -97,7 +97,8 @@ class Gate:
     def confirmable(self, check: Check) -> str:
         """The commit beside which a duet could decide what is open of ``check``; empty if none can."""
         commit = check.baseline.commit if check.baseline and check.metric.noisy and not self._updating else None
-        return commit if commit and not check.judgement.settled and self._recourse(commit).duet else ""
+        undecided = not check.judgement.settled and not check.judgement.after_duet
+        return commit if commit and undecided and self._recourse(commit).duet else ""
 
     def outcome(self, check: Check) -> str:
         """``passed``, ``failed`` or ``inconclusive``."""

@@ -104,16 +104,17 @@ def run_passes(
     most: int,
     timeout_s: Timeout,
     seed: str,
+    first: int = 1,
     out_of_time: Callable[[], bool] = lambda: False,
 ) -> None:
-    """Measure ``tests`` in up to ``most`` passes, until the listener calls every one of them settled.
+    """Measure ``tests`` in up to ``most`` passes, numbered from ``first`` on, until the listener calls all settled.
 
     ``launch(tests, process)`` starts a worker; ``timeout_s(test)`` says how long a test may take, and for None anything
     between tests. Once the session is ``out_of_time``, nothing more is measured, and the test that just ran does not
     count. Raises UsageError with the worker's own words if it says that the session cannot run here at all.
     """
     remaining: Sequence[str] = list(tests)
-    for number in range(1, most + 1):
+    for number in range(first, first + most):
         if not remaining:
             return
         order = shuffled(remaining, f"{seed}-{number}")

@@ -189,6 +189,37 @@ def test_a_budget_that_is_over_leaves_the_rest_open(bench, pytester):
     assert "the budget of 8.0 s was over" in result.stdout.str()
 
 
+SPELL = """
+from pathlib import Path
+
+def test_it(modelbench):
+    turns = Path("{turns}")
+    with turns.open("a") as file:
+        file.write("x")
+    turn = turns.stat().st_size
+    # Two processes of the baseline, two of the screen, four pairs, and what comes after them.
+    slow = 2 < turn <= 12 or {stays}
+    modelbench.record("lap", 1.3 if slow else 1.0, unit="s", scope="device", noisy=True)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stays", [False, True])
+def test_a_bad_spell_of_the_machine_is_told_from_one_that_stays(bench, pytester, project, git, stays):
+    bench_source = SPELL.format(turns=pytester.path / "cache" / "turns", stays=stays and "turn > 2")
+    pytester.mkdir("cache")
+    project(blocks=2, bench=bench_source)
+    assert bench("--update-baselines").ret == 0
+    git("add", "--all")
+    git("commit", "--quiet", "--message", "accepted")
+    project(blocks=3, bench=bench_source)
+    result = bench("--modelbench-json=results.json", "-v", passes="2")
+    lap = checks(pytester)["lap"]
+    assert (lap["verdict"], lap["pairs"], lap["processes"]) == ("inconclusive" if stays else "ok", 4, 4)
+    assert ("the machine moved: the code is as fast beside" in result.stdout.str()) is stays
+    assert result.ret == (10 if stays else 0)
+
+
 SLEEPY = """
 import time
 

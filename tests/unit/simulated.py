@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pytest_modelbench.core.estimate import Edges
 from pytest_modelbench.core.judge import judge
 from pytest_modelbench.core.metrics import METRICS
+from pytest_modelbench.core.noisy import AFRESH
 from pytest_modelbench.core.records import Record
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.core.verdicts import BaselineView, Duet, Judgement, Procedure, Verdict
@@ -55,20 +56,29 @@ class SimulatedCheck:
         self._view = baseline(anchor=anchor)
         self.records: list[Record] = []
         self.changes: list[float] = []
+        self._screened = 0
 
     def screened(self, processes: int) -> Judgement:
         """The screen's judgement after so many processes."""
-        while len(self.records) < processes:
-            level = self._today + self._rng.gauss(0, self._spreads.process)
-            self.records.append(record(len(self.records) + 1, level=level))
+        self._measured(processes)
+        self._screened = processes
         return judge(self.records, self._view, Procedure(checks=12, confirmed=True), {}, {})
 
     def paired(self, pairs: int, checks: int = 1) -> Judgement:
-        """The judgement after so many pairs of a duet that confirms ``checks``."""
+        """The judgement after so many pairs of a duet that confirms ``checks``, and what it wants measured afresh."""
         while len(self.changes) < pairs:
             self.changes.append(self._rng.gauss(self._truth, self._spreads.pair))
-        duet = Duet("commit abc", checks=checks, changes=tuple(self.changes), pairs=pairs)
-        return judge(self.records, self._view, Procedure(checks=12), {}, {}, duet)
+        duet = Duet("commit abc", checks=checks, changes=tuple(self.changes), pairs=pairs, screened=self._screened)
+        judgement = judge(self.records, self._view, Procedure(checks=12), {}, {}, duet)
+        if judgement.after_duet:
+            self._measured(self._screened + AFRESH)
+            judgement = judge(self.records, self._view, Procedure(checks=12), {}, {}, duet)
+        return judgement
+
+    def _measured(self, processes: int) -> None:
+        while len(self.records) < processes:
+            level = self._today + self._rng.gauss(0, self._spreads.process)
+            self.records.append(record(len(self.records) + 1, level=level))
 
 
 def whole(rng: random.Random, truth: float, spreads: Spreads) -> Outcome:

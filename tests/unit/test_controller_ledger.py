@@ -235,16 +235,68 @@ def test_what_was_never_compared_is_not_judged_when_the_budget_is_over():
     assert ledger.checks() == []
 
 
-def test_where_a_duet_tells_nothing_the_stored_baseline_decides():
-    ledger = ledger_of({"latency": "c1"})
+def further(ledger, *levels):
+    """The decision after further processes, which nothing may come before."""
+    decision = None
+    for number, level in enumerate(levels, len(ledger.entries[TEST].runs) + 1):
+        assert decision is None
+        assert ledger.wants_pass(TEST)
+        decision = measured(ledger, run(number, latency=level))
+    return decision
+
+
+def escalated_and(ledger, duet, pairs=3, **told):
+    """The decision after a duet on a latency that was a fifth slower in two processes."""
     assert measured(ledger, *(run(n, latency=level) for n, level in enumerate(SLOW, 1))) is None
-    duet = stored_duet("c1", 1)
-    for number in (1, 2):
-        ledger.add_pair(pair(number, obstacle="it is skipped in the code compared with"), alone=False)
-        decision = ledger.decide_beside(TEST, duet, last_pair=False)
-    assert decision.outcome in ("failed", "inconclusive")
+    assert not ledger.wants_pass(TEST)
+    ledger.begin_duet([TEST])
+    decision = None
+    for number in range(1, pairs + 1):
+        ledger.add_pair(pair(number, **told), alone=False)
+        decision = ledger.decide_beside(TEST, duet, last_pair=number == pairs)
+    return decision
+
+
+@pytest.mark.parametrize(
+    ("levels", "outcome", "verdict"),
+    [
+        ((0.0, 0.01, -0.01, 0.005), "passed", Verdict.OK),
+        ((0.2, 0.21, 0.19, 0.2), "inconclusive", Verdict.INCONCLUSIVE),
+    ],
+)
+def test_what_a_duet_clears_and_still_stands_out_is_measured_again(levels, outcome, verdict):
+    ledger, duet = ledger_of({"latency": "c1"}), stored_duet("c1", 1)
+    assert escalated_and(ledger, duet, latency=0.0) is None
+    assert not ledger.waits(TEST, duet)
+    assert ledger.by_commit(TEST) == {}
+    assert further(ledger, *levels).outcome == outcome
+    judgement = ledger.entries[TEST].checks[CheckKey(TEST, "latency")].judgement
+    assert (judgement.verdict, judgement.processes, judgement.pairs) == (verdict, 6, 3)
+
+
+def test_what_the_budget_leaves_unmeasured_after_a_duet_is_inconclusive():
+    ledger = ledger_of({"latency": "c1"})
+    assert escalated_and(ledger, stored_duet("c1", 1), latency=0.0) is None
+    decision = ledger.give_up(TEST, OVER)
+    assert decision.outcome == "inconclusive"
+    assert "as fast beside commit c1" in decision.message
+    assert OVER in decision.message
+
+
+def test_where_a_duet_tells_nothing_the_stored_baseline_decides_after_all_its_looks():
+    ledger, duet = ledger_of({"latency": "c1"}), stored_duet("c1", 1)
+    assert escalated_and(ledger, duet, obstacle="it is skipped in the code compared with") is None
+    assert not ledger.waits(TEST, duet)
+    decision = further(ledger, *(0.2 + 0.001 * n for n in range(7)))
+    assert decision.outcome == "failed"
     assert "not confirmed beside commit c1: it is skipped" in decision.message
     assert math.isfinite(ledger.entries[TEST].checks[CheckKey(TEST, "latency")].judgement.ratio)
+
+
+def test_where_a_duet_tells_nothing_a_bad_spell_fails_nobody():
+    ledger = ledger_of({"latency": "c1"})
+    assert escalated_and(ledger, stored_duet("c1", 1), obstacle="it is skipped in the code compared with") is None
+    assert further(ledger, *(0.001 * n for n in range(7))).outcome == "inconclusive"
 
 
 @pytest.mark.parametrize(

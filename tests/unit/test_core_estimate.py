@@ -21,10 +21,12 @@ from pytest_modelbench.core.verdicts import Duet, Procedure, Verdict
 from tests.unit.simulated import DEFAULTS, EDGES, Spreads, baseline, record, whole
 
 
-def beside(changes, *, metric="latency", checks=1, levels=(0.0, 0.01, -0.01), stored=True, now=None, **more):
-    """The judgement on a check that was measured in so many pairs."""
-    records = [record(number, metric, level=level) for number, level in enumerate(levels, 1)]
-    duet = Duet("commit abc", checks=checks, stored=stored, changes=tuple(changes), pairs=len(changes))
+def beside(changes, *, metric="latency", checks=1, levels=(0.0, 0.01, -0.01), afresh=(), stored=True, now=None, **more):
+    """The judgement on a check that was measured in so many pairs, between processes of ``levels`` and ``afresh``."""
+    records = [record(number, metric, level=level) for number, level in enumerate((*levels, *afresh), 1)]
+    duet = Duet(
+        "commit abc", checks=checks, stored=stored, changes=tuple(changes), pairs=len(changes), screened=len(levels)
+    )
     return judge(records, baseline(metric, **more), Procedure(checks=12), {}, now or {}, duet)
 
 
@@ -91,25 +93,49 @@ def test_an_open_duet_says_what_it_would_take():
 
 
 CLEARED = [0.001, -0.001, 0.0]
-FAR = (0.3, 0.31, 0.29, 0.3, 0.305)
+SPELL = (0.3, 0.31)
+FAR = {"levels": SPELL, "afresh": (0.31, 0.29, 0.3, 0.305)}
+OLD, NEW = {"torch": "2.14"}, {"torch": "2.15"}
 
 
-def test_code_that_is_cleared_but_far_from_what_is_stored_was_moved_by_versions():
-    moved = beside(CLEARED, levels=FAR, provenance={"torch": "2.14"}, now={"torch": "2.15"})
+def test_code_that_is_cleared_but_stays_away_from_what_is_stored_was_moved_by_versions():
+    moved = beside(CLEARED, **FAR, provenance=OLD, now=NEW)
     assert moved.verdict is Verdict.REGRESSED
     assert moved.reason.startswith("the environment moved")
     assert "torch 2.14 -> 2.15" in moved.reason
-    assert moved.ratio == pytest.approx(math.exp(0.301), rel=1e-3)
+    assert moved.ratio == pytest.approx(math.exp(0.30125), rel=1e-3)
+    assert moved.settled
 
 
 def test_where_no_version_moved_it_was_the_machine():
-    judgement = beside(CLEARED, levels=FAR, provenance={"torch": "2.15"}, now={"torch": "2.15"})
-    assert judgement.verdict is Verdict.INCONCLUSIVE
+    judgement = beside(CLEARED, **FAR, provenance=NEW, now=NEW)
+    assert (judgement.verdict, judgement.settled) == (Verdict.INCONCLUSIVE, True)
     assert judgement.reason.startswith("the machine moved")
 
 
+@pytest.mark.parametrize("now", [OLD, NEW])
+@pytest.mark.parametrize("cleared", [CLEARED, [change - 0.06 for change in CLEARED]])
+def test_a_bad_spell_before_the_duet_blames_neither_versions_nor_the_machine(now, cleared):
+    """Both processes of the screen fell into it, which is why there was a duet; those after it did not."""
+    calm = (0.0, 0.01, -0.01, 0.005)
+    for measured in range(4):
+        judgement = beside(cleared, levels=SPELL, afresh=calm[:measured], provenance=OLD, now=now)
+        assert (judgement.verdict, judgement.settled, judgement.after_duet) == (Verdict.INCONCLUSIVE, False, True)
+        assert f"measured again in {measured} of 4 processes" in judgement.reason
+    judgement = beside(cleared, levels=SPELL, afresh=calm, provenance=OLD, now=now)
+    assert judgement.verdict is (Verdict.OK if cleared is CLEARED else Verdict.IMPROVED)
+    assert (judgement.settled, judgement.after_duet, judgement.processes) == (True, False, 6)
+
+
+def test_the_value_is_that_of_the_processes_after_the_duet():
+    records = [record(number, value=0.1 + 0.01 * number) for number in range(6)]
+    duet = Duet("commit abc", changes=tuple(CLEARED), pairs=3, screened=2)
+    assert judge(records, baseline(), Procedure(), {}, {}, duet).value == pytest.approx(0.135)
+    assert judge(records[:2], baseline(), Procedure(), {}, {}, duet).value == pytest.approx(0.105)
+
+
 def test_beside_other_code_what_is_stored_does_not_matter():
-    assert beside(CLEARED, levels=FAR, stored=False).verdict is Verdict.OK
+    assert beside(CLEARED, **FAR, stored=False).verdict is Verdict.OK
 
 
 def decided(rng, truth, sd, checks=3):
@@ -157,13 +183,13 @@ def test_looks_spend_the_error_rate_and_no_more(rate, steps):
 def test_code_that_is_cleared_does_not_hide_that_versions_slow_it_down(verdict):
     changes = CLEARED if verdict is Verdict.OK else [change - 0.06 for change in CLEARED]
     assert beside(changes).verdict is verdict
-    moved = beside(changes, levels=FAR, provenance={"torch": "2.14"}, now={"torch": "2.15"})
+    moved = beside(changes, **FAR, provenance=OLD, now=NEW)
     assert (moved.verdict, moved.reason.split(":")[0]) == (Verdict.REGRESSED, "the environment moved")
 
 
 def test_on_a_machine_at_another_speed_no_version_is_blamed():
     """The reference took a fifth longer than when the baseline was recorded: levels say nothing."""
-    told = beside(CLEARED, levels=FAR, provenance={"torch": "2.14"}, now={"torch": "2.15"}, speed=math.log(0.1) - 0.5)
+    told = beside(CLEARED, **FAR, provenance=OLD, now=NEW, speed=math.log(0.1) - 0.5)
     assert told.verdict is Verdict.INCONCLUSIVE
     assert "the machine itself runs" in told.reason
 

@@ -47,8 +47,10 @@ def test_unchanged_is_ok_at_the_first_look():
     assert judgement.ratio == pytest.approx(1.0)
 
 
-def test_far_slower_is_regressed_at_the_first_look():
-    judgement = verdict(latency([0.2 + q for q in QUIET]), stored())
+def test_far_slower_is_regressed_and_that_is_settled_at_the_last_look():
+    slow = latency([0.2 + q for q in QUIET])
+    assert not verdict(slow, stored()).settled
+    judgement = verdict(slow, stored(), looks=(len(slow),))
     assert (judgement.verdict, judgement.settled) == (Verdict.REGRESSED, True)
     assert judgement.ratio == pytest.approx(math.exp(0.2))
     assert judgement.low_ratio < judgement.ratio < judgement.high_ratio
@@ -354,6 +356,17 @@ def test_the_very_code_of_the_baseline_is_not_blamed():
     assert (moved.verdict, moved.reason.split(":")[0]) == (Verdict.REGRESSED, "the environment moved")
     still = screened(SLOW, same_code=True, provenance={"torch": "2.15"}, now={"torch": "2.15"})
     assert (still.verdict, still.reason.split(":")[0]) == (Verdict.INCONCLUSIVE, "the machine moved")
+
+
+@pytest.mark.parametrize("same_code", [False, True])
+def test_without_a_duet_nothing_fails_before_the_last_look(same_code):
+    """The first two processes, or four, may have fallen into one bad spell of the machine."""
+    for bad in (2, 4):
+        levels = [0.14, 0.15, 0.145, 0.14][:bad] + [0.0, 0.01, -0.01, 0.005, 0.0, -0.005, 0.0][: 9 - bad]
+        early = screened(levels[:bad], same_code=same_code, provenance={"torch": "2.14"}, now={"torch": "2.15"})
+        assert (early.verdict, early.settled) == (Verdict.REGRESSED, False)
+        late = screened(levels, same_code=same_code, provenance={"torch": "2.14"}, now={"torch": "2.15"})
+        assert (late.verdict, late.settled) == (Verdict.INCONCLUSIVE, True)
 
 
 @pytest.mark.parametrize(("slower", "verdict"), [(1.0, Verdict.OK), (1.05, Verdict.OK), (1.2, Verdict.INCONCLUSIVE)])
