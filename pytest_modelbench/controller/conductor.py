@@ -22,6 +22,7 @@ from pytest_modelbench.controller.replay import replay
 from pytest_modelbench.controller.termination import sigterm_interrupts
 from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.errors import ModelbenchError, UsageError
+from pytest_modelbench.core.noisy import AFRESH
 from pytest_modelbench.core.records import disturbance
 from pytest_modelbench.core.session import Session
 from pytest_modelbench.core.settings import Settings
@@ -58,7 +59,7 @@ class Conductor:
         self._marks = Marks({})
         self._progress: Progress | None = None
         self._session: pytest.Session | None = None
-        self._looks = looks
+        self._looks = self._looks_ahead = looks
         self._budget_s = settings.budget_s if settings.budget_s is not None else math.inf
         self._launcher = Launcher(config, settings)
         self._recourses = Recourses(config.rootpath, settings, inline=config.option.modelbench_inline)
@@ -96,9 +97,12 @@ class Conductor:
                     duets.confirm(escalated)
                     # What stands out all the same, or had no duet after all, is measured again.
                     if (left := self._undecided(tests)) and not self.out_of_time():
+                        self._looks_ahead = tuple(self._passes + more for more in (AFRESH, self._looks[-1]))
                         self._run_passes(left, seed)
+            over = self.out_of_time()
+            note = f"the budget of {duration(self._budget_s)} was over" if over else "not every process measured it"
             for test in self._undecided(tests):
-                self.decided(test, self.ledger.give_up(test, f"the budget of {duration(self._budget_s)} was over"))
+                self.decided(test, self.ledger.give_up(test, note))
             self.complete = True
         finally:
             self._progress.clear()
@@ -184,7 +188,7 @@ class Conductor:
         self.processes += 1
         self._passes = number
         self._launcher.calm_s = self.ledger.calm_s
-        self._shown().pass_started(number, self._looks, tests)
+        self._shown().pass_started(number, self._looks_ahead, tests)
 
     def test_started(self, test: str) -> None:
         """Show."""

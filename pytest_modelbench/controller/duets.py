@@ -129,8 +129,10 @@ class Duets:
         wanted = {test: self._ledger.by_commit(test) for test in tests}
         checks = sum(sum(counts.values()) for counts in wanted.values())
         for commit in sorted({commit for counts in wanted.values() for commit in counts}):
-            group = [test for test in tests if commit in wanted[test]]
             duet = Duet(f"commit {commit[:10]}", self._settings.pairs, checks, commit=commit)
+            group = [test for test in tests if self._ledger.waits(test, duet)]
+            if not group:
+                continue  # they failed by themselves beside another commit
             try:
                 with Checkout(self._here.root, resolve(self._here.root, commit)) as checkout:
                     self._decide(group, duet, Place(checkout.root, checkout.path_of), checkout.check)

@@ -170,7 +170,8 @@ class Ledger:
 
     def waits(self, test: str, duet: Duet) -> bool:
         """Whether ``duet`` has something left to decide of ``test``."""
-        return any(self._waits(check, duet) for check in self.entries[test].checks.values())
+        entry = self.entries[test]
+        return entry.decision is None and any(self._waits(check, duet) for check in entry.checks.values())
 
     def give_up(self, test: str, note: str) -> Decision:
         """How ``test`` ends since no more will be measured, as ``note`` says: what is open stays inconclusive."""
@@ -195,7 +196,8 @@ class Ledger:
 
         None if another duet, or further processes, have something left to decide.
         """
-        entry, all_records = self.entries[test], self.entries[test].records
+        entry = self.entries[test]
+        all_records = entry.records
         for key, check in entry.checks.items():
             if self._gate.confirmable(check) == commit:
                 entry.unconfirmed[key] = note

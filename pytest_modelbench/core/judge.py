@@ -40,9 +40,7 @@ def judge(
     """Verdict on one check from the records of all its processes so far, and from its ``duet`` once there is one."""
     check_key(records)
     last = records[-1]
-    # Those before a duet stood out; once there are others, they tell where the value is.
-    latest = (records[duet.screened :] if duet else ()) or records
-    value = median(record.value for record in counted(latest))
+    value = median(record.value for record in counted(records))
     if baseline is None:
         complete = not last.metric.noisy or len(records) >= procedure.looks[0]
         return Judgement(Verdict.NEW, value, settled=complete, processes=len(records))

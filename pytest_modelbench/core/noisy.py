@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from statistics import fmean
+from statistics import fmean, median
 
 from pytest_modelbench.core.environment import Fact, differences
 from pytest_modelbench.core.estimate import Edges, Estimate, detectable, paired, repeated, repetitions_needed, spent
@@ -143,14 +143,19 @@ def _verdict(slowdown: Estimate, better: Better, edges: Edges, ok_alpha: float, 
 
 def _compared(records: Sequence[Record], baseline: BaselineView) -> tuple[Comparison, float]:
     """The comparison with what is stored, and how much slower, in log, the machine was than then (0 if unknown)."""
-    records = counted(records)
-    levels = [record.level for record in records if record.level is not None]
-    drift = 0.0
-    if baseline.speed is not None and records[-1].basis:
-        drift = speed([record.value for record in records], levels) - baseline.speed
-        # Rates fall where times rise.
-        drift = -drift if records[-1].metric.better is Better.HIGHER else drift
+    drift = machine_drift(records, baseline) or 0.0
+    levels = [record.level for record in counted(records) if record.level is not None]
     return compare(levels, baseline.anchor, baseline.sessions, drift), drift
+
+
+def machine_drift(records: Sequence[Record], baseline: BaselineView) -> float | None:
+    """How much slower, in log, the reference workload ran than at the baseline; None if either did not time it."""
+    if baseline.speed is None or not records[-1].relative:
+        return None
+    timed = [(record.value, record.level) for record in counted(records) if record.level is not None]
+    drift = speed([value for value, _ in timed], [level for _, level in timed]) - baseline.speed
+    # Rates fall where times rise.
+    return -drift if records[-1].metric.better is Better.HIGHER else drift
 
 
 def speed(values: Sequence[float], levels: Sequence[float]) -> float:
@@ -168,27 +173,38 @@ def _beside_stored(
     duet: Duet,
     beside: str,
 ) -> Judgement:
-    """The verdict on a check whose code a ``duet`` cleared: that, unless it stays away from what is stored."""
+    """The verdict on a check whose code a ``duet`` cleared: that, unless it stays away from what is stored.
+
+    What makes it stand out before the duet may be a bad spell of the machine; processes after it tell, on their own.
+    """
     afresh, wanted = records[duet.screened :], min(AFRESH, procedure.looks[-1])
     enough = len(afresh) >= wanted
-    looked_at = afresh if enough else records
-    comparison, drift = _compared(looked_at, baseline)
-    stored = _Told(told.metric, told.value, told.baseline, comparison.change, told.processes, told.pairs)
+    if enough:
+        records = afresh
+        value = median(record.value for record in counted(afresh))
+        told = _Told(told.metric, value, told.baseline, told.change, told.processes, told.pairs, len(afresh))
+    comparison, drift = _compared(records, baseline)
+    stored = _Told(told.metric, told.value, told.baseline, comparison.change, told.processes, told.pairs, told.afresh)
     edges = Edges.of_band(told.metric.band.ratio(told.baseline))
     alpha = ALPHA / max(1, procedure.checks)
     away = _verdict(stored.slowdown, told.metric.better, edges, ALPHA, alpha) is Verdict.REGRESSED
-    how = "as fast" if cleared is Verdict.OK else "faster"
-    if not enough and (away or afresh):
-        reason = f"the code is {how} {beside}; measured again in {len(afresh)} of {wanted} processes"
-        return stored.open(reason, settled=False, after_duet=True)
-    if not away:
+    if not (away or afresh):
         return told.said(cleared, beside)
-    apart = f"the code is {how} {beside}, but both are away from what is stored"
-    if disturbed := disturbance(looked_at):
-        return stored.open(f"{apart}; the machine was disturbed in {disturbed}")
+    code = f"the code is {'as fast' if cleared is Verdict.OK else 'faster'} {beside}"
+    if not enough:
+        reason = f"{code}, but was away from what is stored; measured again in {len(afresh)} of {wanted} processes"
+        return stored.open(reason, settled=False, after_duet=True)
+    unknown = f"{code}, but whether both are away from what is stored cannot be told"
+    if disturbed := disturbance(records):
+        return stored.open(f"{unknown}; the machine was disturbed in {disturbed}")
     if abs(drift) > MOST_DRIFT:
-        return stored.open(f"{apart}; {_drifted(drift)}")
-    return _by_no_change_of_code(stored, _moved_environment(baseline, provenance), apart)
+        return stored.open(f"{unknown}; {_drifted(drift)}")
+    moved = _moved_environment(baseline, provenance)
+    if away:
+        return _by_no_change_of_code(stored, moved, f"{code}, but both are away from what is stored")
+    if moved and stored.slowdown.upper(ALPHA) >= edges.fail_above:
+        return stored.open(_reasons(unknown, _why_open(stored.slowdown, edges, ALPHA), moved))
+    return told.said(cleared, beside)
 
 
 def _by_no_change_of_code(told: _Told, moved: str, cleared: str, settled: bool = True) -> Judgement:
@@ -202,11 +218,18 @@ class _Told:
     """Judgements on one check, whatever its direction: ``slowdown`` has up as bad."""
 
     def __init__(
-        self, metric: Metric, value: float, baseline: float, change: Estimate, processes: int, pairs: int = 0
+        self,
+        metric: Metric,
+        value: float,
+        baseline: float,
+        change: Estimate,
+        processes: int,
+        pairs: int = 0,
+        afresh: int = 0,
     ) -> None:
         self.metric, self.value, self.baseline = metric, value, baseline
-        self.processes, self.pairs = processes, pairs
-        self._change = change
+        self.processes, self.pairs, self.afresh = processes, pairs, afresh
+        self.change = change
         self.slowdown = self.as_slowdown(change)
 
     def as_slowdown(self, change: Estimate) -> Estimate:
@@ -224,11 +247,11 @@ class _Told:
         after_duet: bool = False,
     ) -> Judgement:
         """A judgement with this change."""
-        change = self._change
+        change = self.change
         return Judgement(
             verdict, self.value, self.baseline, _ratio(change.theta), _ratio(change.lower(0.025)),
-            _ratio(change.upper(0.025)), settled, reason, self.processes, self.pairs, escalated, after_duet, more,
-            detectable_ratio,
+            _ratio(change.upper(0.025)), settled, reason, self.processes, self.pairs, self.afresh, escalated,
+            after_duet, more, detectable_ratio,
         )  # fmt: skip
 
     def open(

@@ -69,8 +69,9 @@ class Judgement:
     reason: str = ""
     processes: int = 1
     pairs: int = 0
+    afresh: int = 0  #: that many processes, measured after a duet, are what ``value`` rests on; 0: all of them
     escalated: bool = False  #: open, and for a duet to decide
-    after_duet: bool = False  #: open, and for further processes to decide: a duet has told what it can
+    after_duet: bool = False  #: not settled, and for further processes to decide: no duet is to come any more
     more: int | None = None
     detectable_ratio: float | None = None
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pytest_modelbench.core.environment import Fact, differences
 from pytest_modelbench.core.metrics import Better
-from pytest_modelbench.core.records import CheckKey, counted
+from pytest_modelbench.core.noisy import machine_drift
+from pytest_modelbench.core.records import CheckKey, Record, counted
 from pytest_modelbench.core.session import Check
 from pytest_modelbench.core.verdicts import OTHER_ENVIRONMENT, Judgement, Verdict
 from pytest_modelbench.report.scale import difference, exact, moved, number, pair, percent, plural
@@ -217,21 +219,25 @@ def _sample(check: Check) -> str:
     """``  median of 3 processes, 131 ms to 138 ms`` for a noisy check measured more than once."""
     if not check.metric.noisy or len(check.records) < 2:
         return ""
-    values = [record.value for record in counted(check.records)]
-    left_out = len(check.records) - len(values)
+    behind = _behind(check)
+    values = [record.value for record in counted(behind)]
+    left_out = len(behind) - len(values)
     low, high = pair(min(values), max(values), check.metric.unit, tell_apart=False)
     among = f"median of {len(values)} processes" if len(values) > 1 else "1 process"
     return f"  {among}, {low} to {high}{f'; {left_out} disturbed' if left_out else ''}"
 
 
+def _behind(check: Check) -> Sequence[Record]:
+    """The records that the value rests on."""
+    return check.records[-check.judgement.afresh :]
+
+
 def _machine(check: Check) -> str:
-    """How fast the machine itself was, from what the reference workload took out of the change; empty without one."""
-    judgement = check.judgement
-    if judgement.baseline is None or judgement.ratio is None or not (check.records and check.records[-1].relative):
+    """How fast the machine itself was, by what the reference workload took out of the change; empty if unknown."""
+    drift = machine_drift(_behind(check), check.baseline) if check.baseline and check.records else None
+    if drift is None:
         return ""
-    slowdown = judgement.value / judgement.baseline / judgement.ratio
-    if check.metric.unit != "s":
-        slowdown = 1 / slowdown  # rates fall where times rise
+    slowdown = math.exp(drift)
     if abs(slowdown - 1) < _SAME_SPEED:
         return "the machine was as fast as at the baseline, by the reference workload"
     how = "slower" if slowdown > 1 else "faster"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from statistics import fmean
 from typing import Any
 
 from pytest_modelbench.core.bands import Band
@@ -69,8 +70,13 @@ def check(
             wide = half_width if metric.noisy else 0.0
             spread = {"ratio": ratio, "low_ratio": ratio - wide, "high_ratio": ratio + wide}
         unit = unit_then or metric.unit
+        speed = None
+        if basis and ratio:
+            # What the change leaves out is the machine's doing.
+            now = fmean(math.log(one.value) - one.level for one in records if one.level is not None)
+            speed = now - math.log(value / baseline / ratio)
         view = BaselineView(
-            case, unit, metric.better, baseline, basis, accepted=ACCEPTED, provenance={"torch": "2.14.0"}
+            case, unit, metric.better, baseline, basis, accepted=ACCEPTED, provenance={"torch": "2.14.0"}, speed=speed
         )
     if verdict is Verdict.INCONCLUSIVE:
         spread |= {"more": 4, "detectable_ratio": 1.079}

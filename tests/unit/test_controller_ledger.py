@@ -168,6 +168,7 @@ def test_a_test_that_fails_in_its_duet_is_told_as_it_failed_there(end):
     decision = ledger.decide_beside(TEST, stored_duet("c1", 1), last_pair=False)
     assert (decision.outcome, decision.own) == ("failed", True)
     assert ledger.entries[TEST].runs[-1] is failing
+    assert not ledger.waits(TEST, stored_duet("c1", 1))  # another pair would tell it twice
 
 
 AGAINST = Duet("main (abc)", stored=False)

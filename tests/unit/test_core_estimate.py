@@ -2,6 +2,7 @@
 
 import math
 import random
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -127,11 +128,29 @@ def test_a_bad_spell_before_the_duet_blames_neither_versions_nor_the_machine(now
     assert (judgement.settled, judgement.after_duet, judgement.processes) == (True, False, 6)
 
 
-def test_the_value_is_that_of_the_processes_after_the_duet():
+def test_the_value_is_that_of_the_processes_after_the_duet_once_there_are_enough():
     records = [record(number, value=0.1 + 0.01 * number) for number in range(6)]
     duet = Duet("commit abc", changes=tuple(CLEARED), pairs=3, screened=2)
-    assert judge(records, baseline(), Procedure(), {}, {}, duet).value == pytest.approx(0.135)
-    assert judge(records[:2], baseline(), Procedure(), {}, {}, duet).value == pytest.approx(0.105)
+    before, between, after = (judge(records[:n], baseline(), Procedure(), {}, {}, duet) for n in (2, 4, 6))
+    assert (before.value, before.afresh) == (pytest.approx(0.105), 0)
+    assert (between.value, between.afresh) == (pytest.approx(0.115), 0)
+    assert (after.value, after.afresh) == (pytest.approx(0.135), 4)
+
+
+def test_processes_after_a_duet_that_were_disturbed_clear_nothing():
+    torn = [record(number, level=0.3 + (number > 2) * 0.2 * (-1) ** number) for number in range(1, 7)]
+    records = [replace(one, details={"unhealthy": "steal"}) if one.process > 2 else one for one in torn]
+    duet = Duet("commit abc", changes=tuple(CLEARED), pairs=3, screened=2)
+    told = judge(records, baseline(provenance=OLD), Procedure(), {}, NEW, duet)
+    assert (told.verdict, told.settled) == (Verdict.INCONCLUSIVE, True)
+    assert "cannot be told; the machine was disturbed in 4 of 4 processes" in told.reason
+
+
+@pytest.mark.parametrize(("now", "verdict"), [(OLD, Verdict.OK), (NEW, Verdict.INCONCLUSIVE)])
+def test_where_versions_moved_what_stays_unclear_is_not_ok(now, verdict):
+    told = beside(CLEARED, levels=SPELL, afresh=(0.09, 0.01, 0.06, 0.0), provenance=OLD, now=now)
+    assert (told.verdict, told.settled) == (verdict, True)
+    assert ("since the baseline: torch 2.14 -> 2.15" in told.reason) is (verdict is Verdict.INCONCLUSIVE)
 
 
 def test_beside_other_code_what_is_stored_does_not_matter():

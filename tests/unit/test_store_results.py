@@ -44,7 +44,8 @@ _view = st.builds(
 )  # fmt: skip
 _judgement = st.builds(
     Judgement, st.sampled_from(Verdict), _number, _maybe, _maybe, _maybe, _maybe, st.booleans(), _text,
-    st.integers(0, 99), st.integers(0, 99), st.booleans(), st.none() | st.integers(0, 99), _maybe,
+    st.integers(0, 99), st.integers(0, 99), st.integers(0, 99), st.booleans(), st.booleans(),
+    st.none() | st.integers(0, 99), _maybe,
 )  # fmt: skip
 _check = st.builds(
     Check, _key, _metric, _text, st.lists(_record, max_size=2).map(tuple), _judgement, _text, st.none() | _view
