@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pytest_modelbench.core.estimate import Edges
 from pytest_modelbench.core.judge import judge
@@ -47,12 +47,11 @@ class Outcome:
 class SimulatedCheck:
     """One of a session's twelve checks of a change ``truth``, in log, against a baseline of one stored session."""
 
-    def __init__(
-        self, rng: random.Random, truth: float, spreads: Spreads, behind: int = DEFAULTS.update_passes
-    ) -> None:
+    def __init__(self, rng: random.Random, truth: float, spreads: Spreads, settings: Settings = DEFAULTS) -> None:
         stored_day, today = rng.gauss(0, spreads.day), truth + rng.gauss(0, spreads.day)
-        anchor = tuple(stored_day + rng.gauss(0, spreads.process) for _ in range(behind))
+        anchor = tuple(stored_day + rng.gauss(0, spreads.process) for _ in range(settings.update_passes))
         self._rng, self._truth, self._today, self._spreads = rng, truth, today, spreads
+        self._settings = settings
         self._view = baseline(anchor=anchor)
         self.records: list[Record] = []
         self.changes: list[float] = []
@@ -62,17 +61,19 @@ class SimulatedCheck:
         """The screen's judgement after so many processes."""
         self._measured(processes)
         self._screened = processes
-        return judge(self.records, self._view, Procedure(checks=12, confirmed=True), {}, {})
+        return judge(self.records, self._view, Procedure(self._settings.passes, 12, confirmed=True), {}, {})
 
     def paired(self, pairs: int, checks: int = 1) -> Judgement:
         """The judgement after so many pairs of a duet that confirms ``checks``, and what it wants measured afresh."""
         while len(self.changes) < pairs:
             self.changes.append(self._rng.gauss(self._truth, self._spreads.pair))
-        duet = Duet("commit abc", checks=checks, changes=tuple(self.changes), pairs=pairs, screened=self._screened)
-        judgement = judge(self.records, self._view, Procedure(checks=12), {}, {}, duet)
+        procedure = Procedure(self._settings.passes, 12)
+        duet = Duet("commit abc", self._settings.pairs, checks, changes=tuple(self.changes), pairs=pairs)
+        duet = replace(duet, screened=self._screened)
+        judgement = judge(self.records, self._view, procedure, {}, {}, duet)
         if judgement.after_duet:
             self._measured(self._screened + AFRESH)
-            judgement = judge(self.records, self._view, Procedure(checks=12), {}, {}, duet)
+            judgement = judge(self.records, self._view, procedure, {}, {}, duet)
         return judgement
 
     def _measured(self, processes: int) -> None:
