@@ -2,8 +2,8 @@
 
     python tests/trials/trust_figures.py [results/trust-<machine> ...]
 
-Prints Markdown, and writes ``docs/trust-<machine>.svg``, named after the first of several series that are
-counted together. Intervals are exact binomial ones (Clopper and Pearson).
+Prints Markdown, and writes ``docs/trust-<machine>.svg``, named after the first of several series: unchanged code is
+that one's, real changes are counted together. Intervals are exact binomial ones (Clopper and Pearson).
 """
 
 from __future__ import annotations
@@ -57,8 +57,9 @@ class Share:
 
 def main() -> None:
     folders = [Path(argument) for argument in sys.argv[1:]] or sorted(RESULTS.glob("trust-*"))[:1]
-    unchanged, truth, slow = (
-        [line for folder in folders for line in _lines(folder / f"{name}.jsonl")] for name in ("aa", "truth", "slow")
+    unchanged = _lines(folders[0] / "aa.jsonl")
+    truth, slow = (
+        [line for folder in folders for line in _lines(folder / f"{name}.jsonl")] for name in ("truth", "slow")
     )
     alarms = {
         kind: {tool: _share(unchanged, kind, alarm) for tool, alarm in ALARMS.items()}
