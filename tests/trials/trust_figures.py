@@ -197,7 +197,7 @@ def _picture(alarms: dict[str, dict[str, Share]], found: Sequence[tuple[float, C
             shapes.append(_text(_LEFT + high * _SCALE + 8, y, f"{share.value:.0%}"))
         y += 38
     if found:
-        sessions = " + ".join(str(total) for total in sorted({sum(counts.values()) for _, counts in found}))
+        sessions = " or ".join(str(total) for total in sorted({sum(counts.values()) for _, counts in found}))
         shapes.append(_text(12, y, f"Real changes, as commits: verdicts of {sessions} sessions each", "bold"))
         x = _LEFT
         for verdict, colour in _COLOURS.items():
