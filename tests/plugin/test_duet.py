@@ -203,7 +203,7 @@ def test_it(modelbench):
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("stays", [False, True])
 def test_a_bad_spell_of_the_machine_is_told_from_one_that_stays(bench, pytester, project, git, stays):
     bench_source = SPELL.format(turns=pytester.path / "cache" / "turns", stays=stays and "turn > 2")
