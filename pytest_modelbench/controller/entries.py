@@ -73,6 +73,6 @@ def failed(text: str) -> Decision:
 
 def left_open(check: Check, note: str) -> Check:
     """``check``, inconclusive for good, as ``note`` says."""
-    reason = "; ".join(filter(None, [check.judgement.reason, note]))
-    judgement = replace(check.judgement, verdict=Verdict.INCONCLUSIVE, reason=reason)
-    return replace(check, judgement=replace(judgement, settled=True, escalated=False, after_duet=False))
+    judgement = check.judgement.noted(note)
+    judgement = replace(judgement, verdict=Verdict.INCONCLUSIVE, settled=True, escalated=False, after_duet=False)
+    return replace(check, judgement=judgement)

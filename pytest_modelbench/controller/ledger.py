@@ -261,9 +261,8 @@ class Ledger:
         if note is None:
             return self._gate.check(records, len(self._noisy), entry.duets.get(key))
         check = self._gate.check(records, len(self._noisy), confirm=False)
-        judgement = check.judgement
-        reason = "; ".join(filter(None, [judgement.reason, note]))
-        return replace(check, judgement=replace(judgement, reason=reason, after_duet=not judgement.settled))
+        judgement = check.judgement.noted(note)
+        return replace(check, judgement=replace(judgement, after_duet=not judgement.settled))
 
     def _waits(self, check: Check, duet: Duet) -> bool:
         return bool(duet.commit) and self._gate.confirmable(check) == duet.commit

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from statistics import fmean, median
 
 from pytest_modelbench.core.environment import Fact, differences
@@ -181,10 +182,9 @@ def _beside_stored(
     enough = len(afresh) >= wanted
     if enough:
         records = afresh
-        value = median(record.value for record in counted(afresh))
-        told = _Told(told.metric, value, told.baseline, told.change, told.processes, told.pairs, len(afresh))
+        told = replace(told, value=median(record.value for record in counted(afresh)), afresh=len(afresh))
     comparison, drift = _compared(records, baseline)
-    stored = _Told(told.metric, told.value, told.baseline, comparison.change, told.processes, told.pairs, told.afresh)
+    stored = replace(told, change=comparison.change)
     edges = Edges.of_band(told.metric.band.ratio(told.baseline))
     alpha = ALPHA / max(1, procedure.checks)
     away = _verdict(stored.slowdown, told.metric.better, edges, ALPHA, alpha) is Verdict.REGRESSED
@@ -214,23 +214,22 @@ def _by_no_change_of_code(told: _Told, moved: str, cleared: str, settled: bool =
     return told.open(f"the machine moved: {cleared}, and so are all versions", settled)
 
 
+@dataclass(frozen=True, slots=True)
 class _Told:
     """Judgements on one check, whatever its direction: ``slowdown`` has up as bad."""
 
-    def __init__(
-        self,
-        metric: Metric,
-        value: float,
-        baseline: float,
-        change: Estimate,
-        processes: int,
-        pairs: int = 0,
-        afresh: int = 0,
-    ) -> None:
-        self.metric, self.value, self.baseline = metric, value, baseline
-        self.processes, self.pairs, self.afresh = processes, pairs, afresh
-        self.change = change
-        self.slowdown = self.as_slowdown(change)
+    metric: Metric
+    value: float
+    baseline: float
+    change: Estimate
+    processes: int
+    pairs: int = 0
+    afresh: int = 0
+
+    @property
+    def slowdown(self) -> Estimate:
+        """The change, with up as bad."""
+        return self.as_slowdown(self.change)
 
     def as_slowdown(self, change: Estimate) -> Estimate:
         """``change`` with up as bad."""

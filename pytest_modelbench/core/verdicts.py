@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from pytest_modelbench.core.environment import Fact, differences
@@ -74,6 +74,10 @@ class Judgement:
     after_duet: bool = False  #: not settled, and for further processes to decide: no duet is to come any more
     more: int | None = None
     detectable_ratio: float | None = None
+
+    def noted(self, note: str) -> Judgement:
+        """The same, with ``note`` after its reason."""
+        return replace(self, reason="; ".join(filter(None, [self.reason, note])))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pytest_modelbench.core.estimate import Edges
 from pytest_modelbench.core.judge import judge
@@ -68,8 +68,14 @@ class SimulatedCheck:
         while len(self.changes) < pairs:
             self.changes.append(self._rng.gauss(self._truth, self._spreads.pair))
         procedure = Procedure(self._settings.passes, 12)
-        duet = Duet("commit abc", self._settings.pairs, checks, changes=tuple(self.changes), pairs=pairs)
-        duet = replace(duet, screened=self._screened)
+        duet = Duet(
+            "commit abc",
+            self._settings.pairs,
+            checks,
+            changes=tuple(self.changes),
+            pairs=pairs,
+            screened=self._screened,
+        )
         judgement = judge(self.records, self._view, procedure, {}, {}, duet)
         if judgement.after_duet:
             self._measured(self._screened + AFRESH)
