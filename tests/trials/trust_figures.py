@@ -120,9 +120,7 @@ def _print_unchanged(kind: str, sessions: Sequence[Session], shares: dict[str, S
         f"\nOur checks: {dict(verdicts)}; by duet {duets} of {len(checks)}; inconclusive in {open_sessions} sessions."
     )
     kept = sum(one["ours"]["wall_s"] <= GOAL * one["pytest_benchmark"]["wall_s"] for one in sessions)
-    print(
-        f"Cost: {ratio:.1f} times pytest-benchmark's ({peer_s:.0f} s), in the median; {kept} within {GOAL} times."
-    )
+    print(f"Cost: {ratio:.1f} times pytest-benchmark's ({peer_s:.0f} s), in the median; {kept} within {GOAL} times.")
 
 
 def _print_steps(sessions: Sequence[Session]) -> None:
