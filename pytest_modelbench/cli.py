@@ -284,8 +284,8 @@ def _report(arguments: argparse.Namespace) -> Outcome:
 
 
 def _guide(arguments: argparse.Namespace) -> Outcome:
-    from pytest_modelbench.catalog.tables import tables
-    from pytest_modelbench.report.guide.document import render
+    from pytest_modelbench.published.catalog.tables import tables
+    from pytest_modelbench.published.guide.document import render
     from pytest_modelbench.store.results import read_results
 
     return render([(str(path), read_results(path)) for path in arguments.results], tables()).rstrip("\n"), FINE

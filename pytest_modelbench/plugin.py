@@ -17,8 +17,8 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
-    from pytest_modelbench.fixtures.bench import Bench
-    from pytest_modelbench.fixtures.modelbench import ModelBench
+    from pytest_modelbench.bench.modelbench import ModelBench
+    from pytest_modelbench.bench.process import Bench
     from pytest_modelbench.measure.timer import DeviceTimer
     from pytest_modelbench.models.build import BuiltModel
 
@@ -148,7 +148,7 @@ def pytest_configure(config: pytest.Config) -> None:
                 raise pytest.UsageError(f"{flag} needs --modelbench")
         return
     if not _is_worker(config):
-        from pytest_modelbench.controller.session import BenchSession
+        from pytest_modelbench.session.hooks import BenchSession
 
         config.pluginmanager.register(BenchSession.from_config(config), "modelbench-session")
 
@@ -156,21 +156,21 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_finish(session: pytest.Session) -> None:
     """In a worker: import what its tests will ask for, before it is kept to one core: its twin does so beside it."""
     if _is_worker(session.config):
-        import pytest_modelbench.fixtures.bench
+        import pytest_modelbench.bench.process
 
         if any("build_model" in _fixtures(item) for item in session.items):
             # What is missing is told by the test that needs it.
             with contextlib.suppress(ImportError):
-                import pytest_modelbench.fixtures.building  # noqa: F401
+                import pytest_modelbench.bench.building  # noqa: F401
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtestloop(session: pytest.Session) -> None:
     """In a worker: with everything imported, choose the device, and tell the controller where it measures."""
     if _is_worker(session.config):
+        from pytest_modelbench.bench.process import begin
         from pytest_modelbench.core.errors import ModelbenchError
         from pytest_modelbench.core.settings import Settings
-        from pytest_modelbench.fixtures.bench import begin
 
         worker = session.config._modelbench_worker  # type: ignore[attr-defined]
         worker.imported()
@@ -288,8 +288,8 @@ def _modelbench_bench(request: pytest.FixtureRequest) -> Bench:
     """This measuring process. Outside of ``--modelbench``, one that measures but records nothing."""
     bench = request.config.stash.get(bench_key, None)
     if bench is None:
-        from pytest_modelbench.controller.session import settings_of
-        from pytest_modelbench.fixtures.bench import begin
+        from pytest_modelbench.bench.process import begin
+        from pytest_modelbench.session.hooks import settings_of
 
         bench = begin(settings_of(request.config), 1, lambda record: None, own_process=False)
         request.config.stash[bench_key] = bench
@@ -303,8 +303,8 @@ def modelbench(request: pytest.FixtureRequest, _modelbench_state: None, _modelbe
     ``latency``, ``throughput``, ``peak_memory``, ``cost``, ``accuracy`` of a model from ``build_model``;
     ``record(name, value, unit=..., better=..., band=...)`` gates any number.
     """
-    from pytest_modelbench.controller.marks import read_mark
-    from pytest_modelbench.fixtures.modelbench import ModelBench
+    from pytest_modelbench.bench.modelbench import ModelBench
+    from pytest_modelbench.session.marks import read_mark
 
     return ModelBench(_modelbench_bench, request.node.nodeid, read_mark(request.node).band)
 
@@ -320,7 +320,7 @@ def build_model(_modelbench_state: None, _modelbench_bench: Bench) -> Callable[.
     """
     from functools import partial
 
-    from pytest_modelbench.fixtures.building import build_on
+    from pytest_modelbench.bench.building import build_on
 
     return partial(build_on, _modelbench_bench)
 
@@ -339,6 +339,6 @@ def peak_memory(_modelbench_state: None, _modelbench_bench: Bench) -> Callable[.
 
     On CUDA the allocator's peak, reserved and device-level bytes; elsewhere what PyTorch keeps alive at most.
     """
-    from pytest_modelbench.fixtures.peak import measure_peak
+    from pytest_modelbench.bench.peak import measure_peak
 
     return lambda fn, held=(): measure_peak(fn, held, _modelbench_bench.device)

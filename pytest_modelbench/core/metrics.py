@@ -29,7 +29,7 @@ class Metric:
     """A named quantity.
 
     ``noisy`` metrics vary from process to process: they are measured in several, and compared on a log scale by the
-    statistics of `core.screen`. The others are deterministic: one process settles them.
+    statistics of `judge.comparison`. The others are deterministic: one process settles them.
     """
 
     name: str

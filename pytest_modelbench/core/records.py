@@ -62,7 +62,7 @@ class Record:
     ``value`` is in the metric's unit. A noisy record also has ``level``, what is compared across processes: the log of
     the value against the reference workload timed beside it (or of the value alone, where ``reference`` is empty).
     ``samples`` are the raw values behind it, in the metric's unit; ``evidence`` is what a deterministic value was made
-    of, as `core.evidence` writes it. ``basis`` names what the value was made from (data
+    of, as `core.observations` writes it. ``basis`` names what the value was made from (data
     fingerprint, reference workload, what a memory figure was traced on): records on another basis are incomparable.
     """
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_modelbench.doctor.gpu import Gpu
-from pytest_modelbench.doctor.quota import quota_cores
-from pytest_modelbench.host import allowed_cores, core_count
+from pytest_modelbench.host.cgroup import quota_cores
+from pytest_modelbench.host.cores import allowed_cores, core_count
 
 #: How long use of the machine is watched, and so the span of every share below. Ticks are 10 ms: 1 % is one of them.
 WATCHED_S = 1.0

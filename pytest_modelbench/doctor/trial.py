@@ -12,9 +12,9 @@ from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.records import CALM, UNHEALTHY, Record
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.doctor.cases import CASES, PROBE, PROBE_INI
-from pytest_modelbench.runner.passes import Launch, TestRun, run_passes
-from pytest_modelbench.runner.process import Worker
-from pytest_modelbench.runner.protocol import Job, Message
+from pytest_modelbench.workers.process import Worker
+from pytest_modelbench.workers.protocol import Job, Message
+from pytest_modelbench.workers.rounds import Launch, TestRun, run_passes
 
 #: Fewer processes do not tell how far apart processes are.
 FEWEST_PROCESSES = 4
@@ -98,7 +98,7 @@ def run_trial(
 
 
 def _job(tests: Sequence[str], process: int, settings: Settings, calm_s: float | None) -> Job:
-    """What `controller.launch` asks of a worker, with the probe and its configuration in place of a project's."""
+    """What `session.launch` asks of a worker, with the probe and its configuration in place of a project's."""
     return Job(
         # Nothing of the project that the command is called in, nothing written into its folder or the package's; and
         # the plugin by name, which loads it also where plugins do not load by themselves.

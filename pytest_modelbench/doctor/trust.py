@@ -13,14 +13,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from pytest_modelbench.core.bands import Band
-from pytest_modelbench.core.judge import judge
 from pytest_modelbench.core.metrics import METRICS
-from pytest_modelbench.core.noisy import speed
 from pytest_modelbench.core.records import UNHEALTHY, Record
-from pytest_modelbench.core.screen import DAY_FLOOR
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.core.verdicts import BaselineView, Duet, Procedure, Verdict
 from pytest_modelbench.doctor.trial import Measured
+from pytest_modelbench.judge.comparison import DAY_FLOOR
+from pytest_modelbench.judge.judge import judge
+from pytest_modelbench.judge.noisy import speed
 
 #: The bands that are tried: what people write.
 BANDS = (0.01, 0.015, 0.02, 0.03, 0.05, 0.07, 0.10, 0.15, 0.20, 0.30)

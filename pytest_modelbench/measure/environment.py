@@ -15,9 +15,9 @@ import torch
 from pytest_modelbench import __version__
 from pytest_modelbench.core.environment import Environment, Fact, slugify
 from pytest_modelbench.core.errors import UsageError, did_you_mean
-from pytest_modelbench.host import allowed_cores, core_count
-from pytest_modelbench.measure.nvml import open_nvml
-from pytest_modelbench.measure.processor import Processor, read_processor
+from pytest_modelbench.host.cores import allowed_cores, core_count
+from pytest_modelbench.host.nvml import open_nvml
+from pytest_modelbench.host.processor import Processor, read_processor
 
 _PACKAGES = ("torch", "torchvision", "timm", "numpy")
 

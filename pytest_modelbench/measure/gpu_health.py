@@ -10,8 +10,8 @@ from itertools import pairwise
 from types import MappingProxyType
 from typing import Any
 
-from pytest_modelbench.measure.nvml import Nvml, open_nvml
-from pytest_modelbench.measure.throttle import drop
+from pytest_modelbench.host.cpufreq import drop
+from pytest_modelbench.host.nvml import Nvml, open_nvml
 
 #: What holds the clocks down and is a disturbance: nvmlClocksEventReasons (nvml.h), known as ThrottleReasons before.
 HOLDS_DOWN: Mapping[int, str] = MappingProxyType(

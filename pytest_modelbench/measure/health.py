@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 
-from pytest_modelbench.host import allowed_cores
+from pytest_modelbench.host.cores import allowed_cores
+from pytest_modelbench.host.cpufreq import MOST_FREQUENCY_DROP, Throttle, drop, parse_core, read_throttle
 from pytest_modelbench.measure.gpu_health import GpuHealth, GpuProbe, GpuReading, gpu_probe, over
-from pytest_modelbench.measure.throttle import MOST_FREQUENCY_DROP, Throttle, drop, parse_core, read_throttle
 
 # A vCPU that loses 1 % to its host is a usual neighbour; at 5 % times move by as much as the band allows.
 MOST_STEAL_SHARE = 0.05

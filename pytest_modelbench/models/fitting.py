@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from pytest_modelbench.core.errors import MeasureError, UsageError, did_you_mean, hide_own_frames
-from pytest_modelbench.models.data.batches import InputFormat, class_batch, class_batches
-from pytest_modelbench.models.data.datasets import ClassData
-from pytest_modelbench.models.data.draws import Draws
+from pytest_modelbench.data.batches import InputFormat, class_batch, class_batches
+from pytest_modelbench.data.datasets import ClassData
+from pytest_modelbench.data.draws import Draws
 from pytest_modelbench.models.outputs import moved
 from pytest_modelbench.models.precision import forward_modes
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from pytest_modelbench.core.environment import Fact, differences
 from pytest_modelbench.core.metrics import Better
-from pytest_modelbench.core.noisy import machine_drift
 from pytest_modelbench.core.records import CheckKey, Record, counted
 from pytest_modelbench.core.session import Check
 from pytest_modelbench.core.verdicts import OTHER_ENVIRONMENT, Judgement, Verdict
+from pytest_modelbench.judge.noisy import machine_drift
 from pytest_modelbench.report.scale import difference, exact, moved, number, pair, percent, plural
 
 #: Below, the machine is called as fast as before: the reference workload itself repeats no better.

@@ -23,21 +23,21 @@ import torch
 from torch import Tensor, nn
 
 from pytest_modelbench.core.errors import MeasureError
-from pytest_modelbench.measure.accuracy import classification_accuracy
-from pytest_modelbench.measure.detection_accuracy import detection_accuracy
-from pytest_modelbench.measure.segmentation_accuracy import segmentation_accuracy
-from pytest_modelbench.models.build import BuiltModel, build
-from pytest_modelbench.models.data.batches import (
+from pytest_modelbench.data.batches import (
     InputFormat,
     class_batch,
     class_batches,
-    classifier_input,
     map_batches,
     object_batch,
     object_batches,
 )
-from pytest_modelbench.models.data.scenes import TRAIN, scene_classes, scene_maps, scene_objects
+from pytest_modelbench.data.scenes import TRAIN, scene_classes, scene_maps, scene_objects
+from pytest_modelbench.measure.accuracy import classification_accuracy
+from pytest_modelbench.measure.detection_accuracy import detection_accuracy
+from pytest_modelbench.measure.segmentation_accuracy import segmentation_accuracy
+from pytest_modelbench.models.build import BuiltModel, build
 from pytest_modelbench.models.fitting import Course, Lesson, classification_loss, fit, task_loss
+from pytest_modelbench.models.preprocessing import classifier_input
 from pytest_modelbench.samples import FIGURES, SAMPLE_MODELS, SampleModel
 
 _CPU = torch.device("cpu")

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from pytest_modelbench.core.errors import BaselineError
 from pytest_modelbench.core.metrics import Better
-from pytest_modelbench.core.noisy import speed
 from pytest_modelbench.core.records import CheckKey
 from pytest_modelbench.core.verdicts import BaselineView
+from pytest_modelbench.judge.noisy import speed
 from pytest_modelbench.store.schema import BASELINE, BaselineFile, Entry, read_baseline_file
 
 

@@ -16,7 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, Val
 from pydantic_core import PydanticCustomError
 
 from pytest_modelbench.core.environment import Fact
-from pytest_modelbench.core.evidence import read as read_evidence
+from pytest_modelbench.core.observations import read as read_evidence
 from pytest_modelbench.store.documents import Kind, read_document, shown
 
 BASELINE = Kind(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_modelbench.catalog.tables import timed_cases
+from pytest_modelbench.published.catalog.tables import timed_cases
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ def test_backbone(name, build_model, modelbench):
 def test_sample(task, build_model, modelbench):
     import torch
 
-    from pytest_modelbench.models.data.scenes import scenes
+    from pytest_modelbench.data.scenes import scenes
 
     wanted = SAMPLE_MODELS[task]
     model = build_model(wanted.model, checkpoint="scenes", batch_size=2, **wanted.arguments)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_modelbench.catalog.tables import table
+from pytest_modelbench.published.catalog.tables import table
 
 MODELS = [row.case.model for id in ("backbones-cnn", "backbones-transformer") for row in table(id).rows]
 

@@ -7,7 +7,7 @@ reduced one.
 
 import pytest
 
-from pytest_modelbench.catalog.tables import cases, table
+from pytest_modelbench.published.catalog.tables import cases, table
 
 INFERENCE = cases("test_seeds_detection.py::test_inference")
 TRAINING = cases("test_seeds_detection.py::test_train_step")
@@ -33,7 +33,7 @@ def test_train_step(case, measure_training):
 @pytest.mark.parametrize("name", COCO)
 def test_coco(name, build_model, modelbench):
     """Weights of one's own, NAME.safetensors in the folder of --modelbench-data, or beside the file that it names."""
-    from pytest_modelbench.catalog.weights import trained_weights
+    from pytest_modelbench.published.catalog.weights import trained_weights
 
     checkpoint = trained_weights(modelbench.data, name)
     arguments = COCO[name].build_arguments() | {"precision": "fp32", "batch_size": 8}

@@ -6,7 +6,7 @@ CPU, where a published figure is a time, at a reduced one.
 
 import pytest
 
-from pytest_modelbench.catalog.tables import cases
+from pytest_modelbench.published.catalog.tables import cases
 
 CASES = cases("test_seeds_inference.py::test_inference")
 

@@ -6,7 +6,7 @@ CPU, where a published figure is a time, at a reduced one.
 
 import pytest
 
-from pytest_modelbench.catalog.tables import cases, table
+from pytest_modelbench.published.catalog.tables import cases, table
 
 INFERENCE = cases("test_seeds_segmentation.py::test_inference")
 TRAINING = cases("test_seeds_segmentation.py::test_train_step")
@@ -31,7 +31,7 @@ def test_train_step(case, measure_training):
 @pytest.mark.parametrize("name", CITYSCAPES)
 def test_cityscapes(name, build_model, modelbench):
     """Whole images of 1024 x 2048, with weights of one's own beside them in the folder of --modelbench-data."""
-    from pytest_modelbench.catalog.weights import trained_weights
+    from pytest_modelbench.published.catalog.weights import trained_weights
 
     checkpoint = trained_weights(modelbench.data, name)
     arguments = CITYSCAPES[name].build_arguments() | {"precision": "fp32", "batch_size": 1, "image_size": (1024, 2048)}
@@ -42,7 +42,7 @@ def test_cityscapes(name, build_model, modelbench):
 @pytest.mark.parametrize("name", VOC)
 def test_voc(name, build_model, modelbench):
     """Weights of one's own, NAME.safetensors beside VOC's files in the folder of --modelbench-data."""
-    from pytest_modelbench.catalog.weights import trained_weights
+    from pytest_modelbench.published.catalog.weights import trained_weights
 
     checkpoint = trained_weights(modelbench.data, name)
     arguments = VOC[name].build_arguments() | {"batch_size": 8}

@@ -6,7 +6,7 @@ on the CPU, where a published figure is a time, at a reduced one. What technique
 
 import pytest
 
-from pytest_modelbench.catalog.tables import cases
+from pytest_modelbench.published.catalog.tables import cases
 
 CASES = cases("test_seeds_techniques.py::test_train_step")
 

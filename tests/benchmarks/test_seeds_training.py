@@ -6,7 +6,7 @@ on the CPU, where a published figure is a time, at a reduced one.
 
 import pytest
 
-from pytest_modelbench.catalog.tables import cases, table
+from pytest_modelbench.published.catalog.tables import cases, table
 
 CASES = cases("test_seeds_training.py::test_train_step")
 
@@ -44,7 +44,7 @@ def train_on_cifar(row, build_model, modelbench):
     if modelbench.device.type == "cpu":
         pytest.skip("50 epochs of CIFAR take a CPU days: give --device=cuda, and CIFAR's folder with --modelbench-data")
     from pytest_modelbench.core.errors import DataUnavailableError
-    from pytest_modelbench.models.data.cifar import cifar, is_cifar
+    from pytest_modelbench.data.cifar import cifar, is_cifar
 
     classes, folder = row.case.num_classes, modelbench.data
     if folder is None or not is_cifar(folder):

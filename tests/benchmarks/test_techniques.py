@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import pytest
 
-from pytest_modelbench.catalog.cases import REDUCED_BATCH, REDUCED_SIDE
-from pytest_modelbench.catalog.tables import rows, tables
+from pytest_modelbench.published.catalog.cases import REDUCED_BATCH, REDUCED_SIDE
+from pytest_modelbench.published.catalog.tables import rows, tables
 
 techniques = pytest.mark.modelbench(suite="techniques")
 

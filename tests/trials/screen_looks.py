@@ -16,9 +16,9 @@ from pathlib import Path
 
 from machine import describe, write
 
-from pytest_modelbench.core.estimate import Edges
-from pytest_modelbench.core.screen import compare
 from pytest_modelbench.core.verdicts import ALPHA
+from pytest_modelbench.judge.comparison import compare
+from pytest_modelbench.judge.estimate import Edges
 
 BAND = 0.05
 SESSIONS = 400

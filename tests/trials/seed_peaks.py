@@ -12,8 +12,8 @@ import time
 
 from machine import RESULTS, describe, write
 
-from pytest_modelbench.catalog.tables import tables
 from pytest_modelbench.core.errors import ModelbenchError
+from pytest_modelbench.published.catalog.tables import tables
 
 #: The distance from the published figure that is to be reached.
 WITHIN = 0.015
@@ -48,7 +48,7 @@ def rows():
 def measure() -> None:
     import torch
 
-    from pytest_modelbench.fixtures.train_step import second_step_peak
+    from pytest_modelbench.bench.train_step import second_step_peak
     from pytest_modelbench.models.build import build
 
     machine = describe()

@@ -15,8 +15,8 @@ from typing import Any
 from machine import ROOT, describe, write
 
 sys.path.insert(0, str(ROOT))
-from pytest_modelbench.core import noisy
 from pytest_modelbench.core.settings import Settings
+from pytest_modelbench.judge import noisy
 from tests.unit.simulated import DEFAULTS, SimulatedCheck, Spreads
 
 SESSIONS = 1000

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from pytest_modelbench.catalog.reader import read_tables
 from pytest_modelbench.core.bands import Band
 from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.metrics import METRICS, Better, Metric, Scope
 from pytest_modelbench.core.records import CheckKey, Record
 from pytest_modelbench.core.session import Check, Session, Stamp
 from pytest_modelbench.core.verdicts import Judgement, Verdict
+from pytest_modelbench.published.catalog.reader import read_tables
 
 MIB, GIB = 2**20, 2**30
 

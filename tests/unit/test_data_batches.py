@@ -8,16 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_modelbench.core.errors import UsageError
-from pytest_modelbench.models.build import build
-from pytest_modelbench.models.data.batches import (
+from pytest_modelbench.data.batches import (
     InputFormat,
     class_batches,
-    classifier_input,
     framed,
     map_batches,
     object_batches,
 )
-from pytest_modelbench.models.data.datasets import ClassData, DataDigest, MapData, ObjectData
+from pytest_modelbench.data.datasets import ClassData, DataDigest, MapData, ObjectData
+from pytest_modelbench.models.build import build
+from pytest_modelbench.models.preprocessing import classifier_input
 
 CPU = torch.device("cpu")
 

@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from pytest_modelbench.core.errors import MissingExtraError, UsageError
-from pytest_modelbench.models.data.cifar import cifar, is_cifar
-from pytest_modelbench.models.data.digits import digits
+from pytest_modelbench.data.cifar import cifar, is_cifar
+from pytest_modelbench.data.digits import digits
 
 
 def write(path, content, protocol=2):

@@ -11,8 +11,8 @@ import torch
 from PIL import Image
 
 from pytest_modelbench.core.errors import MissingExtraError, UsageError
-from pytest_modelbench.models.data import coco
-from pytest_modelbench.models.data.coco import coco_file, coco_objects
+from pytest_modelbench.data import coco
+from pytest_modelbench.data.coco import coco_file, coco_objects
 
 #: Two images of 20 x 10 pixels, the first with two objects, the second with none. Category ids have gaps, as COCO's.
 DOCUMENT = {

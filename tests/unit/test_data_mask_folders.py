@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 from pytest_modelbench.core.errors import UsageError
-from pytest_modelbench.models.data.mask_folders import (
+from pytest_modelbench.data.mask_folders import (
     CITYSCAPES_CLASSES,
     VOC_CLASSES,
     is_mask_folder,

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_modelbench.core.errors import UsageError
-from pytest_modelbench.models.data.draws import Draws
-from pytest_modelbench.models.data.scenes import (
+from pytest_modelbench.data.draws import Draws
+from pytest_modelbench.data.scenes import (
     CLASSES,
     HELD_OUT,
     TRAIN,

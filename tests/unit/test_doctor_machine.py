@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pytest_modelbench.doctor.machine import Busy, parse_cpu_list, read_machine
-from pytest_modelbench.doctor.quota import quota_cores
+from pytest_modelbench.host.cgroup import quota_cores
 
 CPUS = "sys/devices/system/cpu"
 CLOCK = "sys/devices/system/clocksource/clocksource0"

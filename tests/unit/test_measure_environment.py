@@ -14,9 +14,9 @@ import pytest
 import torch
 
 from pytest_modelbench.core.errors import UsageError
+from pytest_modelbench.host.processor import Processor, read_processor
 from pytest_modelbench.measure import environment
 from pytest_modelbench.measure.environment import cpu_slug, detect, pin, resolve_device
-from pytest_modelbench.measure.processor import Processor, read_processor
 
 CPU = torch.device("cpu")
 EPYC = """\

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_modelbench.host.cpufreq import Throttle
 from pytest_modelbench.measure import gpu_health, health
 from pytest_modelbench.measure.gpu_health import GpuHealth, GpuReading
 from pytest_modelbench.measure.health import (
@@ -29,7 +30,6 @@ from pytest_modelbench.measure.health import (
     take_reading,
 )
 from pytest_modelbench.measure.sampling import SamplingPlan, sample
-from pytest_modelbench.measure.throttle import Throttle
 
 STAT = """\
 cpu  10633 0 6734 208417 813 0 129 24 0 0

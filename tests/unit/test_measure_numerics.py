@@ -6,13 +6,13 @@ import pytest
 import torch
 from torch import nn
 
+from pytest_modelbench.bench.modelbench import ModelBench
+from pytest_modelbench.bench.process import Bench
 from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.errors import MeasureError, UsageError
-from pytest_modelbench.core.evidence import read
 from pytest_modelbench.core.metrics import Scope
+from pytest_modelbench.core.observations import read
 from pytest_modelbench.core.settings import Settings
-from pytest_modelbench.fixtures.bench import Bench
-from pytest_modelbench.fixtures.modelbench import ModelBench
 from pytest_modelbench.measure.numerics import fingerprint, largest_difference
 from pytest_modelbench.models.build import build
 

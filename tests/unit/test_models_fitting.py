@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from torch import nn
 
 from pytest_modelbench.core.errors import MeasureError, UsageError
+from pytest_modelbench.data.batches import InputFormat
+from pytest_modelbench.data.datasets import ClassData
+from pytest_modelbench.data.draws import Draws
 from pytest_modelbench.models import fitting
-from pytest_modelbench.models.data.batches import InputFormat
-from pytest_modelbench.models.data.datasets import ClassData
-from pytest_modelbench.models.data.draws import Draws
 from pytest_modelbench.models.fitting import (
     BUDGETS,
     Budget,

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_modelbench.catalog.tables import tables
 from pytest_modelbench.models.backbones import BACKBONES, BATCH_SIZES
+from pytest_modelbench.published.catalog.tables import tables
 
 ROOT = Path(__file__).parents[2]
 PORTABLE = ROOT / "baselines" / "portable"

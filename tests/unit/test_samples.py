@@ -13,7 +13,7 @@ import torch
 
 from pytest_modelbench import samples
 from pytest_modelbench.core.errors import BuildError, MeasureError, UsageError
-from pytest_modelbench.models.data.scenes import scene_classes, scene_maps, scene_objects
+from pytest_modelbench.data.scenes import scene_classes, scene_maps, scene_objects
 from pytest_modelbench.samples import SAMPLE_MODELS, sample_checkpoint, sample_figures, sample_model
 
 TASKS = list(SAMPLE_MODELS)

@@ -15,11 +15,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_modelbench.core.errors import BaselineError
-from pytest_modelbench.core.judge import judge
 from pytest_modelbench.core.metrics import METRICS, Better, Metric, Scope
 from pytest_modelbench.core.records import CheckKey
 from pytest_modelbench.core.session import Check
 from pytest_modelbench.core.verdicts import BaselineView, Procedure, Verdict
+from pytest_modelbench.judge.judge import judge
 from pytest_modelbench.store.baselines import BaselineStore
 from tests.unit.store_checks import ENVIRONMENT, INFERENCE, exact, latency, macs, stamp
 

@@ -1,0 +1,34 @@
+"""What ``build_model`` does beside `models.build`: it knows the sample models that come with the package."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from pytest_modelbench.bench.process import Bench
+from pytest_modelbench.core.errors import hide_own_frames
+from pytest_modelbench.models.build import BuiltModel, build
+from pytest_modelbench.models.weights import SAMPLES
+from pytest_modelbench.samples import SCENES, sample_checkpoint
+
+__tracebackhide__ = hide_own_frames
+
+
+def build_on(
+    bench: Bench,
+    model: str | Callable[..., nn.Module],
+    *,
+    checkpoint: str | Path | None = None,
+    task: str = "classification",
+    **arguments: Any,
+) -> BuiltModel:
+    """`models.build.build` on the device of ``bench``; ``checkpoint="scenes"`` is the sample weights for ``task``."""
+    if checkpoint == SCENES:
+        checkpoint = sample_checkpoint(task)
+    elif checkpoint is not None and checkpoint != SAMPLES and bench.home and not Path(checkpoint).exists():
+        # Weights that git does not know are not in the tree of older code, but where the user has them.
+        checkpoint = Path(bench.home, checkpoint)
+    return build(model, device=bench.device, checkpoint=checkpoint, task=task, **arguments)

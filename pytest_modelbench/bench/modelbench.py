@@ -1,0 +1,289 @@
+"""The ``modelbench`` fixture: measures that are recorded and held against the baseline."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from pytest_modelbench.bench.process import Bench
+from pytest_modelbench.bench.recorder import Recorder
+from pytest_modelbench.bench.timing import Measured, Timed, probe_of, time_model
+from pytest_modelbench.core.errors import UsageError, hide_own_frames
+from pytest_modelbench.core.observations import hits
+from pytest_modelbench.core.records import RATE
+from pytest_modelbench.measure.accuracy import Accuracy, classification_accuracy
+from pytest_modelbench.measure.cost import Cost, static_cost
+from pytest_modelbench.measure.memory import AllocatedPeak, LivePeak, allocated_peak, live_peak
+from pytest_modelbench.measure.sampling import Samples
+from pytest_modelbench.models.built import BuiltModel
+
+if TYPE_CHECKING:
+    from pytest_modelbench.bench.train_step import SpeedRuns, TrainFigures
+    from pytest_modelbench.data.datasets import ClassData, MapData, ObjectData
+    from pytest_modelbench.data.photos import LabelledImages
+    from pytest_modelbench.measure.detection_accuracy import DetectionAccuracy
+    from pytest_modelbench.measure.numerics import Fingerprint
+    from pytest_modelbench.measure.segmentation_accuracy import SegmentationAccuracy
+    from pytest_modelbench.models.fitting import Fit
+
+#: A test's own mistake is shown where the test made it, without the frames of this module.
+__tracebackhide__ = hide_own_frames
+
+
+@dataclass(frozen=True, slots=True)
+class Peak:
+    """Peak memory of one run: what is alive at most, and on an accelerator what its allocator gave out."""
+
+    live: LivePeak
+    allocated: AllocatedPeak | None = None
+
+
+class ModelBench:
+    """Measures, records, and leaves judging to the session. One object per test and process."""
+
+    def __init__(self, bench: Bench, test: str, band: str | Mapping[str, str] | None = None) -> None:
+        recorder = Recorder(bench, test, band)
+        self._bench = bench
+        self._test = test
+        self._record = recorder.metric
+        self._record_anything = recorder.anything
+        self._timed: dict[int, Timed] = {}
+
+    @property
+    def device(self) -> torch.device:
+        """The device of this session."""
+        return self._bench.device
+
+    @property
+    def data(self) -> Path | None:
+        """The path of --modelbench-data; None without."""
+        return Path(self._bench.settings.data) if self._bench.settings.data else None
+
+    def latency(self, model: Measured, *, case: str = "", name: str = "", band: str | None = None) -> Samples:
+        """Seconds per forward pass of ``model``, or per call of a callable, which needs a ``case`` to be known by.
+
+        Timed on the session's device against the reference workload, synchronized. The output of the first call is
+        checked: NaN and infinity raise BuildError.
+        """
+        timed = self._time(model, case)
+        samples = timed.samples
+        self._record_time("latency", timed, samples.median_s, samples.level, samples.target_s, name, band)
+        return samples
+
+    def throughput(
+        self, model: Measured, *, images: int = 0, case: str = "", name: str = "", band: str | None = None
+    ) -> Samples:
+        """Images per second, from the samples that `latency` takes. ``images``: how many a callable handles."""
+        if isinstance(model, BuiltModel):
+            images = model.case.batch_size
+        elif images < 1:
+            raise UsageError(f"{self._test}: throughput of a callable needs images=, how many one call handles")
+        timed = self._time(model, case)
+        samples = timed.samples
+        rates = tuple(images / second for second in samples.target_s)
+        level = math.log(images) - samples.level
+        timed = replace(timed, details={**timed.details, RATE: True})
+        self._record_time("throughput", timed, images / samples.median_s, level, rates, name, band)
+        return samples
+
+    def train_step(
+        self, model: BuiltModel, *, name: str = "", band: str | None = None, memory: bool = True, **options: Any
+    ) -> TrainFigures:
+        """Seconds of a training step and of its phases, images per second, and the peak memory of the second step.
+
+        ``options``: ``optimizer`` (``"sgd"``, ``"adamw"``), ``momentum``, ``lr``, ``input`` (``"noise"``, ``"ones"``),
+        ``accumulate``. The peak is followed on the meta device, and on CUDA read from the allocator, too;
+        ``memory=False`` leaves it out. Weights are afterwards what they were.
+        """
+        from pytest_modelbench.bench.train_step import train_step
+
+        return train_step(
+            model,
+            self._bench,
+            self._record,
+            lambda: probe_of(self._bench),
+            memory=memory,
+            name=name,
+            band=band,
+            **options,
+        )
+
+    def speed_runs(self, model: BuiltModel, *, runs: int = 10, iterations: int = 10) -> SpeedRuns:
+        """A training step in the protocol of the speed and memory comparison; nothing is recorded.
+
+        Images of ones, SGD with momentum 0.9, the mean of 10 runs of 10 iterations. ``lines`` of what comes back are in
+        the comparison's own format, and ``pytest --modelbench -rP`` shows what a test prints::
+
+            print(modelbench.speed_runs(build_model("resnet50", batch_size=64)).lines("Resnet50 Baseline:"))
+
+        Such means are not what a gate should rest on.
+        """
+        from pytest_modelbench.bench.train_step import speed_runs
+
+        return speed_runs(model, runs=runs, iterations=iterations)
+
+    def train_peak(self, model: BuiltModel, *, name: str = "", **options: Any) -> LivePeak:
+        """Peak memory of the second training step, followed on the meta device; ``options`` as for `train_step`."""
+        from pytest_modelbench.bench.train_step import record_train_peak
+
+        return record_train_peak(model, self._record, name=name, **options)
+
+    def peak_memory(
+        self, model: BuiltModel, *, backward: bool = False, name: str = "", band: str | None = None
+    ) -> Peak:
+        """Peak bytes of a forward pass, with ``backward`` of a forward and backward pass in training mode.
+
+        Everywhere: what PyTorch keeps alive, followed on the meta device and so the same on every machine. On an
+        accelerator also what its allocator gave out; reserved and device-level bytes go along as details.
+        """
+        case = replace(model.case, mode="backward") if backward else model.case
+        meta = model.on_meta()
+        live = live_peak(meta.forward_backward if backward else meta.forward, meta.tensors(training=backward))
+        self._record("peak_live_memory", live.peak_bytes, case.id, name, band, basis="meta")
+        if self.device.type == "cpu":
+            return Peak(live)
+        allocated = allocated_peak(model.forward_backward if backward else model.forward, self.device)
+        self._record(
+            "peak_allocated_memory",
+            allocated.allocated_bytes,
+            case.id,
+            name and f"{name}_allocated",
+            band,
+            details={"reserved_bytes": allocated.reserved_bytes, "device_bytes": allocated.device_bytes},
+        )
+        return Peak(live, allocated)
+
+    def cost(self, model: BuiltModel, *, name: str = "") -> Cost:
+        """Parameters, their bytes, and multiply-accumulates of one forward pass; counted on the meta device."""
+        meta = model.on_meta()
+        cost = static_cost(meta.module, meta.forward)
+        prefix = f"{name}_" if name else ""
+        for metric in ("parameters", "parameter_bytes", "macs"):
+            self._record(metric, getattr(cost, metric), model.case.id, f"{prefix}{metric}" if name else "")
+        return cost
+
+    def accuracy(
+        self,
+        model: BuiltModel,
+        images: LabelledImages | ClassData | str | Path = "",
+        *,
+        name: str = "",
+        band: str | None = None,
+    ) -> Accuracy:
+        """Top-1 and top-5 of ``model`` on labelled images, with the preprocessing that its own configuration names.
+
+        ``images``: an ImageFolder tree or CIFAR's folder, by default that of --modelbench-data; ``"photos"``, the 20
+        labelled ImageNet photos of the extra ``samples``; ``"digits"``, scikit-learn's; ``"scenes"``, generated ones.
+        Raises DataUnavailableError, which skips the test, where there are none.
+        """
+        from pytest_modelbench.bench.task_accuracy import class_images, record_class_accuracy
+        from pytest_modelbench.data.datasets import ClassData
+        from pytest_modelbench.data.photos import batches
+        from pytest_modelbench.models.preprocessing import transform_for
+
+        images = class_images(model, images, self._bench.settings.data)
+        if isinstance(images, ClassData):
+            return record_class_accuracy(model, images, self._record, name=name, band=band)
+        result = classification_accuracy(
+            model.predict,
+            batches(images, transform_for(model), model.case.batch_size),
+            model.num_classes,
+            top_k=tuple(k for k in (1, 5) if k <= model.num_classes),
+        )
+        for k, fraction in result.top.items():
+            self._record(
+                f"top{k}", fraction, f"{model.case.id}-{images.name}", name and f"{name}_top{k}", band,
+                basis=f"{images.name} {images.fingerprint}", details={"samples": result.samples},
+                evidence=hits(result.hits[k]),
+            )  # fmt: skip
+        return result
+
+    def detection_accuracy(
+        self, model: BuiltModel, data: ObjectData | str | Path = "", *, name: str = "", band: str | None = None
+    ) -> DetectionAccuracy:
+        """Mean average precision of boxes, and of masks for instance segmentation: over 0.50:0.95, at 0.50, at 0.75.
+
+        ``data``: ``"scenes"``, generated ones; a file in COCO's format or a folder laid out as COCO, by default that of
+        --modelbench-data. Raises DataUnavailableError, which skips the test, where there is none.
+        """
+        from pytest_modelbench.bench.task_accuracy import record_detection_accuracy
+
+        return record_detection_accuracy(model, data, self._bench.settings.data, self._record, name=name, band=band)
+
+    def segmentation_accuracy(
+        self, model: BuiltModel, data: MapData | str | Path = "", *, name: str = "", band: str | None = None
+    ) -> SegmentationAccuracy:
+        """Mean intersection over union, and the fraction of pixels told right.
+
+        ``data``: ``"scenes"``, or a folder laid out as Pascal VOC or Cityscapes, by default that of --modelbench-data.
+        Raises DataUnavailableError, which skips the test, where there is none.
+        """
+        from pytest_modelbench.bench.task_accuracy import record_segmentation_accuracy
+
+        return record_segmentation_accuracy(model, data, self._bench.settings.data, self._record, name=name, band=band)
+
+    def train_to_target(
+        self, model: BuiltModel, data: tuple[ClassData, ClassData] | str | Path = "", **options: Any
+    ) -> Fit:
+        """A short training from seed: its final accuracy, steps and seconds to the target, and points of its loss.
+
+        ``data``: ``"digits"``, ``"scenes"`` or CIFAR's folder, by default that of --modelbench-data. ``options``:
+        ``target`` (a fraction, or None for none), ``budget``, ``lr``, ``seed``, ``timed``, ``name``, ``band``. A copy
+        is trained: the model stays as it is.
+        """
+        from pytest_modelbench.bench.train_to_target import record_training
+
+        return record_training(model, data, self._bench.settings.data, self._record, **options)
+
+    def numerics(
+        self, model: BuiltModel, images: torch.Tensor | None = None, *, name: str = "", band: str | None = None
+    ) -> Fingerprint:
+        """What ``model`` computes on its seeded inputs, held against what it computed when the baseline was recorded.
+
+        For where no labels exist: a refactoring that changes results is caught. Kept are the output's root mean square,
+        eight projections and four values; ``band`` is a share of the first, by default after the precision.
+        ``images``: ``(N, C, H, W)`` in place of the inputs, for a detector, say, which finds nothing in noise.
+        """
+        from pytest_modelbench.bench.numerics import TOLERANCES, output_fingerprint
+
+        found, text, basis = output_fingerprint(model, images)
+        tolerance = TOLERANCES[model.case.precision]
+        self._record("output", found.rms, model.case.id, name, band, basis=basis, evidence=text, default=tolerance)
+        return found
+
+    def record(
+        self,
+        name: str,
+        value: float | Iterable[float],
+        *,
+        unit: str = "count",
+        better: str = "lower",
+        band: str | None = None,
+        scope: str = "portable",
+        noisy: bool = False,
+        case: str = "",
+    ) -> None:
+        """Hold any number against its baseline.
+
+        ``value``: one number, or several samples of which the median counts. ``noisy`` values (positive ones) are
+        measured in several processes and compared by statistics; others are compared as they are. ``scope`` says where
+        the value holds: ``portable``, ``kind`` (of device) or ``device``.
+        """
+        self._record_anything(name, value, unit=unit, better=better, band=band, scope=scope, noisy=noisy, case=case)
+
+    def _time(self, model: Measured, case: str) -> Timed:
+        """Times of ``model``, measured once per object and test."""
+        if id(model) not in self._timed:
+            self._timed[id(model)] = time_model(model, case, self._bench, self._test)
+        return self._timed[id(model)]
+
+    def _record_time(
+        self, metric: str, timed: Timed, value: float, level: float, samples: tuple[float, ...], name: str,
+        band: str | None,
+    ) -> None:  # fmt: skip
+        self._record(metric, value, timed.case, name, band, level, timed.reference, samples, timed.details)

@@ -1,0 +1,130 @@
+"""What ``modelbench.train_to_target`` does: a short training from seed, and how soon and how far it gets."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from pytest_modelbench.bench.recorder import RecordMetric
+from pytest_modelbench.bench.task_accuracy import DIGITS, SCENES, check_classes, ranks_told
+from pytest_modelbench.core.errors import DataUnavailableError, MeasureError, UsageError, hide_own_frames
+from pytest_modelbench.core.observations import hits
+from pytest_modelbench.data.batches import class_batches
+from pytest_modelbench.data.cifar import cifar, is_cifar
+from pytest_modelbench.data.datasets import ClassData
+from pytest_modelbench.data.digits import digits
+from pytest_modelbench.data.scenes import TRAIN, scene_classes
+from pytest_modelbench.measure.accuracy import classification_accuracy
+from pytest_modelbench.models.built import BuiltModel
+from pytest_modelbench.models.fitting import Budget, Course, Fit, budget_named, classification_lesson, fit
+from pytest_modelbench.models.precision import forward_modes
+from pytest_modelbench.models.preprocessing import classifier_input
+
+__tracebackhide__ = hide_own_frames
+
+#: Scenes to learn from.
+_SCENES = 1600
+#: Shares of a training after which its loss is recorded.
+_LOSS_POINTS = (0.25, 0.5, 1.0)
+
+
+def record_training(
+    model: BuiltModel,
+    data: tuple[ClassData, ClassData] | str | Path,
+    given: str,
+    record: RecordMetric,
+    *,
+    target: float | None,
+    budget: str | Budget = "sample",
+    lr: float = 3e-3,
+    seed: int = 0,
+    timed: bool = True,
+    name: str = "",
+    band: str | None = None,
+) -> Fit:
+    """A copy of a timm classifier trained for a number of epochs, and what came of it, recorded.
+
+    ``data``: ``"digits"``, ``"scenes"``, a folder of CIFAR's, or images to learn from and images held out; by default
+    ``given``, which is what --modelbench-data says. Recorded are the final accuracy, of more than five classes also
+    top-5, and three points of the loss curve; their details hold the ``seconds`` of the whole training. ``target``: the
+    fraction of held-out images told right that is to be reached on the way, steps and seconds until then are recorded
+    as well; None if there is none. Seconds to the target are repeated in several processes: for a training of hours
+    pass ``timed=False``. ``band`` is that of the final accuracies. Raises MeasureError if the target is not reached,
+    when the rest is recorded, or the training not over within the ``budget``.
+    """
+    if "compile" in model.case.technique:
+        raise UsageError(f"{model.case.id}: a copy of it is trained, and torch.compile has none; build it without")
+    train, held_out = _class_pair(data, given)
+    check_classes(model, held_out.num_classes, held_out.name)
+    takes, allowed = classifier_input(model), budget_named(budget)
+    course = Course(
+        allowed.epochs, model.case.batch_size, lr, seed=seed, precision=model.case.precision, limit_s=allowed.limit_s
+    )
+    lesson = classification_lesson(train, held_out, takes, model.device)
+    fitted = fit(lambda: copy.deepcopy(model.module), lesson, course, model.device, target=target)
+    case = f"{replace(model.case, mode='training').id}-{train.name}"
+    prefix = f"{name}_" if name else ""
+    basis = (
+        f"{train.name} {train.fingerprint} {held_out.fingerprint} lr={course.lr:g} epochs={course.epochs} seed={seed}"
+    )
+    details = {"steps": len(fitted.losses), "target": target, "seconds": fitted.seconds}
+    accuracy = classification_accuracy(
+        _predictor(model, fitted), class_batches(held_out, takes, model.case.batch_size), held_out.num_classes,
+        top_k=ranks_told(held_out.num_classes),
+    )  # fmt: skip
+    for k, fraction in accuracy.top.items():
+        figure = "final_accuracy" if k == 1 else f"final_top{k}"
+        record(
+            figure, fraction, case, f"{prefix}{figure}", band, basis=basis,
+            details={**details, "samples": accuracy.samples}, evidence=hits(accuracy.hits[k]),
+        )  # fmt: skip
+    for step in sorted({max(1, round(share * len(fitted.losses))) for share in _LOSS_POINTS}):
+        record(
+            "training_loss", fitted.smoothed_loss(step), case, f"{prefix}loss_at_{step}", basis=basis, details=details
+        )
+    if target is None:
+        return fitted
+    steps, seconds = fitted.steps_to_target, fitted.seconds_to_target
+    if steps is None or seconds is None:
+        best = max(score for _, score in fitted.scores)
+        raise MeasureError(
+            f"{model.case.id} on {train.name} reaches {best:.4f} in {len(fitted.losses)} steps, not the {target} it is "
+            "to reach; give it a larger budget, another lr, or a lower target"
+        )
+    # Without it, a lower target would look like a faster training.
+    basis += f" target={target:g}"
+    record("steps_to_target", steps, case, f"{prefix}steps_to_target", basis=basis, details=details)
+    if timed:
+        # Seconds have no reference workload beside them: a training takes too long for that.
+        record(
+            "time_to_target", seconds, case, f"{prefix}time_to_target", level=math.log(seconds), basis=basis,
+            samples=(seconds,), details=details,
+        )  # fmt: skip
+    return fitted
+
+
+def _predictor(model: BuiltModel, fitted: Fit) -> Callable[[Tensor], Tensor]:
+    def predict(images: Tensor) -> Tensor:
+        with torch.inference_mode(), forward_modes(model.case.precision, model.device):
+            found: Tensor = fitted.module(images.to(model.device))
+            return found
+
+    return predict
+
+
+def _class_pair(data: tuple[ClassData, ClassData] | str | Path, given: str) -> tuple[ClassData, ClassData]:
+    if isinstance(data, tuple):
+        return data
+    if data == DIGITS:
+        return digits()
+    if data == SCENES:
+        return scene_classes(_SCENES, TRAIN), scene_classes()
+    if data or (given and is_cifar(given)):
+        return cifar(data or given)
+    raise DataUnavailableError("nothing to train on: give the folder of CIFAR-10 or -100 with --modelbench-data DIR")

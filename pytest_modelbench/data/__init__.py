@@ -1,0 +1,1 @@
+"""Labelled data: images, data sets, scenes, and how they become batches."""

@@ -1,0 +1,1 @@
+"""What the machine tells: cores, /proc, /sys, cgroups, NVML. Without torch."""

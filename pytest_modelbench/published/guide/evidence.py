@@ -1,0 +1,209 @@
+"""What results files hold, found by what it is about: figures by subject, metric and setting, device by device."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from pytest_modelbench.core.environment import Environment, Fact
+from pytest_modelbench.core.metrics import Scope
+from pytest_modelbench.core.records import disturbance
+from pytest_modelbench.core.session import Check, Session
+from pytest_modelbench.published.guide.cases import Setting, Subject, read_case
+from pytest_modelbench.published.guide.measures import TRAINING
+
+#: Provenance that makes another column of the same device: what a figure is quoted with.
+VERSIONS = ("torch", "torchvision", "timm", "cuda", "cudnn", "driver")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One results file: where it lies, when it was made, from what, and with what."""
+
+    file: str
+    started: str
+    commit: str | None
+    dirty: bool
+    processes: int
+    checks: int
+    interrupted: bool
+    environment: Environment | None
+
+    @property
+    def day(self) -> str:
+        """The date, ``2026-11-22``."""
+        return self.started[:10]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One measured figure, in its metric's unit.
+
+    ``data`` names the labelled images behind an accuracy, ``images`` says how many. ``disturbed`` says what disturbed
+    the measurement, empty if nothing did.
+    """
+
+    metric: str
+    unit: str
+    stem: str
+    setting: Setting
+    value: float
+    processes: int
+    portable: bool
+    run: Run
+    data: str = ""
+    images: int | None = None
+    disturbed: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Device:
+    """One device with one set of versions: one column. ``kind`` is ``cpu``, ``cuda`` or another accelerator's type."""
+
+    title: str
+    kind: str
+    runs: tuple[Run, ...]
+    findings: Mapping[tuple[str, str], tuple[Finding, ...]] = field(repr=False)
+
+    def find(self, subject: Subject, metric: str) -> tuple[Finding, ...]:
+        """Figures of ``metric`` for ``subject``, the newest of each setting and data, newest first."""
+        return self.findings.get((subject.stem, metric), ())
+
+    @property
+    def timed(self) -> bool:
+        """Whether anything was measured here that holds for this device only."""
+        return any(not one.portable for found in self.findings.values() for one in found)
+
+
+class Evidence:
+    """All results files together."""
+
+    def __init__(self, sessions: Sequence[tuple[str, Session]]) -> None:
+        #: As they were given; so devices come in that order, too.
+        self.runs = tuple(_run(file, session) for file, session in sessions)
+        found = [one for file, session in sessions for one in _findings(_run(file, session), session)]
+        found.sort(key=lambda one: one.run.started, reverse=True)
+        groups: dict[tuple[Fact, ...], list[Finding]] = {}
+        for run in self.runs:
+            if run.environment is not None:
+                groups.setdefault(_group(run.environment), [])
+        for one in found:
+            assert one.run.environment is not None
+            groups[_group(one.run.environment)].append(one)
+        titles = _titles([_first_environment(self.runs, key) for key in groups])
+        self.devices = tuple(
+            _device(title, [run for run in self.runs if _is_of(run, key)], among)
+            for title, (key, among) in zip(titles, groups.items(), strict=True)
+        )
+        self._everywhere = _indexed(one for one in found if one.portable)
+        #: Figures that should be the same on every machine and are not, newest first.
+        self.disagreements = _disagreements(found)
+
+    def find(self, subject: Subject, metric: str) -> tuple[Finding, ...]:
+        """Figures of a ``metric`` that holds on every machine, the newest of each setting and data, newest first."""
+        return self._everywhere.get((subject.stem, metric), ())
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """Kinds of devices that anything was timed on."""
+        return frozenset(device.kind for device in self.devices if device.timed)
+
+
+def _run(file: str, session: Session) -> Run:
+    stamp = session.stamp
+    return Run(
+        file, stamp.started, stamp.commit, stamp.dirty, session.processes, len(session.checks), session.interrupted,
+        session.environment,
+    )  # fmt: skip
+
+
+def _findings(run: Run, session: Session) -> Iterable[Finding]:
+    # What is timed beside an accuracy belongs to the same images, though its basis does not name them.
+    data = {(check.key.test, check.case): name for check in session.checks if (name := _data(check))}
+    # A test may record a metric several times, under names of its own; the one under the metric's name speaks for it.
+    for check in sorted(session.checks, key=lambda check: check.key.name != check.metric.name):
+        images = data.get((check.key.test, check.case), "")
+        read = read_case(check.case.removesuffix(f"-{images}") if images else check.case)
+        if read is None or run.environment is None:
+            continue
+        stem, setting = read
+        details = check.records[-1].details if check.records else {}
+        count, seconds = details.get("samples"), details.get("seconds")
+        found = Finding(
+            check.metric.name,
+            check.metric.unit,
+            stem,
+            setting,
+            check.judgement.value,
+            check.judgement.processes,
+            check.metric.scope is Scope.PORTABLE,
+            run,
+            images,
+            count if isinstance(count, int) else None,
+            disturbance(check.records),
+        )
+        yield found
+        if found.metric == "final_accuracy" and isinstance(seconds, float):
+            yield replace(found, metric=TRAINING, unit="s", value=seconds, images=None)
+
+
+def _data(check: Check) -> str:
+    """Name of the labelled images behind ``check``: what its basis begins with and its case ends with."""
+    words = check.records[-1].basis.split(" ") if check.records else []
+    names = (" ".join(words[:count]) for count in range(len(words) - 1, 0, -1))
+    return next((name for name in names if check.case.endswith(f"-{name}")), "")
+
+
+def _group(environment: Environment) -> tuple[Fact, ...]:
+    return (environment.slug, *(environment.provenance.get(name) for name in VERSIONS))
+
+
+def _is_of(run: Run, key: tuple[Fact, ...]) -> bool:
+    return run.environment is not None and _group(run.environment) == key
+
+
+def _first_environment(runs: Sequence[Run], key: tuple[Fact, ...]) -> Environment:
+    return next(run.environment for run in runs if run.environment is not None and _is_of(run, key))
+
+
+def _titles(environments: Sequence[Environment]) -> list[str]:
+    """A title for each: its device's name, with the versions that differ where two have the same."""
+    titles = []
+    for one in environments:
+        twins = [other for other in environments if other.name == one.name]
+        told = [
+            f"{name} {one.provenance.get(name, 'unknown')}"
+            for name in VERSIONS
+            if len({other.provenance.get(name) for other in twins}) > 1
+        ]
+        if len({other.slug for other in twins}) > 1:
+            told.insert(0, one.slug)
+        titles.append(", ".join([one.name, *told]))
+    return titles
+
+
+def _device(title: str, runs: Sequence[Run], found: Iterable[Finding]) -> Device:
+    environment = runs[0].environment
+    assert environment is not None
+    kind = str(environment.identity.get("device", environment.kind))
+    return Device(title, kind, tuple(runs), _indexed(found))
+
+
+def _indexed(found: Iterable[Finding]) -> dict[tuple[str, str], tuple[Finding, ...]]:
+    index: defaultdict[tuple[str, str], dict[tuple[Setting, str], Finding]] = defaultdict(dict)
+    for one in found:
+        index[one.stem, one.metric].setdefault((one.setting, one.data), one)
+    return {key: tuple(known.values()) for key, known in index.items()}
+
+
+def _disagreements(found: Sequence[Finding]) -> tuple[tuple[Finding, Finding], ...]:
+    """Pairs (newer, older) of portable figures that differ between files."""
+    newest: dict[tuple[str, str, Setting, str], Finding] = {}
+    pairs = []
+    for one in found:
+        if one.portable:
+            newer = newest.setdefault((one.stem, one.metric, one.setting, one.data), one)
+            if newer.run != one.run and newer.value != one.value:
+                pairs.append((newer, one))
+    return tuple(pairs)

@@ -1,1 +1,0 @@
-"""How a session runs: the plan, worker processes, passes."""

@@ -1,0 +1,150 @@
+"""What a test's measurements amount to: its checks against the stored baselines, and its outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from pytest_modelbench.core.environment import Environment
+from pytest_modelbench.core.metrics import Scope
+from pytest_modelbench.core.records import CheckKey, Record
+from pytest_modelbench.core.session import Check
+from pytest_modelbench.core.settings import Settings
+from pytest_modelbench.core.verdicts import BaselineView, Duet, Procedure, Verdict
+from pytest_modelbench.judge.judge import judge
+
+
+class Baselines(Protocol):
+    """What is needed of the store; `store.baselines.BaselineStore` is the real one."""
+
+    def load(self, folder: str) -> None:
+        """Read one folder."""
+
+    def holds_any(self, folder: str) -> bool:
+        """Whether the folder has any entry."""
+
+    def find(self, folder: str, key: CheckKey) -> BaselineView | None:
+        """The entry of one check."""
+
+    def keys(self, folder: str) -> list[CheckKey]:
+        """The checks that the folder has entries of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recourse:
+    """What can be done about a check that a stored baseline does not clear; by default nothing but more processes."""
+
+    duet: bool = False  #: measure the code of the baseline beside the present one
+    same_code: bool = False  #: nothing: the code is that of the baseline
+    why_none: str = ""  #: for people, where neither holds
+
+
+class Gate:
+    """Judges checks in one environment, after ``looks`` processes.
+
+    Opening it loads the baselines; BaselineError says which file cannot be trusted. ``recourse`` says what can be done
+    about checks whose baseline was recorded from a commit; None stands for an unknown one.
+    """
+
+    def __init__(
+        self,
+        store: Baselines,
+        environment: Environment,
+        settings: Settings,
+        looks: tuple[int, ...],
+        *,
+        updating: bool,
+        recourse: Callable[[str | None], Recourse] = lambda commit: Recourse(),
+    ) -> None:
+        self._store = store
+        self.environment = environment
+        self._settings = settings
+        self._looks = looks
+        self._updating = updating
+        self._recourse = recourse
+        self.folders = tuple(dict.fromkeys(environment.folder(scope) for scope in Scope))
+        for folder in self.folders:
+            store.load(folder)
+        self._stored: dict[str, set[tuple[str, CheckKey]]] = {}
+        for folder in self.folders:
+            for key in store.keys(folder):
+                self._stored.setdefault(key.test, set()).add((folder, key))
+
+    def check(
+        self, records: Sequence[Record], noisy_checks: int, duet: Duet | None = None, *, confirm: bool = True
+    ) -> Check:
+        """One check judged; ``noisy_checks`` of the session share the error rate.
+
+        ``confirm=False``: on the stored baseline alone, whatever else could be done.
+        """
+        last = records[-1]
+        folder = self.environment.folder(last.metric.scope)
+        baseline = self._store.find(folder, last.key)
+        # Asking costs git calls: not for what is decided without, and not where everything is accepted anyway.
+        asked = confirm and last.metric.noisy and baseline is not None and duet is None and not self._updating
+        recourse = self._recourse(baseline.commit) if asked and baseline else Recourse()
+        judgement = judge(
+            records,
+            baseline,
+            Procedure(self._looks, noisy_checks, recourse.duet, recourse.same_code, recourse.why_none),
+            self.environment.identity,
+            self.environment.provenance,
+            duet,
+        )
+        return Check(last.key, last.metric, last.case, tuple(records), judgement, folder, baseline)
+
+    def confirmable(self, check: Check) -> str:
+        """The commit beside which a duet could decide what is open of ``check``; empty if none can."""
+        commit = check.baseline.commit if check.baseline and check.metric.noisy and not self._updating else None
+        undecided = not check.judgement.settled and not check.judgement.after_duet
+        return commit if commit and undecided and self._recourse(commit).duet else ""
+
+    def outcome(self, check: Check) -> str:
+        """``passed``, ``failed`` or ``inconclusive``."""
+        if self._updating:
+            return "passed"
+        verdict = check.judgement.verdict
+        if verdict in (Verdict.REGRESSED, Verdict.INCOMPARABLE):
+            return "failed"
+        if verdict is Verdict.NEW:
+            gated = self._store.holds_any(check.folder) or self._settings.missing == "fail"
+            return "failed" if gated else "passed"
+        return "inconclusive" if verdict is Verdict.INCONCLUSIVE else "passed"
+
+    def unmeasured(self, test: str, checks: Iterable[Check]) -> list[CheckKey]:
+        """Checks of ``test`` that have a baseline here, but are not among ``checks``, or moved to another folder."""
+        measured = {(check.folder, check.key) for check in checks}
+        return sorted(key for _, key in self._stored.get(test, set()) - measured)
+
+    def stored_of_module(self, module: str) -> int:
+        """How many baseline entries tests of the module at this path have here."""
+        return sum(len(keys) for test, keys in self._stored.items() if test.partition("::")[0] == module)
+
+    def has_baseline(self, test: str) -> bool:
+        """Whether anything is stored for ``test`` here."""
+        return test in self._stored
+
+    def neighbours(self, check: Check) -> list[CheckKey]:
+        """What else the check's folder holds: where a renamed test's baseline may be."""
+        return self._store.keys(check.folder)
+
+    def ungated(self, checks: Iterable[Check]) -> Mapping[str, int]:
+        """For each folder that holds nothing at all, how many of ``checks`` it should have held."""
+        counts: dict[str, int] = {}
+        for check in checks:
+            if not self._store.holds_any(check.folder):
+                counts[check.folder] = counts.get(check.folder, 0) + 1
+        return counts
+
+    def orphans(self, collected: Collection[str], module_known: Mapping[str, bool]) -> list[CheckKey]:
+        """Entries whose test does not exist: not among ``collected``, of a module that was collected whole or is gone.
+
+        ``module_known`` says of a module's path whether its tests are all among ``collected``.
+        """
+        return sorted(
+            key
+            for keys in self._stored.values()
+            for _, key in keys
+            if key.test not in collected and module_known.get(key.test.partition("::")[0], False)
+        )

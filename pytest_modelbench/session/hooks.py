@@ -1,0 +1,327 @@
+"""The hooks of a ``--modelbench`` session in the controlling process."""
+
+from __future__ import annotations
+
+import shlex
+import tempfile
+from collections.abc import Generator, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_modelbench.core.errors import ModelbenchError
+from pytest_modelbench.core.session import Session
+from pytest_modelbench.core.settings import Settings, read_settings
+from pytest_modelbench.session.commands import Commands
+from pytest_modelbench.session.inline import InlineRun
+from pytest_modelbench.session.marks import Marks, is_benchmark, select
+from pytest_modelbench.session.runner import Conductor
+from pytest_modelbench.store.project import settings_table
+
+#: Exit status of a session in which nothing failed, but checks stayed open. pytest itself uses 0 to 6.
+INCONCLUSIVE = 10
+#: Options that belong on the command that accepts a session's results, by their destinations.
+_REPEATED = ("device", "suite", "baselines", "threads", "data", "against", "against-python", "confirm")
+
+
+def settings_of(config: pytest.Config) -> Settings:
+    """Settings of this session: options over ``[tool.modelbench]`` of the root's pyproject.toml over defaults."""
+    names = (
+        "device",
+        "suite",
+        "baselines",
+        "missing",
+        "skipped",
+        "inconclusive",
+        "passes",
+        "threads",
+        "timeout",
+        "data",
+        "confirm",
+        "pairs",
+        "against",
+        "against-python",
+        "budget",
+    )
+    options = {name: _given(config, name) for name in names}
+    pyproject = config.rootpath / "pyproject.toml"
+    table = settings_table(pyproject)
+    return read_settings({} if table is None else table, options, pyproject.name)
+
+
+def _given(config: pytest.Config, name: str) -> Any:
+    """The value of ``--modelbench-<name>``, None if it is not given."""
+    return getattr(config.option, f"modelbench_{name.replace('-', '_')}", None)
+
+
+def _looks(settings: Settings, config: pytest.Config) -> tuple[int, ...]:
+    """After how many processes open checks are looked at."""
+    if config.option.modelbench_inline:
+        return (1,)
+    return (settings.update_passes,) if config.option.update_baselines else settings.passes
+
+
+def _commands(config: pytest.Config, settings: Settings) -> Commands:
+    """What this session was told, for the commands in its messages."""
+    given = {f"--modelbench-{name}": _given(config, name) for name in _REPEATED}
+    selection = []
+    if config.option.keyword:
+        selection += ["-k", config.option.keyword]
+    if config.option.markexpr:
+        selection += ["-m", config.option.markexpr]
+    if config.args_source is pytest.Config.ArgsSource.ARGS:
+        selection += config.args
+    return Commands(
+        {name: str(value) for name, value in given.items() if value is not None},
+        tuple(selection),
+        settings.baselines,
+        settings.passes,
+        settings.pairs,
+    )
+
+
+class BenchSession:
+    """Collects, runs, reports. A plugin of its own, so that a run without ``--modelbench`` has none of it."""
+
+    def __init__(self, config: pytest.Config, settings: Settings) -> None:
+        self.config = config
+        self.settings = settings
+        self.updating: bool = config.option.update_baselines
+        self._commands = _commands(config, settings)
+        self.conductor = Conductor(config, settings, _looks(settings, config), self._commands, updating=self.updating)
+        self.inline = InlineRun(self.conductor) if config.option.modelbench_inline else None
+        self._marks = Marks({})
+        self._collected: set[str] = set()
+        self._modules: dict[str, bool] = {}
+        self._skipped_modules: dict[str, str] = {}
+        self._deselected: list[pytest.Item] = []
+        self._unselected = 0
+        self._notes: list[str] = []
+        self._result: Session | None = None
+
+    @classmethod
+    def from_config(cls, config: pytest.Config) -> BenchSession:
+        """The session that the options ask for; raises UsageError for those that make no sense."""
+        option = config.option
+        if getattr(option, "numprocesses", None) or getattr(option, "tx", None):
+            raise pytest.UsageError(
+                "--modelbench measures in worker processes of its own, one at a time: run it without -n (or with -n0)"
+            )
+        if (option.usepdb or option.trace) and not option.modelbench_inline:
+            raise pytest.UsageError(
+                "a debugger cannot reach the worker processes: add --modelbench-inline, which measures in this one"
+            )
+        for name in ("json", "data"):
+            if value := getattr(option, f"modelbench_{name}"):
+                path = config.invocation_params.dir / value
+                if name == "json" and not path.parent.is_dir():
+                    raise pytest.UsageError(f"--modelbench-json: there is no folder {path.parent}")
+                if name == "data" and not path.exists():
+                    raise pytest.UsageError(f"--modelbench-data: there is no {path}")
+        if option.update_baselines and option.modelbench_passes:
+            raise pytest.UsageError(
+                "--modelbench-passes is about comparing; a baseline takes the update-passes of [tool.modelbench]"
+            )
+        against = option.modelbench_against or option.modelbench_against_python
+        for flag, given in (
+            ("--update-baselines", option.update_baselines),
+            ("--modelbench-inline", option.modelbench_inline),
+        ):
+            if against and given:
+                raise pytest.UsageError(
+                    f"{flag} goes with stored baselines; with --modelbench-against there is nothing for it to act on"
+                )
+        if option.update_baselines and option.modelbench_inline:
+            raise pytest.UsageError(
+                "--modelbench-inline measures in one process only, too few for a baseline to rest on"
+            )
+        try:
+            return cls(config, settings_of(config))
+        except ModelbenchError as error:
+            raise pytest.UsageError(str(error)) from error
+
+    # --- collection
+
+    def pytest_report_header(self) -> str:
+        """What will be done."""
+        settings = self.settings
+        verb = "measures and accepts" if self.updating else "measures and judges"
+        suite = f", suite {','.join(settings.suite)}" if settings.suite else ""
+        return f"modelbench: {verb}, device {settings.device}{suite}, baselines in {settings.baselines}"
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Note which modules were collected whole: only of those it is known which tests do not exist."""
+        path = report.nodeid
+        if report.skipped:
+            self._skipped_modules[path] = str(report.longrepr[2]) if isinstance(report.longrepr, tuple) else ""
+        if report.passed and path.endswith(".py"):
+            named_inside = any("::" in argument for argument in self.config.args)
+            self._modules[path] = not named_inside
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Keep the benchmark tests of the wanted suites."""
+        self._collected |= {item.nodeid for item in items}
+        benchmarks = [item for item in items if is_benchmark(item)]
+        _check_ids(benchmarks)
+        try:
+            chosen, self._marks = select(benchmarks, self.settings.suite, self._deselected)
+        except ModelbenchError as error:
+            raise pytest.UsageError(str(error)) from error
+        kept = set(map(id, chosen))
+        if others := [item for item in items if id(item) not in kept]:
+            self._unselected = len(others)
+            self.config.hook.pytest_deselected(items=others)
+        items[:] = chosen
+
+    def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
+        """A deselected test exists: its baseline is no orphan, and its suites are known."""
+        self._collected |= {item.nodeid for item in items}
+        self._deselected += [item for item in items if is_benchmark(item)]
+
+    # --- running
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
+        """Measure in workers."""
+        if session.config.option.collectonly:
+            return None
+        if session.testsfailed and not session.config.option.continue_on_collection_errors:
+            return None  # pytest's own loop says so
+        if not session.items:
+            raise pytest.UsageError(self._nothing_selected())
+        try:
+            if self.inline is not None:
+                self.inline.begin(session.config)
+                return None
+            self.conductor.run(session, self._marks)
+        except ModelbenchError as error:
+            raise pytest.UsageError(str(error)) from error
+        return True
+
+    def _nothing_selected(self) -> str:
+        said = f"; {self._unselected} tests were collected that are none or in other suites" if self._unselected else ""
+        return (
+            f"--modelbench: no benchmark test was selected{said}. A benchmark test is marked @pytest.mark.modelbench, "
+            "or uses the modelbench fixture; look at -k, -m, the paths given, and --modelbench-suite (try 'all')"
+        )
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
+        """Inline: judge a test right after its call."""
+        report: Any = yield
+        if self.inline is not None:
+            self.inline.judge(item, report)
+        return report
+
+    def pytest_report_teststatus(
+        self, report: pytest.TestReport | pytest.CollectReport
+    ) -> tuple[str, str, tuple[str, dict[str, bool]]] | None:
+        """Inconclusive is an outcome of its own."""
+        if getattr(report, "modelbench_inconclusive", False):
+            return "inconclusive", "?", ("INCONCLUSIVE", {"yellow": True})
+        return None
+
+    # --- the end
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> Iterator[None]:
+        """Accept, write files, and set the exit status, before the summary is printed."""
+        if not session.config.option.collectonly:
+            if self.inline is not None:
+                self.inline.finish(complete=exitstatus in (0, 1) and not session.shouldstop and not session.shouldfail)
+            try:
+                self.conductor.accept()
+            except ModelbenchError as error:
+                self._notes.append(f"NOT ACCEPTED: {error}")
+                session.exitstatus = pytest.ExitCode.USAGE_ERROR
+            self._result = self.conductor.result(self._collected, self._modules)
+            self._write_files(session)
+            self._set_exit_status(session)
+        return (yield)
+
+    def _write_files(self, session: pytest.Session) -> None:
+        from pytest_modelbench.report import benchmark_storage
+        from pytest_modelbench.store.results import write_results
+
+        assert self._result is not None
+        option = self.config.option
+        path = self.config.invocation_params.dir / option.modelbench_json if option.modelbench_json else None
+        unaccepted = any(note.startswith("NOT ACCEPTED") for note in self._notes)
+        if unaccepted and path is None:
+            # An hour's measurements are not thrown away because a disk is full.
+            path = Path(tempfile.mkdtemp(prefix="modelbench-"), "results.json")
+        try:
+            if path is not None:
+                write_results(path, self._result)
+                self._notes.append(f"results written to {option.modelbench_json or path}")
+            if unaccepted:
+                command = shlex.join(["pytest-modelbench", "accept", "--baselines", self.settings.baselines, str(path)])
+                self._notes.append(f"nothing is lost: once that is mended, run\n    {command}")
+            if option.modelbench_save_benchmark:
+                folder = self.config.rootpath / ".benchmarks"
+                saved = benchmark_storage.save(self._result, folder, option.modelbench_save_benchmark)
+                where = f"in {saved.relative_to(self.config.rootpath)}" if saved else "nowhere: there are none"
+                self._notes.append(f"latencies saved for pytest-benchmark {where}")
+        except (ModelbenchError, OSError) as error:
+            self._notes.append(f"NOT WRITTEN: {error}")
+            session.exitstatus = pytest.ExitCode.USAGE_ERROR
+
+    def _set_exit_status(self, session: pytest.Session) -> None:
+        assert self._result is not None
+        gate = self.conductor.ledger.gate
+        lost = {path: gate.stored_of_module(path) for path in self._skipped_modules} if gate else {}
+        for path, count in lost.items():
+            if count:
+                reason = self._skipped_modules[path].removeprefix("Skipped: ")
+                self._notes.append(f"NOT GATED: {path} was skipped as a whole, with {count} baseline entries: {reason}")
+        if session.exitstatus != pytest.ExitCode.OK:
+            return
+        outcomes = [test.outcome for test in self._result.tests]
+        if "failed" in outcomes or (any(lost.values()) and self.settings.skipped == "fail" and not self.updating):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+            return
+        if outcomes and all(outcome == "skipped" for outcome in outcomes):
+            self._notes.append(f"NOTHING GATED: all {len(outcomes)} tests were skipped")
+            session.exitstatus = pytest.ExitCode.USAGE_ERROR
+        elif "inconclusive" in outcomes and self.settings.inconclusive == "fail":
+            session.exitstatus = INCONCLUSIVE
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        """The table, what was not gated, and how to accept."""
+        from pytest_modelbench.report import terminal
+
+        result = self._result
+        if result is None or not (result.tests or result.checks or self._notes or self.conductor.processes):
+            return
+        writer = terminalreporter._tw
+        colour, quiet = bool(writer.hasmarkup), self.config.get_verbosity() < 0
+        if not quiet:
+            terminalreporter.section("modelbench", sep="=")
+        text = terminal.render(
+            result,
+            width=writer.fullwidth,
+            colour=colour,
+            quiet=quiet,
+            accept_command=self._commands.accept(),
+            baselines=self.settings.baselines,
+            selection=shlex.join(self._commands.selection),
+        )
+        if self.updating and self.conductor.changes:
+            text += "\n\n" + terminal.render_changes(self.conductor.changes, width=writer.fullwidth, colour=colour)
+        for line in "\n".join([text, *self._notes]).splitlines():
+            terminalreporter.write_line(line)
+
+
+def _check_ids(items: Sequence[pytest.Item]) -> None:
+    """Raise UsageError for ids that do not tell tests apart: they would share one baseline, and one would not run."""
+    seen: set[str] = set()
+    for item in items:
+        if item.nodeid in seen or item.nodeid.startswith("::"):
+            raise pytest.UsageError(
+                f"{item.path}: the id {item.nodeid!r} does not tell this test from others, as happens outside of the "
+                f"root directory {item.config.rootpath}; run pytest from the project, or give its root with --rootdir"
+            )
+        seen.add(item.nodeid)

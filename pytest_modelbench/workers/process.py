@@ -1,0 +1,221 @@
+"""A worker process as the controller sees it: started, listened to, ended, and its death explained."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from pytest_modelbench.core.errors import UsageError
+from pytest_modelbench.workers.protocol import Job, Lines, Message
+
+#: How long a worker that was asked to end may take before it is killed. Ctrl-C promises two seconds in all.
+GRACE_S = 0.5
+#: How long the tidying up of a worker that is done may take: exit handlers, coverage data.
+LINGER_S = 10.0
+#: How often a silent worker is looked at.
+POLL_S = 0.5
+#: How much of a dead worker's own output is worth showing.
+TAIL_LINES = 15
+
+
+class Worker:
+    """One fresh pytest process that runs in ``folder``.
+
+    Used as a context manager: at the end, the whole process group is gone.
+    """
+
+    def __init__(self, job: Job, *, show_output: bool = False, python: str = sys.executable, folder: str = ".") -> None:
+        if os.name != "posix":
+            raise UsageError("worker processes need Linux or macOS; here, run with --modelbench-inline")
+        event_read, event_write = os.pipe()
+        control_read, control_write = os.pipe()
+        self._events = event_read
+        self._control = control_write
+        # A file, not a pipe: nobody has to read it for the worker to go on.
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed in __exit__
+        self._ooms = _out_of_memory_kills()
+        self._timed_out_after_s: float | None = None
+        self._garbled = ""
+        self._paused_at_s: float | None = None
+        self._paused_s = 0.0
+        self._process = subprocess.Popen(
+            # It goes into the folder itself: -m would take the tool from a folder that holds one, as its own project's.
+            [python, "-m", "pytest_modelbench.workers.worker", str(event_write), str(control_read), folder],
+            # What it says of selection and reports is the controller's business, as are addopts.
+            env={name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"},
+            stdin=subprocess.DEVNULL,
+            stdout=None if show_output else self._output,
+            stderr=None if show_output else self._output,
+            pass_fds=(event_write, control_read),
+            # Its own group, so that Ctrl-C reaches the controller alone, which then ends all of the group.
+            start_new_session=True,
+        )
+        os.close(event_write)
+        os.close(control_read)
+        with contextlib.suppress(BrokenPipeError):
+            _write_all(control_write, job.to_line())
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+        os.close(self._events)
+        os.close(self._control)
+        self._output.close()
+
+    def messages(self, timeout_s: Callable[[str | None], float]) -> Iterator[Message]:
+        """Messages as they come, until the worker ends.
+
+        ``timeout_s(test)`` is how long that test may take, ``timeout_s(None)`` how long anything between tests may;
+        when it runs out, the worker is made to say where it hangs, and killed.
+        """
+        lines = Lines()
+        allowed_s = timeout_s(None)
+        deadline = self._clock_s() + allowed_s
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._events, selectors.EVENT_READ)
+            while True:
+                dead = self._process.poll() is not None
+                # The pipe may outlive the worker, in the hands of a child that it forked: look at both.
+                if not selector.select(0 if dead else min(POLL_S, max(0.0, deadline - self._clock_s()))):
+                    if dead:
+                        return
+                    if self._clock_s() < deadline:
+                        continue
+                    self._timed_out_after_s = allowed_s
+                    self._abort()
+                    return
+                data = os.read(self._events, 1 << 16)
+                if not data:
+                    return
+                try:
+                    complete = list(lines.feed(data))
+                except ValueError as error:
+                    self._garbled = str(error)
+                    self.end()
+                    return
+                for message in complete:
+                    if message["kind"] in ("start", "finish"):
+                        allowed_s = timeout_s(message["test"] if message["kind"] == "start" else None)
+                        deadline = self._clock_s() + allowed_s
+                    yield message
+
+    def answer(self, word: str) -> None:
+        """Tell a worker that waits for a word."""
+        with contextlib.suppress(BrokenPipeError):  # it is gone: its messages end, and say so
+            _write_all(self._control, word.encode() + b"\n")
+
+    def pause(self) -> None:
+        """Stop the worker and everything it started, until `resume`; time stands still for its timeout."""
+        if self._paused_at_s is None:
+            self._paused_at_s = time.monotonic()
+            self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """Let the worker run again."""
+        if self._paused_at_s is not None:
+            self._paused_s += time.monotonic() - self._paused_at_s
+            self._paused_at_s = None
+            self._signal(signal.SIGCONT)
+
+    def _clock_s(self) -> float:
+        """Seconds of a clock that stands while the worker is paused."""
+        paused_s = self._paused_s + (time.monotonic() - self._paused_at_s if self._paused_at_s is not None else 0.0)
+        return time.monotonic() - paused_s
+
+    def _signal(self, number: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, number)
+
+    def end(self) -> None:
+        """End the worker and everything it started."""
+        self.resume()  # a stopped process cannot tidy up
+        for number, patience_s in ((signal.SIGTERM, GRACE_S), (signal.SIGKILL, 5.0)):
+            if self._process.poll() is not None and number == signal.SIGTERM:
+                continue
+            self._signal(number)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(patience_s)
+
+    def wait(self) -> int:
+        """Exit status of a worker that has nothing more to say; one that lingers is ended."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(LINGER_S)
+        self.end()
+        return self._process.returncode
+
+    def death(self) -> str:
+        """What became of a worker that ended before it was done, in words, with the end of its output."""
+        status = self.wait()
+        return "\n".join(part for part in (self._cause(status), self.output_tail()) if part)
+
+    def output_tail(self) -> str:
+        """The end of what the worker wrote past pytest's capturing."""
+        self._output.seek(0)
+        text = telling_part(self._output.read().decode(errors="replace"))
+        return f"The end of its output:\n{text}" if text else ""
+
+    def _cause(self, status: int) -> str:
+        if self._garbled:
+            return f"The worker process sent something that cannot be read and was killed: {self._garbled}"
+        if self._timed_out_after_s is not None:
+            return (
+                f"The worker process gave no sign for {self._timed_out_after_s:g} s (--modelbench-timeout) and was "
+                "killed."
+            )
+        if status == -signal.SIGKILL:
+            rose = (self._ooms is not None) and (_out_of_memory_kills() or 0) > self._ooms
+            said = "the kernel's out-of-memory killer struck" if rose else "often the kernel's out-of-memory killer"
+            return f"The worker process was killed by SIGKILL: {said}. Try a smaller batch or more memory."
+        if status < 0:
+            return f"The worker process died of {_signal_name(-status)} (a crash in native code)."
+        return f"The worker process ended by itself with exit status {status} in the middle of its work."
+
+    def _abort(self) -> None:
+        # pytest's faulthandler writes every thread's stack on SIGABRT: that is where it hangs.
+        with contextlib.suppress(ProcessLookupError):
+            self._process.send_signal(signal.SIGABRT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(2)
+        self.end()
+
+
+def telling_part(output: str) -> str:
+    """What of a dead process's output tells why: where Python was, if faulthandler said so, else the last lines."""
+    lines = [line for line in output.strip().splitlines() if not line.startswith("Extension modules:")]
+    where = [number for number, line in enumerate(lines) if line.startswith("Current thread")]
+    if where:
+        # faulthandler lists the innermost call first; what pytest itself was doing below tells nothing.
+        return "\n".join(lines[where[-1] :][:TAIL_LINES]).strip()
+    return "\n".join(lines[-TAIL_LINES:]).strip()
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def _out_of_memory_kills() -> int | None:
+    """How often the kernel has killed for memory so far, None where it does not say."""
+    try:
+        lines = Path("/proc/vmstat").read_text().splitlines()
+    except OSError:
+        return None
+    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), None)

@@ -1,0 +1,235 @@
+"""A worker: a fresh pytest process that runs the tests of one job and streams what happens to the controller.
+
+Started by `workers.process` as ``python -m pytest_modelbench.workers.worker EVENTS CONTROL FOLDER``: two descriptors,
+and where to run.
+"""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import io
+import os
+import queue
+import signal
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import IO, Any, NoReturn
+
+import pytest
+from _pytest.config import create_terminal_writer
+
+from pytest_modelbench.core.environment import Environment
+from pytest_modelbench.core.records import Record
+from pytest_modelbench.workers.origin import strays
+from pytest_modelbench.workers.protocol import Channel, Job, environment_to_json
+from pytest_modelbench.workers.turns import WorkerTurns
+
+
+class SilentTerminal:
+    """What stands in for pytest's terminal reporter: before 9.1, explaining a failed comparison asks for its writer."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._tw = create_terminal_writer(config, io.StringIO())
+
+
+class WorkerPlugin:
+    """The pytest hooks of a worker."""
+
+    def __init__(self, job: Job, channel: Channel, turns: WorkerTurns | None = None) -> None:
+        self.job = job
+        self.turns = turns
+        self._channel = channel
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_configure(self, config: pytest.Config) -> None:
+        """Take over the controller's options, those of other plugins and of conftest files included."""
+        vars(config.option).update(self.job.options)
+        self._config = config
+        if not config.pluginmanager.has_plugin("terminalreporter"):
+            config.pluginmanager.register(SilentTerminal(config), "terminalreporter")
+        config._modelbench_worker = self  # type: ignore[attr-defined]
+
+    def imported(self) -> None:
+        """Look for garbage again, but not in what was imported: that stays."""
+        gc.freeze()
+        gc.enable()
+
+    def ready(self, environment: Environment) -> None:
+        """Tell where this process measures."""
+        self._channel.send("hello", environment=environment_to_json(environment))
+
+    def refuse(self, message: str) -> NoReturn:
+        """Tell that nothing can be measured here, and end."""
+        self._channel.send("fatal", message=message)
+        pytest.exit(message, returncode=pytest.ExitCode.USAGE_ERROR)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Tell what cannot be imported: the working tree can, as the controller has seen; older code perhaps not."""
+        if report.failed:
+            self._channel.send("broken", where=report.nodeid, text=str(report.longrepr))
+
+    def send(self, record: Record) -> None:
+        """Stream a record."""
+        self._channel.send("record", record=record.to_json())
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Keep the last-failed cache and its like to the controller: they look for this attribute of xdist's."""
+        session.config.workerinput = {}  # type: ignore[attr-defined]
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Keep the job's tests, in the job's order."""
+        found = {item.nodeid: item for item in items}
+        items[:] = [found[test] for test in self.job.tests if test in found]
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
+        """Bracket each test, so that the controller knows where a worker was when it died."""
+        if self.turns is not None:
+            self.turns.begin(item.nodeid)
+        self._channel.send("start", test=item.nodeid)
+        result = yield
+        # Not after an exception, as pytest.exit raises: the test has then no result, and the controller is to see that.
+        self._channel.send("finish", test=item.nodeid, strays=strays(self.job, sys.modules))
+        return result
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Stream a report."""
+        data = self._config.hook.pytest_report_to_serializable(config=self._config, report=report)
+        self._channel.send("report", test=report.nodeid, report=data)
+
+    def pytest_warning_recorded(
+        self,
+        warning_message: warnings.WarningMessage,
+        when: str,
+        nodeid: str,
+        location: tuple[str, int, str] | None,
+    ) -> None:
+        """Stream a warning of a test; those of collection the controller sees itself."""
+        if when == "runtest":
+            self._channel.send(
+                "warning",
+                test=nodeid,
+                text=str(warning_message.message),
+                category=warning_message.category.__name__,
+                module=warning_message.category.__module__,
+                filename=warning_message.filename,
+                lineno=warning_message.lineno,
+                location=location,
+            )
+
+
+def main() -> int:
+    """Run the job read from the control pipe; exit status is pytest's."""
+    _wake_when_orphaned()
+    events, control, folder = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
+    channel = Channel(events)
+    os.set_inheritable(control, False)
+    stream = os.fdopen(control, "rb")
+    job = Job.from_line(stream.readline())
+    answers: queue.SimpleQueue[str] = queue.SimpleQueue()
+    threading.Thread(target=_obey, args=(stream, answers), daemon=True).start()
+    os.chdir(folder)
+    sys.path[:] = [*job.import_path, *sys.path] if job.import_more else job.import_path
+    # Until everything is imported, which makes no garbage: looking for it takes a fifth of the time.
+    gc.disable()
+    turns = WorkerTurns(channel, answers) if job.duet else None
+    status = pytest.main(list(job.arguments), plugins=[WorkerPlugin(job, channel, turns)])
+    if status in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):
+        channel.send("done")
+    return int(status)
+
+
+def _wake_when_orphaned() -> None:
+    """Nothing; a worker that is stopped, as the idle twin of a duet, goes on when the controller dies: `_obey` ends it.
+
+    Linux only: where there is no prctl, as on macOS, a twin whose controller is killed while it is stopped stays.
+    """
+    if sys.platform != "linux":
+        return
+    import ctypes
+
+    # SIGCONT and not SIGKILL, which would leave behind what the worker has started: that is stopped as well. The kernel
+    # sends it at the end of the *thread* that started this process, which for the controller is its main one; were it
+    # another, to go on would do no harm. A controller that is gone before this line has stopped nobody.
+    pr_set_pdeathsig = 1  # linux/prctl.h
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, ctypes.c_ulong(signal.SIGCONT))
+
+
+def _obey(stream: IO[bytes], answers: queue.SimpleQueue[str]) -> None:
+    """Pass on what the controller says; end the whole process group as soon as it is gone, however it went."""
+    for line in stream:
+        answers.put(line.decode().strip())
+    os.killpg(os.getpgid(0), signal.SIGKILL)
+
+
+def plain_options(config: pytest.Config) -> dict[str, Any]:
+    """The controller's option values that a worker takes over: plain ones, less what only concerns the controller."""
+    return {
+        name: value
+        for name, value in vars(config.option).items()
+        if name not in _CONTROLLER_ONLY
+        and not name.startswith(("cov_", "stepwise", "json_report", "html"))
+        and _is_plain(value)
+    }
+
+
+#: Which tests run, in what order, when to stop, what to write: decided by the controller.
+_CONTROLLER_ONLY = frozenset(
+    """
+    basetemp cacheclear cacheshow collectonly continue_on_collection_errors debug deselect durations failedfirst
+    file_or_dir help ignore ignore_glob junitprefix keyword last_failed_no_failures lf log_file looponfail markexpr
+    maxfail newfirst no_summary numprocesses pastebin plugins report_log setuponly setupplan setupshow showfixtures
+    show_fixtures_per_test trace usepdb usepdb_cls version xmlpath
+    """.split()  # noqa: SIM905 - a word list reads better than sixty quotes
+)
+
+
+def _is_plain(value: object) -> bool:
+    if isinstance(value, (list, tuple)):
+        return all(map(_is_plain, value))
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and _is_plain(item) for key, item in value.items())
+    return value is None or isinstance(value, (bool, int, float, str))
+
+
+def worker_arguments(
+    config: pytest.Config, modules: Iterable[Path], path_of: Callable[[Path], Path | None] = lambda path: path
+) -> list[str]:
+    """Command line of a worker's pytest: what must be known before options can be taken over, and the test files.
+
+    ``path_of`` maps the paths of configuration to those of the code that the worker runs.
+    """
+    option = config.option
+    arguments = ["-p", "no:terminal", "-o", "addopts=", "--rootdir", str(path_of(config.rootpath) or config.rootpath)]
+    ini = path_of(config.inipath) if config.inipath else None
+    arguments += ["-c", str(ini)] if ini and ini.exists() else []
+    for plugin in option.plugins:
+        arguments += ["-p", plugin]
+    for override in option.override_ini or []:
+        arguments += ["-o", override] if not override.startswith("addopts") else []
+    for warning in option.pythonwarnings or []:
+        arguments += ["-W", warning]
+    if option.confcutdir:
+        cut = Path(option.confcutdir).absolute()  # the worker may run in another folder
+        arguments += ["--confcutdir", str(path_of(cut) or cut)]
+    arguments += ["--noconftest"] if option.noconftest else []
+    arguments += [f"--import-mode={option.importmode}", f"--capture={option.capture}"]
+    return [*arguments, *map(str, dict.fromkeys(modules))]
+
+
+def _leave(status: int) -> NoReturn:
+    """End the process now: exit handlers run, but taking torch's modules apart would cost two seconds of every pass."""
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+if __name__ == "__main__":
+    _leave(main())

@@ -1,0 +1,338 @@
+"""What is recorded of a training step: exact figures on a fake clock, and a real model on the CPU."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import pairwise
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from pytest_modelbench.bench import train_step as fixture
+from pytest_modelbench.bench.modelbench import ModelBench
+from pytest_modelbench.bench.process import Bench
+from pytest_modelbench.bench.train_step import SpeedRuns, TrainFigures, second_step_peak, speed_runs
+from pytest_modelbench.core.blocks import Amount
+from pytest_modelbench.core.environment import Environment
+from pytest_modelbench.core.errors import MeasureError, UsageError
+from pytest_modelbench.core.records import CALM, RATE, TIMING, UNHEALTHY, Case, Record
+from pytest_modelbench.core.settings import Settings
+from pytest_modelbench.measure.memory import AllocatedPeak, LivePeak
+from pytest_modelbench.measure.phases import PhasedRuns
+from pytest_modelbench.measure.sampling import SamplingPlan
+from pytest_modelbench.models.build import BuiltModel, build
+from pytest_modelbench.workers.pairs import PairRun, Timing
+from pytest_modelbench.workers.rounds import TestRun
+
+CPU = torch.device("cpu")
+MS = 1_000_000
+TEST = "tests/test_it.py::test_it"
+PHASE_MS = {"forward": 10, "backward": 25, "optimizer": 5}
+
+
+class FakeClock:
+    name = "fake"
+
+    def __init__(self) -> None:
+        self.now_ns = 0
+
+    def mark(self) -> int:
+        return self.now_ns
+
+    def elapsed_s(self, marks: Sequence[int]) -> list[float]:
+        return [(later - earlier) / 1e9 for earlier, later in pairwise(marks)]
+
+    def synchronize(self) -> None:
+        pass
+
+    def work(self, cost_ns: int) -> None:
+        self.now_ns += cost_ns
+
+
+class FakeStep:
+    """A step of 40 ms on a clock, in place of a real one."""
+
+    clock: FakeClock
+    log: list[str]
+
+    def __init__(self, model: BuiltModel, **options: object) -> None:
+        self.case = Case("net", 4, (8, 8), mode="train")
+        self.images = 8
+        self.tensors = tuple
+
+    def __enter__(self) -> FakeStep:
+        self.log.append("enter")
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.log.append("exit")
+
+    def __call__(self, mark: Callable[[str], object] = str) -> None:
+        for phase, cost_ms in PHASE_MS.items():
+            self.clock.work(cost_ms * MS)
+            mark(phase)
+
+    def check_loss(self) -> None:
+        self.log.append("check")
+
+
+class Probe:
+    """A machine that is left alone, or not."""
+
+    def __init__(self, upset: bool = False) -> None:
+        self.upset = upset
+
+    def disturbed(self) -> bool:
+        return self.upset
+
+    def read(self) -> object:
+        return SimpleNamespace(unhealthy="somebody else")
+
+
+class Turns:
+    def __init__(self) -> None:
+        self.answers = [True, True, False]
+        self.asked: tuple[str, int] | None = None
+
+    def ready(self, case: str, amount: Amount) -> int:
+        self.asked = (case, amount.planned)
+        return 3
+
+    def wait(self) -> bool:
+        return self.answers.pop(0)
+
+    def done(self, level: float, disturbed: bool) -> None:
+        pass
+
+
+class Recorder:
+    """Keeps what is recorded, by name."""
+
+    def __init__(self) -> None:
+        self.records: dict[str, Record] = {}
+        environment = Environment("cpu", "a CPU", "cpu-a", {}, {})
+        self.bench = Bench(Settings(), CPU, environment, 1, self.send)
+        self.modelbench = ModelBench(self.bench, TEST)
+
+    def send(self, record: Record) -> None:
+        self.records[record.name] = record
+
+    def train(self, model: Any, probe: Any = None, **options: Any) -> TrainFigures:
+        return fixture.train_step(model, self.bench, self.modelbench._record, lambda: probe or Probe(), **options)
+
+
+class Net(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.linear = nn.Linear(12, 5)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.linear(images.flatten(1))
+
+
+def net(**options: Any) -> BuiltModel:
+    return build(Net, device=CPU, batch_size=4, image_size=2, **options)
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    return Recorder()
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
+    clock = FakeClock()
+    FakeStep.clock, FakeStep.log = clock, []
+    reference = SimpleNamespace(id="conv", run=lambda: clock.work(20 * MS), renew=lambda: None)
+    monkeypatch.setattr(fixture, "TrainStep", FakeStep)
+    monkeypatch.setattr(fixture, "clock_for", lambda device: clock)
+    monkeypatch.setattr(fixture, "reference_workload", lambda device: reference)
+    return clock
+
+
+def test_times_are_recorded_whole_and_by_phase_against_the_reference(clock: FakeClock, recorder: Recorder) -> None:
+    figures = recorder.train(net(), memory=False)
+    expected_s = {"train_step": 0.04, "forward_time": 0.01, "backward_time": 0.025, "optimizer_time": 0.005}
+    assert list(recorder.records) == ["train_step", "train_throughput", *list(expected_s)[1:]]
+    for name, seconds in expected_s.items():
+        record = recorder.records[name]
+        assert (record.metric.name, record.case, record.basis) == (name, "net-b4-8-fp32-train", "conv")
+        assert record.value == pytest.approx(seconds)
+        assert record.level == pytest.approx(math.log(seconds / 0.02))
+        assert record.samples == pytest.approx((seconds,) * 8)
+        assert record.details == {"blocks": 4, "repeated": 0, CALM: 0.02}
+    rate = recorder.records["train_throughput"]
+    assert rate.value == pytest.approx(8 / 0.04)
+    assert rate.level == pytest.approx(math.log(8) - math.log(0.04 / 0.02))
+    assert rate.samples == pytest.approx((200.0,) * 8)
+    assert rate.details[RATE] is True
+    assert recorder.bench.calm_s == 0.02
+    assert (figures.step_s, figures.forward_s, figures.backward_s, figures.optimizer_s) == pytest.approx(
+        (0.04, 0.01, 0.025, 0.005)
+    )
+    assert figures.images_per_s == pytest.approx(200.0)
+    assert figures.peak_bytes is None
+
+
+def test_the_loss_is_checked_before_and_after_the_timing_and_not_within(clock: FakeClock, recorder: Recorder) -> None:
+    recorder.train(net(), memory=False)
+    assert FakeStep.log == ["enter", "check", "check", "exit"]
+
+
+def test_a_disturbed_machine_shows_in_every_time(clock: FakeClock, recorder: Recorder) -> None:
+    recorder.train(net(), Probe(upset=True), memory=False)
+    causes = {record.details[UNHEALTHY] for record in recorder.records.values()}
+    assert causes == {"4 of 4 blocks were disturbed: somebody else"}
+
+
+def test_beside_a_twin_the_whole_is_its_timing_and_phases_are_compared_by_level(
+    clock: FakeClock, recorder: Recorder
+) -> None:
+    turns = recorder.bench.turns = Turns()
+    recorder.train(net(), memory=False)
+    assert turns.asked == ("net-b4-8-fp32-train", 4)
+    records = recorder.records
+    assert [name for name in records if TIMING in records[name].details] == ["train_step", "train_throughput"]
+    assert records["train_step"].details[TIMING] == 3
+    assert {record.basis for record in records.values()} == {""}
+    assert records["forward_time"].level == pytest.approx(math.log(0.01))
+
+    # What the controller makes of it: the old code's forward pass took 5 ms, its whole step 80 % of ours.
+    old = TestRun(TEST, 1, records=[_at(records["forward_time"], 0.005), _at(records["train_step"], 0.001)])
+    pair = PairRun(TEST, 1, old=old, timings={3: Timing("net", (math.log(1 / 0.8),))})
+    assert pair.change(records["forward_time"]) == pytest.approx(math.log(2))
+    assert pair.change(records["train_step"]) == pytest.approx(math.log(1 / 0.8))
+    assert pair.change(records["train_throughput"]) == pytest.approx(math.log(0.8))
+
+
+def _at(record: Record, seconds: float) -> Record:
+    return replace(record, value=seconds, level=math.log(seconds))
+
+
+def test_name_goes_in_front_and_the_band_is_for_times(recorder: Recorder) -> None:
+    plan = SamplingPlan(min_sample_s=1e-4, target_s=0, min_blocks=1, max_blocks=1)
+    recorder.train(net(), name="abn", band="20%", plan=plan)
+    assert list(recorder.records) == [
+        "abn_train_step", "abn_train_throughput", "abn_forward_time", "abn_backward_time", "abn_optimizer_time",
+        "abn_train_peak_live_memory",
+    ]  # fmt: skip
+    bands = {name: record.metric.band.text for name, record in recorder.records.items()}
+    assert set(bands.values()) == {"20%", "1%"}
+    assert bands["abn_train_peak_live_memory"] == "1%"
+
+
+def test_a_real_step_is_timed_and_its_peak_followed_beside_that_of_a_single_pass(recorder: Recorder) -> None:
+    plan = SamplingPlan(min_sample_s=1e-4, target_s=0, min_blocks=1, max_blocks=1)
+    model = net()
+    before = [tensor.detach().clone() for tensor in model.tensors()]
+    figures = recorder.train(model, plan=plan, accumulate=2, optimizer="adamw")
+    recorder.modelbench.peak_memory(model, backward=True)  # no record of the same name
+    peak = recorder.records["train_peak_live_memory"]
+    assert peak.case == "Net-b4-2-fp32-adamw+accumulate=2-train"
+    assert (peak.metric.name, peak.basis) == ("peak_live_memory", "meta")
+    assert figures.live is not None
+    assert peak.value == figures.peak_bytes == figures.live.peak_bytes
+    assert figures.images == 8
+    phases_s = (figures.samples.phase(phase).target_s for phase in PHASE_MS)
+    assert [sum(parts) for parts in zip(*phases_s, strict=True)] == pytest.approx(figures.samples.whole.target_s)
+    assert all(torch.equal(now, then) for now, then in zip(model.tensors(), before, strict=True))
+
+
+def test_memory_of_the_second_step_is_more_than_that_of_a_single_pass() -> None:
+    weights = 5 * 12 * 4 + 5 * 4
+    first = second_step_peak(net(), momentum=0.0).peak_bytes
+    assert second_step_peak(net()).peak_bytes == first + 2 * 512  # momentum of weight and bias, 512 bytes each
+    assert first > weights
+
+
+def test_the_peak_alone_is_recorded_as_by_a_whole_measurement(recorder: Recorder) -> None:
+    plan = SamplingPlan(min_sample_s=1e-4, target_s=0, min_blocks=1, max_blocks=1)
+    options: dict[str, Any] = {"input": "ones", "accumulate": 2, "name": "big"}
+    recorder.train(net(), plan=plan, **options)
+    whole = recorder.records.pop("big_train_peak_live_memory")
+    recorder.modelbench = ModelBench(recorder.bench, TEST)
+    peak = recorder.modelbench.train_peak(net(), **options)
+    assert recorder.records["big_train_peak_live_memory"] == whole
+    assert whole.value == peak.peak_bytes
+
+
+def test_on_cuda_the_allocator_is_asked_before_the_reference_takes_memory(
+    clock: FakeClock, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorder.bench.device = torch.device("cuda")
+    monkeypatch.setattr(fixture, "second_step_peak", lambda model, **options: LivePeak(5, 1, 1))
+
+    def peak(step: Callable[[], object], device: torch.device) -> AllocatedPeak:
+        FakeStep.log.append(f"peak on {device}")
+        return AllocatedPeak(700, 800, 900, 100)
+
+    monkeypatch.setattr(fixture, "allocated_peak", peak)
+    reference = fixture.reference_workload(CPU)
+    monkeypatch.setattr(fixture, "reference_workload", lambda device: FakeStep.log.append("reference") or reference)
+    figures = recorder.train(net())
+    assert FakeStep.log == ["enter", "check", "peak on cuda", "reference", "check", "exit"]
+    record = recorder.records["train_peak_allocated_memory"]
+    assert (record.metric.name, record.value) == ("peak_allocated_memory", 700)
+    assert record.details == {"reserved_bytes": 800, "device_bytes": 900}
+    assert (figures.peak_bytes, recorder.records["train_peak_live_memory"].value) == (700, 5)
+
+
+def test_a_loss_that_is_not_finite_fails_before_anything_is_recorded(recorder: Recorder) -> None:
+    model = net()
+    with torch.no_grad():
+        model.module.linear.weight.fill_(math.nan)
+    with pytest.raises(MeasureError, match=r"Net-b4-2-fp32-train: the loss is nan in train step 1"):
+        recorder.train(model, memory=False)
+    assert recorder.records == {}
+
+
+def test_only_built_models_are_trained(recorder: Recorder) -> None:
+    with pytest.raises(UsageError, match="cannot be trained: pass what build_model returned"):
+        recorder.train(print)
+
+
+RUNS = PhasedRuns(10, {"forward": (0.02, 0.04), "backward": (0.06, 0.08), "optimizer": (0.01, 0.01)})
+
+
+def test_runs_of_the_comparison_count_the_optimizer_as_backward() -> None:
+    figures = SpeedRuns(64, RUNS, 3 * 2**20, 25_557_032, "gpu")
+    assert figures.backward_s == pytest.approx((0.07, 0.09))
+    assert figures.step_s == pytest.approx((0.09, 0.13))
+    assert figures.lines("Resnet50 AMP", images_per_s=True) == (
+        "**Resnet50 AMP 25.56M params**  \n"
+        "Mean of 2 runs 10 iters each BS=64: 30.00+-10.00 msecs Forward. 80.00+-10.00 msecs Backward. "
+        "Max memory: 3.00Mb. 581.82 imgs/sec"
+    )
+    assert figures.lines("Resnet50 Baseline:").endswith("80.00+-10.00 msecs Backward. Max memory: 3.00Mb")
+
+
+@pytest.mark.parametrize("device", ["gpu", "cpu"])
+def test_lines_of_whole_steps_have_no_parameters_but_the_device(device: str) -> None:
+    assert SpeedRuns(64, RUNS, 3 * 2**20, 25_557_032, device).lines("Resnet50 ABN", whole=True) == (
+        f"**Resnet50 ABN**  \nMean of 2 runs 10 iters each BS=64: 110.00+-20.00 msecs {device}. Max memory: 3.00Mb"
+    )
+
+
+def test_runs_of_the_comparison_are_measured_with_ones_and_leave_the_model_as_it_was() -> None:
+    model = net()
+    before = [tensor.detach().clone() for tensor in model.tensors()]
+    figures = speed_runs(model, runs=3, iterations=2)
+    assert (figures.runs.runs, figures.runs.iterations, figures.batch_size) == (3, 2, 4)
+    assert (figures.parameters, figures.device) == (5 * 12 + 5, "cpu")
+    assert figures.peak_bytes == second_step_peak(model, input="ones").peak_bytes
+    assert all(seconds > 0 for seconds in figures.step_s)
+    assert all(torch.equal(now, then) for now, then in zip(model.tensors(), before, strict=True))
+
+
+@pytest.mark.slow
+def test_resnet18_is_measured_on_the_cpu(recorder: Recorder) -> None:
+    model = build("resnet18", device=CPU, batch_size=2, image_size=64)
+    figures = recorder.modelbench.train_step(model)
+    phases = (phase.target_s for phase in figures.samples.phases.values())
+    assert [math.fsum(parts) for parts in zip(*phases, strict=True)] == pytest.approx(figures.samples.whole.target_s)
+    assert set(recorder.records) >= {"train_step", "train_throughput", "train_peak_live_memory"}

@@ -1,0 +1,80 @@
+"""The commands that messages tell: each of them is one that this tool takes, and measures what it promises."""
+
+import shlex
+
+import pytest
+
+from pytest_modelbench.core.settings import Settings, read_settings
+from pytest_modelbench.core.verdicts import Judgement, Verdict
+from pytest_modelbench.session.commands import Commands
+
+TEST = "test_it.py::test_net[a b]"
+
+
+def open_after(processes, more, pairs=0):
+    return Judgement(Verdict.INCONCLUSIVE, 1.0, processes=processes, pairs=pairs, more=more)
+
+
+def told(command):
+    """The settings that ``command`` asks for; UsageError for those that it may not."""
+    program, flag, *options, test = shlex.split(command)
+    assert (program, flag, test) == ("pytest", "--modelbench", TEST)
+    return read_settings({}, dict(option.removeprefix("--modelbench-").split("=") for option in options), "")
+
+
+@pytest.mark.parametrize(
+    ("processes", "more", "passes"), [(9, 4, (2, 4, 6, 9, 13)), (2, 1, (2, 3)), (2, 4, (2, 4, 6)), (6, 2, (2, 4, 6, 8))]
+)
+def test_passes_rise_to_the_number_that_would_decide(processes, more, passes) -> None:
+    assert told(Commands().settle(open_after(processes, more), TEST)).passes == passes
+
+
+@pytest.mark.parametrize(("pairs", "more", "looks"), [(3, 4, (3, 5, 7)), (20, 1, (3, 5, 8, 13, 20, 21)), (1, 1, (2,))])
+def test_pairs_rise_to_the_number_that_would_decide(pairs, more, looks) -> None:
+    settings = told(Commands().settle(open_after(2, more, pairs), TEST))
+    assert (settings.pairs, settings.passes, settings.confirm) == (looks, Settings().passes, "duet")
+
+
+def test_looks_are_those_of_the_session() -> None:
+    commands = Commands(passes=(3, 7), pairs=(4,))
+    assert told(commands.settle(open_after(7, 5), TEST)).passes == (3, 7, 12)
+    assert told(commands.settle(open_after(7, 5, pairs=4), TEST)).pairs == (4, 9)
+
+
+@pytest.mark.parametrize(
+    ("passes", "processes", "confirm"),
+    [((2, 4, 6, 9), 9, "duet"), ((2, 4, 6, 9), 6, "rerun"), ((2, 4, 6, 9), 2, "rerun"), ((2,), 2, "rerun")],
+)
+def test_no_duet_comes_before_the_processes_that_a_command_promises(passes, processes, confirm) -> None:
+    """Where the screen came to its end none can, and what it knows of the baseline's code is not taken from it."""
+    assert told(Commands(passes=passes).settle(open_after(processes, 4), TEST)).confirm == confirm
+
+
+def test_an_option_is_told_once() -> None:
+    command = Commands({"--modelbench-confirm": "duet", "--modelbench-device": "cpu"}).settle(open_after(2, 1), TEST)
+    assert command == (
+        "pytest --modelbench --modelbench-confirm=rerun --modelbench-device=cpu --modelbench-passes=2,3 "
+        f"{shlex.quote(TEST)}"
+    )
+
+
+def test_no_number_that_would_decide_no_command() -> None:
+    assert Commands().settle(open_after(9, None), TEST) == ""
+
+
+@pytest.mark.parametrize(
+    ("options", "against", "accept"),
+    [
+        ({}, "", "pytest --modelbench --update-baselines t"),
+        ({"--modelbench-against": "main"}, "main", ""),
+        ({"--modelbench-against-python": "venv/bin/python"}, "venv/bin/python", ""),
+        (
+            {"--modelbench-against": "main", "--modelbench-against-python": "venv/bin/python"},
+            "main with venv/bin/python",
+            "",
+        ),
+    ],
+)
+def test_what_is_compared_with_other_code_is_not_accepted(options, against, accept) -> None:
+    commands = Commands(options)
+    assert (commands.against, commands.accept("t")) == (against, accept)
