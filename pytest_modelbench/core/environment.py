@@ -42,6 +42,23 @@ def slugify(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
 
-def differences(then: Mapping[str, Fact], now: Mapping[str, Fact]) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A fact that both sides know and that differs."""
+
+    name: str
+    then: Fact
+    now: Fact
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.then} -> {self.now}"
+
+
+def differences(then: Mapping[str, Fact], now: Mapping[str, Fact]) -> tuple[Difference, ...]:
     """``torch 2.14 -> 2.15`` for each fact that both sides know and that differs."""
-    return [f"{key} {then[key]} -> {now[key]}" for key in then if key in now and then[key] != now[key]]
+    return tuple(Difference(key, then[key], now[key]) for key in then if key in now and then[key] != now[key])
+
+
+def named(found: tuple[Difference, ...]) -> str:
+    """``torch 2.14 -> 2.15, driver 570 -> 575``."""
+    return ", ".join(map(str, found))

@@ -1,8 +1,8 @@
-"""What a deterministic measurement was made of, kept so that a later one can be compared with it piece by piece.
+"""What a deterministic value was made of, kept so that a later one can be compared with it piece by piece.
 
 An accuracy is a mean over samples: which of them were right tells whether two accuracies differ by more than chance. An
-output is thousands of numbers, of which a few projections tell whether it is still the same. Evidence is kept as one
-short line of text, in records as in baselines: ``hits 20 ffdfb``, ``scores 3 ff80c0``, ``numbers 1.25 -0.5``.
+output is thousands of numbers, of which a few projections tell whether it is still the same. Baselines keep them as one
+short line of text: ``hits 20 ffdfb``, ``scores 3 ff80c0``, ``numbers 1.25 -0.5``.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 #: Beyond, one sample more or less moves an accuracy by nothing that matters, and lines in a baseline get long.
 MOST_SAMPLES = 65_536
@@ -20,7 +21,7 @@ SCORE_STEPS = 255
 _DIGITS = 9
 
 
-class Kind(str, Enum):
+class Observed(str, Enum):
     """What the pieces are."""
 
     HITS = "hits"  #: 1.0 or 0.0 a sample: right or wrong
@@ -29,44 +30,57 @@ class Kind(str, Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
-    """The pieces of one measurement, in the order of the samples."""
+class Observations:
+    """Per-sample outcomes of one measurement in the order of the samples, or the numbers that stand for an output."""
 
-    kind: Kind
+    kind: Observed
     values: tuple[float, ...]
 
     def __post_init__(self) -> None:
         if not self.values or not all(map(math.isfinite, self.values)):
-            raise ValueError("evidence is one finite number or more")
+            raise ValueError("observations are one finite number or more")
 
     def text(self) -> str:
         """One line that `read` takes; scores are rounded to 1/255, numbers to nine digits."""
         return f"{self.kind.value} {_WRITERS[self.kind](self.values)}"
 
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        """How a file's model checks them: as the line that `text` writes. Asked by pydantic alone, which is there then."""
+        from pydantic_core import core_schema
 
-def hits(correct: Sequence[bool]) -> str:
-    """Evidence of which samples were right; empty for more than `MOST_SAMPLES` of them."""
-    return Evidence(Kind.HITS, tuple(map(float, correct))).text() if len(correct) <= MOST_SAMPLES else ""
-
-
-def scores(values: Sequence[float]) -> str:
-    """Evidence of scores from 0 to 1, one a sample; empty for more than `MOST_SAMPLES` of them."""
-    return Evidence(Kind.SCORES, tuple(values)).text() if len(values) <= MOST_SAMPLES else ""
+        return core_schema.no_info_after_validator_function(read, core_schema.str_schema(strict=True))
 
 
-def numbers(values: Sequence[float]) -> str:
-    """Evidence of a few numbers."""
-    return Evidence(Kind.NUMBERS, tuple(values)).text()
+def hits(correct: Sequence[bool]) -> Observations | None:
+    """Which samples were right; None for more than `MOST_SAMPLES` of them."""
+    return _unless_too_many(Observed.HITS, tuple(map(float, correct)))
 
 
-def read(text: str) -> Evidence:
-    """The evidence that ``text`` holds; ValueError if it holds none."""
+def scores(values: Sequence[float]) -> Observations | None:
+    """Scores from 0 to 1, one a sample, rounded to 1/255; None for more than `MOST_SAMPLES` of them."""
+    if not all(0 <= value <= 1 for value in values):
+        raise ValueError("scores lie between 0 and 1")
+    return _unless_too_many(Observed.SCORES, tuple(round(value * SCORE_STEPS) / SCORE_STEPS for value in values))
+
+
+def numbers(values: Sequence[float]) -> Observations:
+    """A few numbers, rounded to nine digits."""
+    return Observations(Observed.NUMBERS, tuple(float(f"{value:.{_DIGITS}g}") for value in values))
+
+
+def _unless_too_many(kind: Observed, values: tuple[float, ...]) -> Observations | None:
+    return Observations(kind, values) if len(values) <= MOST_SAMPLES else None
+
+
+def read(text: str) -> Observations:
+    """The observations that ``text`` holds; ValueError if it holds none."""
     name, _, rest = text.partition(" ")
     try:
-        kind = Kind(name)
+        kind = Observed(name)
     except ValueError:
-        raise ValueError(f"{name!r} is no kind of evidence") from None
-    return Evidence(kind, _READERS[kind](rest))
+        raise ValueError(f"{name!r} is no kind of observations") from None
+    return Observations(kind, _READERS[kind](rest))
 
 
 def _write_hits(values: Sequence[float]) -> str:
@@ -110,13 +124,13 @@ def _read_numbers(text: str) -> tuple[float, ...]:
     return tuple(map(float, text.split()))
 
 
-_WRITERS: dict[Kind, Callable[[Sequence[float]], str]] = {
-    Kind.HITS: _write_hits,
-    Kind.SCORES: _write_scores,
-    Kind.NUMBERS: _write_numbers,
+_WRITERS: dict[Observed, Callable[[Sequence[float]], str]] = {
+    Observed.HITS: _write_hits,
+    Observed.SCORES: _write_scores,
+    Observed.NUMBERS: _write_numbers,
 }
-_READERS: dict[Kind, Callable[[str], tuple[float, ...]]] = {
-    Kind.HITS: _read_hits,
-    Kind.SCORES: _read_scores,
-    Kind.NUMBERS: _read_numbers,
+_READERS: dict[Observed, Callable[[str], tuple[float, ...]]] = {
+    Observed.HITS: _read_hits,
+    Observed.SCORES: _read_scores,
+    Observed.NUMBERS: _read_numbers,
 }

@@ -4,34 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 
+from pytest_modelbench.core.case import Case
 from pytest_modelbench.core.environment import Environment
+from pytest_modelbench.core.measurement import CheckKey, Measurement
 from pytest_modelbench.core.metrics import Metric
-from pytest_modelbench.core.records import CheckKey, Record
 from pytest_modelbench.core.verdicts import BaselineView, Judgement
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One metric of one test, with everything that speaks for its verdict."""
+    """One metric of one test in one environment, with everything that speaks for its verdict."""
 
     key: CheckKey
     metric: Metric
-    case: str
-    records: tuple[Record, ...]
+    case: Case
+    measurements: tuple[Measurement, ...]
     judgement: Judgement
     folder: str  #: baseline folder it is compared in: ``portable``, ``cpu-...``
     baseline: BaselineView | None = None
+    environment: str = ""  #: slug of the environment it was measured in
+
+
+class Outcome(str, Enum):
+    """How a test ends."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    INCONCLUSIVE = "inconclusive"
 
 
 @dataclass(frozen=True, slots=True)
 class TestResult:
-    """How one test ended: passed, failed, skipped, inconclusive or error; ``message`` says why, for people."""
+    """How one test ended; ``message`` says why, for people."""
 
     __test__ = False  # pytest collects classes named Test*
 
     test: str
-    outcome: str
+    outcome: Outcome
     duration_s: float
     message: str = ""
     by_verdict: bool = False  #: it failed by the verdict on a check alone: the test itself passed
@@ -55,12 +67,13 @@ class Stamp:
 class Session:
     """A whole session.
 
-    ``environment`` is None if no worker ever started. ``ungated`` counts, for each baseline folder that holds nothing
-    at all, the checks that were therefore compared with nothing. ``orphans`` are baseline entries without a test.
+    ``environments`` are empty if no worker ever started. ``ungated`` counts, for each baseline folder that holds
+    nothing at all, the checks that were therefore compared with nothing. ``orphans`` are baseline entries without a
+    test.
     """
 
     stamp: Stamp
-    environment: Environment | None
+    environments: tuple[Environment, ...]
     checks: tuple[Check, ...]
     tests: tuple[TestResult, ...]
     duration_s: float
@@ -70,3 +83,12 @@ class Session:
     ungated: Mapping[str, int] = field(default_factory=dict)
     orphans: tuple[CheckKey, ...] = ()
     warnings: tuple[str, ...] = ()
+
+    @property
+    def environment(self) -> Environment | None:
+        """Where the session measured, if anywhere; the first of several."""
+        return self.environments[0] if self.environments else None
+
+    def environment_of(self, check: Check) -> Environment | None:
+        """Where ``check`` was measured."""
+        return next((one for one in self.environments if one.slug == check.environment), self.environment)

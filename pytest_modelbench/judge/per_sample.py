@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from pytest_modelbench.core.observations import SCORE_STEPS, Evidence, Kind
-from pytest_modelbench.core.verdicts import ALPHA
+from pytest_modelbench.core.observations import SCORE_STEPS, Observations, Observed
+from pytest_modelbench.core.reasons import Objection, SamplesChanged
 from pytest_modelbench.judge.estimate import paired
+from pytest_modelbench.judge.procedure import ALPHA
 from pytest_modelbench.judge.student import t_quantile
 
 #: Beyond, binomial coefficients get long and the normal approximation is good to three digits.
@@ -46,37 +47,35 @@ class PairedChange:
     step: float
     most_excused: float
 
-    @property
-    def text(self) -> str:
-        """``2 of 100 samples lost, 1 won: -1.0 pp (95 % sure: -4.4 to +2.4)``."""
-        return (
-            f"{self.lost} of {self.samples} samples lost, {self.won} won: {100 * self.mean:+.1f} pp "
-            f"(95 % sure: {100 * self.low:+.1f} to {100 * self.high:+.1f})"
+    def told(self, excused: bool | None = None, objection: Objection | None = None) -> SamplesChanged:
+        """The change as a reason, ``excused`` by chance or not."""
+        return SamplesChanged(
+            self.lost, self.won, self.samples, self.mean, self.low, self.high, excused=excused, objection=objection
         )
 
-    def objection(self, change: float) -> str:
-        """Why chance does not excuse that the figure moved by ``change``; empty if it does.
+    def objection(self, change: float) -> Objection | None:
+        """Why chance does not excuse that the figure moved by ``change``; None if it does.
 
         The figure need not be the mean: mIoU counts pixels of a class over all images, the samples are means of classes
         within each.
         """
         if abs(change) > self.most_excused + _ROUNDING:
-            return f"beyond {100 * self.most_excused:.1f} pp chance is no excuse"
+            return Objection(limit=self.most_excused)
         surely = self.worse if change < 0 else self.better
         if surely:
-            return "chance does not explain that"
+            return Objection()
         # Scores move by less than a step unseen, and rounding alone may turn the sign of so small a mean.
         if abs(change) > self.step + _ROUNDING and change * self.mean <= 0:
-            return f"their mean does not explain {100 * change:+.1f} pp"
-        return ""
+            return Objection(unexplained=change)
+        return None
 
 
-def paired_change(then: Evidence, now: Evidence) -> PairedChange | None:
+def paired_change(then: Observations, now: Observations) -> PairedChange | None:
     """The change between two measurements of the same samples; None if they are not that."""
-    if then.kind is not now.kind or len(then.values) != len(now.values) or then.kind is Kind.NUMBERS:
+    if then.kind is not now.kind or len(then.values) != len(now.values) or then.kind is Observed.NUMBERS:
         return None
     changes = [new - old for old, new in zip(then.values, now.values, strict=True)]
-    return _of_hits(changes) if then.kind is Kind.HITS else _of_scores(changes)
+    return _of_hits(changes) if then.kind is Observed.HITS else _of_scores(changes)
 
 
 def _of_hits(changes: Sequence[float]) -> PairedChange:
@@ -122,8 +121,8 @@ def _of_scores(changes: Sequence[float]) -> PairedChange:
     )  # fmt: skip
 
 
-def largest_deviation(then: Evidence, now: Evidence) -> float | None:
+def largest_deviation(then: Observations, now: Observations) -> float | None:
     """How far the numbers of two outputs are apart at most; None if they are not comparable."""
-    if then.kind is not Kind.NUMBERS or now.kind is not Kind.NUMBERS or len(then.values) != len(now.values):
+    if then.kind is not Observed.NUMBERS or now.kind is not Observed.NUMBERS or len(then.values) != len(now.values):
         return None
     return max(abs(new - old) for old, new in zip(then.values, now.values, strict=True))

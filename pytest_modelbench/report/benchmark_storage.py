@@ -65,20 +65,20 @@ def _benchmark(check: Check, facts: dict[str, Any]) -> dict[str, Any]:
     head, bracket, parameters = check.key.test.partition("[")
     suffix = "" if check.key.name == "latency" else f" {check.key.name}"
     stats = Stats()
-    for record in check.records:
-        for sample_s in record.samples or (record.value,):
+    for one in check.measurements:
+        for sample_s in one.samples or (one.value,):
             stats.update(sample_s)
     return {
         "group": None,
         "name": head.rsplit("::", 1)[-1] + bracket + parameters + suffix,
         "fullname": check.key.test + suffix,
-        "params": {"case": check.case},
+        "params": {"case": check.case.id},
         "param": parameters.removesuffix("]") if bracket else None,
         "extra_info": {
-            "case": check.case,
+            "case": check.case.id,
             "metric": check.metric.name,
             "verdict": check.judgement.verdict.value,
-            "processes": len(check.records),
+            "processes": len(check.measurements),
             **facts,
         },
         "options": {},

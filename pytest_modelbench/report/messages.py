@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import difflib
 import math
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pytest_modelbench.core.environment import Fact, differences
 from pytest_modelbench.core.metrics import Better
-from pytest_modelbench.core.records import CheckKey, Record, counted
+from pytest_modelbench.core.measurement import CheckKey, Measurement, counted
+from pytest_modelbench.core.reasons import EnvironmentMoved, OtherEnvironment, Reason, Since
 from pytest_modelbench.core.session import Check
-from pytest_modelbench.core.verdicts import OTHER_ENVIRONMENT, Judgement, Verdict
-from pytest_modelbench.judge.noisy import machine_drift
+from pytest_modelbench.core.verdicts import Judgement, Verdict
+from pytest_modelbench.judge.stored import machine_drift
+from pytest_modelbench.report.reasons import sentence, sentences
 from pytest_modelbench.report.scale import difference, exact, moved, number, pair, percent, plural
 
 #: Below, the machine is called as fast as before: the reference workload itself repeats no better.
@@ -21,7 +24,13 @@ _SAME_SPEED = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """The commands that a message ends with, and what its check could be compared with."""
+    """The commands that a message ends with, and what its check could be compared with.
+
+    ``rerun`` and ``accept`` measure the test again and accept what it measured (empty where nothing is stored),
+    ``settle`` measures it as often as would probably decide it. ``neighbours`` are the other entries of the check's
+    baseline folder; ``provenance`` is this session's. ``against`` is what the session compares with in place of what is
+    stored.
+    """
 
     rerun: str
     accept: str
@@ -31,26 +40,42 @@ class Advice:
     against: str = ""
 
 
-def failure(
-    check: Check,
-    *,
-    rerun: str,
-    accept: str,
-    settle: str = "",
-    neighbours: Sequence[CheckKey] = (),
-    provenance: Mapping[str, Fact] | None = None,
-    against: str = "",
-) -> str:
-    """The message of one judged check, several lines, for somebody who has never seen this tool.
-
-    ``rerun`` and ``accept`` are the commands that measure this test again and accept what it measured (empty where
-    nothing is stored), ``settle`` the one that measures it as often as would probably decide it. ``neighbours`` are the
-    other entries of the check's baseline folder; ``provenance`` is this session's. ``against`` is what the session
-    compares with in place of what is stored.
-    """
-    advice = Advice(rerun, accept, settle, neighbours, provenance, against)
+def failure(check: Check, advice: Advice) -> str:
+    """The message of one judged check, several lines, for somebody who has never seen this tool."""
     headline, facts = _TELL[check.judgement.verdict](check, advice)
-    return "\n".join([f"{check.case}: {headline}", *(f"  {fact}" for fact in facts if fact)])
+    return "\n".join([f"{check.case.id}: {headline}", *(f"  {fact}" for fact in facts if fact)])
+
+
+def skipped(reason: str) -> str:
+    """The message of a skipped test that has a baseline."""
+    return (
+        f"skipped, so its baseline was not checked: {reason}\n"
+        "--modelbench-skipped=pass lets skipped tests pass, and counts them as not gated."
+    )
+
+
+def unmeasured(names: Sequence[str], prune: Sequence[str]) -> str:
+    """The message of a test that did not measure what its baseline has; ``prune``: the commands that remove it."""
+    headline = f"has a baseline for {', '.join(names)}, but did not measure it"
+    return "\n".join([headline, "If that is intended, remove what is stored:", *prune])
+
+
+def gone(test: str, base: str, names: Sequence[str]) -> str:
+    """The message of a test of which the code compared with measures more."""
+    return (
+        f"{base} measures {', '.join(names)}, and the present code does not\n"
+        f"If that is intended, leave the test out of this comparison: --deselect {shlex.quote(test)}"
+    )
+
+
+def not_accepted(reason: Reason) -> str:
+    """The message of a test whose baseline was to be updated."""
+    return f"not accepted: {sentence(reason)}, before it was measured often enough"
+
+
+def not_measured(reason: Reason) -> str:
+    """The message of a test that never ran."""
+    return f"not measured: {sentence(reason)}"
 
 
 def _regressed(check: Check, advice: Advice) -> tuple[str, list[str]]:
@@ -106,8 +131,8 @@ def found_from(check: Check) -> str:
 
 
 def _incomparable(check: Check, advice: Advice) -> tuple[str, list[str]]:
-    headline = f"{check.key.name} cannot be compared with its baseline: {check.judgement.reason}"
-    if check.judgement.reason.startswith(OTHER_ENVIRONMENT):
+    headline = f"{check.key.name} cannot be compared with its baseline: {sentences(check.judgement.reasons)}"
+    if check.judgement.because(OtherEnvironment):
         # One file holds one environment: accepting would be refused.
         return headline, [*_values(check), "to keep both:  --modelbench-baselines DIR, a folder for each environment"]
     return headline, [*_values(check), f"if this is intended:  {advice.accept}" if advice.accept else ""]
@@ -186,14 +211,14 @@ def _evidence(check: Check, advice: Advice) -> list[str]:
         facts = [*_values(check), _machine(check)]
     else:
         facts = [f"the baseline was accepted {baseline.accepted}" if baseline and baseline.accepted else ""]
-        if len({record.value for record in check.records}) > 1:
-            facts.append(f"per process: {', '.join(number(r.value, check.metric.unit) for r in check.records)}")
-    facts.append(judgement.reason)
-    if baseline and baseline.provenance and advice.provenance:
-        since = ", ".join(differences(baseline.provenance, advice.provenance))
-        # A noisy verdict names them in its reason already.
-        if since and since not in judgement.reason:
-            facts.append(f"since the baseline: {since}")
+        if len({one.value for one in check.measurements}) > 1:
+            facts.append(f"per process: {', '.join(number(r.value, check.metric.unit) for r in check.measurements)}")
+    facts.append(sentences(judgement.reasons))
+    # Some verdicts rest on what differs, and name it already.
+    told = judgement.because(Since) or judgement.because(EnvironmentMoved)
+    if baseline and baseline.provenance and advice.provenance and not told:
+        moved = differences(baseline.provenance, advice.provenance)
+        facts.append(sentence(Since(moved)) if moved else "")
     return facts
 
 
@@ -217,24 +242,24 @@ def _values(check: Check) -> list[str]:
 
 def _sample(check: Check) -> str:
     """``  median of 3 processes, 131 ms to 138 ms`` for a noisy check measured more than once."""
-    if not check.metric.noisy or len(check.records) < 2:
+    if not check.metric.noisy or len(check.measurements) < 2:
         return ""
     behind = _behind(check)
-    values = [record.value for record in counted(behind)]
+    values = [one.value for one in counted(behind)]
     left_out = len(behind) - len(values)
     low, high = pair(min(values), max(values), check.metric.unit, tell_apart=False)
     among = f"median of {len(values)} processes" if len(values) > 1 else "1 process"
     return f"  {among}, {low} to {high}{f'; {left_out} disturbed' if left_out else ''}"
 
 
-def _behind(check: Check) -> Sequence[Record]:
-    """The records that the value rests on."""
-    return check.records[-check.judgement.afresh :]
+def _behind(check: Check) -> Sequence[Measurement]:
+    """What the value rests on."""
+    return check.measurements[-check.judgement.afresh :]
 
 
 def _machine(check: Check) -> str:
     """How fast the machine itself was, by what the reference workload took out of the change; empty if unknown."""
-    drift = machine_drift(_behind(check), check.baseline) if check.baseline and check.records else None
+    drift = machine_drift(_behind(check), check.baseline) if check.baseline and check.measurements else None
     if drift is None:
         return ""
     slowdown = math.exp(drift)

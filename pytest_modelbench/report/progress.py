@@ -13,8 +13,8 @@ _LEAST_CASE = 12
 
 
 def progress_line(
-    pass_number: int,
-    passes: int,
+    round_number: int,
+    rounds: int,
     done: int,
     total: int,
     case: str,
@@ -22,11 +22,11 @@ def progress_line(
     remaining_s: float | None,
     width: int,
 ) -> str:
-    """``pass 2/3 · 5 of 12 · resnet50-b1-224-fp32 · 0:42 elapsed, about 0:50 left``, at most ``width`` wide.
+    """``round 2/3 · 5 of 12 · resnet50-b1-224-fp32 · 0:42 elapsed, about 0:50 left``, at most ``width`` wide.
 
     Where that is too long the case is elided, then the times go, then the case.
     """
-    where = f"pass {pass_number}/{passes}{_DOT}{done} of {total}"
+    where = f"round {round_number}/{rounds}{_DOT}{done} of {total}"
     case = printable(case)
     time = f"{clock(elapsed_s)} elapsed" + (f", about {clock(remaining_s)} left" if remaining_s is not None else "")
     for ending in (_DOT + time, _DOT + clock(elapsed_s), ""):

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from enum import Enum
 
 from pytest_modelbench.core.environment import Environment
-from pytest_modelbench.core.session import Check, Session
+from pytest_modelbench.core.session import Check, Outcome, Session
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.report.messages import found_from, more_needed
+from pytest_modelbench.report.reasons import sentences
 from pytest_modelbench.report.scale import change, duration, number, pair, plural
 
 ACCEPT = "pytest --modelbench --update-baselines"
@@ -73,13 +74,17 @@ def standing(check: Check, session: Session) -> Standing:
 
 def lines(session: Session) -> list[Line]:
     """Every check of ``session``: trouble on top, then by case and metric."""
-    shared = Counter((check.case, check.key.name) for check in session.checks)
+    shared = Counter((check.case.id, check.key.name) for check in session.checks)
     found = [
         # Where two tests measure the same of one case, only the test tells them apart.
-        _line(check, standing(check, session), check.key.test if shared[check.case, check.key.name] > 1 else check.case)
+        _line(check, standing(check, session), _label(check, shared))
         for check in session.checks
     ]
     return sorted(found, key=lambda line: (_RANK[line.standing], line.case, line.metric))
+
+
+def _label(check: Check, shared: Counter[tuple[str, str]]) -> str:
+    return check.key.test if shared[check.case.id, check.key.name] > 1 else check.case.id
 
 
 def _line(check: Check, how: Standing, label: str) -> Line:
@@ -152,8 +157,8 @@ def _open(session: Session) -> list[Notice]:
         return []
     items = []
     for check in checks:
-        told = [text for text in (more_needed(check), found_from(check)) if text] or [check.judgement.reason]
-        items.append(f"{check.case} {check.key.name}: {'; '.join(told)}")
+        told = [text for text in (more_needed(check), found_from(check)) if text] or [sentences(check.judgement.reasons)]
+        items.append(f"{check.case.id} {check.key.name}: {'; '.join(told)}")
     text = f"{plural(len(checks), 'check')} left open by the noise, which is not ok"
     return [Notice(text, _some(items))]
 
@@ -175,9 +180,9 @@ def _not_gated(session: Session, accept_command: str, baselines: str) -> list[No
     measured = {check.key.test for check in session.checks}
     unmeasured = [test for test in session.tests if test.test not in measured]
     for outcomes, what in (
-        ({"skipped"}, "skipped"),
-        ({"failed", "error"}, "ended without a verdict"),
-        ({"inconclusive"}, "not measured"),
+        ({Outcome.SKIPPED}, "skipped"),
+        ({Outcome.FAILED}, "ended without a verdict"),
+        ({Outcome.INCONCLUSIVE}, "not measured"),
     ):
         tests = [test for test in unmeasured if test.outcome in outcomes]
         if tests:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import Protocol
 
-from pytest_modelbench.core.records import CheckKey
+from pytest_modelbench.core.change import Change, ChangeKind
 from pytest_modelbench.core.session import Session
 from pytest_modelbench.report.scale import moved, number, pair
 from pytest_modelbench.report.summary import (
@@ -52,26 +51,7 @@ _CHANGE_COLUMNS = (
     Column("entry", drops=2),
 )
 #: Kinds of changes that leave the value that is compared with as it was: counted, not listed.
-_ANCHOR_KEPT = {"session added", "unchanged"}
-
-
-class AcceptedChange(Protocol):
-    """What became of one baseline entry."""
-
-    @property
-    def key(self) -> CheckKey: ...
-    @property
-    def folder(self) -> str: ...
-    @property
-    def file(self) -> str: ...
-    @property
-    def kind(self) -> str: ...
-    @property
-    def old(self) -> float | None: ...
-    @property
-    def new(self) -> float | None: ...
-    @property
-    def unit(self) -> str: ...
+_ANCHOR_KEPT = {ChangeKind.SESSION_ADDED, ChangeKind.UNCHANGED}
 
 
 def render(
@@ -103,13 +83,13 @@ def render(
     return "\n\n".join(parts)
 
 
-def render_changes(changes: Iterable[AcceptedChange], *, width: int, colour: bool) -> str:
+def render_changes(changes: Iterable[Change], *, width: int, colour: bool) -> str:
     """What was accepted, old -> new, file by file, and how many entries of each kind there were."""
     changes = sorted(changes, key=lambda change: (_path(change), change.key))
     shared = Counter((_short(change.key.test), change.key.name, _path(change)) for change in changes)
     by_file: dict[str, list[Row]] = {}
     for change in changes:
-        if _kind(change) not in _ANCHOR_KEPT:
+        if change.kind not in _ANCHOR_KEPT:
             short = _short(change.key.test)
             unique = shared[short, change.key.name, _path(change)] == 1
             by_file.setdefault(_path(change), []).append(_change_row(change, short if unique else change.key.test))
@@ -117,14 +97,9 @@ def render_changes(changes: Iterable[AcceptedChange], *, width: int, colour: boo
     for path, rows in by_file.items():
         table = layout(_CHANGE_COLUMNS, rows, width, colour=colour, all_columns=True)
         parts.append(f"{_paint(printable(path), Colour.BOLD, colour)}\n{table}\n")
-    kinds = Counter(map(_kind, changes))
+    kinds = Counter(change.kind.value for change in changes)
     told = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
     return "\n".join([*parts, f"baselines: {told}" if told else "baselines: nothing to accept"])
-
-
-def _kind(change: AcceptedChange) -> str:
-    # An enum of strings prints its class in some versions of Python: take the text itself.
-    return str(getattr(change.kind, "value", change.kind))
 
 
 def _short(test: str) -> str:
@@ -138,20 +113,20 @@ def _row(line: Line) -> Row:
     return Row(cells, COLOURS[line.standing])
 
 
-def _path(change: AcceptedChange) -> str:
+def _path(change: Change) -> str:
     """Folder and file, whether ``file`` holds its folder already or not."""
     folder = change.folder.rstrip("/")
     return change.file if folder in change.file.split("/")[:-1] else f"{folder}/{change.file}"
 
 
-def _change_row(change: AcceptedChange, label: str) -> Row:
+def _change_row(change: Change, label: str) -> Row:
     old = number(change.old, change.unit) if change.old is not None else "-"
     new = number(change.new, change.unit) if change.new is not None else "-"
     how = ""
     if change.old is not None and change.new is not None:
         old, new = pair(change.old, change.new, change.unit)
         how = moved(change.old, change.new, change.unit)
-    return Row((label, change.key.name, old, "->", new, how, _kind(change)))
+    return Row((label, change.key.name, old, "->", new, how, change.kind.value))
 
 
 def _told(notice: Notice, colour: bool) -> Sequence[str]:

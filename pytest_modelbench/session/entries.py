@@ -1,63 +1,118 @@
-"""What is known of one test: its runs, its pairs, its checks, and how it ended."""
+"""What is known of one test: its runs, its pairs, its checks and where each of them is, and how the test ended."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
-from pytest_modelbench.core.records import CheckKey, Record
-from pytest_modelbench.core.session import Check
-from pytest_modelbench.core.verdicts import Duet, Verdict
-from pytest_modelbench.workers.pairs import PairRun
-from pytest_modelbench.workers.rounds import TestRun
+from pytest_modelbench.core.measurement import CheckKey, Measurement
+from pytest_modelbench.core.reasons import NotConfirmed, Reason
+from pytest_modelbench.core.session import Check, Outcome
+from pytest_modelbench.core.verdicts import Verdict
+from pytest_modelbench.judge.procedure import Duet
+from pytest_modelbench.judge.state import Event, State, advance
+from pytest_modelbench.workers.runs import PairRun, TestRun
+
+
+class ResultKey(NamedTuple):
+    """What is judged: one measurement of one test in one environment, by its slug."""
+
+    test: str
+    name: str
+    environment: str
+
+    @property
+    def check(self) -> CheckKey:
+        """What it is called in baselines, which know their environment."""
+        return CheckKey(self.test, self.name)
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
     """How a test ends. ``own``: the test itself decided it, by a failing assertion, an error or a skip."""
 
-    outcome: str  #: passed, failed, skipped or inconclusive
+    outcome: Outcome
     message: str = ""
     headline: str = ""  #: the message in one line
     own: bool = False
 
 
 @dataclass(slots=True)
-class Entry:
-    """Everything known of one test."""
+class Standing:
+    """One check of a test: where it is on its way, its verdict so far, and what pairs told of it."""
 
+    state: State
+    check: Check | None = None
+    duet: Duet | None = None  #: what pairs told
+    unconfirmed: NotConfirmed | None = None  #: why they told nothing
+
+    def take(self, check: Check, event: Event) -> None:
+        """Take in a judgement. An exact check that is settled can still be contradicted by a later process."""
+        self.check = check
+        self.state = advance(self.state, Event.CONTRADICTED if self.state is State.SETTLED else event)
+
+    def move(self, event: Event) -> None:
+        """Move on without a judgement."""
+        self.state = advance(self.state, event)
+
+    def leave_open(self, reason: Reason) -> None:
+        """Settle it as inconclusive, as ``reason`` says; what is settled already stays."""
+        if self.state is State.SETTLED:
+            return
+        if self.check is not None:
+            judgement = replace(self.check.judgement.noted(reason), verdict=Verdict.INCONCLUSIVE)
+            self.check = replace(self.check, judgement=judgement)
+        self.move(Event.GIVEN_UP)
+
+
+@dataclass(slots=True)
+class Entry:
+    """Everything known of one test. ``first``: where its checks begin."""
+
+    first: State = State.OPEN
     runs: list[TestRun] = field(default_factory=list)
     pairs: list[PairRun] = field(default_factory=list)  #: of the duet that runs, or ran last
     earlier: list[PairRun] = field(default_factory=list)  #: of duets before that, beside other commits
-    duets: dict[CheckKey, Duet] = field(default_factory=dict)  #: what a duet told of a check
-    unconfirmed: dict[CheckKey, str] = field(default_factory=dict)  #: why a duet told nothing of a check
-    checks: dict[CheckKey, Check] = field(default_factory=dict)
+    standings: dict[ResultKey, Standing] = field(default_factory=dict)
     decision: Decision | None = None
 
     @property
-    def records(self) -> dict[CheckKey, list[Record]]:
-        """Records of every check, one a process."""
-        grouped: dict[CheckKey, list[Record]] = {}
+    def measurements(self) -> dict[ResultKey, list[Measurement]]:
+        """Measurements of every check, one a process."""
+        grouped: dict[ResultKey, list[Measurement]] = {}
         for run in self.runs:
-            for record in run.records:
-                grouped.setdefault(record.key, []).append(record)
+            environment = run.environment.slug if run.environment else ""
+            for one in run.measurements:
+                grouped.setdefault(ResultKey(one.test, one.name, environment), []).append(one)
         return grouped
+
+    def standing(self, key: ResultKey) -> Standing:
+        """The check's standing, which begins where the test's checks begin."""
+        return self.standings.setdefault(key, Standing(self.first))
+
+    def judged(self) -> Iterator[tuple[ResultKey, Standing, Check]]:
+        """Every check that was judged."""
+        for key, standing in self.standings.items():
+            if standing.check is not None:
+                yield key, standing, standing.check
+
+    @property
+    def checks(self) -> list[Check]:
+        """Every check that was judged."""
+        return [check for _, _, check in self.judged()]
 
     @property
     def duration_s(self) -> float:
         """Time spent in all processes."""
-        twins = (twin for pair in (*self.earlier, *self.pairs) for twin in (pair.old, pair.new) if twin)
-        return sum(run.duration_s for run in {id(run): run for run in (*self.runs, *twins)}.values())
-
-    @property
-    def escalated(self) -> bool:
-        """Whether a duet is to decide some check."""
-        return any(check.judgement.escalated for check in self.checks.values())
+        sides = (side for pair in (*self.earlier, *self.pairs) for side in pair.sides)
+        return sum(run.duration_s for run in {id(run): run for run in (*self.runs, *sides)}.values())
 
     @property
     def gone(self) -> list[CheckKey]:
-        """Checks that only the code compared with measures."""
-        there = {record.key for pair in self.pairs if pair.old for record in pair.old.records}
-        return sorted(there - set(self.records))
+        """Checks that only the base measures."""
+        there = {one.key for pair in self.pairs if pair.base for one in pair.base.measurements}
+        return sorted(there - {key.check for key in self.measurements})
 
     @property
     def obstacle(self) -> str:
@@ -68,11 +123,4 @@ class Entry:
 
 def failed(text: str) -> Decision:
     """The gate fails the test; the first line of ``text`` is the headline."""
-    return Decision("failed", text, text.splitlines()[0])
-
-
-def left_open(check: Check, note: str) -> Check:
-    """``check``, inconclusive for good, as ``note`` says."""
-    judgement = check.judgement.noted(note)
-    judgement = replace(judgement, verdict=Verdict.INCONCLUSIVE, settled=True, escalated=False, after_duet=False)
-    return replace(check, judgement=judgement)
+    return Decision(Outcome.FAILED, text, text.splitlines()[0])

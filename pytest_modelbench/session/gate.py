@@ -1,4 +1,4 @@
-"""What a test's measurements amount to: its checks against the stored baselines, and its outcome."""
+"""What measurements amount to in one environment: checks against its baselines, and outcomes of tests."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pytest_modelbench.core.environment import Environment
+from pytest_modelbench.core.measurement import CheckKey, Measurement
 from pytest_modelbench.core.metrics import Scope
-from pytest_modelbench.core.records import CheckKey, Record
-from pytest_modelbench.core.session import Check
+from pytest_modelbench.core.session import Check, Outcome
 from pytest_modelbench.core.settings import Settings
-from pytest_modelbench.core.verdicts import BaselineView, Duet, Procedure, Verdict
-from pytest_modelbench.judge.judge import judge
+from pytest_modelbench.core.verdicts import BaselineView, Verdict
+from pytest_modelbench.judge.judging import judge
+from pytest_modelbench.judge.procedure import Compared, Duet, Procedure
+from pytest_modelbench.judge.state import Event
 
 
 class Baselines(Protocol):
@@ -40,29 +42,29 @@ class Recourse:
     why_none: str = ""  #: for people, where neither holds
 
 
-class Gate:
-    """Judges checks in one environment, after ``looks`` processes.
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How a session judges: at which looks, by which settings, and what it can do where what is stored is not enough.
 
-    Opening it loads the baselines; BaselineError says which file cannot be trusted. ``recourse`` says what can be done
-    about checks whose baseline was recorded from a commit; None stands for an unknown one.
+    ``recourse`` says that of checks whose baseline was recorded from a commit; None stands for an unknown one.
     """
 
-    def __init__(
-        self,
-        store: Baselines,
-        environment: Environment,
-        settings: Settings,
-        looks: tuple[int, ...],
-        *,
-        updating: bool,
-        recourse: Callable[[str | None], Recourse] = lambda commit: Recourse(),
-    ) -> None:
+    settings: Settings
+    looks: tuple[int, ...]
+    updating: bool = False
+    recourse: Callable[[str | None], Recourse] = lambda commit: Recourse()
+
+
+class Gate:
+    """Judges checks in one environment.
+
+    Opening it loads the baselines; BaselineError says which file cannot be trusted.
+    """
+
+    def __init__(self, store: Baselines, environment: Environment, policy: Policy) -> None:
         self._store = store
         self.environment = environment
-        self._settings = settings
-        self._looks = looks
-        self._updating = updating
-        self._recourse = recourse
+        self._policy = policy
         self.folders = tuple(dict.fromkeys(environment.folder(scope) for scope in Scope))
         for folder in self.folders:
             store.load(folder)
@@ -72,45 +74,43 @@ class Gate:
                 self._stored.setdefault(key.test, set()).add((folder, key))
 
     def check(
-        self, records: Sequence[Record], noisy_checks: int, duet: Duet | None = None, *, confirm: bool = True
-    ) -> Check:
-        """One check judged; ``noisy_checks`` of the session share the error rate.
+        self, measurements: Sequence[Measurement], noisy_checks: int, duet: Duet | None = None, *, confirm: bool = True
+    ) -> tuple[Check, Event]:
+        """One check judged, and what that means for its state; ``noisy_checks`` of the session share the error rate.
 
         ``confirm=False``: on the stored baseline alone, whatever else could be done.
         """
-        last = records[-1]
+        last = measurements[-1]
         folder = self.environment.folder(last.metric.scope)
         baseline = self._store.find(folder, last.key)
         # Asking costs git calls: not for what is decided without, and not where everything is accepted anyway.
-        asked = confirm and last.metric.noisy and baseline is not None and duet is None and not self._updating
-        recourse = self._recourse(baseline.commit) if asked and baseline else Recourse()
-        judgement = judge(
-            records,
-            baseline,
-            Procedure(self._looks, noisy_checks, recourse.duet, recourse.same_code, recourse.why_none),
-            self.environment.identity,
-            self.environment.provenance,
+        asked = confirm and last.metric.noisy and baseline is not None and duet is None and not self._policy.updating
+        recourse = self._policy.recourse(baseline.commit) if asked and baseline else Recourse()
+        ruling = judge(
+            Compared(measurements, baseline, self.environment.identity, self.environment.provenance),
+            Procedure(self._policy.looks, noisy_checks, recourse.duet, recourse.same_code, recourse.why_none),
             duet,
         )
-        return Check(last.key, last.metric, last.case, tuple(records), judgement, folder, baseline)
+        check = Check(
+            last.key, last.metric, last.case, tuple(measurements), ruling.judgement, folder, baseline,
+            self.environment.slug,
+        )  # fmt: skip
+        return check, ruling.event
 
-    def confirmable(self, check: Check) -> str:
-        """The commit beside which a duet could decide what is open of ``check``; empty if none can."""
-        commit = check.baseline.commit if check.baseline and check.metric.noisy and not self._updating else None
-        undecided = not check.judgement.settled and not check.judgement.after_duet
-        return commit if commit and undecided and self._recourse(commit).duet else ""
+    def base_of(self, check: Check) -> str:
+        """The commit beside which a duet could decide ``check``; empty if none can."""
+        commit = check.baseline.commit if check.baseline and check.metric.noisy and not self._policy.updating else None
+        return commit if commit and self._policy.recourse(commit).duet else ""
 
-    def outcome(self, check: Check) -> str:
-        """``passed``, ``failed`` or ``inconclusive``."""
-        if self._updating:
-            return "passed"
+    def outcome(self, check: Check) -> Outcome:
+        """How a test ends by this check."""
         verdict = check.judgement.verdict
         if verdict in (Verdict.REGRESSED, Verdict.INCOMPARABLE):
-            return "failed"
+            return Outcome.FAILED
         if verdict is Verdict.NEW:
-            gated = self._store.holds_any(check.folder) or self._settings.missing == "fail"
-            return "failed" if gated else "passed"
-        return "inconclusive" if verdict is Verdict.INCONCLUSIVE else "passed"
+            gated = self._store.holds_any(check.folder) or self._policy.settings.missing == "fail"
+            return Outcome.FAILED if gated else Outcome.PASSED
+        return Outcome.INCONCLUSIVE if verdict is Verdict.INCONCLUSIVE else Outcome.PASSED
 
     def unmeasured(self, test: str, checks: Iterable[Check]) -> list[CheckKey]:
         """Checks of ``test`` that have a baseline here, but are not among ``checks``, or moved to another folder."""

@@ -1,38 +1,36 @@
-"""``--modelbench-inline``: one pass in this very process, judged test by test."""
+"""``--modelbench-inline``: one round in this very process, judged test by test."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import pytest
 
-from pytest_modelbench.core.records import Record
+from pytest_modelbench.core.environment import Environment
+from pytest_modelbench.core.measurement import Measurement
 from pytest_modelbench.session.replay import apply
-from pytest_modelbench.workers.rounds import TestRun
-
-if TYPE_CHECKING:
-    from pytest_modelbench.session.runner import Conductor
+from pytest_modelbench.session.runner import SessionRunner
+from pytest_modelbench.workers.runs import TestRun
 
 
 class InlineRun:
-    """Feeds the conductor's ledger from reports and records of this process."""
+    """Feeds the runner's results from reports and measurements of this process."""
 
-    def __init__(self, conductor: Conductor) -> None:
-        self._conductor = conductor
+    def __init__(self, runner: SessionRunner) -> None:
+        self._runner = runner
         self._runs: dict[str, TestRun] = {}
+        self._environment: Environment | None = None
 
-    def begin(self, config: pytest.Config) -> None:
-        """Prepare this process for measuring."""
+    def begin(self) -> object:
+        """This process made ready for measuring: what its fixtures measure with."""
         from pytest_modelbench.bench.process import begin
-        from pytest_modelbench.plugin import bench_key
 
-        bench = begin(self._conductor.settings, 1, self.add)
-        config.stash[bench_key] = bench
-        self._conductor.ledger.environment_known(bench.environment)
+        bench = begin(self._runner.settings, 1, self.add)
+        self._environment = bench.environment
+        self._runner.results.environment_known(bench.environment)
+        return bench
 
-    def add(self, record: Record) -> None:
-        """Take a record of the test that runs."""
-        self._run(record.test).records.append(record)
+    def add(self, measurement: Measurement) -> None:
+        """Take a measurement of the test that runs."""
+        self._run(measurement.test).measurements.append(measurement)
 
     def judge(self, item: pytest.Item, report: pytest.TestReport) -> None:
         """Note ``report``; after a test's own call, or a skip, let it say what the gate decided."""
@@ -43,18 +41,18 @@ class InlineRun:
         run.duration_s += report.duration
         if report.when != "call" and report.passed:
             return
-        ledger = self._conductor.ledger
-        ledger.entries.pop(item.nodeid, None)
-        ledger.add(run)
-        decision = ledger.decide(item.nodeid, last_pass=True)
-        assert decision is not None  # no other pass and no duet follows
+        results = self._runner.results
+        results.entries.pop(item.nodeid, None)
+        results.add(run)
+        decision = results.decide(item.nodeid, last_round=True)
+        assert decision is not None  # no other round and no pair follows
         if not decision.own:
             apply(report, decision)
 
     def finish(self, *, complete: bool) -> None:
         """The session is over."""
-        self._conductor.complete = complete
-        self._conductor.processes = 1
+        self._runner.complete = complete
+        self._runner.processes = 1
 
     def _run(self, test: str) -> TestRun:
-        return self._runs.setdefault(test, TestRun(test, 1, ended=False))
+        return self._runs.setdefault(test, TestRun(test, 1, self._environment, ended=False))

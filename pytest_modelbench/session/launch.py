@@ -1,34 +1,35 @@
-"""Worker processes made ready: for a pass, and for either side of a duet."""
+"""Worker processes made ready: for a round, and for either side of a pair."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
 from pytest_modelbench.core.errors import UsageError
 from pytest_modelbench.core.settings import Settings
+from pytest_modelbench.workers.job import Code, Job, Site
+from pytest_modelbench.workers.local import LocalWorker, Start
 from pytest_modelbench.workers.origin import import_path, packages, project_path
-from pytest_modelbench.workers.process import Worker
-from pytest_modelbench.workers.protocol import Job
 from pytest_modelbench.workers.worker import plain_options, worker_arguments
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a twin's code is, and what runs it. ``path_of`` maps a path of the working tree into it."""
+class Tree:
+    """Where some code lies on this machine, and what runs it. ``path_of`` maps a path of the working tree into it."""
 
     root: Path
     path_of: Callable[[Path], Path | None]
     python: str = sys.executable
+    code: Code = field(default_factory=Code)
 
     @property
     def folder(self) -> Path:
-        """The folder that its twin runs in, so that relative paths lead to files of its own tree.
+        """The folder that its worker runs in, so that relative paths lead to files of its own tree.
 
         Where this process runs, as seen in that tree: its root, if it has no such folder; this very folder, if that is
         outside of the repository.
@@ -48,56 +49,47 @@ class Launcher:
         self._settings = settings
         self._root = config.rootpath.resolve()
         self.paths: Mapping[str, Path] = {}
-        self.calm_s: float | None = None  #: told to workers: see `Job`
+        self.best_reference_s: float | None = None  #: told to workers: see `Job`
 
-    def here(self) -> Place:
+    def here(self) -> Tree:
         """The working tree itself."""
-        return Place(self._root, lambda path: path)
+        return Tree(self._root, lambda path: path)
 
-    def worker(self, tests: Sequence[str], process: int) -> Worker:
-        """A worker of a pass over ``tests``."""
-        job = Job(
-            arguments=worker_arguments(self._config, [self.paths[test] for test in tests]),
-            options=plain_options(self._config),
-            settings=self._settings.to_json(),
-            tests=tests,
-            process=process,
-            import_path=sys.path,
-            calm_s=self.calm_s,
-        )
-        return self._start(job, sys.executable, Path.cwd())
+    def worker(self, tests: Sequence[str], process: int) -> LocalWorker:
+        """A worker of a round over ``tests``."""
+        here = self.here()
+        job = self._job(tests, process, here, self._settings)
+        site = Site(worker_arguments(self._config, [self.paths[test] for test in tests]), sys.path)
+        return self._start(replace(job, best_reference_s=self.best_reference_s), site, sys.executable, Path.cwd())
 
-    def twin(self, tests: Sequence[str], process: int, place: Place, other: Place) -> Worker:
-        """One twin of a duet over ``tests``: the code at ``place``, beside that at ``other``."""
-        modules = [place.path_of(self.paths[test]) for test in tests]
-        foreign = place.python != sys.executable
+    def member(self, tests: Sequence[str], pair: int, tree: Tree, other: Tree) -> LocalWorker:
+        """One side of a pair over ``tests``: the code in ``tree``, beside that in ``other``."""
+        modules = [tree.path_of(self.paths[test]) for test in tests]
+        foreign = tree.python != sys.executable
         path = project_path(self._root, sys.path) if foreign else sys.path
         # Both sides are given the same data, which need not be in git, wherever they run.
         data = os.path.abspath(self._settings.data) if self._settings.data else ""
-        job = Job(
-            arguments=[
-                *worker_arguments(
-                    self._config, [module for module in modules if module and module.exists()], place.path_of
-                ),
-                # One module that cannot be imported there must not take the others with it.
-                "--continue-on-collection-errors",
-            ],
-            options=plain_options(self._config),
-            settings=replace(self._settings, data=data).to_json(),
-            tests=tests,
-            process=process,
-            import_path=import_path(self._root, place.path_of, path),
+        job = self._job(tests, pair, tree, replace(self._settings, data=data))
+        arguments = worker_arguments(
+            self._config, [module for module in modules if module and module.exists()], tree.path_of
+        )
+        site = Site(
+            # One module that cannot be imported there must not take the others with it.
+            arguments=[*arguments, "--continue-on-collection-errors"],
+            import_path=import_path(self._root, tree.path_of, path),
             import_more=foreign,
-            duet=True,
             home=os.getcwd(),
-            own_root=str(place.root.resolve()),
+            own_root=str(tree.root.resolve()),
             other_root=str(other.root.resolve()),
             packages=list(packages(self._root)),
         )
-        return self._start(job, place.python, place.folder)
+        return self._start(replace(job, paired=True), site, tree.python, tree.folder)
 
-    def _start(self, job: Job, python: str, folder: Path) -> Worker:
-        return Worker(job, show_output=self._config.option.capture == "no", python=python, folder=str(folder))
+    def _job(self, tests: Sequence[str], process: int, tree: Tree, settings: Settings) -> Job:
+        return Job(tree.code, tests, process, plain_options(self._config), settings.to_json())
+
+    def _start(self, job: Job, site: Site, python: str, folder: Path) -> LocalWorker:
+        return LocalWorker(job, site, Start(python, str(folder), self._config.option.capture == "no"))
 
 
 def interpreter(text: str) -> str:

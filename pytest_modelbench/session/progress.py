@@ -1,4 +1,4 @@
-"""How far a session is, on a terminal below the current line, elsewhere one line a pass."""
+"""How far a session is, on a terminal below the current line, elsewhere one line a round."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from pytest_modelbench.report.progress import progress_line, remaining
-from pytest_modelbench.workers.rounds import TestRun
+from pytest_modelbench.workers.runs import TestRun
 
 _ERASE_BELOW = "\x1b[J"
 
 
 class Progress:
-    """Shows which test of which pass runs. Silent under ``-q`` and without pytest's own terminal reporter.
+    """Shows which test of which round runs. Silent under ``-q`` and without pytest's own terminal reporter.
 
     Made when the session runs: pytest has its terminal reporter only then.
     """
@@ -24,23 +24,23 @@ class Progress:
         self._terminal: Any = config.pluginmanager.get_plugin("terminalreporter")
         verbosity = config.get_verbosity()
         self._live = bool(self._terminal and self._terminal.isatty and verbosity >= 0)
-        self._by_pass = bool(self._terminal and not self._live and verbosity > 0)
+        self._by_round = bool(self._terminal and not self._live and verbosity > 0)
         self._shown = False
         self._started_s = time.monotonic()
         self._durations_s: dict[str, float] = {}
         self._left: list[str] = []
-        self._later: list[str] = []  # tests that later passes will run again, once for each pass
-        self._pass, self._passes, self._total = 0, 0, 0
+        self._later: list[str] = []  # tests that later rounds will run again, once for each round
+        self._round, self._rounds, self._total = 0, 0, 0
 
-    def pass_started(self, number: int, looks: Sequence[int], tests: Sequence[str], beside: str = "") -> None:
-        """A pass, or ``beside`` other code a pair, begins; open tests are looked at after ``looks`` of them."""
-        passes = next((look for look in looks if look >= number), number)
-        self._pass, self._passes, self._total, self._left = number, passes, len(tests), list(tests)
+    def round_started(self, number: int, looks: Sequence[int], tests: Sequence[str], beside: str = "") -> None:
+        """A round, or ``beside`` other code a pair, begins; open tests are looked at after ``looks`` of them."""
+        rounds = next((look for look in looks if look >= number), number)
+        self._round, self._rounds, self._total, self._left = number, rounds, len(tests), list(tests)
         self._later = []
-        if self._by_pass:
+        if self._by_round:
             count = f"{len(tests)} test{'s' if len(tests) != 1 else ''}"
             self._terminal.write_line("")
-            what = f"pair {number} of {passes} beside {beside}" if beside else f"pass {number} of {passes}"
+            what = f"pair {number} of {rounds} beside {beside}" if beside else f"round {number} of {rounds}"
             self._terminal.write_line(f"modelbench: {what}: {count}")
 
     def test_started(self, test: str) -> None:
@@ -50,8 +50,8 @@ class Progress:
         self.clear()
         writer = self._terminal._tw
         line = progress_line(
-            pass_number=self._pass,
-            passes=self._passes,
+            round_number=self._round,
+            rounds=self._rounds,
             done=self._total - len(self._left),
             total=self._total,
             case=test.rpartition("::")[2],
@@ -71,8 +71,8 @@ class Progress:
         self._durations_s[run.test] = run.duration_s
         if run.test in self._left:
             self._left.remove(run.test)
-        if any(record.metric.noisy for record in run.records):
-            self._later += [run.test] * (self._passes - self._pass)
+        if any(one.metric.noisy for one in run.measurements):
+            self._later += [run.test] * (self._rounds - self._round)
 
     def clear(self) -> None:
         """Make room for what pytest writes next."""

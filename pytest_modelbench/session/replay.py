@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pytest_modelbench.core.session import Outcome
 from pytest_modelbench.session.entries import Decision, Entry
 
 
@@ -76,13 +77,13 @@ def _report(item: pytest.Item, data: dict[str, Any]) -> pytest.TestReport:
 def apply(report: pytest.TestReport, decision: Decision) -> None:
     """Make ``report`` say what the gate decided."""
     path, lineno, _ = report.location
-    if decision.outcome in ("failed", "inconclusive"):
+    if decision.outcome in (Outcome.FAILED, Outcome.INCONCLUSIVE):
         vars(report).pop("wasxfail", None)  # with it, pytest would take the failure for an expected one
-    if decision.outcome == "failed":
+    if decision.outcome is Outcome.FAILED:
         report.when = "call"  # a skip in setup would count as an error of the fixture
         report.outcome = "failed"
         report.longrepr = _reason(path, lineno, decision)  # type: ignore[assignment]
-    elif decision.outcome == "inconclusive":
+    elif decision.outcome is Outcome.INCONCLUSIVE:
         # To everyone who knows pytest's three outcomes only (JUnit, plugins), it is not a pass.
         report.outcome = "skipped"
         report.longrepr = (path, (lineno or 0) + 1, f"inconclusive: {decision.message}")

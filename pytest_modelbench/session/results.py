@@ -1,209 +1,207 @@
-"""What is known of each test so far, and what that amounts to."""
+"""What workers reported of each test so far, what that amounts to, and what has to be measured next."""
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from pytest_modelbench.core.environment import Environment, differences
+from pytest_modelbench.core.environment import Environment, differences, named
 from pytest_modelbench.core.errors import UsageError
-from pytest_modelbench.core.records import CALM, CheckKey, Record
-from pytest_modelbench.core.session import Check, TestResult
-from pytest_modelbench.core.settings import Settings
-from pytest_modelbench.core.verdicts import Duet
-from pytest_modelbench.report import messages
-from pytest_modelbench.session.commands import Commands
-from pytest_modelbench.session.entries import Decision, Entry, failed, left_open
+from pytest_modelbench.core.measurement import CheckKey, Measurement
+from pytest_modelbench.core.reasons import Disturbed, NotConfirmed, Reason
+from pytest_modelbench.core.session import Check, Outcome, TestResult
+from pytest_modelbench.judge.procedure import Duet
+from pytest_modelbench.judge.state import Event, Next, Nothing, Pair, Round, State, following
+from pytest_modelbench.session.deciding import Decider
+from pytest_modelbench.session.entries import Decision, Entry, ResultKey, Standing
 from pytest_modelbench.session.gate import Gate
-from pytest_modelbench.workers.pairs import PairRun, changes, disturbed
-from pytest_modelbench.workers.reports import first_line, missing_reports, skip_reason
-from pytest_modelbench.workers.rounds import TestRun
+from pytest_modelbench.workers.runs import PairRun, TestRun, changes, disturbed
 
 
-class Ledger:
-    """Gathers what workers report and decides, test by test."""
+class Results:
+    """Gathers what workers report and judges it, check by check; the `Decider` says how tests end.
 
-    def __init__(
-        self, settings: Settings, commands: Commands, open_gate: Callable[[Environment], Gate], *, updating: bool
-    ) -> None:
-        self._settings = settings
-        self._commands = commands
+    ``first`` is where checks begin: paired, where the session compares with code that is measured beside.
+    """
+
+    def __init__(self, decider: Decider, open_gate: Callable[[Environment], Gate], first: State = State.OPEN) -> None:
+        self._decider = decider
         self._open_gate = open_gate
-        self._updating = updating
+        self._first = first
         self._noisy: set[CheckKey] = set()
-        self.gate: Gate | None = None
+        self.gates: dict[str, Gate] = {}
         self.entries: dict[str, Entry] = {}
-        self.warnings: list[str] = []
+
+    # --- where
 
     @property
-    def environment(self) -> Environment | None:
-        """Where the session measures, once a worker has told."""
-        return self.gate.environment if self.gate else None
+    def environments(self) -> tuple[Environment, ...]:
+        """Where the session measures, as far as workers have told."""
+        return tuple(gate.environment for gate in self.gates.values())
 
-    @property
-    def calm_s(self) -> float | None:
-        """The reference's time per call at its fastest in this session; None while no process has told."""
-        told = [
-            record.details[CALM]
-            for entry in self.entries.values()
-            for run in entry.runs
-            for record in run.records
-            if record.details.get(CALM)
-        ]
-        return min(told, default=None)
+    def environment_known(self, environment: Environment) -> None:
+        """Open the baselines of ``environment``. The workers of one machine must all measure in the same one."""
+        for known in self.environments:
+            if moved := differences(known.identity, environment.identity):
+                raise UsageError(f"the environment changed while the session ran: {named(moved)}; run it again")
+        if environment.slug not in self.gates:
+            self.gates[environment.slug] = self._open_gate(environment)
+
+    # --- what is told
+
+    def add(self, run: TestRun) -> None:
+        """Take in a test's run in one process."""
+        self.entry(run.test).runs.append(run)
+        self._noisy.update(one.key for one in run.measurements if one.metric.noisy)
+
+    def add_pair(self, run: PairRun, *, alone: bool) -> None:
+        """Take in a test's run in one pair of processes; ``alone``: no rounds have measured it before."""
+        entry = self.entry(run.test)
+        entry.pairs.append(run)
+        if alone and run.candidate is not None:
+            self.add(run.candidate)
+
+    def begin_duet(self, tests: Sequence[str]) -> None:
+        """From now on pairs of ``tests`` are beside other code than before."""
+        for test in tests:
+            entry = self.entry(test)
+            entry.earlier, entry.pairs = [*entry.earlier, *entry.pairs], []
+
+    def drop_cut(self, test: str) -> bool:
+        """Whether the last pair of ``test`` was cut short; if so, it has not been."""
+        entry = self.entries.get(test)
+        pair = entry.pairs[-1] if entry and entry.pairs else None
+        if entry is None or pair is None or not pair.cut:
+            return False
+        entry.pairs.pop()
+        entry.runs = [run for run in entry.runs if run is not pair.candidate]
+        return True
+
+    # --- what follows
+
+    def entry(self, test: str) -> Entry:
+        """What is known of ``test``, which may be nothing."""
+        return self.entries.setdefault(test, Entry(self._first))
+
+    def following(self, test: str) -> Next:
+        """What has to be measured next of ``test``: a round before a pair, since all that is open shares it."""
+        entry = self.entry(test)
+        if entry.decision is not None:
+            return Nothing()
+        wanted = [following(standing.state, self._base(key, check)) for key, standing, check in entry.judged()]
+        rounds = [one for one in wanted if isinstance(one, Round)]
+        pairs = [one for one in wanted if isinstance(one, Pair)]
+        return next(iter([*rounds, *pairs]), Round() if not wanted else Nothing())
+
+    def undecided(self, tests: Sequence[str]) -> list[str]:
+        """Those of ``tests`` that have not ended."""
+        return [test for test in tests if self.entry(test).decision is None]
+
+    def waiting(self, test: str, commit: str) -> int:
+        """How many checks of ``test`` wait for pairs beside ``commit``."""
+        entry = self.entry(test)
+        return 0 if entry.decision is not None else sum(1 for _ in self._waiting(entry, commit))
+
+    def bases(self, test: str) -> set[str]:
+        """The commits beside which pairs are to decide something of ``test``."""
+        return {
+            self._base(key, check) for key, standing, check in self.entry(test).judged() if standing.state is State.PAIRED
+        }
 
     @property
     def noisy_checks(self) -> int:
         """How many checks share the error rate, as far as is known."""
         return len(self._noisy)
 
-    def environment_known(self, environment: Environment) -> None:
-        """Open the baselines of ``environment``; every worker of a session must measure in the same one."""
-        if self.gate is None:
-            self.gate = self._open_gate(environment)
-        elif moved := differences(self.gate.environment.identity, environment.identity):
-            raise UsageError(f"the environment changed while the session ran: {', '.join(moved)}; run it again")
+    @property
+    def best_reference_s(self) -> float | None:
+        """The reference's best time per call in this session; None while no process has told."""
+        runs = (run for entry in self.entries.values() for run in entry.runs)
+        return min((best for run in runs for one in run.measurements if (best := one.best_reference_s)), default=None)
 
-    def add(self, run: TestRun) -> None:
-        """Take in a test's run in one process."""
-        entry = self.entries.setdefault(run.test, Entry())
-        entry.runs.append(run)
-        self._noisy.update(record.key for record in run.records if record.metric.noisy)
+    @property
+    def disturbance(self) -> Disturbed | None:
+        """What disturbed every noisy measurement of the tests that are open; None if any was left alone."""
+        runs = [run for entry in self.entries.values() if entry.decision is None for run in entry.runs]
+        noisy = [one for run in runs for one in run.measurements if one.metric.noisy]
+        processes = len({run.process for run in runs})
+        if not noisy or not all(one.quality.disturbed for one in noisy):
+            return None
+        return Disturbed(processes, processes, noisy[0].quality.disturbance)
 
-    def decide(self, test: str, *, last_pass: bool) -> Decision | None:
-        """How ``test`` ends, or None if another pass should measure it first."""
+    # --- what it amounts to
+
+    def decide(self, test: str, *, last_round: bool) -> Decision | None:
+        """How ``test`` ends, or None if something has to be measured first."""
         entry = self.entries[test]
-        decision = self._by_itself(test, entry.runs[-1])
+        decision = self._decider.by_itself(entry, entry.runs[-1], self._has_baseline(test))
         if decision is None:
-            for key, records in entry.records.items():
-                known = entry.checks.get(key)
+            for key, measurements in entry.measurements.items():
+                standing = entry.standing(key)
                 # What is decided at one look is not looked at again; exact values may still turn out to differ.
-                if known is None or not (known.metric.noisy and (known.judgement.settled or known.judgement.escalated)):
-                    entry.checks[key] = self._judged(entry, key, records)
-            decision = self._by_checks(test, entry, last_pass)
+                if not measurements[-1].metric.noisy or standing.state not in (State.PAIRED, State.SETTLED):
+                    self._judge(key, standing, measurements)
+            self._escalate_together(entry, last_round)
+            decision = self._by_checks(test, entry)
         entry.decision = decision
         return decision
-
-    def decided_by_itself(self, run: TestRun) -> bool:
-        """Whether the test ended in its own way, so that no measurement matters."""
-        return self._by_itself(run.test, run) is not None
-
-    def wants_pass(self, test: str) -> bool:
-        """Whether another pass may decide something of ``test`` that no duet will."""
-        entry = self.entries[test]
-        if entry.decision is not None:
-            return False
-        open_checks = [check for check in entry.checks.values() if not check.judgement.settled]
-        return not entry.escalated or not all(map(self._gate.confirmable, open_checks))
-
-    def by_commit(self, test: str) -> dict[str, int]:
-        """The commits beside which duets can decide what is open of ``test``, and how many checks each of them."""
-        commits = [self._gate.confirmable(check) for check in self.entries[test].checks.values()]
-        return {commit: commits.count(commit) for commit in sorted(set(commits)) if commit}
-
-    def begin_duet(self, tests: Sequence[str]) -> None:
-        """From now on pairs of ``tests`` are beside other code than before."""
-        for test in tests:
-            entry = self.entries.setdefault(test, Entry())
-            entry.earlier, entry.pairs = [*entry.earlier, *entry.pairs], []
-
-    def add_pair(self, run: PairRun, *, alone: bool) -> None:
-        """Take in a test's run in one pair of processes; ``alone``: no passes have measured it before."""
-        entry = self.entries.setdefault(run.test, Entry())
-        entry.pairs.append(run)
-        if alone and run.new is not None:
-            entry.runs.append(run.new)
-            self._noisy.update(record.key for record in run.new.records if record.metric.noisy)
-
-    def drop_cut(self, test: str) -> bool:
-        """Whether the last pair of ``test`` was cut short; if so, it has not been."""
-        entry = self.entries.get(test)
-        pair = entry.pairs[-1] if entry and entry.pairs else None
-        if entry is None or pair is None or not any(run is None or run.cut for run in (pair.old, pair.new)):
-            return False
-        entry.pairs.pop()
-        entry.runs = [run for run in entry.runs if run is not pair.new]
-        return True
 
     def decide_beside(self, test: str, duet: Duet, *, last_pair: bool) -> Decision | None:
-        """How ``test`` ends after its pairs so far, or None if another pair should measure it first.
+        """How ``test`` ends after its pairs so far, or None if something has to be measured first.
 
-        ``duet`` without changes says what they mean: beside which revision, at which looks, sharing an error rate.
+        ``duet`` without changes says what they mean: beside which base, at which looks, sharing an error rate.
         """
         entry = self.entries[test]
-        new = entry.pairs[-1].new
-        assert new is not None  # `run_pair` puts a run in its place, which says what happened
-        decision = self._by_itself(test, new)
-        if decision is not None and entry.runs[-1] is not new:
-            entry.runs.append(new)  # what pytest is told is what happened last
-        obstacle = entry.pairs[-1].obstacle
-        if decision is None and obstacle and not (last_pair or entry.obstacle):
+        pair = entry.pairs[-1]
+        assert pair.candidate is not None  # `run_pair` puts a run in its place, which says what happened
+        decision = self._decider.by_itself(entry, pair.candidate, self._has_baseline(test))
+        if decision is not None:
+            if entry.runs[-1:] != [pair.candidate]:
+                entry.runs.append(pair.candidate)  # what pytest is told is what happened last
+        elif pair.obstacle and not (last_pair or entry.obstacle):
             return None
-        if decision is None and obstacle and duet.stored:
-            decision = self.decide_alone(test, duet.commit, f"not confirmed beside {duet.revision}: {obstacle}")
-        elif decision is None and obstacle:
-            decision = failed(f"cannot be compared with {duet.revision}: {obstacle}")
-        elif decision is None and not duet.stored and (gone := entry.gone):
-            names = ", ".join(key.name for key in gone)
-            way_out = f"If that is intended, leave the test out of this comparison: --deselect {shlex.quote(test)}"
-            decision = failed(f"{duet.revision} measures {names}, and the present code does not\n{way_out}")
-        elif decision is None:
-            self._judge_beside(entry, duet)
-            decision = self._by_checks(test, entry, last_pair)
+        elif pair.obstacle and duet.stored:
+            return self.decide_alone(test, duet.commit, NotConfirmed(duet.base, pair.obstacle))
+        elif pair.obstacle:
+            decision = self._decider.not_comparable(duet.base, pair.obstacle)
+        elif not duet.stored and (gone := entry.gone):
+            decision = self._decider.gone(test, duet.base, gone)
+        else:
+            self._judge_beside(entry, duet, last_pair)
+            decision = self._by_checks(test, entry)
         entry.decision = decision
         return decision
 
-    def _judge_beside(self, entry: Entry, duet: Duet) -> None:
-        """Judge by the pairs so far what ``duet`` is to decide of a test, and what is not known at all yet."""
-        for key, records in entry.records.items():
-            known = entry.checks.get(key)
-            if known is None or (not duet.stored and not known.judgement.settled) or self._waits(known, duet):
-                entry.duets[key] = replace(
-                    duet,
-                    changes=tuple(changes(entry.pairs, key)),
-                    pairs=len(entry.pairs),
-                    disturbed=disturbed(entry.pairs, key),
-                    screened=len(records),
-                )
-                entry.checks[key] = self._judged(entry, key, records)
-
-    def waits(self, test: str, duet: Duet) -> bool:
-        """Whether ``duet`` has something left to decide of ``test``."""
-        entry = self.entries[test]
-        return entry.decision is None and any(self._waits(check, duet) for check in entry.checks.values())
-
-    def give_up(self, test: str, note: str) -> Decision:
-        """How ``test`` ends since no more will be measured, as ``note`` says: what is open stays inconclusive."""
-        entry = self.entries.setdefault(test, Entry())
-        decision = self._by_itself(test, entry.runs[-1]) if entry.runs else None
-        if decision is None and self._updating:
-            decision = failed(f"not accepted: {note}, before it was measured often enough")
-        if decision is None:
-            for key, records in entry.records.items():
-                check = entry.checks.get(key)
-                if check is None and not entry.pairs:
-                    check = self._gate.check(records, len(self._noisy))
-                if check is not None:
-                    entry.checks[key] = check if check.judgement.settled else left_open(check, note)
-            decision = self._by_checks(test, entry, last_pass=True) if entry.checks else None
-        decision = decision or Decision("inconclusive", f"not measured: {note}")
-        entry.decision = decision
-        return decision
-
-    def decide_alone(self, test: str, commit: str, note: str) -> Decision | None:
-        """How ``test`` ends on what is stored, since its duet beside ``commit`` told nothing; ``note`` says why.
+    def decide_alone(self, test: str, commit: str, reason: NotConfirmed) -> Decision | None:
+        """How ``test`` ends on what is stored, since its pairs beside ``commit`` told nothing; ``reason`` says why.
 
         None if another duet, or further processes, have something left to decide.
         """
         entry = self.entries[test]
-        all_records = entry.records
-        for key, check in entry.checks.items():
-            if self._gate.confirmable(check) == commit:
-                entry.unconfirmed[key] = note
-                entry.checks[key] = self._judged(entry, key, all_records[key])
-        entry.decision = self._by_checks(test, entry, last_pass=True)
+        measurements = entry.measurements
+        for key, standing in list(self._waiting(entry, commit)):
+            standing.unconfirmed = reason
+            standing.move(Event.UNPAIRED)
+            self._judge(key, standing, measurements[key])
+        entry.decision = self._by_checks(test, entry)
         return entry.decision
+
+    def give_up(self, test: str, reason: Reason) -> Decision:
+        """How ``test`` ends since no more will be measured, as ``reason`` says: what is open stays inconclusive."""
+        entry = self.entry(test)
+        decision = self._decider.by_itself(entry, entry.runs[-1], self._has_baseline(test)) if entry.runs else None
+        if decision is None:
+            for key, measurements in entry.measurements.items():
+                standing = entry.standing(key)
+                if standing.check is None and not entry.pairs:
+                    self._judge(key, standing, measurements)
+                standing.leave_open(reason)
+            decision = self._decider.given_up(reason, measured=bool(entry.checks))
+            if decision is None:
+                decision = self._by_checks(test, entry)
+        assert decision is not None  # nothing is open any more
+        entry.decision = decision
+        return decision
 
     def results(self) -> list[TestResult]:
         """How every decided test ended."""
@@ -213,88 +211,80 @@ class Ledger:
                 entry.decision.outcome,
                 entry.duration_s,
                 entry.decision.message,
-                by_verdict=entry.decision.outcome == "failed" and not entry.decision.own,
+                by_verdict=entry.decision.outcome is Outcome.FAILED and not entry.decision.own,
             )
             for test, entry in self.entries.items()
             if entry.decision
         ]
 
-    def checks(self, *, decided_only: bool = False) -> list[Check]:
+    def checks(self) -> list[Check]:
         """Every check judged so far."""
+        return [check for entry in self.entries.values() for check in entry.checks]
+
+    # --- one check
+
+    def _judge(self, key: ResultKey, standing: Standing, measurements: Sequence[Measurement]) -> None:
+        """Judge a check by what its pairs told, or on what is stored alone if they told nothing."""
+        alone = standing.unconfirmed is not None
+        check, event = self.gates[key.environment].check(
+            measurements, len(self._noisy), standing.duet, confirm=not alone
+        )
+        if standing.unconfirmed is not None:
+            check = replace(check, judgement=check.judgement.noted(standing.unconfirmed))
+        standing.take(check, event)
+
+    def _judge_beside(self, entry: Entry, duet: Duet, last_pair: bool) -> None:
+        """Judge by the pairs so far what ``duet`` is to decide of a test."""
+        for key, measurements in entry.measurements.items():
+            standing = entry.standing(key)
+            of_this = not duet.stored or (standing.check and self._base(key, standing.check) == duet.commit)
+            if standing.state is not State.PAIRED or not of_this:
+                continue
+            told = changes(entry.pairs, key.check)
+            standing.duet = replace(
+                duet,
+                changes=tuple(told),
+                pairs=len(entry.pairs),
+                disturbed=disturbed(entry.pairs, key.check),
+                before=len(measurements),
+            )
+            self._judge(key, standing, measurements)
+            if last_pair and standing.state is State.PAIRED:
+                standing.move(Event.GIVEN_UP)
+
+    def _escalate_together(self, entry: Entry, last_round: bool) -> None:
+        """What is open of a test goes along where pairs decide some of it, and all of it can be measured beside.
+
+        After the last round, what cannot be escalated stays as it was judged.
+        """
+        stored = [(key, standing, check) for key, standing, check in entry.judged() if standing.state is State.STORED]
+        bases = {key: self._base(key, check) for key, _, check in stored}
+        some = any(standing.state is State.PAIRED for standing in entry.standings.values())
+        unpairable = any(standing.state is State.AFTER for standing in entry.standings.values())
+        together = some and all(bases.values()) and not unpairable
+        for key, standing, _ in stored:
+            if bases[key] and (together or last_round):
+                standing.move(Event.ESCALATED)
+            elif last_round:
+                standing.move(Event.GIVEN_UP)
+
+    def _waiting(self, entry: Entry, commit: str) -> list[tuple[ResultKey, Standing]]:
         return [
-            check
-            for entry in self.entries.values()
-            if not decided_only or (entry.decision and not entry.decision.own and entry.decision.outcome != "failed")
-            for check in entry.checks.values()
+            (key, standing)
+            for key, standing, check in entry.judged()
+            if standing.state is State.PAIRED and self._base(key, check) == commit
         ]
 
-    def _by_itself(self, test: str, run: TestRun) -> Decision | None:
-        """The decision that the test made itself in its last run, if it did."""
-        if run.ended and not run.trouble:
-            run.trouble = missing_reports(run.reports)
-        if run.trouble:
-            return Decision("failed", run.trouble, run.trouble.splitlines()[0], own=True)
-        outcomes = {report["outcome"] for report in run.reports}
-        if "failed" in outcomes:
-            return Decision("failed", first_line(run.reports, "failed"), own=True)
-        if "skipped" in outcomes:
-            reason = skip_reason(run.reports)
-            if self._settings.skipped == "fail" and not self._updating and self._has_baseline(test):
-                headline = f"skipped, so its baseline was not checked: {reason}"
-                way_out = "--modelbench-skipped=pass lets skipped tests pass, and counts them as not gated."
-                return Decision("failed", f"{headline}\n{way_out}", headline)
-            return Decision("skipped", reason, own=True)
-        return None
+    def _base(self, key: ResultKey, check: Check) -> str:
+        return self.gates[key.environment].base_of(check)
+
+    def _by_checks(self, test: str, entry: Entry) -> Decision | None:
+        """How a test ends by its checks, once none of them is open."""
+        if any(standing.state is not State.SETTLED for standing in entry.standings.values()):
+            return None
+        checks = [(check, self.gates[key.environment]) for key, _, check in entry.judged()]
+        return self._decider.by_checks(test, checks, list(self.gates.values()))
 
     def _has_baseline(self, test: str) -> bool:
-        entry = self.entries.get(test)
-        return bool(self.gate and self.gate.has_baseline(test)) or bool(entry and entry.gone)
-
-    @property
-    def _gate(self) -> Gate:
-        assert self.gate is not None  # a run without trouble comes from a worker that told its environment
-        return self.gate
-
-    def _judged(self, entry: Entry, key: CheckKey, records: Sequence[Record]) -> Check:
-        """A check, by what its duet told, or on what is stored alone if that told nothing."""
-        note = entry.unconfirmed.get(key)
-        if note is None:
-            return self._gate.check(records, len(self._noisy), entry.duets.get(key))
-        check = self._gate.check(records, len(self._noisy), confirm=False)
-        judgement = check.judgement.noted(note)
-        return replace(check, judgement=replace(judgement, after_duet=not judgement.settled))
-
-    def _waits(self, check: Check, duet: Duet) -> bool:
-        return bool(duet.commit) and self._gate.confirmable(check) == duet.commit
-
-    def _by_checks(self, test: str, entry: Entry, last_pass: bool) -> Decision | None:
-        gate = self._gate
-        checks = list(entry.checks.values())
-        if not last_pass and not all(check.judgement.settled for check in checks):
-            return None
-        if any(one.judgement.escalated or one.judgement.after_duet or gate.confirmable(one) for one in checks):
-            return None
-        if lost := gate.unmeasured(test, checks):
-            headline = f"has a baseline for {', '.join(key.name for key in lost)}, but did not measure it"
-            way_out = [self._commands.prune(test, key.name) for key in lost]
-            text = "\n".join([headline, "If that is intended, remove what is stored:", *way_out])
-            if not self._updating:
-                return Decision("failed", text, headline)
-            self.warnings.append(f"{test}: {text}")
-        outcomes = {check.key: gate.outcome(check) for check in checks}
-        for outcome in ("failed", "inconclusive"):
-            if told := [check for check in checks if outcomes[check.key] == outcome]:
-                texts = [self._failure(check) for check in told]
-                return Decision(outcome, "\n\n".join(texts), texts[0].splitlines()[0])
-        return Decision("passed")
-
-    def _failure(self, check: Check) -> str:
-        return messages.failure(
-            check,
-            rerun=self._commands.rerun(check.key.test),
-            accept=self._commands.accept(check.key.test),
-            settle=self._commands.settle(check.judgement, check.key.test),
-            neighbours=self._gate.neighbours(check),
-            provenance=self._gate.environment.provenance,
-            against=self._commands.against,
-        )
+        stored = any(gate.has_baseline(test) for gate in self.gates.values())
+        return stored or bool(self.entry(test).gone)

@@ -1,11 +1,13 @@
-"""A session's course: passes run, tests emitted as they settle, results kept."""
+"""A session's course: rounds and pairs run, tests emitted as they are decided, results kept."""
 
 from __future__ import annotations
 
 import math
+import sys
 import time
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,65 +15,88 @@ import pytest
 
 from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.errors import ModelbenchError, UsageError
-from pytest_modelbench.core.records import disturbance
+from pytest_modelbench.core.reasons import Disturbed, NotEverywhere, OutOfBudget, Reason
 from pytest_modelbench.core.session import Session
 from pytest_modelbench.core.settings import Settings
-from pytest_modelbench.judge.noisy import AFRESH
-from pytest_modelbench.report.scale import duration
+from pytest_modelbench.judge.paired import AFRESH
+from pytest_modelbench.judge.state import Round, State
 from pytest_modelbench.session.commands import Commands
+from pytest_modelbench.session.confirming import Confirmation, Recourses
+from pytest_modelbench.session.deciding import Decider
 from pytest_modelbench.session.entries import Decision
-from pytest_modelbench.session.gate import Baselines, Gate
+from pytest_modelbench.session.gate import Baselines, Gate, Policy
 from pytest_modelbench.session.launch import Launcher
 from pytest_modelbench.session.marks import Marks
-from pytest_modelbench.session.pairing import Duets, Recourses, Twins
+from pytest_modelbench.session.measured import MeasuredBaselines
+from pytest_modelbench.session.pairing import Pairing
 from pytest_modelbench.session.progress import Progress
 from pytest_modelbench.session.replay import replay
-from pytest_modelbench.session.results import Ledger
+from pytest_modelbench.session.results import Results
 from pytest_modelbench.session.termination import sigterm_interrupts
-from pytest_modelbench.store.baselines import BaselineStore, Change
+from pytest_modelbench.store.baselines import BaselineStore
 from pytest_modelbench.vcs.git import stamp
-from pytest_modelbench.workers.pairs import PairRun
-from pytest_modelbench.workers.protocol import Message
-from pytest_modelbench.workers.rounds import TestRun, run_passes
+from pytest_modelbench.workers.events import Warned
+from pytest_modelbench.workers.rounds import Limits, RoundPlan, run_rounds
+from pytest_modelbench.workers.runs import PairRun, TestRun
+
+#: Processes that tell whether a machine is too busy for a baseline: one may have had a bad place.
+HOPELESS_AFTER = 2
 
 
-class Conductor:
-    """Runs one session in the controlling process; the listener of its passes."""
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a session was asked to do."""
 
-    def __init__(
-        self, config: pytest.Config, settings: Settings, looks: tuple[int, ...], commands: Commands, *, updating: bool
-    ) -> None:
+    settings: Settings
+    looks: tuple[int, ...]
+    commands: Commands
+    updating: bool
+
+
+class SessionRunner:
+    """Runs one session in the controlling process; it hears of its rounds and pairs."""
+
+    def __init__(self, config: pytest.Config, wanted: Wanted) -> None:
+        settings = wanted.settings
         self.config = config
         self.settings = settings
-        self.updating = updating
-        self.folder = config.rootpath / settings.baselines
-        self.store = BaselineStore(self.folder)
-        self.ledger = Ledger(settings, commands, self._open_gate, updating=updating)
-        self.changes: list[Change] = []
-        self.warnings: list[str] = []
+        self.updating = wanted.updating
+        self.stamp = stamp(config.rootpath)
+        self.store = BaselineStore(config.rootpath / settings.baselines)
+        self.against = bool(settings.against or settings.against_python)
+        self.decider = Decider(settings, wanted.commands, self.stamp.id, updating=wanted.updating)
+        self.results = Results(self.decider, self._open_gate, State.PAIRED if self.against else State.OPEN)
         self.complete = False
         self.processes = 0
-        self._passes = 0
-        self._stamp = stamp(config.rootpath)
+        self._recourses = Recourses(config.rootpath, settings, inline=config.option.modelbench_inline)
+        self._policy = Policy(settings, wanted.looks, wanted.updating, self._recourses)
+        self._launcher = Launcher(config, settings)
+        self._looks_ahead = wanted.looks
+        self._rounds = 0
+        self._hopeless: Disturbed | None = None
         self._started_s = time.monotonic()
         self._duration_s: float | None = None
+        self._budget_s = settings.budget_s if settings.budget_s is not None else math.inf
         self._items: dict[str, pytest.Item] = {}
         self._marks = Marks({})
         self._progress: Progress | None = None
         self._session: pytest.Session | None = None
-        self._looks = self._looks_ahead = looks
-        self._budget_s = settings.budget_s if settings.budget_s is not None else math.inf
-        self._launcher = Launcher(config, settings)
-        self._recourses = Recourses(config.rootpath, settings, inline=config.option.modelbench_inline)
-        self._twins = Twins(self.ledger) if settings.against or settings.against_python else None
-        if self._twins is not None:
-            return  # nothing that is stored is looked at
-        if self.folder.is_symlink() and not self.folder.exists():
-            raise UsageError(f"{settings.baselines} is a link that leads nowhere; no baseline can be found there")
-        if updating:
+        if not self.against:
+            self._check_store()
+
+    def _check_store(self) -> None:
+        """Raise before anything is measured: baselines that cannot be read or written would make the night worthless."""
+        folder = self.store.folder
+        if folder.is_symlink() and not folder.exists():
+            raise UsageError(f"{self.settings.baselines} is a link that leads nowhere; no baseline can be found there")
+        if self.updating:
             self.store.check_writable()
-        # Before anything is measured: a baseline that cannot be read would make the whole night worthless.
         self.store.load("portable")
+
+    def _open_gate(self, environment: Environment) -> Gate:
+        measured = MeasuredBaselines(lambda test: self.results.entry(test).pairs)
+        store: Baselines = measured if self.against else self.store
+        return Gate(store, environment, self._policy)
 
     # --- the session
 
@@ -81,89 +106,78 @@ class Conductor:
         self._progress = Progress(self.config)
         self._items = {item.nodeid: item for item in session.items}
         self._launcher.paths = {test: Path(item.path) for test, item in self._items.items()}
-        tests, seed = list(self._items), self._stamp.started
-        duets = Duets(self.settings, self.ledger, self._launcher, self, self._timeout_s, seed)
         with sigterm_interrupts():
-            self._measure(tests, duets, seed)
+            try:
+                self._measure(list(self._items), self.stamp.started)
+                self.complete = True
+            finally:
+                self._progress.clear()
+                self._duration_s = time.monotonic() - self._started_s
 
-    def _measure(self, tests: Sequence[str], duets: Duets, seed: str) -> None:
-        assert self._progress is not None
-        try:
-            if self._twins is not None:
-                duets.against(tests, self._twins)
-            else:
-                self._run_passes(tests, seed)
-                if (escalated := self._undecided(tests)) and not self.out_of_time():
-                    duets.confirm(escalated)
-                    # What stands out all the same, or had no duet after all, is measured again.
-                    if (left := self._undecided(tests)) and not self.out_of_time():
-                        self._looks_ahead = tuple(self._passes + more for more in (AFRESH, self._looks[-1]))
-                        self._run_passes(left, seed)
-            over = self.out_of_time()
-            note = f"the budget of {duration(self._budget_s)} was over" if over else "not every process measured it"
-            for test in self._undecided(tests):
-                self.decided(test, self.ledger.give_up(test, note))
-            self.complete = True
-        finally:
-            self._progress.clear()
-            self._duration_s = time.monotonic() - self._started_s
+    def _measure(self, tests: Sequence[str], seed: str) -> None:
+        pairing = Pairing(self._launcher, self, self._timeout_s)
+        confirmation = Confirmation(self.settings, self.results, pairing, self._launcher.here(), self)
+        if self.against:
+            confirmation.against(tests, seed)
+        else:
+            self._run_rounds(tests, seed)
+            if (open_ := self._to_go_on_with(tests)) and not self._hopeless:
+                confirmation.confirm(open_, seed)
+                # What stands out all the same, or had no pairs after all, is measured again.
+                if left := self._to_go_on_with(tests):
+                    self._looks_ahead = tuple(self._rounds + more for more in (AFRESH, self._policy.looks[-1]))
+                    self._run_rounds(left, seed)
+        reason = self._why_it_ends()
+        for test in self.results.undecided(tests):
+            self.decided(test, self.results.give_up(test, reason))
 
-    def _run_passes(self, tests: Sequence[str], seed: str) -> None:
-        run_passes(
-            tests,
-            self._launcher.worker,
-            self,
-            most=self._looks[-1],
-            timeout_s=self._timeout_s,
-            seed=seed,
-            first=self._passes + 1,
-            out_of_time=self.out_of_time,
-        )
+    def _to_go_on_with(self, tests: Sequence[str]) -> list[str]:
+        return [] if self.out_of_time() else self.results.undecided(tests)
+
+    def _run_rounds(self, tests: Sequence[str], seed: str) -> None:
+        plan = RoundPlan(self._policy.looks[-1], seed, first=self._rounds + 1)
+        limits = Limits(self._timeout_s, self.out_of_time)
+        run_rounds(tests, self._launcher.worker, self, plan, limits)
+
+    def _why_it_ends(self) -> Reason:
+        if self._hopeless is not None:
+            return self._hopeless
+        return OutOfBudget(self._budget_s) if self.out_of_time() else NotEverywhere()
 
     def result(self, collected: set[str], modules: Mapping[str, bool]) -> Session:
         """The session as a value."""
-        ledger, gate = self.ledger, self.ledger.gate
-        checks = ledger.checks()
+        results = self.results
+        checks, gates = results.checks(), list(results.gates.values())
+        known = {**modules, **self._missing_modules()}
+        ungated: dict[str, int] = {}
+        for gate in gates if not self.updating else ():
+            of_this = [check for check in checks if check.environment == gate.environment.slug]
+            ungated |= gate.ungated(of_this)
         return Session(
-            stamp=self._stamp,
-            environment=ledger.environment,
+            stamp=self.stamp,
+            environments=results.environments,
             checks=tuple(checks),
-            tests=tuple(ledger.results()),
+            tests=tuple(results.results()),
             duration_s=self._duration_s if self._duration_s is not None else time.monotonic() - self._started_s,
             processes=self.processes,
             interrupted=not self.complete,
             updating=self.updating,
-            ungated=gate.ungated(checks) if gate and not self.updating else {},
-            orphans=tuple(gate.orphans(collected, {**modules, **self._missing_modules()})) if gate else (),
-            warnings=(*self.warnings, *ledger.warnings),
+            ungated=ungated,
+            orphans=tuple(sorted({key for gate in gates for key in gate.orphans(collected, known)})),
+            warnings=tuple(self.decider.warnings),
         )
 
-    def accept(self) -> None:
-        """Record what was measured as the new baseline; nothing of an incomplete session, or of a failed test."""
-        environment = self.ledger.environment
-        if not (self.updating and self.complete and environment):
-            return
-        checks = []
-        for check in self.ledger.checks(decided_only=True):
-            if disturbed := disturbance(check.records):
-                self.warnings.append(f"not accepted: {check.key}: the machine was disturbed in {disturbed}; try again")
-            else:
-                checks.append(check)
-        self.changes = self.store.accept(checks, self._stamp, environment)
-
-    def _open_gate(self, environment: Environment) -> Gate:
-        store: Baselines = self._twins or self.store
-        return Gate(store, environment, self.settings, self._looks, updating=self.updating, recourse=self._recourses)
+    def stored_of_module(self, module: str) -> int:
+        """How many baseline entries tests of the module at this path have where the session measured."""
+        return sum(gate.stored_of_module(module) for gate in self.results.gates.values())
 
     def _missing_modules(self) -> dict[str, bool]:
         """Modules that baselines speak of and that are gone from the disk: nothing of them can be collected."""
-        gate = self.ledger.gate
-        known = gate is not None and self._twins is None
-        tests = {key.test for folder in gate.folders for key in self.store.keys(folder)} if gate and known else set()
-        modules = {test.partition("::")[0] for test in tests}
+        folders = {folder for gate in self.results.gates.values() for folder in gate.folders} if not self.against else ()
+        modules = {key.test.partition("::")[0] for folder in folders for key in self.store.keys(folder)}
         return {module: True for module in modules if not (self.config.rootpath / module).exists()}
 
-    # --- workers
+    # --- time
 
     def _timeout_s(self, test: str | None) -> float:
         # A worker that is still at it when the budget is over is ended like one that hangs.
@@ -174,88 +188,89 @@ class Conductor:
         """Whether the session's budget is over."""
         return time.monotonic() >= self._started_s + self._budget_s
 
-    def _undecided(self, tests: Sequence[str]) -> list[str]:
-        return [test for test in tests if test not in self.ledger.entries or not self.ledger.entries[test].decision]
-
-    # --- what the passes tell
+    # --- what workers tell
 
     def environment_known(self, environment: Environment) -> None:
         """Open the baselines, at the first worker."""
-        self.ledger.environment_known(environment)
-
-    def pass_started(self, number: int, tests: Sequence[str]) -> None:
-        """Count, and show."""
-        self.processes += 1
-        self._passes = number
-        self._launcher.calm_s = self.ledger.calm_s
-        self._shown().pass_started(number, self._looks_ahead, tests)
+        self.results.environment_known(environment)
 
     def test_started(self, test: str) -> None:
         """Show."""
         self._shown().test_started(test)
 
+    def warned(self, warning: Warned) -> None:
+        """Hand a worker's warning to pytest's own summary of warnings."""
+        category = _category(warning.module, warning.category)
+        self.config.hook.pytest_warning_recorded.call_historic(
+            kwargs={
+                "warning_message": warnings.WarningMessage(warning.text, category, warning.filename, warning.lineno),
+                "when": "runtest",
+                "nodeid": warning.test,
+                "location": warning.location,
+            }
+        )
+
+    # --- what rounds tell
+
+    def round_started(self, number: int, tests: Sequence[str]) -> None:
+        """Count, and show."""
+        self.processes += 1
+        self._rounds = number
+        self._launcher.best_reference_s = self.results.best_reference_s
+        self._shown().round_started(number, self._looks_ahead, tests)
+
     def test_ended(self, run: TestRun) -> None:
         """Decide the test if it can be decided, and tell pytest."""
-        self.ledger.add(run)
+        self.results.add(run)
         self._shown().test_ended(run)
-        noisy = any(record.metric.noisy for record in run.records)
-        if run.process > 1 or not noisy or self.ledger.decided_by_itself(run):
-            self._settle(run.test)
+        noisy = any(one.metric.noisy for one in run.measurements)
+        if run.process > 1 or not noisy or run.trouble:
+            self._decide(run.test)
 
-    def pass_ended(self, number: int) -> None:
-        """After the first pass it is known how many checks share the error rate."""
+    def round_ended(self, number: int) -> None:
+        """After the first round it is known how many checks share the error rate; after the second, whether to go on."""
         if number == 1:
-            for test in self.unsettled(list(self.ledger.entries)):
-                self._settle(test)
+            for test in self.results.undecided(list(self.results.entries)):
+                self._decide(test)
+        if number == HOPELESS_AFTER and self.updating:
+            self._hopeless = self.results.disturbance
 
     def unsettled(self, tests: Sequence[str]) -> Sequence[str]:
-        """Tests that another pass may decide."""
-        return [test for test in tests if self.ledger.wants_pass(test)]
+        """Tests that another round may decide."""
+        if self._hopeless is not None:
+            return []
+        return [test for test in tests if isinstance(self.results.following(test), Round)]
 
-    # --- what the duets tell
+    # --- what pairs tell
 
     def pairs_started(self, number: int, looks: Sequence[int], tests: Sequence[str], beside: str) -> None:
         """Count, and show."""
         self.processes += 2
-        self._shown().pass_started(number, looks, tests, beside)
+        self._shown().round_started(number, looks, tests, beside)
 
     def pair_ended(self, run: PairRun) -> None:
         """Show."""
-        if run.new is not None:
-            self._shown().test_ended(run.new)
+        if run.candidate is not None:
+            self._shown().test_ended(run.candidate)
 
     def decided(self, test: str, decision: Decision) -> None:
         """Tell pytest."""
         assert self._session is not None
         self._shown().clear()
-        replay(self._items[test], self.ledger.entries[test], decision)
+        replay(self._items[test], self.results.entries[test], decision)
         if self._session.shouldfail:
             raise self._session.Failed(self._session.shouldfail)
         if self._session.shouldstop:
             raise self._session.Interrupted(self._session.shouldstop)
 
-    def warning(self, message: Message) -> None:
-        """Hand a worker's warning to pytest's own summary of warnings."""
-        category = _category(message["module"], message["category"])
-        self.config.hook.pytest_warning_recorded.call_historic(
-            kwargs={
-                "warning_message": warnings.WarningMessage(
-                    message["text"], category, message["filename"], message["lineno"]
-                ),
-                "when": "runtest",
-                "nodeid": message["test"],
-                "location": tuple(message["location"]) if message["location"] else None,
-            }
-        )
-
     def _shown(self) -> Progress:
         assert self._progress is not None  # made by `run`, which everything that is told comes from
         return self._progress
 
-    def _settle(self, test: str) -> None:
-        entry = self.ledger.entries[test]
+    def _decide(self, test: str) -> None:
+        entry = self.results.entries[test]
         try:
-            decision = self.ledger.decide(test, last_pass=len(entry.runs) >= self._looks[-1])
+            decision = self.results.decide(test, last_round=len(entry.runs) >= self._policy.looks[-1])
         except ModelbenchError as error:
             raise pytest.UsageError(str(error)) from error
         if decision is not None:
@@ -264,7 +279,5 @@ class Conductor:
 
 def _category(module: str, name: str) -> type[Warning]:
     """The warning's class if it is one of Python's or pytest's own, else plain Warning: nothing is imported for it."""
-    import sys
-
     found: Any = getattr(sys.modules.get(module), name, None)
     return found if isinstance(found, type) and issubclass(found, Warning) else Warning

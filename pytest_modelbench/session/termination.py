@@ -11,7 +11,7 @@ from types import FrameType
 
 @contextlib.contextmanager
 def sigterm_interrupts() -> Iterator[None]:
-    """Nothing; within, SIGTERM raises KeyboardInterrupt, unless somebody else has said what it does."""
+    """Within, SIGTERM raises KeyboardInterrupt, unless somebody else has said what it does."""
     # Python lets the main thread alone set handlers.
     main = threading.current_thread() is threading.main_thread()
     if not main or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:

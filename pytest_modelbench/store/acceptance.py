@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from statistics import fmean, median, median_low
-from typing import Any, Literal
+from enum import Enum
+from statistics import median, median_low
+from typing import Any
 
 from pydantic import ValidationError
 
 from pytest_modelbench.core.errors import BaselineError
-from pytest_modelbench.core.records import CheckKey, counted, disturbance, sound
-from pytest_modelbench.core.session import Check, Session, TestResult
+from pytest_modelbench.core.change import ChangeKind
+from pytest_modelbench.core.measurement import CheckKey, counted, disturbance, log_ratios, undisturbed
+from pytest_modelbench.core.session import Check, Outcome, Session, TestResult
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.store.documents import first_flaw
 from pytest_modelbench.store.schema import Entry
-
-ChangeKind = Literal["new", "re-anchored", "session added", "unchanged"]
 
 #: The spread between days is known to sqrt(1/38), about 16 %, from 20 sessions; more would only make lines longer.
 MOST_SESSIONS = 20
@@ -26,19 +26,6 @@ _DIGITS = 9
 _RE_ANCHORS = {Verdict.NEW, Verdict.REGRESSED, Verdict.IMPROVED, Verdict.INCOMPARABLE}
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What accepting a check did to its entry; ``old`` and ``new`` are the accepted value before and after."""
-
-    key: CheckKey
-    folder: str
-    file: str  #: path as given, with its folder
-    kind: ChangeKind
-    old: float | None
-    new: float
-    unit: str
-
-
 def accept_check(entry: Entry | None, check: Check, session: str) -> tuple[Entry, ChangeKind]:
     """The entry after ``check`` of ``session`` is accepted, and what that changed.
 
@@ -46,77 +33,118 @@ def accept_check(entry: Entry | None, check: Check, session: str) -> tuple[Entry
     """
     fresh = _anchored(check, session)
     if entry is None:
-        return fresh, "new"
-    unfounded = fresh.evidence and not entry.evidence
+        return fresh, ChangeKind.NEW
+    unfounded = fresh.observations and not entry.observations
     if check.judgement.verdict in _RE_ANCHORS or not _comparable(entry, fresh) or unfounded:
-        return (entry, "unchanged") if _says_the_same(entry, fresh) else (fresh, "re-anchored")
+        return (entry, ChangeKind.UNCHANGED) if _says_the_same(entry, fresh) else (fresh, ChangeKind.REANCHORED)
     if entry.sessions is None or fresh.sessions is None or session in entry.sessions:
-        return entry, "unchanged"
+        return entry, ChangeKind.UNCHANGED
     if check.baseline is not None and check.baseline.accepted != entry.accepted:
         # Another session has moved the anchor since this one was judged: "ok" was about the old anchor, and values
         # from before the move would look like a spread between days.
-        return entry, "unchanged"
+        return entry, ChangeKind.UNCHANGED
     sessions = {**entry.sessions, **fresh.sessions}
     newest = sorted((name for name in sessions if name != entry.accepted), reverse=True)[: MOST_SESSIONS - 1]
     if session not in newest:
-        return entry, "unchanged"
+        return entry, ChangeKind.UNCHANGED
     kept = {name: sessions[name] for name in (entry.accepted, *newest)}
-    return entry.model_copy(update={"sessions": kept}), "session added"
+    return entry.model_copy(update={"sessions": kept}), ChangeKind.SESSION_ADDED
 
 
 #: One process does not tell how far processes differ.
 LEAST_PROCESSES = 2
 
 
-def refusals(session: Session) -> dict[CheckKey, str]:
+class Cause(Enum):
+    """Why a check must not become a baseline."""
+
+    INTERRUPTED = "the session was interrupted"
+    NO_ENVIRONMENT = "the session names no environment"
+    NOT_ENDED = "the test did not end"
+    FAILED = "the test ended otherwise than it should"
+    NOT_MEASURED = "nothing was measured"
+    DISTURBED = "the machine was disturbed while it was measured"
+    TOO_FEW = "it was measured in too few undisturbed processes for a baseline to rest on"
+    UNFIT = "what was measured cannot be a baseline"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why one check must not become a baseline; ``detail`` is its own part of that."""
+
+    cause: Cause
+    detail: str = ""
+
+    @property
+    def text(self) -> str:
+        """The cause and its detail in one line."""
+        return f"{self.cause.value}: {self.detail}" if self.detail else self.cause.value
+
+
+def refusals(session: Session) -> dict[CheckKey, Refusal]:
     """Why checks of ``session`` must not become a baseline, for those that must not."""
     tests = {test.test: test for test in session.tests}
-    reasons = {check.key: _refusal(check, tests.get(check.key.test), session) for check in session.checks}
-    return {key: reason for key, reason in reasons.items() if reason}
+    found = {check.key: _refusal(check, tests.get(check.key.test), session) for check in session.checks}
+    return {key: refusal for key, refusal in found.items() if refusal is not None}
 
 
-def _refusal(check: Check, test: TestResult | None, session: Session) -> str:
+def _refusal(check: Check, test: TestResult | None, session: Session) -> Refusal | None:
     if session.interrupted:
-        return "the session was interrupted"
+        return Refusal(Cause.INTERRUPTED)
     if session.environment is None:
-        return "the session names no environment"
+        return Refusal(Cause.NO_ENVIRONMENT)
     if test is None:
-        return "its test did not end"
-    if test.outcome not in {"passed", "inconclusive"} and not (test.outcome == "failed" and test.by_verdict):
-        return f"its test ended as {test.outcome}"
-    if not check.records:
-        return "nothing was measured"
-    if disturbed := disturbance(check.records):
-        return f"the machine was disturbed while it was measured, in {disturbed}"
-    if check.metric.noisy and len(sound(check.records)) < LEAST_PROCESSES:
-        return "it was measured in 1 process, too few for a baseline to rest on"
-    return ""
+        return Refusal(Cause.NOT_ENDED)
+    by_gate = test.outcome is Outcome.FAILED and test.by_verdict
+    if test.outcome not in (Outcome.PASSED, Outcome.INCONCLUSIVE) and not by_gate:
+        return Refusal(Cause.FAILED, test.outcome.value)
+    return refusal_of(check, session.stamp.id)
+
+
+def refusal_of(check: Check, session: str) -> Refusal | None:
+    """Why ``check`` must not become a baseline for what was measured of it, however its test ended; None if it may."""
+    if not check.measurements:
+        return Refusal(Cause.NOT_MEASURED)
+    if found := disturbance(check.measurements):
+        return Refusal(Cause.DISTURBED, f"in {found.processes} of {found.of} processes; {found.cause}")
+    if check.metric.noisy and (count := len(undisturbed(check.measurements))) < LEAST_PROCESSES:
+        return Refusal(Cause.TOO_FEW, f"in {count}")
+    try:
+        _anchored(check, session)
+    except BaselineError as error:
+        return Refusal(Cause.UNFIT, str(error))
+    return None
 
 
 def _anchored(check: Check, session: str) -> Entry:
     """A fresh entry: the check's own value, on its own."""
-    if not check.records:
+    if not check.measurements:
         raise BaselineError(f"{check.key}: nothing was measured, so there is nothing to accept; measure it again")
-    records = counted(check.records)
-    values = [record.value for record in records]
-    levels = [record.level for record in records if record.level is not None]
+    measurements = counted(check.measurements)
+    values = [one.value for one in measurements]
+    made = check.measurements[-1].comparability
     fields: dict[str, Any] = {
-        "case": check.case,
+        "case": check.case.id,
         "unit": check.metric.unit,
         "better": check.metric.better.value,
-        "basis": check.records[-1].basis,
+        "data": made.data,
+        "recipe": made.recipe,
+        "reference": made.reference,
         "accepted": session,
     }
     if check.metric.noisy:
-        fields |= {
-            "value": _rounded(median(values)),
-            "level": _rounded(fmean(levels)) if levels else None,
-            "sessions": {session: {"values": [*map(_rounded, values)], "levels": [*map(_rounded, levels)]}},
+        reference_s = [one.timing.reference_s for one in measurements if one.timing and one.timing.reference_s]
+        processes = {
+            "values": [*map(_rounded, values)],
+            "log_ratios": [*map(_rounded, log_ratios(measurements))],
+            "reference_s": [*map(_rounded, reference_s)] if len(reference_s) == len(values) else [],
         }
+        fields |= {"value": _rounded(median(values)), "sessions": {session: processes}}
     else:
         value = median_low(values)
         fields["value"] = _whole(value, check.metric.unit)
-        fields["evidence"] = next(record.evidence for record in check.records if record.value == value)
+        observed = next(one.observations for one in check.measurements if one.value == value)
+        fields["observations"] = observed.text() if observed else ""
     try:
         return Entry.model_validate(fields)
     except ValidationError as error:
@@ -128,8 +156,8 @@ def _anchored(check: Check, session: str) -> Entry:
 
 def _comparable(entry: Entry, fresh: Entry) -> bool:
     """Whether both are about the same thing; what was judged ok may meet an entry that another session wrote since."""
-    return (entry.case, entry.unit, entry.better, entry.basis, entry.level is None) == (
-        fresh.case, fresh.unit, fresh.better, fresh.basis, fresh.level is None,
+    return (entry.case, entry.unit, entry.better, entry.comparability, entry.noisy) == (
+        fresh.case, fresh.unit, fresh.better, fresh.comparability, fresh.noisy,
     )  # fmt: skip
 
 
@@ -139,9 +167,11 @@ def _says_the_same(entry: Entry, fresh: Entry) -> bool:
     A deterministic value that is stored already says nothing new in a later session; a noisy one must come from the
     same session, whose other sessions then stay.
     """
-    if not _comparable(entry, fresh) or (entry.value, entry.evidence) != (fresh.value, fresh.evidence):
+    if not _comparable(entry, fresh) or (entry.value, entry.observations) != (fresh.value, fresh.observations):
         return False
-    return entry.level is None or (entry.accepted, entry.level) == (fresh.accepted, fresh.level)
+    if entry.sessions is None or fresh.sessions is None:
+        return True
+    return entry.accepted == fresh.accepted and entry.sessions[entry.accepted] == fresh.sessions[fresh.accepted]
 
 
 def _rounded(number: float) -> float:

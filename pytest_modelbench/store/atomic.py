@@ -20,7 +20,7 @@ _LOCK_POLL_S = 0.05
 
 
 def write_atomically(path: Path, text: str) -> None:
-    """Nothing; afterwards ``path`` holds ``text`` in UTF-8, also if the machine loses power right after.
+    """Write ``text`` in UTF-8 to ``path`` atomically, also if the machine loses power right after.
 
     Killed at any moment, it leaves the file as it was. A link is followed, and an existing file keeps its permissions.
     Raises BaselineError naming ``path`` if it cannot be written.
@@ -44,7 +44,7 @@ def write_atomically(path: Path, text: str) -> None:
 
 
 def remove(path: Path) -> None:
-    """Nothing; afterwards ``path`` is gone. Raises BaselineError naming it if it cannot be removed."""
+    """Remove ``path``. Raises BaselineError naming it if it cannot be removed."""
     try:
         os.unlink(path)
         _sync_folder(path.parent)
@@ -53,7 +53,7 @@ def remove(path: Path) -> None:
 
 
 def make_folder(path: Path) -> None:
-    """Nothing; afterwards ``path`` is a folder. Raises BaselineError naming it if it cannot be made."""
+    """Make ``path`` a folder. Raises BaselineError naming it if it cannot be made."""
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -121,7 +121,7 @@ def _write_new(path: Path, data: bytes, mode: int | None) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Nothing; makes the renaming itself last. Some file systems cannot sync a folder and say so with EINVAL."""
+    """Make the renaming itself last. Some file systems cannot sync a folder and say so with EINVAL."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)

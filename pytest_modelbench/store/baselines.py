@@ -8,18 +8,15 @@ from pathlib import Path
 
 from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.errors import BaselineError
-from pytest_modelbench.core.records import CheckKey
+from pytest_modelbench.core.change import Change
+from pytest_modelbench.core.measurement import CheckKey
 from pytest_modelbench.core.session import Check, Stamp
 from pytest_modelbench.core.verdicts import BaselineView
-from pytest_modelbench.store.acceptance import Change
 from pytest_modelbench.store.atomic import locked, make_folder
 from pytest_modelbench.store.draft import Draft
 from pytest_modelbench.store.folders import BaselineFolder, read_folder
 from pytest_modelbench.store.names import check_folder_name
 from pytest_modelbench.store.schema import Origin
-
-__all__ = ["BaselineStore", "Change"]
-
 
 class BaselineStore:
     """All baselines below one folder. Folders are read when first asked for, and read again whenever they are written.
@@ -32,7 +29,7 @@ class BaselineStore:
         self._read: dict[str, BaselineFolder] = {}
 
     def load(self, folder: str) -> None:
-        """Nothing; reads and checks all files of ``folder``, which need not exist."""
+        """Read and check all files of ``folder``, which need not exist."""
         check_folder_name(folder)
         self._read[folder] = read_folder(self.folder / folder)
 
@@ -65,7 +62,7 @@ class BaselineStore:
         return sorted(self.contents(folder).places)
 
     def check_writable(self) -> None:
-        """Nothing; raises BaselineError naming the path if baselines could not be written. Creates nothing."""
+        """Raise BaselineError naming the path if baselines could not be written. Creates nothing."""
         for path in (self.folder, *(self.folder / name for name in self._read)):
             nearest = path
             while not nearest.exists() and nearest != nearest.parent:
@@ -103,6 +100,19 @@ class BaselineStore:
                 draft.write()
                 self._read[folder] = draft.folder
         return changes
+
+    def outdated(self) -> list[Path]:
+        """Files read so far that are of an older schema than the one written."""
+        return sorted(path for folder in self._read.values() for path in folder.outdated)
+
+    def convert(self, folder: str) -> list[Path]:
+        """Files of ``folder`` that were of an older schema and are written in the present one now."""
+        check_folder_name(folder)
+        with locked(self.folder):
+            draft = Draft(self.folder / folder)
+            converted = draft.convert()
+            self._read[folder] = draft.folder
+        return converted
 
     def prune(self, folder: str, keys: Iterable[CheckKey]) -> int:
         """Number of entries removed: those of ``keys`` that ``folder`` holds. A file without entries goes, too."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pytest_modelbench.core.environment import Fact, differences
+from pytest_modelbench.core.change import Change, ChangeKind
+from pytest_modelbench.core.environment import Fact, differences, named
 from pytest_modelbench.core.errors import BaselineError
-from pytest_modelbench.core.records import CheckKey
+from pytest_modelbench.core.measurement import CheckKey
 from pytest_modelbench.core.session import Check
-from pytest_modelbench.store.acceptance import Change, accept_check
+from pytest_modelbench.store.acceptance import accept_check
 from pytest_modelbench.store.atomic import make_folder, remove, write_atomically
 from pytest_modelbench.store.folders import read_folder
 from pytest_modelbench.store.names import file_name
@@ -30,7 +31,7 @@ class Draft:
         path = self.folder.places.get(key) or self._path / file_name(key.test)
         before = self.folder.entry(key)
         after, kind = accept_check(before, check, session)
-        if kind != "unchanged":
+        if kind is not ChangeKind.UNCHANGED:
             self._put(path, key, after, session, origin, identity)
         return Change(
             key, check.folder, str(path), kind, None if before is None else before.value, after.value, after.unit
@@ -48,8 +49,16 @@ class Draft:
         self._changed.add(path)
         return True
 
+    def convert(self) -> list[Path]:
+        """The files of an older schema, written anew in the present one."""
+        converted = sorted(self.folder.outdated)
+        self._changed.update(converted)
+        self.write()
+        self.folder.outdated.clear()
+        return converted
+
     def write(self) -> None:
-        """Nothing; afterwards the changes are on disk. A file that lost its last entry is removed."""
+        """Bring the changes to the disk. A file that lost its last entry is removed."""
         for path in sorted(self._changed):
             if self.folder.files[path].entries:
                 make_folder(path.parent)
@@ -65,7 +74,7 @@ class Draft:
         file = self.folder.files.get(path) or BaselineFile(sessions={}, entries={})
         if identity is not None and file.environment is not None and (moved := differences(file.environment, identity)):
             raise BaselineError(
-                f"{path}: holds baselines of another environment: {', '.join(moved)}. A file holds one: keep this "
+                f"{path}: holds baselines of another environment: {named(moved)}. A file holds one: keep this "
                 f"environment's in another folder with --modelbench-baselines, or delete {path} to replace them"
             )
         self.folder.files[path] = BaselineFile(

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import fmean
 
 from pytest_modelbench.core.errors import BaselineError
 from pytest_modelbench.core.metrics import Better
-from pytest_modelbench.core.records import CheckKey
+from pytest_modelbench.core.measurement import CheckKey
 from pytest_modelbench.core.verdicts import BaselineView
-from pytest_modelbench.judge.noisy import speed
 from pytest_modelbench.store.schema import BASELINE, BaselineFile, Entry, read_baseline_file
 
 
@@ -19,6 +20,7 @@ class BaselineFolder:
 
     files: dict[Path, BaselineFile]
     places: dict[CheckKey, Path]
+    outdated: set[Path] = field(default_factory=set)  #: those of an older schema than the one written
 
     def entry(self, key: CheckKey) -> Entry | None:
         """The entry of ``key``, or None."""
@@ -38,15 +40,15 @@ class BaselineFolder:
             unit=entry.unit,
             better=Better(entry.better),
             value=entry.value,
-            basis=entry.basis,
-            anchor=tuple(anchor.levels) if anchor else (),
-            sessions=tuple(tuple(sessions[name].levels) for name in sorted(sessions) if name != entry.accepted),
+            comparability=entry.comparability,
+            anchor=tuple(anchor.log_ratios) if anchor else (),
+            sessions=tuple(tuple(sessions[name].log_ratios) for name in sorted(sessions) if name != entry.accepted),
             identity=file.environment,
             provenance=origin.provenance,
             accepted=entry.accepted,
-            speed=speed(anchor.values, anchor.levels) if anchor and entry.basis else None,
+            reference_log_s=fmean(map(math.log, anchor.reference_s)) if anchor and anchor.reference_s else None,
             commit=None if origin.dirty else origin.commit,
-            evidence=entry.evidence,
+            observations=entry.observed(),
         )
 
 
@@ -54,15 +56,19 @@ def read_folder(path: Path) -> BaselineFolder:
     """The folder at ``path``, empty if there is none. Raises BaselineError for the first file that is not valid."""
     files: dict[Path, BaselineFile] = {}
     places: dict[CheckKey, Path] = {}
+    outdated: set[Path] = set()
     for file_path in _json_files(path):
-        files[file_path] = file = read_baseline_file(file_path)
+        files[file_path], schema = read_baseline_file(file_path)
+        file = files[file_path]
+        if schema < BASELINE.schema:
+            outdated.add(file_path)
         for test, entries in file.entries.items():
             for name in entries:
                 key = CheckKey(test, name)
                 if key in places:
                     raise BASELINE.fault(file_path, f"the same entry is in {places[key]}", ("entries", test, name))
                 places[key] = file_path
-    return BaselineFolder(files, places)
+    return BaselineFolder(files, places, outdated)
 
 
 def _json_files(path: Path) -> list[Path]:

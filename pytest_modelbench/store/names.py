@@ -31,7 +31,7 @@ def file_name(test: str) -> str:
 
 
 def check_folder_name(folder: str) -> None:
-    """Nothing; raises BaselineError unless ``folder`` names a folder right below the baselines folder."""
+    """Raise BaselineError unless ``folder`` names a folder right below the baselines folder."""
     if not folder or folder.startswith(".") or any(c in folder for c in "/\\\0") or len(folder) > 200:
         raise BaselineError(
             f"{folder!r} is not the name of a baseline folder such as 'portable'; take results as pytest wrote them"

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
-from enum import Enum
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pytest_modelbench.core.errors import BaselineError, ModelbenchError
+from pytest_modelbench.core.plain import plain
 from pytest_modelbench.core.session import Session
 from pytest_modelbench.store.atomic import write_atomically
 from pytest_modelbench.store.documents import Kind, read_document
 
 RESULTS = Kind(
     "pytest-modelbench results",
-    1,
+    2,
     "Write it again with `pytest --modelbench --modelbench-json {file}`",
 )
 
@@ -33,13 +31,15 @@ class _ResultsFile(BaseModel):
 
 
 def write_results(path: Path, session: Session) -> None:
-    """Nothing; afterwards `read_results` gives ``session`` back. Raises BaselineError if it cannot be written."""
+    """Write ``session`` so that `read_results` gives it back. Raises BaselineError if it cannot be written."""
     write_atomically(path, _render(path, session))
 
 
 def read_results(path: Path) -> Session:
     """The session in the results file at ``path``; raises BaselineError naming file, key path and the way out."""
-    text, _ = read_document(path, RESULTS)
+    text, content = read_document(path, RESULTS)
+    if content["schema"] < RESULTS.schema:
+        raise RESULTS.fault(path, f"schema {content['schema']} is one of earlier versions, which alone can read it")
     try:
         # From text, not from the parsed objects: only there does strict validation know arrays as tuples and enums.
         return _ResultsFile.model_validate_json(text).session
@@ -67,20 +67,4 @@ def _render(path: Path, session: Session) -> str:
 
 
 def _line(value: object) -> str:
-    return json.dumps(_plain(value), ensure_ascii=True, allow_nan=False)
-
-
-def _plain(value: object) -> Any:
-    """``value`` as JSON has it."""
-    if isinstance(value, Enum):
-        return value.value
-    if isinstance(value, str):
-        # Half a surrogate pair (a file name that is not UTF-8, in a traceback) is not text; JSON readers refuse it.
-        return value.encode("utf-8", "backslashreplace").decode("utf-8")
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, Mapping):
-        return {_plain(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (tuple, list)):
-        return [_plain(item) for item in value]
-    return value
+    return json.dumps(plain(value), ensure_ascii=True, allow_nan=False)

@@ -1,6 +1,6 @@
 """What a baseline file holds, checked, and how it is written: one line per entry, so that it diffs and merges well.
 
-Schema 1. Keys and values are written in ASCII: an entry stays on one line for every tool (U+2028 and its like are line
+Schema 2; what schema 1 held is read by `store.upgrade`. Keys and values are written in ASCII: an entry stays on one line for every tool (U+2028 and its like are line
 ends to some), and no editor or file system can normalize a test id into another one.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import statistics
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,12 +17,15 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, Val
 from pydantic_core import PydanticCustomError
 
 from pytest_modelbench.core.environment import Fact
-from pytest_modelbench.core.observations import read as read_evidence
+from pytest_modelbench.core.measurement import Comparability
+from pytest_modelbench.core.observations import Observations
+from pytest_modelbench.core.observations import read as read_observations
 from pytest_modelbench.store.documents import Kind, read_document, shown
+from pytest_modelbench.store.upgrade import upgraded
 
 BASELINE = Kind(
     "pytest-modelbench baseline",
-    1,
+    2,
     "Take the committed file back with `git checkout -- {file}`, or delete it and record again with "
     "`pytest --modelbench --update-baselines`",
 )
@@ -30,6 +34,8 @@ BASELINE = Kind(
 _LARGEST_INTEGER = 2**63
 #: Units in which nothing measurable is zero or less. Others: counts from 0, fractions from 0 to 1, custom units any.
 _POSITIVE_UNITS = ("s", "bytes", "images/s")
+#: Values and their median are rounded each for itself, to nine digits.
+_ROUNDING = 1e-7
 
 
 def _number(value: object) -> int | float:
@@ -79,33 +85,44 @@ class Origin(_Checked):
 
 
 class Processes(_Checked):
-    """What one session measured: one value and one level per process."""
+    """What one session measured, per process: a value, its log ratio to the reference workload, and that one's time.
+
+    ``reference_s`` is empty where no reference workload was timed beside it.
+    """
 
     values: Numbers
-    levels: Numbers
+    log_ratios: Numbers
+    reference_s: Numbers = ()
 
     @model_validator(mode="after")
     def _consistent(self) -> Processes:
         if not self.values:
             raise _wrong("values", "[] holds no process")
-        if len(self.values) != len(self.levels):
-            raise _wrong("levels", f"{len(self.levels)} levels do not go with {len(self.values)} values")
-        for value in self.values:
-            if value <= 0:
-                raise _wrong("values", f"{value} is not positive")
+        if len(self.values) != len(self.log_ratios):
+            raise _wrong("log_ratios", f"{len(self.log_ratios)} log ratios do not go with {len(self.values)} values")
+        if self.reference_s and len(self.values) != len(self.reference_s):
+            raise _wrong("reference_s", f"{len(self.reference_s)} times do not go with {len(self.values)} values")
+        for name, numbers in (("values", self.values), ("reference_s", self.reference_s)):
+            for number in numbers:
+                if number <= 0:
+                    raise _wrong(name, f"{number} is not positive")
         return self
 
 
 class Entry(_Checked):
-    """The accepted value of one metric of one test; with ``level`` and ``sessions`` if it is noisy."""
+    """The accepted value of one metric of one test; with ``sessions`` if it is noisy.
+
+    ``value`` is then there for people: it is the median of what the accepted session's processes measured.
+    """
 
     case: str
     value: Number
     unit: Name
     better: Literal["lower", "higher", "equal"]
-    level: Number | None = None
-    basis: str = ""
-    evidence: str = ""
+    data: str = ""
+    recipe: str = ""
+    reference: str = ""
+    observations: str = ""
     accepted: Name
     sessions: dict[str, Processes] | None = None
 
@@ -113,25 +130,40 @@ class Entry(_Checked):
     def _consistent(self) -> Entry:
         if what := self._out_of_range():
             raise _wrong("value", what)
-        if self.evidence:
+        if self.observations:
             try:
-                read_evidence(self.evidence)
+                read_observations(self.observations)
             except ValueError as error:
-                raise _wrong("evidence", str(error)) from None
-        if self.level is None and self.sessions is not None:
-            raise _wrong("level", "is missing, though there are sessions")
-        if self.level is not None and not self.sessions:
-            raise _wrong("sessions", "is missing or empty, though there is a level")
-        if self.sessions is not None and self.accepted not in self.sessions:
+                raise _wrong("observations", str(error)) from None
+        if self.sessions is None:
+            return self
+        if self.accepted not in self.sessions:
             raise _wrong("accepted", f"{shown(self.accepted)} is not among the sessions of this entry")
+        typical = statistics.median(self.sessions[self.accepted].values)
+        if not math.isclose(self.value, typical, rel_tol=_ROUNDING):
+            raise _wrong("value", f"{self.value} is not the median of its accepted session, which is {typical}")
         return self
+
+    @property
+    def noisy(self) -> bool:
+        """Whether it varies from process to process."""
+        return self.sessions is not None
+
+    @property
+    def comparability(self) -> Comparability:
+        """What it was made from and with."""
+        return Comparability(self.data, self.recipe, self.reference)
+
+    def observed(self) -> Observations | None:
+        """What a deterministic value was made of, if that was kept."""
+        return read_observations(self.observations) if self.observations else None
 
     def _out_of_range(self) -> str:
         if self.unit == "count" and self.value < 0:
             return f"{self.value} is negative, and the unit is 'count'"
         if self.unit == "fraction" and not 0 <= self.value <= 1:
             return f"{self.value} is not between 0 and 1, and the unit is 'fraction'"
-        if (self.unit in _POSITIVE_UNITS or self.level is not None) and self.value <= 0:
+        if (self.unit in _POSITIVE_UNITS or self.noisy) and self.value <= 0:
             return f"{self.value} is not a positive measurement in {self.unit!r}"
         return ""
 
@@ -152,18 +184,19 @@ def _wrong(field: str, what: str) -> PydanticCustomError:
     return PydanticCustomError("entry", "{what}", {"field": field, "what": what})
 
 
-def read_baseline_file(path: Path) -> BaselineFile:
-    """The file at ``path``; raises BaselineError naming file, key path, value and the way out if anything is wrong."""
+def read_baseline_file(path: Path) -> tuple[BaselineFile, int]:
+    """The file at ``path``, and the schema it is written in; raises BaselineError naming file, key path, value and the way out if anything is wrong."""
     _, content = read_document(path, BASELINE)
+    body = {key: value for key, value in content.items() if key not in {"format", "schema"}}
     try:
-        file = BaselineFile.model_validate({k: v for k, v in content.items() if k not in {"format", "schema"}})
+        file = BaselineFile.model_validate(upgraded(body) if content["schema"] == 1 else body)
     except ValidationError as error:
         raise BASELINE.invalid(path, error) from None
     for test, entries in file.entries.items():
         for name, entry in entries.items():
             for session in sorted(entry.session_ids() - file.sessions.keys()):
                 raise BASELINE.fault(path, f"session {shown(session)} is not described", ("entries", test, name))
-    return file
+    return file, content["schema"]
 
 
 def render_baseline_file(file: BaselineFile) -> str:
@@ -186,7 +219,7 @@ def render_baseline_file(file: BaselineFile) -> str:
 
 def _fields(entry: Entry) -> dict[str, Any]:
     """Fields of ``entry`` in the order of the model, less those that say nothing; sessions in order of time."""
-    silent = {"level": None, "basis": "", "evidence": "", "sessions": None}
+    silent = {"data": "", "recipe": "", "reference": "", "observations": "", "sessions": None}
     fields = {key: value for key, value in entry.model_dump().items() if key not in silent or value != silent[key]}
     if entry.sessions is not None:
         fields["sessions"] = {session: fields["sessions"][session] for session in sorted(entry.sessions)}

@@ -7,11 +7,9 @@ from types import TracebackType
 
 from pytest_modelbench.core.errors import ModelbenchError, UsageError
 from pytest_modelbench.vcs.git import GitError, Repository, ask, git, repository
-from pytest_modelbench.vcs.revision import Revision, resolve, same_code
+from pytest_modelbench.vcs.revision import Revision
 from pytest_modelbench.vcs.slot import Slot, abandoned, cache_folder, claim
 from pytest_modelbench.vcs.submodules import Source, fill
-
-__all__ = ["CHECKOUT_S", "Checkout", "Revision", "resolve", "same_code"]
 
 #: Large repositories, slow disks, and filters that fetch each file from a server.
 CHECKOUT_S = 600.0
@@ -66,13 +64,18 @@ class Checkout:
         """Where the checkout has what is at the project's root in the working tree."""
         return self._tree / self._entered().prefix
 
+    @property
+    def prefix(self) -> str:
+        """Where the project's root lies below the top of its repository."""
+        return self._entered().prefix.as_posix()
+
     def path_of(self, path: Path) -> Path | None:
         """Where the checkout has, or would have, what is at ``path``; None if that lies outside of the repository."""
         relative = self._entered().relative(path)
         return None if relative is None else self._tree / relative
 
     def check(self) -> None:
-        """Nothing; ModelbenchError if the checkout has vanished meanwhile."""
+        """Raise ModelbenchError if the checkout has vanished meanwhile."""
         if not (self.root.is_dir() and (self._tree / ".git").is_file()):
             raise ModelbenchError(
                 f"{self._tree}, the checkout of {self._name()}, was removed by somebody else while it was in use; run "
@@ -126,7 +129,7 @@ class Checkout:
 
 
 def _remove(slot: Slot) -> None:
-    """Nothing; the checkout in ``slot`` is gone from the disk and from its repository.
+    """Remove the checkout in ``slot`` from the disk and from its repository.
 
     What cannot be removed now is left for the next process that enters a checkout; the measurement is over and valid.
     """

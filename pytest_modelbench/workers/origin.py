@@ -1,4 +1,4 @@
-"""Where a twin's code comes from: a duet means something only if each twin imports the code it stands for."""
+"""Where a process's code comes from: a pair means something only if each side imports the code it stands for."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 
-from pytest_modelbench.workers.protocol import Job
+from pytest_modelbench.workers.job import Site
 
 #: The tool measures both sides, wherever it comes from.
 _TOOL = "pytest_modelbench"
@@ -65,11 +65,11 @@ def _imported_from(name: str, folder: Path) -> bool:
     return bool(spec and spec.origin and Path(spec.origin).is_relative_to(folder))
 
 
-def strays(job: Job, modules: Mapping[str, ModuleType]) -> list[str]:
-    """Modules of a duet's twin that come from elsewhere than its own code, and from where; nothing without a duet."""
-    if not job.own_root:
+def strays(site: Site, modules: Mapping[str, ModuleType]) -> list[str]:
+    """Modules that come from elsewhere than the code that this side of a pair stands for; nothing outside of pairs."""
+    if not site.own_root:
         return []
-    own, other = Path(job.own_root), Path(job.other_root)
+    own, other = Path(site.own_root), Path(site.other_root)
     found = []
     for name, module in sorted(modules.items()):
         top = name.partition(".")[0]
@@ -79,7 +79,7 @@ def strays(job: Job, modules: Mapping[str, ModuleType]) -> list[str]:
         path = Path(file)
         owned = path.is_relative_to(own) and not _installed(path)
         foreign = own != other and path.is_relative_to(other) and not path.is_relative_to(own) and not _installed(path)
-        if foreign or (name in job.packages and not owned):
+        if foreign or (name in site.packages and not owned):
             found.append(f"{name} from {file}")
     return found
 

@@ -1,92 +1,179 @@
-"""What pairs of processes tell of a check: how much slower the new code is than the old one, pair by pair."""
+"""Two processes in lockstep: the code compared with and the code under test, one of them running at a time.
+
+A pair runs its tests side by side. Base and candidate both get to the same timing, warmed up, each while the other one
+is stopped; then they take samples in the order B C C B, so that whatever the machine does falls on both alike. The
+value of a block is mean log C - mean log B, that of a pair the median of its blocks. It is a duet as Bulej et al. have
+it (ICPE 2020), but for taking turns: there, both run at once.
+
+Nothing here knows of baselines or verdicts: two places of code and tests go in, what became of each test comes out.
+"""
 
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
 
-from pytest_modelbench.core.records import RATE, TIMING, UNHEALTHY, CheckKey, Record
-from pytest_modelbench.workers.rounds import TestRun
+from pytest_modelbench.core.environment import Environment
+from pytest_modelbench.workers.connection import Launch, Timeout
+from pytest_modelbench.workers.driver import STARTS, Driver, Listener
+from pytest_modelbench.workers.events import Begin, Ready, Taken, Warned
+from pytest_modelbench.workers.origin import told
+from pytest_modelbench.workers.reports import first_line, skip_reason
+from pytest_modelbench.workers.runs import NOT_FOUND, PairedTiming, PairRun, TestRun
+
+OUT_OF_TIME = "The session's budget was over before this test could be measured (--modelbench-budget)."
 
 
 @dataclass(frozen=True, slots=True)
-class Timing:
-    """One timing of both twins: log ratios of new to old, block by block, and how many blocks were disturbed."""
+class Sides:
+    """How workers on either code are started."""
 
-    case: str
-    blocks: tuple[float, ...]
-    disturbed: int = 0
-
-    @property
-    def change(self) -> float:
-        """Median over blocks."""
-        return statistics.median(self.blocks)
-
-    @property
-    def upset(self) -> bool:
-        """Whether most of the blocks were disturbed: the median is then one of a disturbed machine."""
-        return 2 * self.disturbed > len(self.blocks)
+    base: Launch
+    candidate: Launch
 
 
-@dataclass(slots=True)
-class PairRun:
-    """One test in one pair of processes. ``obstacle`` says why the pair compares nothing."""
+def run_pair(
+    tests: Sequence[str], number: int, sides: Sides, listener: Listener, timeout_s: Timeout
+) -> Iterator[PairRun]:
+    """What became of each of ``tests`` in pair ``number`` of fresh processes, as it comes.
 
-    test: str
-    pair: int
-    old: TestRun | None = None
-    new: TestRun | None = None
-    timings: dict[int, Timing] = field(default_factory=dict)
-    obstacle: str = ""
-
-    def change(self, record: Record) -> float | None:
-        """How much slower, in log, the new code is by what ``record`` measured; None if this pair does not tell."""
-        timing = record.details.get(TIMING)
-        if timing is None:
-            then = self._then(record)
-            if then is None or then.level is None or record.level is None:
-                return None
-            apart = not self._in_turns(record)
-            return None if apart and self.disturbed(record) else record.level - then.level
-        if timing not in self.timings:
-            return None
-        change = self.timings[timing].change
-        return -change if record.details.get(RATE) else change
-
-    def disturbed(self, record: Record) -> bool:
-        """Whether the machine was disturbed while what ``record`` tells was measured, on either side."""
-        if record.level is None:
-            return False  # what is exact does not feel it
-        timing = record.details.get(TIMING)
-        if timing is not None:
-            return timing in self.timings and self.timings[timing].upset
-        if taken := self._in_turns(record):
-            return any(timing.upset for timing in taken)
-        return any(one.details.get(UNHEALTHY) for one in (record, self._then(record)) if one)
-
-    def _in_turns(self, record: Record) -> list[Timing]:
-        """The timings that ``record`` was taken in: the phases of a training step have none of their own."""
-        return [timing for timing in self.timings.values() if timing.case == record.case]
-
-    def _then(self, record: Record) -> Record | None:
-        """What the old code measured of the same check, if it did."""
-        return next((old for old in (self.old.records if self.old else ()) if old.key == record.key), None)
+    After a process's death, the rest of the tests run in another such pair: a death costs the test it happened in. The
+    listener hears of the candidate, and that a test starts. Raises UsageError with a worker's own words if it says that
+    nothing can be measured there at all.
+    """
+    left, false_starts = list(tests), 0
+    while left:
+        with sides.base(left, number) as of_base, sides.candidate(left, number) as of_candidate:
+            # Side by side: nothing is measured, and no core chosen, before each waits to begin its first test.
+            base = Driver(of_base, number, timeout_s, _Unheard())
+            candidate = Driver(of_candidate, number, timeout_s, _Heard(listener))
+            base.go()
+            candidate.go()
+            # If the base cannot even start, the tests still have outcomes of their own.
+            alone = bool(base.trouble) and false_starts + 1 == STARTS
+            ended = 0
+            for test in left:
+                if candidate.trouble or (base.trouble and not alone):
+                    break
+                listener.test_started(test)
+                yield _test(PairRun(test, number), base, candidate)
+                ended += 1
+            base.leave()
+            candidate.leave()
+        left = left[ended:]
+        false_starts = 0 if ended else false_starts + 1
+        trouble = f"No worker process could start. {candidate.trouble}" if false_starts == STARTS else ""
+        if over := timeout_s(None) <= 0:
+            trouble = OUT_OF_TIME
+        if trouble:
+            for test in left:
+                yield PairRun(test, number, candidate=TestRun(test, number, trouble=trouble, cut=over))
+            return
 
 
-def changes(pairs: Iterable[PairRun], key: CheckKey) -> list[float]:
-    """The change of one check in each of ``pairs`` that tells it."""
-    found = [pair.change(record) for pair, record in _compared(pairs, key)]
-    return [change for change in found if change is not None]
+class _Unheard:
+    """A listener that nobody asks: what the base tells is in its runs."""
+
+    def environment_known(self, environment: Environment) -> None:
+        """Each run holds it."""
+
+    def test_started(self, test: str) -> None:
+        """The pair tells when both start."""
+
+    def test_ended(self, run: TestRun) -> None:
+        """The pair tells when both are over."""
+
+    def warned(self, warning: Warned) -> None:
+        """Warnings of older code are not what the session is about."""
 
 
-def disturbed(pairs: Iterable[PairRun], key: CheckKey) -> int:
-    """How many of ``pairs`` measured one check while the machine was disturbed."""
-    return sum(pair.disturbed(record) for pair, record in _compared(pairs, key))
+class _Heard(_Unheard):
+    """A listener that passes on where the candidate measures, and its warnings."""
+
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+
+    def environment_known(self, environment: Environment) -> None:
+        """Pass on."""
+        self._listener.environment_known(environment)
+
+    def warned(self, warning: Warned) -> None:
+        """Pass on."""
+        self._listener.warned(warning)
 
 
-def _compared(pairs: Iterable[PairRun], key: CheckKey) -> Iterator[tuple[PairRun, Record]]:
-    """The new code's record of one check, in each of ``pairs`` that compares it."""
-    for pair in pairs:
-        if pair.new is not None and not pair.obstacle:
-            yield from ((pair, record) for record in pair.new.records if record.key == key)
+def _test(run: PairRun, base: Driver, candidate: Driver) -> PairRun:
+    """One test on both sides, from where both wait to begin it to where both have left it."""
+    test = run.test
+    # A test that is new has no counterpart to wait for.
+    together = base.asks(Begin) == test
+    if not together:
+        run.obstacle = _absence(base)
+    for side in (base, candidate):
+        if side.asks(Begin) == test:
+            side.go("go")
+    # Who waits at a sample was left there: the other process died, or raised.
+    while waiting := [side for side in (base, candidate) if side.asks(Ready) or side.asks(Taken)]:
+        then, now = base.asked, candidate.asked
+        if isinstance(then, Ready) and isinstance(now, Ready):
+            if then.case == now.case:
+                _time(run, base, candidate, then, now)
+                continue
+            run.obstacle = f"it measures another case: {then.case!r} there, {now.case!r} here"
+        elif together and not run.obstacle:
+            run.obstacle = "it does not measure the same on both sides"
+        for side in waiting:
+            side.go("enough")
+    run.base, run.candidate = base.runs.get(test), candidate.runs.get(test)
+    if run.candidate is None:
+        run.candidate = TestRun(test, run.pair, trouble=candidate.trouble or NOT_FOUND)
+    strays = base.strays or candidate.strays
+    if run.base is not None:
+        run.obstacle = _failure(run.base) or run.obstacle or (told(strays) if strays else "")
+    return run
+
+
+def _time(run: PairRun, base: Driver, candidate: Driver, then: Ready, now: Ready) -> None:
+    """One timing: blocks B C C B, those that were disturbed on either side again, before their ratio is known."""
+    amount = then.amount.beside(now.amount)
+    blocks: list[float] = []
+    repeated = disturbed = 0
+    while not amount.enough(blocks, repeated):
+        logs_s: dict[Driver, list[float]] = {base: [], candidate: []}
+        upset = False
+        for side in (base, candidate, candidate, base):
+            side.go("sample")
+            if not isinstance(side.asked, Taken):
+                return  # it died or raised, and its run says why; `_test` lets the other one go
+            logs_s[side].append(side.asked.log_s)
+            upset = upset or side.asked.disturbed
+        if upset and repeated < amount.repeats:
+            repeated += 1
+            continue
+        disturbed += upset
+        blocks.append(statistics.fmean(logs_s[candidate]) - statistics.fmean(logs_s[base]))
+    run.timings[now.timing] = PairedTiming(now.case, tuple(blocks), disturbed)
+    base.go("enough")
+    candidate.go("enough")
+
+
+def _absence(base: Driver) -> str:
+    if base.trouble:
+        return f"the process with the code compared with is gone: {base.trouble}"
+    return f"there is no such test in the code compared with{': ' if base.unimportable else ''}{base.unimportable}"
+
+
+def _failure(run: TestRun) -> str:
+    """Why the base's run of a test does not count, or an empty string."""
+    if run.trouble:
+        return f"it does not get through in the code compared with: {run.trouble}"
+    outcomes: set[Any] = {report["outcome"] for report in run.reports}
+    if "failed" in outcomes:
+        how, why = "fails", first_line(run.reports, "failed").partition("\n")[0]
+    elif "skipped" in outcomes:
+        how, why = "is skipped", skip_reason(run.reports)
+    else:
+        return ""
+    return ": ".join(filter(None, [f"it {how} in the code compared with", why]))

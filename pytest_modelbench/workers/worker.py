@@ -1,6 +1,6 @@
 """A worker: a fresh pytest process that runs the tests of one job and streams what happens to the controller.
 
-Started by `workers.process` as ``python -m pytest_modelbench.workers.worker EVENTS CONTROL FOLDER``: two descriptors,
+Started by `workers.local` as ``python -m pytest_modelbench.workers.worker EVENTS CONTROL FOLDER``: two descriptors,
 and where to run.
 """
 
@@ -23,9 +23,21 @@ import pytest
 from _pytest.config import create_terminal_writer
 
 from pytest_modelbench.core.environment import Environment
-from pytest_modelbench.core.records import Record
+from pytest_modelbench.core.measurement import Measurement
 from pytest_modelbench.workers.origin import strays
-from pytest_modelbench.workers.protocol import Channel, Job, environment_to_json
+from pytest_modelbench.workers.events import (
+    Done,
+    Finished,
+    Hello,
+    Recorded,
+    Refused,
+    Reported,
+    Started,
+    Unimportable,
+    Warned,
+)
+from pytest_modelbench.workers.job import Job, Site
+from pytest_modelbench.workers.wire import Channel, read_job
 from pytest_modelbench.workers.turns import WorkerTurns
 
 
@@ -39,8 +51,9 @@ class SilentTerminal:
 class WorkerPlugin:
     """The pytest hooks of a worker."""
 
-    def __init__(self, job: Job, channel: Channel, turns: WorkerTurns | None = None) -> None:
+    def __init__(self, job: Job, site: Site, channel: Channel, turns: WorkerTurns | None = None) -> None:
         self.job = job
+        self.site = site
         self.turns = turns
         self._channel = channel
 
@@ -60,21 +73,21 @@ class WorkerPlugin:
 
     def ready(self, environment: Environment) -> None:
         """Tell where this process measures."""
-        self._channel.send("hello", environment=environment_to_json(environment))
+        self._channel.send(Hello(environment))
 
     def refuse(self, message: str) -> NoReturn:
         """Tell that nothing can be measured here, and end."""
-        self._channel.send("fatal", message=message)
+        self._channel.send(Refused(message))
         pytest.exit(message, returncode=pytest.ExitCode.USAGE_ERROR)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Tell what cannot be imported: the working tree can, as the controller has seen; older code perhaps not."""
         if report.failed:
-            self._channel.send("broken", where=report.nodeid, text=str(report.longrepr))
+            self._channel.send(Unimportable(report.nodeid, str(report.longrepr)))
 
-    def send(self, record: Record) -> None:
-        """Stream a record."""
-        self._channel.send("record", record=record.to_json())
+    def send(self, measurement: Measurement) -> None:
+        """Stream a measurement."""
+        self._channel.send(Recorded(measurement))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -92,16 +105,16 @@ class WorkerPlugin:
         """Bracket each test, so that the controller knows where a worker was when it died."""
         if self.turns is not None:
             self.turns.begin(item.nodeid)
-        self._channel.send("start", test=item.nodeid)
+        self._channel.send(Started(item.nodeid))
         result = yield
         # Not after an exception, as pytest.exit raises: the test has then no result, and the controller is to see that.
-        self._channel.send("finish", test=item.nodeid, strays=strays(self.job, sys.modules))
+        self._channel.send(Finished(item.nodeid, tuple(strays(self.site, sys.modules))))
         return result
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Stream a report."""
         data = self._config.hook.pytest_report_to_serializable(config=self._config, report=report)
-        self._channel.send("report", test=report.nodeid, report=data)
+        self._channel.send(Reported(report.nodeid, data))
 
     def pytest_warning_recorded(
         self,
@@ -112,15 +125,17 @@ class WorkerPlugin:
     ) -> None:
         """Stream a warning of a test; those of collection the controller sees itself."""
         if when == "runtest":
+            category = warning_message.category
             self._channel.send(
-                "warning",
-                test=nodeid,
-                text=str(warning_message.message),
-                category=warning_message.category.__name__,
-                module=warning_message.category.__module__,
-                filename=warning_message.filename,
-                lineno=warning_message.lineno,
-                location=location,
+                Warned(
+                    nodeid,
+                    str(warning_message.message),
+                    category.__name__,
+                    category.__module__,
+                    warning_message.filename,
+                    warning_message.lineno,
+                    location,
+                )
             )
 
 
@@ -131,24 +146,24 @@ def main() -> int:
     channel = Channel(events)
     os.set_inheritable(control, False)
     stream = os.fdopen(control, "rb")
-    job = Job.from_line(stream.readline())
+    job, site = read_job(stream.readline())
     answers: queue.SimpleQueue[str] = queue.SimpleQueue()
     threading.Thread(target=_obey, args=(stream, answers), daemon=True).start()
     os.chdir(folder)
-    sys.path[:] = [*job.import_path, *sys.path] if job.import_more else job.import_path
+    sys.path[:] = [*site.import_path, *sys.path] if site.import_more else site.import_path
     # Until everything is imported, which makes no garbage: looking for it takes a fifth of the time.
     gc.disable()
-    turns = WorkerTurns(channel, answers) if job.duet else None
-    status = pytest.main(list(job.arguments), plugins=[WorkerPlugin(job, channel, turns)])
+    turns = WorkerTurns(channel, answers) if job.paired else None
+    status = pytest.main(list(site.arguments), plugins=[WorkerPlugin(job, site, channel, turns)])
     if status in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):
-        channel.send("done")
+        channel.send(Done())
     return int(status)
 
 
 def _wake_when_orphaned() -> None:
-    """Nothing; a worker that is stopped, as the idle twin of a duet, goes on when the controller dies: `_obey` ends it.
+    """Let a worker that is stopped, as the idle one of a pair, go on when the controller dies: `_obey` then ends it.
 
-    Linux only: where there is no prctl, as on macOS, a twin whose controller is killed while it is stopped stays.
+    Linux only: where there is no prctl, as on macOS, one whose controller is killed while it is stopped stays.
     """
     if sys.platform != "linux":
         return
@@ -224,7 +239,7 @@ def worker_arguments(
 
 
 def _leave(status: int) -> NoReturn:
-    """End the process now: exit handlers run, but taking torch's modules apart would cost two seconds of every pass."""
+    """End the process now: exit handlers run, but taking torch's modules apart would cost two seconds of every round."""
     atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""A worker process as the controller sees it: started, listened to, ended, and its death explained."""
+"""A worker process of this machine as the controller sees it: started, listened to, ended, its death explained."""
 
 from __future__ import annotations
 
@@ -10,11 +10,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_modelbench.core.errors import UsageError
-from pytest_modelbench.workers.protocol import Job, Lines, Message
+from pytest_modelbench.workers.connection import Timeout
+from pytest_modelbench.workers.events import Event, Finished, Started
+from pytest_modelbench.workers.job import Job, Site
+from pytest_modelbench.workers.wire import Lines, job_line
 
 #: How long a worker that was asked to end may take before it is killed. Ctrl-C promises two seconds in all.
 GRACE_S = 0.5
@@ -26,13 +30,22 @@ POLL_S = 0.5
 TAIL_LINES = 15
 
 
-class Worker:
-    """One fresh pytest process that runs in ``folder``.
+@dataclass(frozen=True, slots=True)
+class Start:
+    """How a process is started: by which interpreter, in which folder, and whether its output is shown."""
+
+    python: str = sys.executable
+    folder: str = "."
+    show_output: bool = False
+
+
+class LocalWorker:
+    """One fresh pytest process: a `connection.Connection`.
 
     Used as a context manager: at the end, the whole process group is gone.
     """
 
-    def __init__(self, job: Job, *, show_output: bool = False, python: str = sys.executable, folder: str = ".") -> None:
+    def __init__(self, job: Job, site: Site, start: Start) -> None:
         if os.name != "posix":
             raise UsageError("worker processes need Linux or macOS; here, run with --modelbench-inline")
         event_read, event_write = os.pipe()
@@ -48,12 +61,12 @@ class Worker:
         self._paused_s = 0.0
         self._process = subprocess.Popen(
             # It goes into the folder itself: -m would take the tool from a folder that holds one, as its own project's.
-            [python, "-m", "pytest_modelbench.workers.worker", str(event_write), str(control_read), folder],
+            [start.python, "-m", "pytest_modelbench.workers.worker", str(event_write), str(control_read), start.folder],
             # What it says of selection and reports is the controller's business, as are addopts.
             env={name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"},
             stdin=subprocess.DEVNULL,
-            stdout=None if show_output else self._output,
-            stderr=None if show_output else self._output,
+            stdout=None if start.show_output else self._output,
+            stderr=None if start.show_output else self._output,
             pass_fds=(event_write, control_read),
             # Its own group, so that Ctrl-C reaches the controller alone, which then ends all of the group.
             start_new_session=True,
@@ -61,9 +74,9 @@ class Worker:
         os.close(event_write)
         os.close(control_read)
         with contextlib.suppress(BrokenPipeError):
-            _write_all(control_write, job.to_line())
+            _write_all(control_write, job_line(job, site))
 
-    def __enter__(self) -> Worker:
+    def __enter__(self) -> LocalWorker:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -72,8 +85,8 @@ class Worker:
         os.close(self._control)
         self._output.close()
 
-    def messages(self, timeout_s: Callable[[str | None], float]) -> Iterator[Message]:
-        """Messages as they come, until the worker ends.
+    def messages(self, timeout_s: Timeout) -> Iterator[Event]:
+        """Events as they come, until the worker ends.
 
         ``timeout_s(test)`` is how long that test may take, ``timeout_s(None)`` how long anything between tests may;
         when it runs out, the worker is made to say where it hangs, and killed.
@@ -103,11 +116,11 @@ class Worker:
                     self._garbled = str(error)
                     self.end()
                     return
-                for message in complete:
-                    if message["kind"] in ("start", "finish"):
-                        allowed_s = timeout_s(message["test"] if message["kind"] == "start" else None)
+                for event in complete:
+                    if isinstance(event, (Started, Finished)):
+                        allowed_s = timeout_s(event.test if isinstance(event, Started) else None)
                         deadline = self._clock_s() + allowed_s
-                    yield message
+                    yield event
 
     def answer(self, word: str) -> None:
         """Tell a worker that waits for a word."""

@@ -1,0 +1,55 @@
+"""Verdicts on deterministic measurements: every process within the band, and piece by piece where pieces are known."""
+
+from __future__ import annotations
+
+from pytest_modelbench.core.measurement import Measurement
+from pytest_modelbench.core.metrics import Better
+from pytest_modelbench.core.reasons import NumbersDiffer, Reason, Varies
+from pytest_modelbench.core.verdicts import BaselineView, Judgement, Verdict
+from pytest_modelbench.judge.per_sample import largest_deviation, paired_change
+from pytest_modelbench.judge.procedure import Compared
+from pytest_modelbench.judge.ruling import Ruling
+from pytest_modelbench.judge.state import Event
+
+
+def judge_exact(compared: Compared) -> Ruling:
+    """The ruling on all processes so far: the one farthest out speaks for all.
+
+    Where both sides hold what they were made of, that is compared, piece by piece.
+    """
+    metric, baseline, measurements = compared.metric, compared.stored, compared.measurements
+    worst = max(measurements, key=lambda one: abs(one.value - baseline.value))
+    value, change = worst.value, worst.value - baseline.value
+    verdict, reasons = Verdict.OK, tuple[Reason, ...]()
+    if worst.observations and baseline.observations:
+        change, reasons = _by_pieces(worst, baseline, change)
+    # Room for the rounding of decimal fractions in the comparison itself, not in the measurement.
+    rounding = 1e-12 * max(abs(value), abs(baseline.value))
+    if abs(change) > metric.band.allowance(baseline.value) + rounding:
+        verdict = Verdict.IMPROVED if _is_better(change, metric.better) else Verdict.REGRESSED
+        if len({one.value for one in measurements}) > 1:
+            verdict, reasons = Verdict.REGRESSED, (Varies(),)
+    ratio = value / baseline.value if baseline.value else None
+    judgement = Judgement(
+        verdict, value, baseline.value, ratio, ratio, ratio, reasons=reasons, processes=len(measurements)
+    )
+    return Ruling(Event.DECIDED, judgement)
+
+
+def _by_pieces(one: Measurement, baseline: BaselineView, change: float) -> tuple[float, tuple[Reason, ...]]:
+    """The change that counts, and what the pieces say of it: no change where the band allows for chance and it was."""
+    then, now, band = baseline.observations, one.observations, one.metric.band
+    assert then is not None and now is not None  # noqa: PT018 - asked for both
+    if (deviation := largest_deviation(then, now)) is not None:
+        return deviation, (NumbersDiffer(deviation),) if deviation else ()
+    paired = paired_change(then, now)
+    if paired is None or not (change or paired.lost or paired.won):
+        return change, ()
+    if not band.sampling:
+        return change, (paired.told(),)
+    objection = paired.objection(change)
+    return (change if objection else 0.0), (paired.told(excused=objection is None, objection=objection),)
+
+
+def _is_better(change: float, better: Better) -> bool:
+    return (better is Better.LOWER and change < 0) or (better is Better.HIGHER and change > 0)

@@ -1,0 +1,57 @@
+"""From measurements and a baseline to a ruling. Pure: values in, a judgement out, and what it means."""
+
+from __future__ import annotations
+
+from pytest_modelbench.core.environment import differences
+from pytest_modelbench.core.metrics import Scope
+from pytest_modelbench.core.reasons import OtherEnvironment, OtherKey, Reason, UnknownEnvironment
+from pytest_modelbench.core.verdicts import Judgement, Verdict
+from pytest_modelbench.judge.exact import judge_exact
+from pytest_modelbench.judge.paired import judge_pairs
+from pytest_modelbench.judge.procedure import Compared, Duet, Procedure
+from pytest_modelbench.judge.ruling import Ruling
+from pytest_modelbench.judge.state import Event
+from pytest_modelbench.judge.stored import judge_stored
+
+
+def judge(compared: Compared, procedure: Procedure, duet: Duet | None = None) -> Ruling:
+    """The ruling on one check from all its processes so far, and from its ``duet`` once there is one."""
+    if len({one.key for one in compared.measurements}) != 1:
+        raise ValueError("measurements of several checks, or of none, cannot be judged together")
+    n = len(compared.measurements)
+    if compared.baseline is None:
+        complete = not compared.metric.noisy or n >= procedure.looks[0]
+        event = Event.DECIDED if complete else Event.UNDECIDED
+        return Ruling(event, Judgement(Verdict.NEW, compared.value, processes=n))
+    if obstacle := obstacle_to_comparison(compared):
+        judgement = Judgement(
+            Verdict.INCOMPARABLE, compared.value, compared.baseline.value, reasons=(obstacle,), processes=n
+        )
+        return Ruling(Event.DECIDED, judgement)
+    if not compared.metric.noisy:
+        return judge_exact(compared)
+    return judge_stored(compared, procedure) if duet is None else judge_pairs(compared, procedure, duet)
+
+
+def obstacle_to_comparison(compared: Compared) -> Reason | None:
+    """Why the two sides cannot be compared; None if they can."""
+    one, stored, kinds = compared.measurements[-1], compared.stored, {True: "noisy", False: "deterministic"}
+    then_made, now_made = stored.comparability, one.comparability
+    pairs = {
+        "case": (stored.case, one.case.id),
+        "kind of measurement": (kinds[bool(stored.anchor)], kinds[one.metric.noisy]),
+        "unit": (stored.unit, one.metric.unit),
+        "direction": (stored.better.value, one.metric.better.value),
+        "data": (then_made.data, now_made.data),
+        "recipe": (then_made.recipe, now_made.recipe),
+        "reference workload": (then_made.reference, now_made.reference),
+    }
+    for what, (then, now) in pairs.items():
+        if then != now:
+            return OtherKey(what, then, now)
+    if one.metric.scope is not Scope.DEVICE:
+        return None
+    if stored.identity is None:
+        return UnknownEnvironment()
+    moved = differences(stored.identity, compared.identity)
+    return OtherEnvironment(moved) if moved else None

@@ -1,0 +1,103 @@
+"""Verdicts by duet: base and candidate measured side by side, group-sequential, by one-sided t bounds at fixed looks.
+
+The design follows duet benchmarking (Bulej et al., "Duet Benchmarking: Improving Measurement Accuracy in the Cloud",
+ICPE 2020), which runs both in parallel; here they take turns, one of them running at a time.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from pytest_modelbench.core.environment import differences
+from pytest_modelbench.core.reasons import Beside, Cleared, MeasuredAgain, PairsSoFar, UnknownWhetherAway
+from pytest_modelbench.core.verdicts import Judgement, Verdict
+from pytest_modelbench.judge.estimate import Edges, paired, repeated, repetitions_needed, spent
+from pytest_modelbench.judge.procedure import ALPHA, Compared, Duet, Procedure, typical
+from pytest_modelbench.judge.ruling import Measured, Outlook, Ruling, sure_verdict, why_open
+from pytest_modelbench.judge.state import Event
+from pytest_modelbench.judge.stored import (
+    STORED_SHARE,
+    by_no_change_of_code,
+    compared_with_stored,
+    since_baseline,
+    untrustworthy,
+)
+
+#: Processes after a duet that tell whether code that it clears stays away from what is stored: those before it stood
+#: out, which is why there was a duet, and may all have run in one bad spell of the machine.
+AFRESH = 4
+
+
+def judge_pairs(compared: Compared, procedure: Procedure, duet: Duet) -> Ruling:
+    """The ruling by duet.
+
+    The error rate of "regressed" is ``ALPHA``, shared by the checks that a duet confirms and by the looks, that of "ok"
+    what the stored comparison has left of it. A check that the duet clears, but that is beyond its band against what is
+    stored, is measured in `AFRESH` further processes; if it stays there, it was moved by the environment, or by the
+    machine.
+    """
+    metric, baseline, n = compared.metric, compared.stored, len(duet.changes)
+    edges = Edges.of_band(metric.band.ratio(baseline.value))
+    last = duet.pairs >= duet.looks[-1]
+    processes = len(compared.measurements)
+    seen = PairsSoFar(duet.base, n, duet.looks[-1], duet.disturbed)
+    if n < 2:
+        judgement = Judgement(
+            Verdict.INCONCLUSIVE, compared.value, baseline.value, reasons=(seen,), processes=processes, pairs=n
+        )
+        return Ruling(Event.DECIDED if last else Event.UNDECIDED, judgement)
+    estimate = paired(duet.changes)
+    told = Measured(metric, compared.value, baseline.value, estimate, processes, n)
+    if not last and duet.pairs not in duet.looks:
+        return told.open(Event.UNDECIDED, seen)
+    alpha = spent(ALPHA / max(1, duet.checks), duet.looks, duet.pairs)
+    ok_alpha = spent(ALPHA * (1 - STORED_SHARE) if duet.stored else ALPHA, duet.looks, duet.pairs)
+    verdict = sure_verdict(told.slowdown, metric.better, edges, ok_alpha, alpha)
+    beside = Beside(duet.base, n, duet.disturbed)
+    if verdict is None:
+        theta, sd = told.slowdown.theta, estimate.se * math.sqrt(n)
+        needed = repetitions_needed(lambda pairs: repeated(theta, sd, pairs), edges, alpha, ok_alpha)
+        return told.open(
+            Event.DECIDED if last else Event.UNDECIDED,
+            replace(beside, open_=why_open(told.slowdown, edges, ok_alpha)),
+            outlook=Outlook.after(n, needed, told.slowdown, edges, alpha),
+        )
+    if verdict in (Verdict.OK, Verdict.IMPROVED) and duet.stored:
+        return _beside_stored(verdict, told, compared, procedure, duet)
+    return told.said(verdict, beside)
+
+
+def _beside_stored(cleared: Verdict, told: Measured, compared: Compared, procedure: Procedure, duet: Duet) -> Ruling:
+    """The ruling on a check whose code a ``duet`` cleared: that, unless it stays away from what is stored.
+
+    What makes it stand out before the duet may be a bad spell of the machine; processes after it tell, on their own.
+    """
+    beside = Beside(duet.base, told.pairs, duet.disturbed)
+    measurements, baseline = compared.measurements, compared.stored
+    afresh, wanted = measurements[duet.before :], min(AFRESH, procedure.looks[-1])
+    enough = len(afresh) >= wanted
+    if enough:
+        measurements = afresh
+        told = replace(told, value=typical(afresh), afresh=len(afresh))
+    comparison, drift = compared_with_stored(measurements, baseline)
+    stored = replace(told, change=comparison.change)
+    edges = Edges.of_band(told.metric.band.ratio(told.baseline))
+    alpha = ALPHA / max(1, procedure.checks)
+    away = sure_verdict(stored.slowdown, told.metric.better, edges, ALPHA, alpha) is Verdict.REGRESSED
+    if not (away or afresh):
+        return told.said(cleared, beside)
+    code = Cleared(beside, faster=cleared is not Verdict.OK)
+    if not enough:
+        return stored.open(Event.AWAY, MeasuredAgain(code, len(afresh), wanted))
+    unknown = UnknownWhetherAway(code)
+    if obstacle := untrustworthy(measurements, drift):
+        return stored.open(Event.DECIDED, unknown, obstacle)
+    if away:
+        return by_no_change_of_code(stored, compared, code, Event.DECIDED)
+    if differences(baseline.provenance or {}, compared.provenance) and (
+        stored.slowdown.upper(ALPHA) >= edges.fail_above
+    ):
+        open_ = why_open(stored.slowdown, edges, ALPHA)
+        return stored.open(Event.DECIDED, unknown, open_, *since_baseline(compared))
+    return told.said(cleared, beside)

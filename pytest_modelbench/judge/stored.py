@@ -1,0 +1,125 @@
+"""The stored comparison: verdicts on what varies from process to process, against the accepted session's processes.
+
+It asks, at looks that were fixed before: is the change surely within the band (ok), or surely more than half of it
+(regressed)? Where it cannot clear a check, and the baseline's own code is at hand, a duet decides: `judge.paired`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from statistics import fmean
+
+from pytest_modelbench.core.environment import differences
+from pytest_modelbench.core.measurement import Measurement, counted, disturbance, log_ratios
+from pytest_modelbench.core.reasons import (
+    AssumedSpread,
+    BetweenLooks,
+    Cleared,
+    Disturbed,
+    Drifted,
+    EnvironmentMoved,
+    MachineMoved,
+    NoPairs,
+    Reason,
+    SameCode,
+    Since,
+)
+from pytest_modelbench.core.verdicts import BaselineView, Verdict
+from pytest_modelbench.judge.comparison import MOST_DRIFT, Comparison, compare
+from pytest_modelbench.judge.estimate import Edges, Estimate, repetitions_needed, spent
+from pytest_modelbench.judge.procedure import ALPHA, Compared, Procedure
+from pytest_modelbench.judge.ruling import Measured, Outlook, Ruling, sure_verdict, why_open
+from pytest_modelbench.judge.state import Event
+
+#: What the stored comparison spends of the error rate of "ok" where a duet can follow, which has the rest. More of it
+#: would save little, and let more through where days differ by more than is believed (`tests/trials/session_cost.py`).
+STORED_SHARE = 0.5
+
+
+def judge_stored(compared: Compared, procedure: Procedure) -> Ruling:
+    """The ruling against the stored baseline: first whether it is within the band, then whether it is a regression.
+
+    Fails on the stored baseline alone are judged at ``ALPHA`` shared by all checks of the session, and only beyond half
+    the band's width, so that a change of exactly the band can be decided at all; with ``procedure.confirmed`` they are
+    left to the duet, else to the last look: earlier ones may have fallen into one bad spell of the machine.
+    """
+    metric, baseline, n = compared.metric, compared.stored, len(compared.measurements)
+    comparison, drift = compared_with_stored(compared.measurements, baseline)
+    edges = Edges.of_band(metric.band.ratio(baseline.value))
+    told = Measured(metric, compared.value, baseline.value, comparison.change, n)
+    # The first pairs of a duet tell more than the processes between the last two looks, and cost about as much.
+    looks = procedure.looks[:-1] if procedure.confirmed and len(procedure.looks) > 1 else procedure.looks
+    last = n >= looks[-1]
+    alone = [NoPairs(procedure.unconfirmed)] if procedure.unconfirmed else []
+    if not last and n not in looks:
+        # Between looks nothing is decided: each look spends a part of the error rate.
+        return told.open(Event.UNDECIDED, BetweenLooks(n, looks[-1]))
+    # After the last look only a duet can tell more, if one is to come.
+    left_open = (Event.ESCALATED if procedure.confirmed else Event.DECIDED) if last else Event.UNDECIDED
+    if obstacle := untrustworthy(compared.measurements, drift):
+        return told.open(left_open, obstacle, *alone)
+    ok_rate = ALPHA * STORED_SHARE if procedure.confirmed else ALPHA
+    ok_alpha, alpha = spent(ok_rate, looks, n), ALPHA / max(1, procedure.checks)
+    verdict = sure_verdict(told.slowdown, metric.better, edges, ok_alpha, alpha)
+    if verdict is None or (verdict is Verdict.REGRESSED and procedure.confirmed):
+
+        def after(processes: int) -> Estimate:
+            return told.as_slowdown(comparison.after(processes))
+
+        needed = repetitions_needed(after, edges, alpha, ok_alpha)
+        # Even the last processes would hardly clear it: the stored session is too far off, or known too badly.
+        hopeless = after(looks[-1]).upper(ALPHA) >= edges.fail_above
+        if procedure.confirmed and (verdict is Verdict.REGRESSED or hopeless):
+            left_open = Event.ESCALATED
+        reasons: list[Reason] = [why_open(told.slowdown, edges, ok_alpha), *_assumed(baseline), *alone]
+        return told.open(left_open, *reasons, outlook=Outlook.after(n, needed, told.slowdown, edges, alpha))
+    if verdict is Verdict.REGRESSED:
+        event = Event.DECIDED if last else Event.UNDECIDED
+        if procedure.same_code:
+            return by_no_change_of_code(told, compared, SameCode(), event)
+        return told.said(verdict, *since_baseline(compared), *alone, event=event)
+    return told.said(verdict)
+
+
+def compared_with_stored(measurements: Sequence[Measurement], baseline: BaselineView) -> tuple[Comparison, float]:
+    """The comparison with what is stored, and how much slower, in log, the machine was than then (0 if unknown)."""
+    drift = machine_drift(measurements, baseline) or 0.0
+    return compare(log_ratios(counted(measurements)), baseline.anchor, baseline.sessions, drift), drift
+
+
+def machine_drift(measurements: Sequence[Measurement], baseline: BaselineView) -> float | None:
+    """How much slower, in log, the reference workload ran than at the baseline; None if either did not time it."""
+    now = reference_log_s(counted(measurements))
+    return None if now is None or baseline.reference_log_s is None else now - baseline.reference_log_s
+
+
+def reference_log_s(measurements: Sequence[Measurement]) -> float | None:
+    """Mean log seconds of the reference workload; None if it was not timed."""
+    timed = [one.timing.reference_s for one in measurements if one.timing and one.timing.reference_s]
+    return fmean(map(math.log, timed)) if timed else None
+
+
+def untrustworthy(measurements: Sequence[Measurement], drift: float) -> Disturbed | Drifted | None:
+    """Why what was measured cannot be held against what is stored; None if it can."""
+    if found := disturbance(measurements):
+        return Disturbed(found.processes, found.of, found.cause)
+    return Drifted(drift) if abs(drift) > MOST_DRIFT else None
+
+
+def by_no_change_of_code(told: Measured, compared: Compared, code: SameCode | Cleared, event: Event) -> Ruling:
+    """The ruling on a slowdown that the code is not to blame for: versions are, if they moved, or the machine."""
+    if moved := differences(compared.stored.provenance or {}, compared.provenance):
+        return told.said(Verdict.REGRESSED, EnvironmentMoved(code, moved), event=event)
+    return told.open(event, MachineMoved(code))
+
+
+def since_baseline(compared: Compared) -> list[Since]:
+    """What differs since the baseline was recorded, if anything does."""
+    moved = differences(compared.stored.provenance or {}, compared.provenance)
+    return [Since(moved)] if moved else []
+
+
+def _assumed(baseline: BaselineView) -> list[AssumedSpread]:
+    """What a baseline does not tell about its own spread, which is then assumed."""
+    return [] if baseline.sessions else [AssumedSpread(one_process=len(baseline.anchor) < 2)]

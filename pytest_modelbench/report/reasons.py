@@ -1,0 +1,112 @@
+"""Reasons in words: the one place where a kind and its figures become a sentence."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from pytest_modelbench.core import reasons as why
+from pytest_modelbench.core.environment import named
+from pytest_modelbench.core.reasons import Reason
+from pytest_modelbench.report.scale import duration
+
+
+def sentences(found: Iterable[Reason]) -> str:
+    """All of them, joined as one line."""
+    return "; ".join(map(sentence, found))
+
+
+def sentence(reason: Reason) -> str:
+    """``reason`` for people, without a full stop."""
+    return _SENTENCES[type(reason)](reason)
+
+
+def _may_be_away(one: why.MayBeAway) -> str:
+    bound, end = ((ratio - 1) * 100 for ratio in (one.up_to, one.band_end))
+    return f"it may be up to {bound:+.1f}% away, and the band ends at {end:+.1f}%"
+
+
+def _drifted(one: why.Drifted) -> str:
+    how = "slower" if one.drift > 0 else "faster"
+    return f"the machine itself runs {abs(math.expm1(one.drift)):.0%} {how} than when the baseline was recorded"
+
+
+def _assumed(one: why.AssumedSpread) -> str:
+    if one.one_process:
+        return "the baseline holds one process of one session, so how far processes and days differ is assumed"
+    return "the baseline holds one session, so how far days differ is assumed"
+
+
+def _upset(disturbed: int) -> str:
+    return f"; the machine was disturbed in {disturbed} of them" if disturbed else ""
+
+
+def _beside(one: why.Beside) -> str:
+    text = f"beside {one.base} in {one.pairs} pairs{_upset(one.disturbed)}"
+    return f"{text}: {_may_be_away(one.open_)}" if one.open_ else text
+
+
+def _cleared(one: why.Cleared) -> str:
+    return f"the code is {'faster' if one.faster else 'as fast'} {_beside(one.beside)}"
+
+
+def _not_to_blame(code: why.SameCode | why.Cleared) -> str:
+    if isinstance(code, why.SameCode):
+        return "the code is the very same"
+    return f"{_cleared(code)}, but both are away from what is stored"
+
+
+def _samples(one: why.SamplesChanged) -> str:
+    text = (
+        f"{one.lost} of {one.samples} samples lost, {one.won} won: {100 * one.mean:+.1f} pp "
+        f"(95 % sure: {100 * one.low:+.1f} to {100 * one.high:+.1f})"
+    )
+    if one.excused is None:
+        return text
+    return f"{text}; {_objection(one.objection) if one.objection else 'chance explains that'}"
+
+
+def _objection(one: why.Objection) -> str:
+    if one.limit is not None:
+        return f"beyond {100 * one.limit:.1f} pp chance is no excuse"
+    if one.unexplained is not None:
+        return f"their mean does not explain {100 * one.unexplained:+.1f} pp"
+    return "chance does not explain that"
+
+
+#: A sentence for every kind; a test holds it to `core.reasons.Reason`.
+_SENTENCES: dict[type[Any], Callable[[Any], str]] = {
+    why.OtherKey: lambda one: f"the {one.what} changed from {one.then or 'none'!r} to {one.now or 'none'!r}",
+    why.UnknownEnvironment: lambda one: "its file does not say in which environment it was recorded",
+    why.OtherEnvironment: lambda one: f"the environment is another one: {named(one.differences)}",
+    why.BetweenLooks: lambda one: f"measured in {one.done} of {one.planned} processes",
+    why.Disturbed: lambda one: f"the machine was disturbed in {one.processes} of {one.of} processes; {one.cause}",
+    why.Drifted: _drifted,
+    why.MayBeAway: _may_be_away,
+    why.AssumedSpread: _assumed,
+    why.NoPairs: lambda one: f"no duet could confirm it: {one.why}",
+    why.NotConfirmed: lambda one: f"not confirmed beside {one.base}: {one.why}",
+    why.OutOfBudget: lambda one: f"the budget of {duration(one.budget_s)} was over",
+    why.NotEverywhere: lambda one: "not every process measured it",
+    why.PairsSoFar: lambda one: (
+        f"measured in {one.done} of {one.planned} pairs beside {one.base}{_upset(one.disturbed)}"
+    ),
+    why.Beside: _beside,
+    why.SameCode: _not_to_blame,
+    why.Cleared: _cleared,
+    why.MeasuredAgain: lambda one: (
+        f"{_cleared(one.code)}, but was away from what is stored; measured again in {one.done} of {one.wanted} processes"
+    ),
+    why.UnknownWhetherAway: lambda one: (
+        f"{_cleared(one.code)}, but whether both are away from what is stored cannot be told"
+    ),
+    why.EnvironmentMoved: lambda one: (
+        f"the environment moved: {_not_to_blame(one.code)}; since the baseline: {named(one.differences)}"
+    ),
+    why.MachineMoved: lambda one: f"the machine moved: {_not_to_blame(one.code)}, and so are all versions",
+    why.Since: lambda one: f"since the baseline: {named(one.differences)}",
+    why.Varies: lambda one: "it differs between processes, though it should be deterministic",
+    why.NumbersDiffer: lambda one: f"its numbers differ by up to {one.most:.3g}",
+    why.SamplesChanged: _samples,
+}

@@ -1,0 +1,73 @@
+"""Baselines of schema 1, as schema 2 has them: ``pytest-modelbench convert`` writes such files anew.
+
+Schema 1 kept one text for what a value was made from, and left the reference workload's time to be recovered.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+#: How ids of reference workloads begin, and what a training was told.
+_REFERENCE, _RECIPE = "conv3x3-", " lr="
+
+
+def upgraded(content: Mapping[str, Any]) -> dict[str, Any]:
+    """The content of a file of schema 1 in schema 2. What has another shape is left for validation to name."""
+    entries = content.get("entries")
+    if not isinstance(entries, dict):
+        return dict(content)
+    return {**content, "entries": {test: _each(found, _entry) for test, found in entries.items()}}
+
+
+def _each(found: Any, upgrade: Any) -> Any:
+    return {name: upgrade(one) for name, one in found.items()} if isinstance(found, dict) else found
+
+
+def _entry(entry: Any) -> Any:
+    if not isinstance(entry, dict):
+        return entry
+    fields = {key: value for key, value in entry.items() if key not in {"level", "basis", "evidence"}}
+    basis = entry.get("basis", "")
+    if isinstance(basis, str) and basis:
+        fields |= _made_from(basis)
+    if "evidence" in entry:
+        fields["observations"] = entry["evidence"]
+    if "sessions" in entry:
+        timed = isinstance(basis, str) and basis.startswith(_REFERENCE)
+        rate = entry.get("better") == "higher"
+        fields["sessions"] = _each(entry["sessions"], lambda one: _processes(one, timed, rate))
+    return fields
+
+
+def _made_from(basis: str) -> dict[str, str]:
+    if basis == "meta":
+        return {"recipe": basis}
+    if basis.startswith(_REFERENCE):
+        return {"reference": basis}
+    data, mark, recipe = basis.partition(_RECIPE)
+    return {"data": data, "recipe": (mark + recipe).strip()} if mark else {"data": data}
+
+
+def _processes(one: Any, timed: bool, rate: bool) -> Any:
+    if not isinstance(one, dict) or "levels" not in one:
+        return one
+    fields = {key: value for key, value in one.items() if key != "levels"} | {"log_ratios": one["levels"]}
+    values, levels = one.get("values"), one["levels"]
+    if not (timed and _numbers(values) and _numbers(levels) and len(values) == len(levels)):
+        return fields
+    try:
+        reference_s = [
+            math.exp(level) / value if rate else value / math.exp(level)
+            for value, level in zip(values, levels, strict=True)
+        ]
+    except (OverflowError, ZeroDivisionError):
+        return fields
+    return fields | {"reference_s": [float(f"{time_s:.9g}") for time_s in reference_s]}
+
+
+def _numbers(found: Any) -> bool:
+    return isinstance(found, list) and all(
+        isinstance(one, (int, float)) and not isinstance(one, bool) and math.isfinite(one) for one in found
+    )

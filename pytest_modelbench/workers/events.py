@@ -1,0 +1,132 @@
+"""What a worker tells the controller, one event at a time.
+
+A worker says `Hello` once it knows where it measures, and `Done` at its end. Each test is `Started`, `Recorded` and
+`Reported` any number of times, and `Finished`. In a pair it also asks, by `Begin`, `Ready` and `Taken`, and goes on
+when it is answered: see `workers.turns`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from pytest_modelbench.core.blocks import Amount
+from pytest_modelbench.core.environment import Environment
+from pytest_modelbench.core.measurement import Measurement
+
+# ``kind`` tells them apart on the wire.
+
+
+@dataclass(frozen=True, slots=True)
+class Hello:
+    """Everything is imported; this is where the worker measures."""
+
+    environment: Environment
+    kind: Literal["hello"] = "hello"
+
+
+@dataclass(frozen=True, slots=True)
+class Unimportable:
+    """A test file, or what it needs, cannot be imported; ``text`` is the traceback."""
+
+    where: str
+    text: str
+    kind: Literal["unimportable"] = "unimportable"
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A test begins."""
+
+    test: str
+    kind: Literal["started"] = "started"
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """The test that runs has measured something."""
+
+    measurement: Measurement
+    kind: Literal["recorded"] = "recorded"
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """A report of the test that runs, as pytest serializes it."""
+
+    test: str
+    report: dict[str, Any]
+    kind: Literal["reported"] = "reported"
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """A test raised a warning. ``module`` and ``category`` name its class, ``location`` is pytest's."""
+
+    test: str
+    text: str
+    category: str
+    module: str
+    filename: str
+    lineno: int
+    location: tuple[str, int, str] | None = None
+    kind: Literal["warned"] = "warned"
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A test is over. ``strays``: what of a pair's code was imported from elsewhere, see `workers.origin`."""
+
+    test: str
+    strays: tuple[str, ...] = ()
+    kind: Literal["finished"] = "finished"
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """May ``test`` begin?"""
+
+    test: str
+    kind: Literal["begin"] = "begin"
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The timing with this number in its test is warmed up, and would take such an ``amount`` of blocks: a sample?"""
+
+    test: str
+    timing: int
+    case: str
+    amount: Amount
+    kind: Literal["ready"] = "ready"
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A sample was taken, of this mean log seconds per call: another one?"""
+
+    test: str
+    log_s: float
+    disturbed: bool
+    kind: Literal["taken"] = "taken"
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Nothing can be measured here at all."""
+
+    message: str
+    kind: Literal["refused"] = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Every test of the job that was found is over."""
+
+    kind: Literal["done"] = "done"
+
+
+Asked = Begin | Ready | Taken
+Event = (
+    Hello | Unimportable | Started | Recorded | Reported | Warned | Finished | Begin | Ready | Taken | Refused | Done
+)

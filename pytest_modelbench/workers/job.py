@@ -1,0 +1,48 @@
+"""What a worker is told: the job, which any machine could do, and where on its own machine the code lies.
+
+A job names code by reference. Whoever starts the worker, on this machine or on another, knows where that code is there,
+and says so in a `Site`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """Which code: that of ``revision``, a full commit id, or the working tree's where that is empty.
+
+    ``folder`` is where pytest's root directory lies in the repository.
+    """
+
+    revision: str = ""
+    folder: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What one worker has to do: run ``tests`` in that order, as process number ``process`` of the session."""
+
+    code: Code
+    tests: Sequence[str]
+    process: int
+    options: Mapping[str, Any] = field(default_factory=dict)  #: of the controller's command line, by destination
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    best_reference_s: float | None = None  #: the reference's best time per call so far, if any process told
+    paired: bool = False  #: ask before each test and sample
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where a worker's code lies on its machine, and how pytest is started on it."""
+
+    arguments: Sequence[str]  #: of pytest
+    import_path: Sequence[str] = ()  #: in place of the worker's own,
+    import_more: bool = False  #: or before it
+    home: str = ""  #: of a pair: where the session was started,
+    own_root: str = ""  #: where this process's code is,
+    other_root: str = ""  #: where the other one's is,
+    packages: Sequence[str] = ()  #: and which packages belong to that code

@@ -1,0 +1,126 @@
+"""What became of one test: in one process, and in one pair of processes."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from pytest_modelbench.core.environment import Environment
+from pytest_modelbench.core.measurement import CheckKey, Measurement
+
+NOT_FOUND = "The worker process did not find this test, though it was collected."
+
+
+@dataclass(slots=True)
+class TestRun:
+    """One test in one process: its reports as the worker serialized them, what it measured, and how it ended.
+
+    ``trouble`` says what happened to a worker that did not live to the end of the test. ``duration_s`` is the time that
+    the process ran, without what it was stopped for.
+    """
+
+    __test__ = False  # pytest collects classes named Test*
+
+    test: str
+    process: int
+    environment: Environment | None = None
+    reports: list[dict[str, Any]] = field(default_factory=list)
+    measurements: list[Measurement] = field(default_factory=list)
+    duration_s: float = 0.0
+    trouble: str = ""
+    cut: bool = False  #: the worker was ended since the time for it was over
+    ended: bool = True  #: False while the test still runs, as when it is judged in its own process
+
+
+@dataclass(frozen=True, slots=True)
+class PairedTiming:
+    """One timing on both sides: log ratios of candidate to base, block by block, and how many were disturbed."""
+
+    case: str
+    blocks: tuple[float, ...]
+    disturbed: int = 0
+
+    @property
+    def change(self) -> float:
+        """Median over blocks."""
+        return statistics.median(self.blocks)
+
+    @property
+    def upset(self) -> bool:
+        """Whether most of the blocks were disturbed: the median is then one of a disturbed machine."""
+        return 2 * self.disturbed > len(self.blocks)
+
+
+@dataclass(slots=True)
+class PairRun:
+    """One test in one pair of processes. ``obstacle`` says why the pair compares nothing."""
+
+    test: str
+    pair: int
+    base: TestRun | None = None
+    candidate: TestRun | None = None
+    timings: dict[int, PairedTiming] = field(default_factory=dict)
+    obstacle: str = ""
+
+    @property
+    def sides(self) -> list[TestRun]:
+        """The runs of either side, as far as there are any."""
+        return [run for run in (self.base, self.candidate) if run is not None]
+
+    @property
+    def cut(self) -> bool:
+        """Whether it was cut short, so that it tells nothing."""
+        return len(self.sides) < 2 or any(run.cut for run in self.sides)
+
+    def change(self, one: Measurement) -> float | None:
+        """How much slower, in log, the candidate is by what ``one`` measured; None if this pair does not tell."""
+        if one.timing is None:
+            return None
+        if one.timing.turn is None:
+            then = self._then(one)
+            if then is None or then.timing is None:
+                return None
+            apart = not self._in_turns(one)
+            return None if apart and self.disturbed(one) else one.timing.log_ratio - then.timing.log_ratio
+        if one.timing.turn not in self.timings:
+            return None
+        change = self.timings[one.timing.turn].change
+        return -change if one.timing.rate else change
+
+    def disturbed(self, one: Measurement) -> bool:
+        """Whether the machine was disturbed while what ``one`` tells was measured, on either side."""
+        if one.timing is None:
+            return False  # what is exact does not feel it
+        if one.timing.turn is not None:
+            return one.timing.turn in self.timings and self.timings[one.timing.turn].upset
+        if taken := self._in_turns(one):
+            return any(timing.upset for timing in taken)
+        return any(side.quality.disturbed for side in (one, self._then(one)) if side)
+
+    def _in_turns(self, one: Measurement) -> list[PairedTiming]:
+        """The timings that ``one`` was taken in: the phases of a training step have none of their own."""
+        return [timing for timing in self.timings.values() if timing.case == one.case.id]
+
+    def _then(self, one: Measurement) -> Measurement | None:
+        """What the base measured of the same check, if it did."""
+        return next((then for then in (self.base.measurements if self.base else ()) if then.key == one.key), None)
+
+
+def changes(pairs: Iterable[PairRun], key: CheckKey) -> list[float]:
+    """The change of one check in each of ``pairs`` that tells it."""
+    found = [pair.change(one) for pair, one in _compared(pairs, key)]
+    return [change for change in found if change is not None]
+
+
+def disturbed(pairs: Iterable[PairRun], key: CheckKey) -> int:
+    """How many of ``pairs`` measured one check while the machine was disturbed."""
+    return sum(pair.disturbed(one) for pair, one in _compared(pairs, key))
+
+
+def _compared(pairs: Iterable[PairRun], key: CheckKey) -> Iterator[tuple[PairRun, Measurement]]:
+    """The candidate's measurement of one check, in each of ``pairs`` that compares it."""
+    for pair in pairs:
+        if pair.candidate is not None and not pair.obstacle:
+            yield from ((pair, one) for one in pair.candidate.measurements if one.key == key)

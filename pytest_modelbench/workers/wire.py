@@ -1,0 +1,87 @@
+"""Events and jobs as lines of JSON, whole or refused."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+from pytest_modelbench.core.errors import ModelbenchError
+from pytest_modelbench.core.plain import plain
+from pytest_modelbench.workers.events import Event
+from pytest_modelbench.workers.job import Code, Job, Site
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+
+class Channel:
+    """The worker's end of the event pipe. Each event is written whole before the next."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        # A process that a test starts must not hold the pipe open after the worker died.
+        os.set_inheritable(descriptor, False)
+
+    def send(self, event: Event) -> None:
+        """Write one event."""
+        data = memoryview(encode(event))
+        while data:
+            data = data[os.write(self._descriptor, data) :]
+
+
+class Lines:
+    """Bytes put together into events, however they were cut on the way."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> Iterator[Event]:
+        """Every event that is complete with ``data``; ValueError for what is none."""
+        *complete, self._rest = (self._rest + data).split(b"\n")
+        for line in complete:
+            yield decode(line)
+
+
+def encode(event: Event) -> bytes:
+    """``event`` as one line, as `decode` takes it."""
+    # ASCII only, so that a lone surrogate in a test's output cannot break the encoding of the line.
+    return json.dumps(plain(event), ensure_ascii=True).encode() + b"\n"
+
+
+def decode(line: bytes) -> Event:
+    """The event that ``line`` holds, checked down to its last field; ValueError if it holds none."""
+    try:
+        return _events().validate_json(line)
+    except ModelbenchError as error:
+        raise ValueError(str(error)) from None
+    except ValueError as error:
+        # pydantic's own message fills a screen; its first flaw and the line's beginning tell enough.
+        details = getattr(error, "errors", None)
+        flaw = details(include_url=False)[0] if details else {"loc": (), "msg": str(error)}
+        where = ".".join(map(str, flaw["loc"]))
+        raise ValueError(f"{where + ': ' if where else ''}{flaw['msg']} in {line[:80]!r}") from None
+
+
+@functools.cache
+def _events() -> TypeAdapter[Event]:
+    # Late: workers write events and never read one.
+    from pydantic import ConfigDict, Field, TypeAdapter
+
+    config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
+    return TypeAdapter(Annotated[Event, Field(discriminator="kind")], config=config)
+
+
+def job_line(job: Job, site: Site) -> bytes:
+    """What a worker is told, as one line, as `read_job` takes it."""
+    return json.dumps({"job": plain(job), "site": asdict(site)}, ensure_ascii=True).encode() + b"\n"
+
+
+def read_job(line: bytes) -> tuple[Job, Site]:
+    """What `job_line` wrote."""
+    content = json.loads(line)
+    job = content["job"]
+    return Job(**{**job, "code": Code(**job["code"])}), Site(**content["site"])
