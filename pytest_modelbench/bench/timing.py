@@ -10,9 +10,10 @@ from typing import Any
 from pytest_modelbench.bench.process import Bench
 from pytest_modelbench.core.errors import UsageError, hide_own_frames
 from pytest_modelbench.core.records import CALM, TIMING, UNHEALTHY
+from pytest_modelbench.host.proc import siblings
 from pytest_modelbench.measure.clocks import clock_for
 from pytest_modelbench.measure.environment import device_uuid
-from pytest_modelbench.measure.health import HealthProbe, health_probe, siblings
+from pytest_modelbench.measure.health import HealthProbe, health_probe
 from pytest_modelbench.measure.lockstep import sample_in_turns
 from pytest_modelbench.measure.reference import reference_workload
 from pytest_modelbench.measure.sampling import Samples, sample

@@ -11,9 +11,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 from pytest_modelbench.core.errors import UsageError
+from pytest_modelbench.host.proc import out_of_memory_kills
 from pytest_modelbench.workers.protocol import Job, Lines, Message
 
 #: How long a worker that was asked to end may take before it is killed. Ctrl-C promises two seconds in all.
@@ -41,7 +41,7 @@ class Worker:
         self._control = control_write
         # A file, not a pipe: nobody has to read it for the worker to go on.
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed in __exit__
-        self._ooms = _out_of_memory_kills()
+        self._ooms = out_of_memory_kills()
         self._timed_out_after_s: float | None = None
         self._garbled = ""
         self._paused_at_s: float | None = None
@@ -173,7 +173,7 @@ class Worker:
                 "killed."
             )
         if status == -signal.SIGKILL:
-            rose = (self._ooms is not None) and (_out_of_memory_kills() or 0) > self._ooms
+            rose = (self._ooms is not None) and (out_of_memory_kills() or 0) > self._ooms
             said = "the kernel's out-of-memory killer struck" if rose else "often the kernel's out-of-memory killer"
             return f"The worker process was killed by SIGKILL: {said}. Try a smaller batch or more memory."
         if status < 0:
@@ -210,12 +210,3 @@ def _write_all(descriptor: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]
-
-
-def _out_of_memory_kills() -> int | None:
-    """How often the kernel has killed for memory so far, None where it does not say."""
-    try:
-        lines = Path("/proc/vmstat").read_text().splitlines()
-    except OSError:
-        return None
-    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), None)
