@@ -23,7 +23,8 @@ from pytest_modelbench.measure.health import (
     health_probe,
     take_reading,
 )
-from pytest_modelbench.measure.sampling import SamplingPlan, sample
+from pytest_modelbench.measure.plan import SamplingPlan
+from pytest_modelbench.measure.sampling import Alone, Conditions, Target, sample
 
 THEN = Reading(
     now_s=100.0, steal_ticks=10, total_ticks=1000, runnable=3, involuntary_switches=5, waited_s=1.0, asleep_s=7.0,
@@ -189,7 +190,7 @@ def test_block_in_which_the_machine_was_suspended_is_measured_again() -> None:
     asleep_s = iter([0.0, 0.0, 0.0, 60.0, 60.0, 60.0])  # at the start, before the first block, after each
     probe = HealthProbe(lambda: dataclasses.replace(THEN, asleep_s=next(asleep_s)))
     plan = SamplingPlan(min_blocks=3, max_blocks=3)
-    samples = sample(clock.work, None, clock, plan, disturbed=probe.disturbed)
+    samples = sample(Target(clock.work, clock), Alone(), plan, Conditions(probe.disturbed))
     assert (len(samples.blocks), samples.repeated, samples.disturbed) == (3, 1, 0)
     assert list(asleep_s) == []
 
