@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pytest_modelbench.doctor.findings import Finding, Kind, fine
+from pytest_modelbench.doctor.findings import Finding, Severity, fine
 from pytest_modelbench.doctor.gpu import Gpu
 from pytest_modelbench.host.clock_reasons import APPLICATIONS_CLOCKS, SYNC_BOOST, disturbances, is_idle
 
@@ -29,7 +29,7 @@ def persistence(gpu: Gpu) -> Finding | None:
         return fine("gpu-persistence", "GPU persistence mode on")
     return Finding(
         "gpu-persistence",
-        Kind.ADVICE,
+        Severity.ADVICE,
         "the GPU's persistence mode is off",
         "Between processes the driver unloads: every start waits for it, and settings such as locked clocks are lost.",
         f"sudo nvidia-smi -i {gpu.index} -pm 1",
@@ -46,7 +46,7 @@ def clocks(gpu: Gpu) -> Finding | None:
     lock = int(_LOCK_SHARE * gpu.max_sm_clock_hz // _STEP_HZ * _STEP_HZ / 1e6)
     return Finding(
         "gpu-clocks",
-        Kind.ADVICE,
+        Severity.ADVICE,
         f"the GPU's clocks do not seem locked (SM now {gpu.sm_clock_hz / 1e6:.0f} MHz, at most "
         f"{gpu.max_sm_clock_hz / 1e6:.0f})",
         "How far it boosts depends on temperature and power, and so on what ran before.",
@@ -64,7 +64,7 @@ def strangers(gpu: Gpu) -> Finding | None:
     pids = ", ".join(map(str, gpu.foreign))
     return Finding(
         "gpu-processes",
-        Kind.PROBLEM,
+        Severity.PROBLEM,
         f"other processes use the GPU: pid {pids}",
         "Kernels of different processes take turns. End them, or choose another GPU by CUDA_VISIBLE_DEVICES.",
     )
@@ -81,7 +81,7 @@ def throttling(gpu: Gpu) -> Finding | None:
         return fine("gpu-throttle", f"GPU not throttled{at}")
     return Finding(
         "gpu-throttle",
-        Kind.PROBLEM,
+        Severity.PROBLEM,
         f"the GPU is held down{at}: {', '.join(causes)}" if causes else f"the GPU is hot{at}",
         "It slows down to save itself. Let it cool; look at fans, power supply and neighbours."
         + (" In sync boost, look at the other GPUs of its group." if (gpu.reasons or 0) & SYNC_BOOST else ""),
@@ -101,7 +101,7 @@ def mig(gpu: Gpu) -> Finding | None:
         return fine("gpu-mig", "GPU not divided")
     return Finding(
         "gpu-mig",
-        Kind.ADVICE,
+        Severity.ADVICE,
         "the GPU is divided (MIG)",
         "The other parts share its clocks, power and temperature; what they do shows in the times of this one.",
     )

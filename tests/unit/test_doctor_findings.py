@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from pytest_modelbench.doctor import gpu_findings, machine_findings
-from pytest_modelbench.doctor.findings import Kind
+from pytest_modelbench.doctor.findings import Severity
 from pytest_modelbench.doctor.gpu import Gpu, read_gpu
 from pytest_modelbench.doctor.machine import Busy, Machine
 from tests.unit.fake_nvml import FakeNvml, NVMLError
 
-FINE, ADVICE, PROBLEM = Kind.FINE, Kind.ADVICE, Kind.PROBLEM
+FINE, ADVICE, PROBLEM = Severity.FINE, Severity.ADVICE, Severity.PROBLEM
 
 
 @pytest.mark.parametrize(
@@ -52,10 +52,10 @@ FINE, ADVICE, PROBLEM = Kind.FINE, Kind.ADVICE, Kind.PROBLEM
         ("clocksource", {"clocksource": "hpet"}, PROBLEM, "the clock source is hpet"),
     ],
 )
-def test_each_thing_looked_at(check: str, facts: dict[str, Any], kind: Kind, told: str) -> None:
+def test_each_thing_looked_at(check: str, facts: dict[str, Any], kind: Severity, told: str) -> None:
     machine = replace(Machine(cores=2), **facts)
     finding = getattr(machine_findings, check)(machine)
-    assert finding.kind is kind
+    assert finding.severity is kind
     assert told in finding.what
     assert bool(finding.why) == (kind is not FINE)
 
@@ -84,7 +84,7 @@ def test_what_is_not_known_is_not_spoken_of() -> None:
 
 def test_problems_come_first_and_what_is_fine_last() -> None:
     machine = Machine(cores=2, boost=True, governors=("powersave",), clocksource="tsc", gpu=Gpu("G", 0, mig=True))
-    kinds = [finding.kind for finding in machine_findings.findings(machine)]
+    kinds = [finding.severity for finding in machine_findings.findings(machine)]
     assert kinds == [PROBLEM, ADVICE, ADVICE, FINE, FINE]
 
 
@@ -113,9 +113,9 @@ H200 = Gpu("NVIDIA H200", 1, sm_clock_hz=345_000_000, max_sm_clock_hz=1_980_000_
         ("mig", {"mig": True}, ADVICE, "divided"),
     ],
 )
-def test_each_thing_of_a_gpu(check: str, facts: dict[str, Any], kind: Kind, told: str) -> None:
+def test_each_thing_of_a_gpu(check: str, facts: dict[str, Any], kind: Severity, told: str) -> None:
     finding = getattr(gpu_findings, check)(replace(H200, **facts))
-    assert finding.kind is kind
+    assert finding.severity is kind
     assert told in finding.what
 
 
