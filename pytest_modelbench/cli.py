@@ -293,13 +293,13 @@ def _guide(arguments: argparse.Namespace) -> Outcome:
 
 def _doctor(arguments: argparse.Namespace) -> Outcome:
     from pytest_modelbench.doctor.examination import examine
-    from pytest_modelbench.doctor.progress import Line
+    from pytest_modelbench.doctor.progress import TrialLine
     from pytest_modelbench.doctor.render import render, to_json
     from pytest_modelbench.store.project import nearest_settings
 
     _, project = nearest_settings(Path.cwd())
     settings = Settings(device=arguments.device or project.device, threads=arguments.threads or project.threads)
-    line = Line(sys.stderr)
+    line = TrialLine(sys.stderr)
     try:
         found = examine(settings, 60 * arguments.minutes, line.show)
     except KeyboardInterrupt:

@@ -19,7 +19,7 @@ from pytest_modelbench.core.records import RATE
 from pytest_modelbench.measure.accuracy import Accuracy, classification_accuracy
 from pytest_modelbench.measure.cost import Cost, static_cost
 from pytest_modelbench.measure.memory import AllocatedPeak, LivePeak, allocated_peak, live_peak
-from pytest_modelbench.measure.sampling import Samples
+from pytest_modelbench.measure.samples import Samples
 from pytest_modelbench.models.built import BuiltModel
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class ModelBench:
         """
         timed = self._time(model, case)
         samples = timed.samples
-        self._record_time("latency", timed, samples.median_s, samples.level, samples.target_s, name, band)
+        self._record_time("latency", timed, samples.median_s, samples.log_ratio, samples.target_s, name, band)
         return samples
 
     def throughput(
@@ -86,7 +86,7 @@ class ModelBench:
         timed = self._time(model, case)
         samples = timed.samples
         rates = tuple(images / second for second in samples.target_s)
-        level = math.log(images) - samples.level
+        level = math.log(images) - samples.log_ratio
         timed = replace(timed, details={**timed.details, RATE: True})
         self._record_time("throughput", timed, images / samples.median_s, level, rates, name, band)
         return samples

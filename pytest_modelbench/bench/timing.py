@@ -10,12 +10,14 @@ from typing import Any
 from pytest_modelbench.bench.process import Bench
 from pytest_modelbench.core.errors import UsageError, hide_own_frames
 from pytest_modelbench.core.records import CALM, TIMING, UNHEALTHY
+from pytest_modelbench.host.proc import siblings
 from pytest_modelbench.measure.clocks import clock_for
 from pytest_modelbench.measure.environment import device_uuid
-from pytest_modelbench.measure.health import HealthProbe, health_probe, siblings
-from pytest_modelbench.measure.lockstep import sample_in_turns
+from pytest_modelbench.measure.health import HealthProbe, health_probe
+from pytest_modelbench.measure.lockstep import InTurns
 from pytest_modelbench.measure.reference import reference_workload
-from pytest_modelbench.measure.sampling import Samples, sample
+from pytest_modelbench.measure.samples import Samples
+from pytest_modelbench.measure.sampling import Alone, Conditions, Target, sample
 from pytest_modelbench.models.built import BuiltModel
 
 __tracebackhide__ = hide_own_frames
@@ -59,7 +61,11 @@ def probe_of(bench: Bench) -> HealthProbe:
 
 def timing_details(samples: Samples, probe: HealthProbe) -> dict[str, Any]:
     """What a record says of its samples: how many, the reference at its fastest, and what disturbed most of them."""
-    details: dict[str, Any] = {"blocks": len(samples.blocks), "repeated": samples.repeated, CALM: samples.calm_s}
+    details: dict[str, Any] = {
+        "blocks": len(samples.blocks),
+        "repeated": samples.repeated,
+        CALM: samples.best_reference_s,
+    }
     if 2 * samples.disturbed > len(samples.blocks):
         cause = probe.read().unhealthy or "something else used the machine, by what it cost the reference workload"
         details[UNHEALTHY] = f"{samples.disturbed} of {len(samples.blocks)} blocks were disturbed: {cause}"
@@ -76,10 +82,9 @@ def _here(model: Measured, case: str, bench: Bench, running: AbstractContextMana
             model.renew()
 
     with running as run:
-        samples = sample(
-            run, reference.run, clock_for(bench.device), disturbed=probe.disturbed, renew=renew, calm_s=bench.calm_s
-        )
-    bench.calm_s = samples.calm_s
+        target, lead = Target(run, clock_for(bench.device)), Alone(reference.run, bench.calm_s)
+        samples = sample(target, lead, conditions=Conditions(probe.disturbed, renew))
+    bench.calm_s = samples.best_reference_s
     return Timed(model, samples, case, reference.id, timing_details(samples, probe))
 
 
@@ -89,7 +94,6 @@ def _in_turns(model: Measured, case: str, bench: Bench, running: AbstractContext
     probe = probe_of(bench)
     renew = model.renew if isinstance(model, BuiltModel) else None
     with running as run:
-        samples, number = sample_in_turns(
-            run, clock_for(bench.device), bench.turns, case, disturbed=probe.disturbed, renew=renew
-        )
-    return Timed(model, samples, case, "", {"blocks": len(samples.blocks), TIMING: number})
+        target, lead = Target(run, clock_for(bench.device)), InTurns(bench.turns, case)
+        samples = sample(target, lead, conditions=Conditions(probe.disturbed, renew))
+    return Timed(model, samples, case, "", {"blocks": len(samples.blocks), TIMING: lead.timing})

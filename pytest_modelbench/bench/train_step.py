@@ -14,16 +14,13 @@ from pytest_modelbench.core.errors import UsageError, hide_own_frames
 from pytest_modelbench.core.records import RATE, TIMING
 from pytest_modelbench.measure.clocks import clock_for
 from pytest_modelbench.measure.health import HealthProbe
+from pytest_modelbench.measure.lockstep import InTurns
 from pytest_modelbench.measure.memory import AllocatedPeak, LivePeak, allocated_peak, live_peak
-from pytest_modelbench.measure.phases import (
-    PhasedRuns,
-    PhasedSamples,
-    sample_phases,
-    sample_phases_in_turns,
-    sample_runs,
-)
+from pytest_modelbench.measure.phases import PhasedRuns, PhasedSamples, sample_phases, sample_runs
+from pytest_modelbench.measure.plan import SamplingPlan
 from pytest_modelbench.measure.reference import reference_workload
-from pytest_modelbench.measure.sampling import Samples, SamplingPlan
+from pytest_modelbench.measure.samples import Samples
+from pytest_modelbench.measure.sampling import Alone, Conditions
 from pytest_modelbench.models.built import BuiltModel
 from pytest_modelbench.models.train_options import TrainOptions
 from pytest_modelbench.models.training import PHASES, TrainStep
@@ -198,11 +195,9 @@ def _here(step: TrainStep, model: BuiltModel, bench: Bench, probe: HealthProbe, 
         reference.renew()
         model.renew()
 
-    samples = sample_phases(
-        step, PHASES, reference.run, clock_for(bench.device), plan, disturbed=probe.disturbed, renew=renew,
-        calm_s=bench.calm_s,
-    )  # fmt: skip
-    bench.calm_s = samples.whole.calm_s
+    lead = Alone(reference.run, bench.calm_s)
+    samples = sample_phases(step, PHASES, clock_for(bench.device), lead, plan, Conditions(probe.disturbed, renew))
+    bench.calm_s = samples.whole.best_reference_s
     return samples, reference.id, timing_details(samples.whole, probe)
 
 
@@ -211,11 +206,9 @@ def _in_turns(
 ) -> _Timed:
     """Samples beside the twin, which is reference enough."""
     assert bench.turns is not None
-    samples, number = sample_phases_in_turns(
-        step, PHASES, clock_for(bench.device), bench.turns, step.case.id, plan, disturbed=probe.disturbed,
-        renew=model.renew,
-    )  # fmt: skip
-    return samples, "", {"blocks": len(samples.whole.blocks), TIMING: number}
+    lead = InTurns(bench.turns, step.case.id)
+    samples = sample_phases(step, PHASES, clock_for(bench.device), lead, plan, Conditions(probe.disturbed, model.renew))
+    return samples, "", {"blocks": len(samples.whole.blocks), TIMING: lead.timing}
 
 
 def _record_times(
@@ -227,7 +220,7 @@ def _record_times(
     rates = tuple(images / second for second in whole.target_s)
     record(
         "train_throughput", images / whole.median_s, case, f"{prefix}train_throughput", band,
-        math.log(images) - whole.level, reference, rates, {**details, RATE: True},
+        math.log(images) - whole.log_ratio, reference, rates, {**details, RATE: True},
     )  # fmt: skip
     # In a duet the twins' timing is of the whole step: phases, taken in the same turns, are compared by their levels.
     details = {key: value for key, value in details.items() if key != TIMING}
@@ -240,7 +233,7 @@ def _record_time(
     details: Mapping[str, Any],
 ) -> None:  # fmt: skip
     record(
-        metric, samples.median_s, case, prefix + metric, band, samples.level, reference, samples.target_s, details
+        metric, samples.median_s, case, prefix + metric, band, samples.log_ratio, reference, samples.target_s, details
     )  # fmt: skip
 
 

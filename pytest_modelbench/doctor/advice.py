@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 
 from pytest_modelbench.core.metrics import METRICS
-from pytest_modelbench.doctor.findings import Finding, Kind
+from pytest_modelbench.doctor.findings import Finding, Severity
 from pytest_modelbench.doctor.trial import Trial
 from pytest_modelbench.doctor.trust import BANDS, FEWEST, TRUSTED, Noise
 
@@ -22,7 +22,7 @@ def failures(trial: Trial) -> list[Finding]:
     for test, cause in trial.failures.items():
         by_cause.setdefault(cause, []).append(test.partition("[")[2].rstrip("]"))
     return [
-        Finding("trial", Kind.PROBLEM, f"{', '.join(sorted(cases))} could not be measured", cause)
+        Finding("trial", Severity.PROBLEM, f"{', '.join(sorted(cases))} could not be measured", cause)
         for cause, cases in by_cause.items()
     ]
 
@@ -40,13 +40,13 @@ def noise_finding(noises: Sequence[Noise]) -> Finding | None:
         f"trusted in {beside} of {len(told)}."
     )
     if trusted == len(told):
-        return Finding("noise", Kind.FINE, what)
+        return Finding("noise", Severity.FINE, what)
     if 2 * trusted > len(told):
         others = ", ".join(
             f"{one.case} {band_text(one)}" for one in told if not _within(one.smallest_band, DEFAULT_BAND)
         )
         return Finding(
-            "noise", Kind.FINE, what, f"Give the others more room, by band= where they are measured: {others}."
+            "noise", Severity.FINE, what, f"Give the others more room, by band= where they are measured: {others}."
         )
     wider = covering([noise.smallest_band for noise in told])
     if wider is None:
@@ -55,11 +55,11 @@ def noise_finding(noises: Sequence[Noise]) -> Finding | None:
             f"In {beyond} of {len(told)}, more than {percent(1 - TRUSTED)} of sessions do not come out ok even with "
             f"{percent(BANDS[-1])}. {duet}"
         )
-        return Finding("noise", Kind.PROBLEM, what, why)
+        return Finding("noise", Severity.PROBLEM, what, why)
     covered = sum(_within(noise.smallest_band, wider) for noise in told)
     return Finding(
         "noise",
-        Kind.ADVICE,
+        Severity.ADVICE,
         what,
         f"With {percent(wider)}, {covered} of {len(told)} can be trusted against what is stored. {duet}",
         f'[tool.modelbench]\nbands = {{ latency = "{percent(wider)}", throughput = "{percent(wider)}" }}',

@@ -1,4 +1,4 @@
-"""A finding, and of what kind it is."""
+"""A finding, and how severe it is."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 
-class Kind(str, Enum):
+class Severity(str, Enum):
     """How bad it is."""
 
     PROBLEM = "problem"  #: times are not to be trusted before it is mended
@@ -19,12 +19,12 @@ class Finding:
     """One thing looked at. ``what`` is seen, ``why`` it matters and by how much; ``mend``: a command or a setting."""
 
     id: str
-    kind: Kind
+    severity: Severity
     what: str
     why: str = ""
     mend: str = ""
 
 
 def fine(identity: str, what: str) -> Finding:
-    """Nothing to say but that it was looked at."""
-    return Finding(identity, Kind.FINE, what)
+    """A finding that says only that it was looked at, and what was seen."""
+    return Finding(identity, Severity.FINE, what)

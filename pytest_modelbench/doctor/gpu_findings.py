@@ -4,18 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pytest_modelbench.doctor.findings import Finding, Kind, fine
+from pytest_modelbench.doctor.findings import Finding, Severity, fine
 from pytest_modelbench.doctor.gpu import Gpu
+from pytest_modelbench.host.clock_reasons import APPLICATIONS_CLOCKS, SYNC_BOOST, disturbances, is_idle
 
-# nvmlClocksEventReasons (nvml.h).
-_IDLE = 0x1
-_SETTING = 0x2  # clocks follow a setting
-_HOT = {
-    0x8: "hardware slowdown",
-    0x20: "software thermal slowdown",
-    0x40: "hardware thermal slowdown",
-    0x80: "hardware power brake",
-}
 #: Above, boards with usual limits (83-90 °C) are about to slow down, and have nothing to do yet.
 MOST_IDLE_TEMPERATURE_C = 75
 #: An idle GPU lowers its clock to a fifth and less, unless it is locked.
@@ -37,7 +29,7 @@ def persistence(gpu: Gpu) -> Finding | None:
         return fine("gpu-persistence", "GPU persistence mode on")
     return Finding(
         "gpu-persistence",
-        Kind.ADVICE,
+        Severity.ADVICE,
         "the GPU's persistence mode is off",
         "Between processes the driver unloads: every start waits for it, and settings such as locked clocks are lost.",
         f"sudo nvidia-smi -i {gpu.index} -pm 1",
@@ -48,13 +40,13 @@ def clocks(gpu: Gpu) -> Finding | None:
     """Whether clocks seem locked, which NVML does not tell outright."""
     if gpu.sm_clock_hz is None or gpu.max_sm_clock_hz is None or gpu.reasons is None:
         return None
-    held_up = bool(gpu.reasons & _IDLE) and gpu.sm_clock_hz >= _HELD_UP * gpu.max_sm_clock_hz
-    if gpu.reasons & _SETTING or held_up:
+    held_up = is_idle(gpu.reasons) and gpu.sm_clock_hz >= _HELD_UP * gpu.max_sm_clock_hz
+    if gpu.reasons & APPLICATIONS_CLOCKS or held_up:
         return fine("gpu-clocks", f"GPU clocks held at {gpu.sm_clock_hz / 1e6:.0f} MHz")
     lock = int(_LOCK_SHARE * gpu.max_sm_clock_hz // _STEP_HZ * _STEP_HZ / 1e6)
     return Finding(
         "gpu-clocks",
-        Kind.ADVICE,
+        Severity.ADVICE,
         f"the GPU's clocks do not seem locked (SM now {gpu.sm_clock_hz / 1e6:.0f} MHz, at most "
         f"{gpu.max_sm_clock_hz / 1e6:.0f})",
         "How far it boosts depends on temperature and power, and so on what ran before.",
@@ -72,15 +64,15 @@ def strangers(gpu: Gpu) -> Finding | None:
     pids = ", ".join(map(str, gpu.foreign))
     return Finding(
         "gpu-processes",
-        Kind.PROBLEM,
+        Severity.PROBLEM,
         f"other processes use the GPU: pid {pids}",
         "Kernels of different processes take turns. End them, or choose another GPU by CUDA_VISIBLE_DEVICES.",
     )
 
 
 def throttling(gpu: Gpu) -> Finding | None:
-    """Whether it is too hot, or short of power, before anything was asked of it."""
-    causes = [name for bit, name in _HOT.items() if (gpu.reasons or 0) & bit]
+    """Whether it is too hot, short of power, or held down by another, before anything was asked of it."""
+    causes = disturbances(gpu.reasons or 0)
     hot = gpu.temperature_c is not None and gpu.temperature_c > MOST_IDLE_TEMPERATURE_C
     if gpu.reasons is None and gpu.temperature_c is None:
         return None
@@ -89,9 +81,10 @@ def throttling(gpu: Gpu) -> Finding | None:
         return fine("gpu-throttle", f"GPU not throttled{at}")
     return Finding(
         "gpu-throttle",
-        Kind.PROBLEM,
+        Severity.PROBLEM,
         f"the GPU is held down{at}: {', '.join(causes)}" if causes else f"the GPU is hot{at}",
-        "It slows down to save itself. Let it cool; look at fans, power supply and neighbours.",
+        "It slows down to save itself. Let it cool; look at fans, power supply and neighbours."
+        + (" In sync boost, look at the other GPUs of its group." if (gpu.reasons or 0) & SYNC_BOOST else ""),
     )
 
 
@@ -108,7 +101,7 @@ def mig(gpu: Gpu) -> Finding | None:
         return fine("gpu-mig", "GPU not divided")
     return Finding(
         "gpu-mig",
-        Kind.ADVICE,
+        Severity.ADVICE,
         "the GPU is divided (MIG)",
         "The other parts share its clocks, power and temperature; what they do shows in the times of this one.",
     )

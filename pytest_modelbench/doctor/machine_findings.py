@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pytest_modelbench.doctor.findings import Finding, Kind, fine
+from pytest_modelbench.doctor.findings import Finding, Severity, fine
 from pytest_modelbench.doctor.gpu_findings import gpu_findings
 from pytest_modelbench.doctor.machine import Machine
 
@@ -25,7 +25,7 @@ def findings(machine: Machine) -> list[Finding]:
     """Everything there is to say: problems first, then advice, then what is fine."""
     found = [finding for check in CHECKS if (finding := check(machine))]
     found += gpu_findings(machine.gpu) if machine.gpu else []
-    return sorted(found, key=lambda finding: list(Kind).index(finding.kind))
+    return sorted(found, key=lambda finding: list(Severity).index(finding.severity))
 
 
 def governor(machine: Machine) -> Finding | None:
@@ -37,7 +37,7 @@ def governor(machine: Machine) -> Finding | None:
         return fine("governor", "cpufreq governor performance")
     return Finding(
         "governor",
-        Kind.PROBLEM,
+        Severity.PROBLEM,
         f"the cpufreq governor is {', '.join(slow)}",
         "Cores clock up only after a while of work, and how soon differs from run to run.",
         "sudo cpupower frequency-set -g performance",
@@ -53,7 +53,7 @@ def boost(machine: Machine) -> Finding | None:
     off = "1" if machine.boost_control.endswith("no_turbo") else "0"
     return Finding(
         "boost",
-        Kind.ADVICE,
+        Severity.ADVICE,
         "boost (turbo) is on",
         "How far a core goes beyond its nominal frequency depends on its temperature and on how many others work.",
         f"echo {off} | sudo tee {machine.boost_control}",
@@ -71,11 +71,14 @@ def load(machine: Machine) -> Finding | None:
     busy = sum(process.core_share for process in machine.busiest or ())
     if machine.busiest is not None and busy < LEAST_BUSY_SHARE:
         return Finding(
-            "load", Kind.ADVICE, what, "It is the last minute's, and nothing runs now: it should be gone in a minute."
+            "load",
+            Severity.ADVICE,
+            what,
+            "It is the last minute's, and nothing runs now: it should be gone in a minute.",
         )
     return Finding(
         "load",
-        Kind.PROBLEM,
+        Severity.PROBLEM,
         what,
         f"More than {MOST_LOAD_PER_CORE} tasks per core of others' work want to run beside every measurement. Measure "
         "when the machine is idle, one job at a time.",
@@ -93,7 +96,7 @@ def busiest(machine: Machine) -> Finding | None:
     total = sum(process.core_share for process in machine.busiest)
     return Finding(
         "busy",
-        Kind.PROBLEM if total >= MOST_BUSY_SHARE else Kind.ADVICE,
+        Severity.PROBLEM if total >= MOST_BUSY_SHARE else Severity.ADVICE,
         f"other processes work: {shares}",
         "They take turns with the measurement, or its caches, its frequency and its memory bandwidth.",
     )
@@ -108,7 +111,7 @@ def steal(machine: Machine) -> Finding | None:
         return fine("steal", f"steal {machine.steal_share:.1%}")
     return Finding(
         "steal",
-        Kind.PROBLEM,
+        Severity.PROBLEM,
         what,
         "The host runs others on our cores. Only another machine helps: dedicated cores, or a bigger instance.",
     )
@@ -120,7 +123,7 @@ def cores(machine: Machine) -> Finding:
         return fine("cores", _many(machine.cores, "core"))
     return Finding(
         "cores",
-        Kind.PROBLEM,
+        Severity.PROBLEM,
         "this process may use 1 core",
         "The controlling process, interrupts and everything else compete with the measuring one. Give the machine, or "
         "the container, a second core.",
@@ -134,7 +137,7 @@ def siblings(machine: Machine) -> Finding | None:
         more = ", ..." if len(machine.smt_groups) > 4 else ""
         return Finding(
             "smt",
-            Kind.ADVICE,
+            Severity.ADVICE,
             f"cores share physical cores: {pairs}{more}",
             "Work on the other hyperthread of a physical core costs this one about a third of its speed (25-60% "
             "measured).",
@@ -143,7 +146,7 @@ def siblings(machine: Machine) -> Finding | None:
     if machine.virtual:
         return Finding(
             "smt",
-            Kind.ADVICE,
+            Severity.ADVICE,
             "this is a virtual machine, whose cores may be hyperthreads of shared physical cores",
             "It cannot be seen from inside. A busy neighbour on the same physical core then costs about a third of the "
             "speed (25-60% measured), in spells of seconds. Where it can be chosen: one thread per core.",
@@ -159,7 +162,7 @@ def battery(machine: Machine) -> Finding | None:
         return fine("power", "mains power")
     return Finding(
         "power",
-        Kind.PROBLEM,
+        Severity.PROBLEM,
         "the machine runs on battery",
         "Firmware then limits power, and so frequency, whatever the governor says. Plug it in.",
     )
@@ -171,7 +174,7 @@ def quota(machine: Machine) -> Finding | None:
         return None
     return Finding(
         "quota",
-        Kind.PROBLEM if machine.quota_cores < min(2, machine.cores) else Kind.ADVICE,
+        Severity.PROBLEM if machine.quota_cores < min(2, machine.cores) else Severity.ADVICE,
         f"this container may use {machine.quota_cores:g} cores' time on {_many(machine.cores, 'core')} (CPU quota)",
         "Once it has had its share of a period (100 ms mostly) it is stopped for the rest of it. Whole cores of "
         "its own serve better: --cpuset-cpus in place of --cpus, or the static CPU manager policy of Kubernetes.",
@@ -186,10 +189,10 @@ def memory(machine: Machine) -> Finding | None:
     what = f"{share:.0%} of {machine.memory_bytes / 2**30:.1f} GiB memory available"
     if machine.swapped_pages:
         return Finding(
-            "memory", Kind.PROBLEM, f"the machine is swapping: {what}", "A page from the disk takes milliseconds."
+            "memory", Severity.PROBLEM, f"the machine is swapping: {what}", "A page from the disk takes milliseconds."
         )
     if share < LEAST_AVAILABLE_SHARE:
-        return Finding("memory", Kind.PROBLEM, what, "The kernel will reclaim pages while a model runs.")
+        return Finding("memory", Severity.PROBLEM, what, "The kernel will reclaim pages while a model runs.")
     return fine("memory", what)
 
 
@@ -205,7 +208,7 @@ def clocksource(machine: Machine) -> Finding | None:
     guest = name in GUEST_CLOCKS
     return Finding(
         "clock",
-        Kind.ADVICE if guest else Kind.PROBLEM,
+        Severity.ADVICE if guest else Severity.PROBLEM,
         f"the clock source is {name}",
         "It is read quickly, but the host may correct it."
         if guest

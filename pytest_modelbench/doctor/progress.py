@@ -5,30 +5,30 @@ from __future__ import annotations
 import shutil
 from typing import TextIO
 
-from pytest_modelbench.doctor.trial import Standing
+from pytest_modelbench.doctor.trial import TrialProgress
 from pytest_modelbench.report.progress import progress_line
 
 _ERASE_LINE = "\r\x1b[K"
 
 
-class Line:
-    """Shows standings on one line of a terminal; nothing elsewhere."""
+class TrialLine:
+    """Shows how far a trial is on one line of a terminal; elsewhere it shows nothing."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._live = stream.isatty()
 
-    def show(self, standing: Standing) -> None:
+    def show(self, progress: TrialProgress) -> None:
         """Replace what is shown."""
         if self._live:
             line = progress_line(
-                standing.number,
-                standing.planned,
-                standing.done,
-                standing.total,
-                standing.test,
-                standing.elapsed_s,
-                standing.remaining_s,
+                progress.number,
+                progress.planned,
+                progress.done,
+                progress.total,
+                progress.test,
+                progress.elapsed_s,
+                progress.remaining_s,
                 shutil.get_terminal_size().columns - 1,
             )
             self._stream.write(f"{_ERASE_LINE}{line}")

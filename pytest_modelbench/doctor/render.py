@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from pytest_modelbench.doctor.advice import DEFAULT_BAND, band_text, percent, too_few
-from pytest_modelbench.doctor.findings import Finding, Kind
+from pytest_modelbench.doctor.findings import Finding, Severity
 from pytest_modelbench.doctor.machine import Machine
 from pytest_modelbench.doctor.trial import Trial
 from pytest_modelbench.doctor.trust import DRAWS, TRUSTED, Noise
@@ -40,16 +40,16 @@ class Report:
     @property
     def sound(self) -> bool:
         """Whether nothing is a problem."""
-        return all(finding.kind is not Kind.PROBLEM for finding in self.everything)
+        return all(finding.severity is not Severity.PROBLEM for finding in self.everything)
 
 
 def render(report: Report, width: int) -> str:
     """The report in lines of at most ``width``, except for what is to be copied."""
     width = min(width, _WIDEST)
     parts = ["\n".join(_wrapped("machine", _machine(report.machine), width))]
-    told = [finding for finding in report.findings if finding.kind is not Kind.FINE]
+    told = [finding for finding in report.findings if finding.severity is not Severity.FINE]
     parts += ["\n".join(_finding(finding, width)) for finding in told]
-    good = [finding.what for finding in report.findings if finding.kind is Kind.FINE]
+    good = [finding.what for finding in report.findings if finding.severity is Severity.FINE]
     parts += ["\n".join(_wrapped("fine", "; ".join(good), width))] if good else []
     if report.trial is not None:
         parts.append("\n".join(_trial(report.trial, report.noises, width)))
@@ -66,7 +66,7 @@ def _machine(machine: Machine) -> str:
 
 
 def _finding(finding: Finding, width: int) -> Iterator[str]:
-    yield from _wrapped(finding.kind.value, finding.what, width)
+    yield from _wrapped(finding.severity.value, finding.what, width)
     # A cause may have lines of its own: the end of a dead process's output.
     for line in finding.why.splitlines():
         yield from _wrapped("", line, width)
@@ -119,7 +119,7 @@ def _sd(sd: float | None) -> str:
 
 
 def _what_to_do(report: Report, width: int) -> Iterator[str]:
-    problems = [finding for finding in report.findings if finding.kind is Kind.PROBLEM]
+    problems = [finding for finding in report.findings if finding.severity is Severity.PROBLEM]
     steps = []
     if problems:
         them = "the problem" if len(problems) == 1 else f"the {len(problems)} problems"
@@ -129,9 +129,9 @@ def _what_to_do(report: Report, width: int) -> Iterator[str]:
     elif report.noise is None:
         # Where nothing was measured at all, the problem above says why.
         steps += [too_few(report.noises)] if report.noises or not problems else []
-    elif report.noise.kind is Kind.FINE:
+    elif report.noise.severity is Severity.FINE:
         steps.append(f"Leave the bands as they are: {report.noise.what}. {report.noise.why}".rstrip())
-    elif report.noise.kind is Kind.ADVICE:
+    elif report.noise.severity is Severity.ADVICE:
         ahead = "Until then, widen" if problems else "Widen"
         steps.append(f"{ahead} the bands in pyproject.toml: {report.noise.what}. {report.noise.why}")
     else:
@@ -159,8 +159,18 @@ def to_json(report: Report) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "machine": asdict(report.machine),
-        "findings": [asdict(finding) | {"kind": finding.kind.value} for finding in report.everything],
+        "findings": [_finding_to_json(finding) for finding in report.everything],
         "trial": None if report.trial is None else _trial_to_json(report.trial, report.noises),
+    }
+
+
+def _finding_to_json(finding: Finding) -> dict[str, str]:
+    return {
+        "id": finding.id,
+        "kind": finding.severity.value,
+        "what": finding.what,
+        "why": finding.why,
+        "mend": finding.mend,
     }
 
 
@@ -175,7 +185,7 @@ def _trial_to_json(trial: Trial, noises: Sequence[Noise]) -> dict[str, Any]:
             asdict(noise)
             | {
                 "bands_known": noise.told,
-                "levels": [one.level for one in trial.cases[noise.case]],
+                "levels": [one.log_ratio for one in trial.cases[noise.case]],
                 "latencies_s": [one.latency_s for one in trial.cases[noise.case]],
             }
             for noise in noises

@@ -16,10 +16,6 @@ from pytest_modelbench.workers.process import Worker
 from pytest_modelbench.workers.protocol import Job, Message
 from pytest_modelbench.workers.rounds import Launch, TestRun, run_passes
 
-#: Fewer processes do not tell how far apart processes are.
-FEWEST_PROCESSES = 4
-#: More change the smallest trustworthy band by less than its steps.
-MOST_PROCESSES = 20
 #: A small model that takes longer in one process hangs.
 TIMEOUT_S = 300.0
 #: Options of pytest's terminal reporter, which workers run without, that pytest asks for elsewhere.
@@ -27,10 +23,19 @@ _TERMINAL = {"color": "no", "code_highlight": "no", "verbose": 0, "tbstyle": "li
 
 
 @dataclass(frozen=True, slots=True)
+class TrialPlan:
+    """As many processes as fit in ``allowed_s``, from ``fewest`` to ``most``."""
+
+    allowed_s: float
+    fewest: int = 4  #: fewer do not tell how far apart processes are
+    most: int = 20  #: more change the smallest trustworthy band by less than its steps
+
+
+@dataclass(frozen=True, slots=True)
 class Measured:
     """What one process tells of one case. ``unhealthy`` says what disturbed it, or is empty."""
 
-    level: float  #: as in `core.records.Record`: log seconds against the reference workload
+    log_ratio: float  #: log seconds against the reference workload
     latency_s: float
     unhealthy: str = ""
 
@@ -48,7 +53,7 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class TrialProgress:
     """How far a trial is: process ``number`` of ``planned``, about to run ``test`` after ``done`` others of it."""
 
     number: int
@@ -62,26 +67,24 @@ class Standing:
 
 def run_trial(
     settings: Settings,
-    allowed_s: float,
-    show: Callable[[Standing], None] = lambda standing: None,
+    plan: TrialPlan,
+    show: Callable[[TrialProgress], None] = lambda progress: None,
     *,
-    fewest: int = FEWEST_PROCESSES,
-    most: int = MOST_PROCESSES,
     launch: Launch | None = None,
     now_s: Callable[[], float] = time.monotonic,
 ) -> Trial:
-    """A trial of as many processes as fit in ``allowed_s``, from ``fewest`` to ``most``, measuring as in a session.
+    """A trial of as many processes as the ``plan`` allows, measuring as in a session.
 
     Ctrl-C ends it, and what was measured so far is returned. Raises UsageError if nothing can be measured here at all.
     """
-    run = _Run(allowed_s, fewest, most, show, now_s)
+    run = _Run(plan, show, now_s)
     interrupted = False
     try:
         run_passes(
             [case.test for case in CASES],
-            launch or (lambda tests, process: Worker(_job(tests, process, settings, run.calm_s))),
+            launch or (lambda tests, process: Worker(_job(tests, process, settings, run.best_reference_s))),
             run,
-            most=most,
+            most=plan.most,
             timeout_s=lambda test: TIMEOUT_S,
             seed="doctor",
         )
@@ -97,7 +100,7 @@ def run_trial(
     )
 
 
-def _job(tests: Sequence[str], process: int, settings: Settings, calm_s: float | None) -> Job:
+def _job(tests: Sequence[str], process: int, settings: Settings, best_reference_s: float | None) -> Job:
     """What `session.launch` asks of a worker, with the probe and its configuration in place of a project's."""
     return Job(
         # Nothing of the project that the command is called in, nothing written into its folder or the package's; and
@@ -123,27 +126,25 @@ def _job(tests: Sequence[str], process: int, settings: Settings, calm_s: float |
         tests=tests,
         process=process,
         import_path=sys.path,
-        calm_s=calm_s,
+        calm_s=best_reference_s,
     )
 
 
 class _Run:
     """The listener of the passes: gathers, shows, and says when it is enough."""
 
-    def __init__(
-        self, allowed_s: float, fewest: int, most: int, show: Callable[[Standing], None], now_s: Callable[[], float]
-    ) -> None:
+    def __init__(self, plan: TrialPlan, show: Callable[[TrialProgress], None], now_s: Callable[[], float]) -> None:
         self.cases: dict[str, list[Measured]] = {}
         self.environment: Environment | None = None
         self.processes = 0
         self.failures: dict[str, str] = {}
-        self.calm_s: float | None = None
+        self.best_reference_s: float | None = None
         self.started_s = now_s()
-        self._allowed_s, self._fewest, self._most = allowed_s, fewest, most
+        self._plan = plan
         self._show, self._now_s = show, now_s
         self._pass_started_s = self.started_s
         self._longest_s = 0.0
-        self._planned = fewest
+        self._planned = plan.fewest
         self._done = self._total = 0
 
     def environment_known(self, environment: Environment) -> None:
@@ -160,7 +161,7 @@ class _Run:
         ended_s, before = self._pass_started_s - self.started_s, self.processes - 1
         remaining_s = max(0.0, self._planned * ended_s / before - elapsed_s) if before else None
         name = test.partition("[")[2].rstrip("]")
-        self._show(Standing(self.processes, self._planned, self._done, self._total, name, elapsed_s, remaining_s))
+        self._show(TrialProgress(self.processes, self._planned, self._done, self._total, name, elapsed_s, remaining_s))
 
     def test_ended(self, run: TestRun) -> None:
         self._done += 1
@@ -174,16 +175,16 @@ class _Run:
             return
         measured = Measured(record.level, record.value, str(record.details.get(UNHEALTHY, "")))
         self.cases.setdefault(record.case, []).append(measured)
-        calm_s = record.details.get(CALM)
-        if isinstance(calm_s, float):
-            self.calm_s = calm_s if self.calm_s is None else min(calm_s, self.calm_s)
+        best_s = record.details.get(CALM)
+        if isinstance(best_s, float):
+            self.best_reference_s = min(best_s, self.best_reference_s or best_s)
 
     def pass_ended(self, number: int) -> None:
         self._longest_s = max(self._longest_s, self._now_s() - self._pass_started_s)
-        left_s = max(0.0, self._allowed_s - (self._now_s() - self.started_s))
+        left_s = max(0.0, self._plan.allowed_s - (self._now_s() - self.started_s))
         # A clock may stand still, and a pass take no time by it.
-        fitting = math.floor(min(left_s / (self._longest_s or math.inf), self._most))
-        self._planned = min(max(number + fitting, self._fewest), self._most)
+        fitting = math.floor(min(left_s / (self._longest_s or math.inf), self._plan.most))
+        self._planned = min(max(number + fitting, self._plan.fewest), self._plan.most)
 
     def unsettled(self, tests: Sequence[str]) -> Sequence[str]:
         """All that got through, while another process like the longest so far still fits into the time."""

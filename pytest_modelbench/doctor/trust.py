@@ -36,7 +36,7 @@ _SETTINGS = Settings()
 _CASE = "trial"
 _LATENCY = METRICS["latency"]
 #: What comes out of one drawn session of unchanged code, by the band.
-Session = Callable[[float], Verdict]
+DrawnSession = Callable[[float], Verdict]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Noise:
     processes: int
     disturbed: int  #: processes that said so themselves
     median_s: float
-    process_sd: float | None  #: of levels, with the reference workload taken out
+    process_sd: float | None  #: of log ratios, with the reference workload taken out
     raw_sd: float | None  #: of seconds
     smallest_band: float | None
     smallest_duet_band: float | None
@@ -65,12 +65,12 @@ class Noise:
 
 def noise(case: str, measured: Sequence[Measured], draws: int = DRAWS) -> Noise:
     """The noise of a case with at least one process."""
-    levels = [one.level for one in measured]
+    log_ratios = [one.log_ratio for one in measured]
     logs = [math.log(one.latency_s) for one in measured]
     several = len(measured) > 1
     stored = beside = None
     if len(measured) >= FEWEST:
-        pool = Pool(measured)
+        pool = TrialPool(measured)
         stored = smallest_band([stored_session(pool, f"{_SEED}-{number}") for number in range(draws)])
         beside = smallest_band([duet_session(pool, f"{_SEED}-{number}") for number in range(draws)])
     return Noise(
@@ -78,14 +78,14 @@ def noise(case: str, measured: Sequence[Measured], draws: int = DRAWS) -> Noise:
         len(measured),
         sum(bool(one.unhealthy) for one in measured),
         statistics.median(one.latency_s for one in measured),
-        statistics.stdev(levels) if several else None,
+        statistics.stdev(log_ratios) if several else None,
         statistics.stdev(logs) if several else None,
         stored,
         beside,
     )
 
 
-def smallest_band(sessions: Sequence[Session]) -> float | None:
+def smallest_band(sessions: Sequence[DrawnSession]) -> float | None:
     """The first of `BANDS` with which `TRUSTED` of ``sessions`` come out ok; None if none is wide enough.
 
     Each band meets the same sessions, so that a wider one never does worse for chance alone.
@@ -103,7 +103,7 @@ def smallest_band(sessions: Sequence[Session]) -> float | None:
     return BANDS[wide_enough]
 
 
-def _trusted(sessions: Sequence[Session], band: float) -> bool:
+def _trusted(sessions: Sequence[DrawnSession], band: float) -> bool:
     failures, most = 0, math.floor((1 - TRUSTED) * len(sessions) + 1e-9)
     for session in sessions:
         failures += session(band) is not Verdict.OK
@@ -112,7 +112,7 @@ def _trusted(sessions: Sequence[Session], band: float) -> bool:
     return True
 
 
-class Pool:
+class TrialPool:
     """The processes of a trial, to draw from with replacement."""
 
     def __init__(self, measured: Sequence[Measured]) -> None:
@@ -120,9 +120,9 @@ class Pool:
         # Deviations from the mean of n are smaller than from the truth; a bootstrap of few would be too sure.
         stretch = math.sqrt(n / (n - 1))
         logs = [math.log(one.latency_s) for one in measured]
-        level, log = statistics.fmean(one.level for one in measured), statistics.fmean(logs)
+        log_ratio, log = statistics.fmean(one.log_ratio for one in measured), statistics.fmean(logs)
         self._measured = [
-            Measured(stretch * (one.level - level), math.exp(log + stretch * (raw - log)), one.unhealthy)
+            Measured(stretch * (one.log_ratio - log_ratio), math.exp(log + stretch * (raw - log)), one.unhealthy)
             for one, raw in zip(measured, logs, strict=True)
         ]
 
@@ -130,13 +130,13 @@ class Pool:
         """A session of so many processes on a day of its own, which moves them all alike."""
         moved = chance.gauss(0, DAY_FLOOR)
         return [
-            Measured(one.level + moved, one.latency_s * math.exp(moved), one.unhealthy)
+            Measured(one.log_ratio + moved, one.latency_s * math.exp(moved), one.unhealthy)
             for one in chance.choices(self._measured, k=processes)
         ]
 
 
-def stored_session(pool: Pool, seed: str) -> Session:
-    """A session that is held against a stored baseline, both drawn by ``seed``: what the screen says at last."""
+def stored_session(pool: TrialPool, seed: str) -> DrawnSession:
+    """A session that is held against a stored baseline, both drawn by ``seed``: what the comparison says at last."""
     chance = random.Random(seed)
     baseline = _baseline(pool.day(_SETTINGS.update_passes, chance))
     tonight = pool.day(_SETTINGS.passes[-1], chance)
@@ -152,13 +152,13 @@ def stored_session(pool: Pool, seed: str) -> Session:
     return verdict
 
 
-def duet_session(pool: Pool, seed: str) -> Session:
+def duet_session(pool: TrialPool, seed: str) -> DrawnSession:
     """A session by duet: what it says at last, if a pair were two processes drawn independently.
 
-    That is pessimistic: the twins of a pair take turns within milliseconds, and share more than a reference tells.
+    That is pessimistic: the two of a pair take turns within milliseconds, and share more than a reference tells.
     """
     day = pool.day(2 * _SETTINGS.pairs[-1], random.Random(seed))
-    changes = tuple(new.level - old.level for old, new in zip(day[::2], day[1::2], strict=True))
+    changes = tuple(candidate.log_ratio - base.log_ratio for base, candidate in zip(day[::2], day[1::2], strict=True))
     baseline = _baseline(day[:1])
 
     def verdict(band: float) -> Verdict:
@@ -176,13 +176,13 @@ def duet_session(pool: Pool, seed: str) -> Session:
 def _record(one: Measured, band: float) -> Record:
     metric = replace(_LATENCY, band=Band(band))
     details = {UNHEALTHY: one.unhealthy} if one.unhealthy else {}
-    return Record(_CASE, metric.name, metric, _CASE, one.latency_s, one.level, basis=_CASE, details=details)
+    return Record(_CASE, metric.name, metric, _CASE, one.latency_s, one.log_ratio, basis=_CASE, details=details)
 
 
 def _baseline(day: Sequence[Measured]) -> BaselineView:
     """The baseline that a session with these processes would have left."""
-    values, levels = [one.latency_s for one in day], [one.level for one in day]
+    values, log_ratios = [one.latency_s for one in day], [one.log_ratio for one in day]
     return BaselineView(
-        _CASE, _LATENCY.unit, _LATENCY.better, statistics.median(values), _CASE, tuple(levels), identity={},
-        speed=speed(values, levels),
+        _CASE, _LATENCY.unit, _LATENCY.better, statistics.median(values), _CASE, tuple(log_ratios), identity={},
+        speed=speed(values, log_ratios),
     )  # fmt: skip

@@ -1,1 +1,1 @@
-"""What the machine tells: cores, /proc, /sys, cgroups, NVML. Without torch."""
+"""What the machine tells: cores, /proc, /sys, control groups, NVML. Asked and never told; without torch."""

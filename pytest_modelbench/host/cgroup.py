@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+from pytest_modelbench.host.files import file_text, parse_count
+
 
 def quota_cores(root: Path) -> float | None:
     """The tightest limit on this process, its groups' parents included; None without one.
@@ -14,13 +16,13 @@ def quota_cores(root: Path) -> float | None:
     """
     mount = root / "sys/fs/cgroup"
     limits = []
-    for line in _read(root / "proc/self/cgroup").splitlines():
+    for line in file_text(root / "proc/self/cgroup").splitlines():
         _, controllers, path = line.split(":", 2)
         if not controllers:
-            limits += [_limit(*_read(folder / "cpu.max").split()[:2]) for folder in _upwards(mount, path)]
+            limits += [_limit(*file_text(folder / "cpu.max").split()[:2]) for folder in _upwards(mount, path)]
         elif "cpu" in controllers.split(","):
             for folder in _upwards(mount / "cpu", path):
-                limits.append(_limit(_read(folder / "cpu.cfs_quota_us"), _read(folder / "cpu.cfs_period_us")))
+                limits.append(_limit(file_text(folder / "cpu.cfs_quota_us"), file_text(folder / "cpu.cfs_period_us")))
     return min((limit for limit in limits if limit is not None), default=None)
 
 
@@ -34,12 +36,5 @@ def _upwards(mount: Path, path: str) -> Iterator[Path]:
 
 
 def _limit(quota: str = "", period: str = "") -> float | None:
-    quota, period = quota.strip(), period.strip()
-    return int(quota) / int(period) if quota.isdecimal() and period.isdecimal() and int(period) else None
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return ""
+    allowed, of = parse_count(quota), parse_count(period)
+    return allowed / of if allowed is not None and of else None

@@ -12,9 +12,7 @@ class Nvml:
 
     def __init__(self, library: Any) -> None:
         self._library = library
-        # A driver older than nvidia-ml-py raises this one, which is no NVMLError.
-        mismatch = getattr(library, "NVMLLibraryMismatchError", library.NVMLError)
-        self._errors: tuple[type[Exception], ...] = (library.NVMLError, mismatch)
+        self._errors = _errors(library)
         library.nvmlInit()
 
     def ask(self, *names: str, of: tuple[object, ...] = ()) -> Any:
@@ -54,5 +52,10 @@ def open_nvml(library: Any = None) -> Nvml | None:
             return None
     try:
         return Nvml(library)
-    except library.NVMLError:
+    except _errors(library):
         return None
+
+
+def _errors(library: Any) -> tuple[type[Exception], ...]:
+    # A driver older than nvidia-ml-py raises the second, which is no NVMLError.
+    return library.NVMLError, getattr(library, "NVMLLibraryMismatchError", library.NVMLError)

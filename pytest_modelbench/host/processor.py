@@ -1,4 +1,4 @@
-"""Name and model of a processor, from ``/proc/cpuinfo``."""
+"""Name and model of a processor, and whether it is a virtual one, from ``/proc/cpuinfo``."""
 
 from __future__ import annotations
 
@@ -28,3 +28,14 @@ def read_processor(cpuinfo: str, fallback: str) -> Processor:
         implementer, part = (facts[key].removeprefix("0x") for key in ("CPU implementer", "CPU part"))
         return Processor(name, f"{implementer}-{part}")
     return Processor(name)
+
+
+def model_name(cpuinfo: str) -> str | None:
+    """The first processor's name as its vendor writes it; None if none is given."""
+    found = re.search(r"^model name\s*:\s*(.+)$", cpuinfo, re.MULTILINE)
+    return found[1].strip() if found else None
+
+
+def is_virtual(cpuinfo: str) -> bool | None:
+    """Whether a hypervisor is below; None if nothing is told."""
+    return bool(re.search(r"^flags\s*:.*\bhypervisor\b", cpuinfo, re.MULTILINE)) if cpuinfo else None

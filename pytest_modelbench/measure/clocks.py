@@ -50,7 +50,7 @@ class CpuClock:
         return [(later - earlier) / 1e9 for earlier, later in pairwise(marks)]
 
     def synchronize(self) -> None:
-        """Nothing to wait for."""
+        """Return at once: a call of the CPU is done when it returns."""
 
 
 class SynchronizedClock(CpuClock):

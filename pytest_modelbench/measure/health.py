@@ -5,15 +5,23 @@ Linux; elsewhere nothing is known but what NVML tells of the GPU.
 
 from __future__ import annotations
 
-import os
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 
 from pytest_modelbench.host.cores import allowed_cores
-from pytest_modelbench.host.cpufreq import MOST_FREQUENCY_DROP, Throttle, drop, parse_core, read_throttle
+from pytest_modelbench.host.cpufreq import MOST_FREQUENCY_DROP, SYSTEM_CPUS, Throttle, drop, read_throttle
+from pytest_modelbench.host.files import file_text
+from pytest_modelbench.host.proc import (
+    PROC,
+    parse_core,
+    parse_runnable,
+    parse_schedstat,
+    parse_stat,
+    parse_switches,
+)
 from pytest_modelbench.measure.gpu_health import GpuHealth, GpuProbe, GpuReading, gpu_probe, over
 
 # A vCPU that loses 1 % to its host is a usual neighbour; at 5 % times move by as much as the band allows.
@@ -133,7 +141,7 @@ class HealthProbe:
 def health_probe(device_type: str, uuid: str | None = None, allowed_pids: Collection[int] = ()) -> HealthProbe:
     """A probe for measurements on a device: of the host, and on CUDA of the GPU with this UUID where NVML knows it.
 
-    ``allowed_pids`` may use the GPU, too: the twin that this process takes turns with.
+    ``allowed_pids`` may use the GPU, too: the other process that this one takes turns with.
     """
     return HealthProbe(gpu=gpu_probe(uuid, allowed_pids) if device_type == "cuda" and uuid else None)
 
@@ -177,20 +185,20 @@ def _delta(then: float | None, now: float | None) -> float | None:
     return None if then is None or now is None else now - then
 
 
-def take_reading() -> Reading:
+def take_reading(proc: Path = PROC, cpus: Path = SYSTEM_CPUS) -> Reading:
     """Counters of now."""
     cores = allowed_cores()
-    steal, total = parse_stat(_text("/proc/stat"), cores) or (None, None)
+    steal, total = parse_stat(file_text(proc / "stat"), cores) or (None, None)
     return Reading(
         now_s=time.monotonic(),
         steal_ticks=steal,
         total_ticks=total,
-        runnable=parse_loadavg(_text("/proc/loadavg")),
-        involuntary_switches=parse_switches(_text("/proc/self/status")),
-        waited_s=parse_schedstat(_text("/proc/thread-self/schedstat")),
+        runnable=parse_runnable(file_text(proc / "loadavg")),
+        involuntary_switches=parse_switches(file_text(proc / "self/status")),
+        waited_s=parse_schedstat(file_text(proc / "thread-self/schedstat")),
         asleep_s=_asleep_s(),
         cores=max(len(cores), 1),
-        throttle=read_throttle(cores, parse_core(_text("/proc/thread-self/stat"))),
+        throttle=read_throttle(cores, parse_core(file_text(proc / "thread-self/stat")), cpus),
     )
 
 
@@ -204,63 +212,3 @@ def _asleep_s() -> float | None:
         since_boot_s = time.clock_gettime(time.CLOCK_BOOTTIME)
         tries.append((time.clock_gettime(time.CLOCK_MONOTONIC) - before_s, since_boot_s - before_s))
     return min(tries)[1]
-
-
-def _text(path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return ""
-
-
-def parse_stat(text: str, cores: Sequence[int]) -> tuple[int, int] | None:
-    """Steal and total ticks of ``cores`` from ``/proc/stat``, or None where they are not all listed.
-
-    Fields (proc_stat(5)): user, nice, system, idle, iowait, irq, softirq, steal, guest, guest_nice; the guests are
-    already in user and nice.
-    """
-    wanted = {f"cpu{core}" for core in cores}
-    rows = [line.split() for line in text.splitlines() if line.split(" ", 1)[0] in wanted]
-    try:
-        ticks = [[int(field) for field in row[1:9]] for row in rows]
-    except ValueError:
-        return None
-    if not ticks or len(ticks) != len(wanted) or any(len(row) < 8 for row in ticks):
-        return None
-    return sum(row[7] for row in ticks), sum(map(sum, ticks))
-
-
-def parse_loadavg(text: str) -> int | None:
-    """Number of runnable tasks in ``/proc/loadavg``: ``0.00 0.04 0.07 1/86 5494`` has 1."""
-    fields = text.split()
-    runnable = fields[3].split("/")[0] if len(fields) >= 4 else ""
-    return int(runnable) if runnable.isdecimal() else None
-
-
-def parse_switches(text: str) -> int | None:
-    """Involuntary context switches in ``/proc/self/status``."""
-    for line in text.splitlines():
-        name, _, count = line.partition(":")
-        if name == "nonvoluntary_ctxt_switches" and count.strip().isdecimal():
-            return int(count)
-    return None
-
-
-def parse_schedstat(text: str) -> float | None:
-    """Seconds spent runnable but waiting for a core, from ``/proc/thread-self/schedstat``: running, waiting, slices."""
-    fields = text.split()
-    if len(fields) != 3 or not fields[1].isdecimal():
-        return None
-    return int(fields[1]) / 1e9
-
-
-def siblings(proc: Path = Path("/proc")) -> frozenset[int]:
-    """Processes that this one's parent has started: in a duet, the twin. Empty where the system does not tell."""
-    parent = os.getppid()
-    found = set()
-    for status in proc.glob("[0-9]*/stat"):
-        # proc_pid_stat(5): pid (comm) state ppid ...; the name may hold blanks and brackets itself.
-        fields = _text(str(status)).rpartition(")")[2].split()
-        if len(fields) > 1 and fields[1] == str(parent):
-            found.add(int(status.parent.name))
-    return frozenset(found)

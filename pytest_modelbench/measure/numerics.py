@@ -62,15 +62,6 @@ def fingerprint(tensors: Iterable[Tensor]) -> Fingerprint:
     return Fingerprint(rms, size, (rms, *projections, *values[chosen].tolist()))
 
 
-def largest_difference(one: Fingerprint, other: Fingerprint) -> float:
-    """How far two fingerprints are apart at most, as a share of the larger ``rms``; infinite for other sizes."""
-    if one.size != other.size:
-        return math.inf
-    scale = max(one.rms, other.rms)
-    apart = max(abs(a - b) for a, b in zip(one.numbers, other.numbers, strict=True))
-    return apart / scale if scale else 0.0
-
-
 def _mixed(places: Tensor, stream: int) -> Tensor:
     """Pseudorandom int64 for each of ``places``, another series for each ``stream``; multiplication wraps."""
     bits = (places + 1) * _GAMMA + stream

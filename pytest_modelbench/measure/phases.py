@@ -1,7 +1,7 @@
 """Samples of something that is done in phases, such as a training step, with the time of each phase.
 
-The loop is that of `measure.sampling` and `measure.lockstep`; a clock of its own notes where phases end. Pure, as they
-are: knows neither torch nor what the phases are.
+The loop is that of `measure.sampling`; a clock of its own notes where phases end. Pure, as that is: knows neither torch
+nor what the phases are.
 """
 
 from __future__ import annotations
@@ -13,20 +13,15 @@ from typing import Any
 
 from pytest_modelbench.core.errors import MeasureError, UsageError, hide_own_frames
 from pytest_modelbench.measure.clocks import Clock
-from pytest_modelbench.measure.lockstep import Turns, sample_in_turns
-from pytest_modelbench.measure.sampling import Block, Samples, SamplingPlan, Workload, sample, take_block, timed
+from pytest_modelbench.measure.plan import SamplingPlan
+from pytest_modelbench.measure.samples import Block, Samples
+from pytest_modelbench.measure.sampling import Conditions, Lead, Target, sample
+from pytest_modelbench.measure.workload import Workload, seconds_of
 
 __tracebackhide__ = hide_own_frames
 
 #: One iteration: it calls what it is given with the name of each phase as the phase ends.
 Step = Callable[[Callable[[str], object]], object]
-
-
-@dataclass(frozen=True, slots=True)
-class PhasedBlock(Block):
-    """A block with seconds per iteration of each phase in its two target samples, in the order of the names."""
-
-    phases_s: tuple[tuple[float, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +73,7 @@ class PhaseClock:
         self._names = tuple(names)
         self._marks: list[Any] = []
         self._ended: list[str] = []  # the phase that ends at each mark; empty at the marks around samples
-        #: Of every reading so far, the laps with phases in them: seconds of each phase.
-        self.readings: list[list[dict[str, float]]] = []
+        self._last: list[dict[str, float]] = []  # the laps with phases that were read last: seconds of each phase
 
     def mark(self) -> int:
         """Where this mark is in the order of marks."""
@@ -114,15 +108,16 @@ class PhaseClock:
                 if parts[0][0]:
                     phased.append(self._together(parts))
                 parts = []
-        self.readings.append(phased)
+        self._last = phased
         return laps_s
 
-    def samples_s(self, reading: int, count: int, inner: int) -> list[tuple[float, ...]]:
-        """Seconds of each phase per iteration, of ``inner``, in the last ``count`` laps of a reading.
+    def samples_s(self, count: int, inner: int) -> list[tuple[float, ...]]:
+        """Seconds of each phase per iteration, of ``inner``, in the ``count`` laps with phases that were read last.
 
         Raises MeasureError if a phase's time is not finite and positive, or the laps have no phases.
         """
-        laps = self.readings[reading][-count:]
+        # Before them there may be a lap that was not to be timed: the call after another workload.
+        laps = self._last[-count:]
         if len(laps) < count:
             raise MeasureError(f"a step marked no phases at all, and was to mark {', '.join(self._names)}")
         for name, elapsed_s in (item for lap in laps for item in lap.items()):
@@ -148,58 +143,42 @@ class PhaseClock:
         return {name: math.fsum(part_s for part, part_s in parts if part == name) for name in self._names}
 
 
+def phased(step: Step, names: Sequence[str], clock: Clock) -> Target:
+    """``step`` as something to be sampled, with the seconds of its phases ``names``."""
+    timer = PhaseClock(clock, names)
+    return Target(lambda: step(timer.phase), timer, timer.samples_s)
+
+
 def sample_phases(
     step: Step,
     names: Sequence[str],
-    reference: Callable[[], object] | None,
     clock: Clock,
+    lead: Lead,
     plan: SamplingPlan | None = None,
-    *,
-    disturbed: Callable[[], bool] | None = None,
-    renew: Callable[[], object] | None = None,
-    calm_s: float | None = None,
+    conditions: Conditions | None = None,
 ) -> PhasedSamples:
     """Samples of ``step`` and of its phases ``names``, taken as `sampling.sample` takes them.
 
     Raises MeasureError if a time is not finite and positive, or if the step marks other phases.
     """
-    timer = PhaseClock(clock, names)
+    return split(sample(phased(step, names, clock), lead, plan, conditions), names)
 
-    def take(steps: Sequence[Workload], clock: Clock) -> Block:
-        block = take_block(steps, clock)
-        inner = next(work.inner for work in steps if work.what == "target")
-        # Before them there may be a lap that was not timed: the call after another workload.
-        first, second = timer.samples_s(-1, 2, inner)
-        return PhasedBlock(block.target_s, block.reference_s, tuple(zip(first, second, strict=True)))
 
-    whole = sample(
-        lambda: step(timer.phase), reference, timer, plan, disturbed=disturbed, renew=renew, calm_s=calm_s, take=take
+def split(whole: Samples, names: Sequence[str]) -> PhasedSamples:
+    """Samples of a `phased` target, and views of them with the times of one phase in place of the whole's."""
+    return PhasedSamples(
+        whole,
+        {
+            name: replace(
+                whole,
+                blocks=tuple(
+                    Block(tuple(phases_s[position] for phases_s in block.phases_s), block.reference_s)
+                    for block in whole.blocks
+                ),
+            )
+            for position, name in enumerate(names)
+        },
     )
-    blocks = [block.phases_s for block in whole.blocks if isinstance(block, PhasedBlock)]
-    return _phased(whole, names, blocks)
-
-
-def sample_phases_in_turns(
-    step: Step,
-    names: Sequence[str],
-    clock: Clock,
-    turns: Turns,
-    case: str,
-    plan: SamplingPlan | None = None,
-    *,
-    disturbed: Callable[[], bool] | None = None,
-    renew: Callable[[], object] | None = None,
-) -> tuple[PhasedSamples, int]:
-    """Samples of ``step`` and of its phases, taken as `lockstep.sample_in_turns` takes them; the timing's number."""
-    timer = PhaseClock(clock, names)
-    whole, number = sample_in_turns(
-        lambda: step(timer.phase), timer, turns, case, plan, disturbed=disturbed, renew=renew
-    )
-    # Every sample is a reading, and the readings before are of the warm-up.
-    count = 2 * len(whole.blocks)
-    laps = [lap for back in range(-count, 0) for lap in timer.samples_s(back, 1, whole.inner_target)]
-    blocks = [tuple(zip(first, second, strict=True)) for first, second in zip(laps[::2], laps[1::2], strict=True)]
-    return _phased(whole, names, blocks), number
 
 
 def sample_runs(step: Step, names: Sequence[str], clock: Clock, *, runs: int = 10, iterations: int = 10) -> PhasedRuns:
@@ -214,23 +193,6 @@ def sample_runs(step: Step, names: Sequence[str], clock: Clock, *, runs: int = 1
     work = Workload(lambda: step(timer.phase), "target", iterations, math.inf, 0)
     laps = []
     for _ in range(runs):
-        timed(work, timer)
-        laps += timer.samples_s(-1, 1, iterations)
+        seconds_of([work], timer)
+        laps += timer.samples_s(1, iterations)
     return PhasedRuns(iterations, dict(zip(names, zip(*laps, strict=True), strict=True)))
-
-
-def _phased(whole: Samples, names: Sequence[str], blocks: Sequence[tuple[tuple[float, float], ...]]) -> PhasedSamples:
-    """The whole, and views of it with the times of one phase in place of its own."""
-    return PhasedSamples(
-        whole,
-        {
-            name: replace(
-                whole,
-                blocks=tuple(
-                    Block(phases_s[position], block.reference_s)
-                    for block, phases_s in zip(whole.blocks, blocks, strict=True)
-                ),
-            )
-            for position, name in enumerate(names)
-        },
-    )

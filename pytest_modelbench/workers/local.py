@@ -12,9 +12,9 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 from pytest_modelbench.core.errors import UsageError
+from pytest_modelbench.host.proc import out_of_memory_kills
 from pytest_modelbench.workers.connection import Timeout
 from pytest_modelbench.workers.events import Event, Finished, Started
 from pytest_modelbench.workers.job import Job, Site
@@ -54,7 +54,7 @@ class LocalWorker:
         self._control = control_write
         # A file, not a pipe: nobody has to read it for the worker to go on.
         self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed in __exit__
-        self._ooms = _out_of_memory_kills()
+        self._ooms = out_of_memory_kills()
         self._timed_out_after_s: float | None = None
         self._garbled = ""
         self._paused_at_s: float | None = None
@@ -186,7 +186,7 @@ class LocalWorker:
                 "killed."
             )
         if status == -signal.SIGKILL:
-            rose = (self._ooms is not None) and (_out_of_memory_kills() or 0) > self._ooms
+            rose = (self._ooms is not None) and (out_of_memory_kills() or 0) > self._ooms
             said = "the kernel's out-of-memory killer struck" if rose else "often the kernel's out-of-memory killer"
             return f"The worker process was killed by SIGKILL: {said}. Try a smaller batch or more memory."
         if status < 0:
@@ -223,12 +223,3 @@ def _write_all(descriptor: int, data: bytes) -> None:
     view = memoryview(data)
     while view:
         view = view[os.write(descriptor, view) :]
-
-
-def _out_of_memory_kills() -> int | None:
-    """How often the kernel has killed for memory so far, None where it does not say."""
-    try:
-        lines = Path("/proc/vmstat").read_text().splitlines()
-    except OSError:
-        return None
-    return next((int(line.split()[1]) for line in lines if line.startswith("oom_kill ")), None)

@@ -164,14 +164,14 @@ def test_slowdown(claim, build_model, modelbench):
     )
     modelbench.record(
         "slowdown",
-        math.exp(after.level - before.level),
+        math.exp(after.log_ratio - before.log_ratio),
         unit="x",
         better="lower",
         band="10%",
         scope="device",
         noisy=True,
     )
-    least = math.exp(min(block.level for block in after.blocks) - max(block.level for block in before.blocks))
+    least = math.exp(min(block.log_ratio for block in after.blocks) - max(block.log_ratio for block in before.blocks))
     assert least <= claim.slowdown * (1 + MARGIN), f"published {claim.slowdown:.3f}, here {least:.3f} or more"
 
 

@@ -9,8 +9,9 @@ from torch import nn
 from pytest_modelbench.measure.clocks import clock_for
 from pytest_modelbench.measure.environment import detect, resolve_device
 from pytest_modelbench.measure.memory import allocated_peak, live_peak
+from pytest_modelbench.measure.plan import SamplingPlan
 from pytest_modelbench.measure.reference import reference_workload
-from pytest_modelbench.measure.sampling import SamplingPlan, sample
+from pytest_modelbench.measure.sampling import Alone, Target, sample
 from pytest_modelbench.measure.state import preserved_state
 from pytest_modelbench.measure.timer import DeviceTimer
 
@@ -28,14 +29,14 @@ def test_events_count_the_work_and_not_only_its_launch(device: torch.device) -> 
     work = reference_workload(device).run
     plan = SamplingPlan(min_blocks=4, max_blocks=4)
     clock = clock_for(device)
-    once = sample(work, work, clock, plan)
+    once = sample(Target(work, clock), Alone(work), plan)
 
     def ten_times() -> None:
         for _ in range(10):
             work()
 
     # A clock that saw launches only would say so, too; but it would not agree with the synchronized one.
-    assert 2 < sample(ten_times, work, clock, plan).level < 2.6  # log 10 = 2.30
+    assert 2 < sample(Target(ten_times, clock), Alone(work), plan).log_ratio < 2.6  # log 10 = 2.30
     synchronized = DeviceTimer(device)(ten_times, repeat=5).median_s / 10
     assert 0.5 < synchronized / once.median_s < 2
 

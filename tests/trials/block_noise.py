@@ -32,8 +32,9 @@ def measure():
     from pytest_modelbench.measure.allocator import settle_allocator
     from pytest_modelbench.measure.clocks import clock_for
     from pytest_modelbench.measure.environment import pin
+    from pytest_modelbench.measure.plan import SamplingPlan
     from pytest_modelbench.measure.reference import reference_workload
-    from pytest_modelbench.measure.sampling import SamplingPlan, take_block, warm_up
+    from pytest_modelbench.measure.workload import seconds_of, warm_up
     from pytest_modelbench.models.build import build
 
     torch.set_num_threads(1)
@@ -58,8 +59,8 @@ def measure():
             with models[name].inference() as run:
                 run()
                 target = replace(target, call=run)
-                block = take_block([aside, target, target, aside], clock)
-            rows.append([name, number, *(round(math.log(one), 5) for one in (*block.target_s, *block.reference_s))])
+                before, first, second, after = seconds_of([aside, target, target, aside], clock)
+            rows.append([name, number, *(round(math.log(one), 5) for one in (first, second, before, after))])
     return rows
 
 

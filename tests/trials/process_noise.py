@@ -34,7 +34,7 @@ def measure() -> dict[str, float]:
     from pytest_modelbench.measure.clocks import clock_for
     from pytest_modelbench.measure.environment import pin
     from pytest_modelbench.measure.reference import reference_workload
-    from pytest_modelbench.measure.sampling import sample
+    from pytest_modelbench.measure.sampling import Alone, Conditions, Target, sample
     from pytest_modelbench.models.build import build
 
     device = torch.device("cpu")
@@ -50,7 +50,8 @@ def measure() -> dict[str, float]:
             model.renew()
 
         with model.inference() as run:
-            levels[name] = sample(run, reference.run, clock_for(device), renew=renew).level
+            target, conditions = Target(run, clock_for(device)), Conditions(renew=renew)
+            levels[name] = sample(target, Alone(reference.run), conditions=conditions).log_ratio
     return levels
 
 

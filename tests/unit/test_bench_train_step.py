@@ -24,7 +24,7 @@ from pytest_modelbench.core.records import CALM, RATE, TIMING, UNHEALTHY, Case, 
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.measure.memory import AllocatedPeak, LivePeak
 from pytest_modelbench.measure.phases import PhasedRuns
-from pytest_modelbench.measure.sampling import SamplingPlan
+from pytest_modelbench.measure.plan import SamplingPlan
 from pytest_modelbench.models.build import BuiltModel, build
 from pytest_modelbench.workers.pairs import PairRun, Timing
 from pytest_modelbench.workers.rounds import TestRun
@@ -106,7 +106,7 @@ class Turns:
     def wait(self) -> bool:
         return self.answers.pop(0)
 
-    def done(self, level: float, disturbed: bool) -> None:
+    def done(self, log_ratio: float, disturbed: bool) -> None:
         pass
 
 

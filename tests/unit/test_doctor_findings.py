@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from pytest_modelbench.doctor import gpu_findings, machine_findings
-from pytest_modelbench.doctor.findings import Kind
+from pytest_modelbench.doctor.findings import Severity
 from pytest_modelbench.doctor.gpu import Gpu, read_gpu
 from pytest_modelbench.doctor.machine import Busy, Machine
+from tests.unit.fake_nvml import FakeNvml, NVMLError
 
-FINE, ADVICE, PROBLEM = Kind.FINE, Kind.ADVICE, Kind.PROBLEM
+FINE, ADVICE, PROBLEM = Severity.FINE, Severity.ADVICE, Severity.PROBLEM
 
 
 @pytest.mark.parametrize(
@@ -52,10 +52,10 @@ FINE, ADVICE, PROBLEM = Kind.FINE, Kind.ADVICE, Kind.PROBLEM
         ("clocksource", {"clocksource": "hpet"}, PROBLEM, "the clock source is hpet"),
     ],
 )
-def test_each_thing_looked_at(check: str, facts: dict[str, Any], kind: Kind, told: str) -> None:
+def test_each_thing_looked_at(check: str, facts: dict[str, Any], kind: Severity, told: str) -> None:
     machine = replace(Machine(cores=2), **facts)
     finding = getattr(machine_findings, check)(machine)
-    assert finding.kind is kind
+    assert finding.severity is kind
     assert told in finding.what
     assert bool(finding.why) == (kind is not FINE)
 
@@ -84,7 +84,7 @@ def test_what_is_not_known_is_not_spoken_of() -> None:
 
 def test_problems_come_first_and_what_is_fine_last() -> None:
     machine = Machine(cores=2, boost=True, governors=("powersave",), clocksource="tsc", gpu=Gpu("G", 0, mig=True))
-    kinds = [finding.kind for finding in machine_findings.findings(machine)]
+    kinds = [finding.severity for finding in machine_findings.findings(machine)]
     assert kinds == [PROBLEM, ADVICE, ADVICE, FINE, FINE]
 
 
@@ -104,6 +104,8 @@ H200 = Gpu("NVIDIA H200", 1, sm_clock_hz=345_000_000, max_sm_clock_hz=1_980_000_
         ("strangers", {"foreign": (7, 9)}, PROBLEM, "other processes use the GPU: pid 7, 9"),
         ("throttling", {}, FINE, "GPU not throttled at 30 °C"),
         ("throttling", {"reasons": 0x28}, PROBLEM, "held down at 30 °C: hardware slowdown, software thermal slowdown"),
+        ("throttling", {"reasons": 0x210}, PROBLEM, "held down at 30 °C: sync boost, board limit"),
+        ("throttling", {"reasons": 0x507}, FINE, "GPU not throttled at 30 °C"),
         ("throttling", {"temperature_c": 76}, PROBLEM, "the GPU is hot at 76 °C"),
         ("ecc", {"ecc": True}, FINE, "GPU ECC on"),
         ("ecc", {"ecc": False}, FINE, "GPU ECC off"),
@@ -111,10 +113,17 @@ H200 = Gpu("NVIDIA H200", 1, sm_clock_hz=345_000_000, max_sm_clock_hz=1_980_000_
         ("mig", {"mig": True}, ADVICE, "divided"),
     ],
 )
-def test_each_thing_of_a_gpu(check: str, facts: dict[str, Any], kind: Kind, told: str) -> None:
+def test_each_thing_of_a_gpu(check: str, facts: dict[str, Any], kind: Severity, told: str) -> None:
     finding = getattr(gpu_findings, check)(replace(H200, **facts))
-    assert finding.kind is kind
+    assert finding.severity is kind
     assert told in finding.what
+
+
+def test_sync_boost_points_at_the_other_gpus_of_its_group() -> None:
+    alone, held = (gpu_findings.throttling(replace(H200, reasons=reasons)) for reasons in (0x40, 0x10))
+    assert alone is not None
+    assert held is not None
+    assert held.why == f"{alone.why} In sync boost, look at the other GPUs of its group."
 
 
 def test_commands_for_a_gpu_name_it() -> None:
@@ -131,49 +140,15 @@ def test_processes_of_other_parts_of_a_divided_gpu_are_no_strangers() -> None:
     assert gpu_findings.strangers(replace(H200, foreign=(7,), mig=True)) is None
 
 
-class FakeNvml:
-    """Two GPUs; the driver is too old for one of the questions."""
-
-    class NVMLError(Exception):
-        pass
-
-    def __init__(self, installed: bool = True) -> None:
-        self._installed = installed
-        self.open = 0
-
-    def nvmlInit(self) -> None:  # noqa: N802
-        if not self._installed:
-            raise self.NVMLError
-        self.open += 1
-
-    def nvmlShutdown(self) -> None:  # noqa: N802
-        self.open -= 1
-
-    def nvmlDeviceGetHandleByIndex(self, index: int) -> int:  # noqa: N802
-        if index > 1:
-            raise self.NVMLError
-        return index
-
-    def nvmlDeviceGetHandleByUUID(self, name: str) -> int:  # noqa: N802
-        return {"GPU-a": 0, "GPU-b": 1}[name]
-
-    def __getattr__(self, name: str) -> Any:
-        answers: dict[str, Any] = {
-            "nvmlDeviceGetName": "NVIDIA H200",
-            "nvmlDeviceGetComputeRunningProcesses": [SimpleNamespace(pid=9), SimpleNamespace(pid=7)],
-            "nvmlDeviceGetEccMode": [1, 0],
-            "nvmlDeviceGetMigMode": [0, 1],
-            "nvmlDeviceGetPersistenceMode": 0,
-            "nvmlDeviceGetClockInfo": 345,
-            "nvmlDeviceGetMaxClockInfo": 1980,
-            "nvmlDeviceGetCurrentClocksThrottleReasons": 1,
-            "nvmlDeviceGetTemperature": 30,
-        }
-        if name == "nvmlDeviceGetIndex":
-            return lambda handle: handle
-        if name not in answers:
-            raise AttributeError(name)
-        return lambda *of: answers[name]
+def two_gpus(fails: Exception | None = None) -> FakeNvml:
+    """Two idle GPUs; the driver is too old for one of the questions."""
+    nvml = FakeNvml(
+        "GPU-a", "GPU-b", fails=fails, nvmlDeviceGetClockInfo=345, nvmlDeviceGetTemperature=30,
+        nvmlDeviceGetPersistenceMode=0, nvmlDeviceGetCurrentClocksThrottleReasons=1,
+    )  # fmt: skip
+    del nvml.answers["nvmlDeviceGetCurrentClocksEventReasons"]
+    nvml.pids = [9, 7]
+    return nvml
 
 
 @pytest.fixture(autouse=True)
@@ -182,8 +157,8 @@ def _every_gpu_visible(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_gpu_is_read_and_nvml_left() -> None:
-    nvml = FakeNvml()
-    expected = replace(H200, index=0, persistence=False, ecc=True, mig=False, foreign=(7, 9))
+    nvml = two_gpus()
+    expected = replace(H200, index=0, persistence=False, ecc=True, mig=False, power_limit_w=700.0, foreign=(7, 9))
     assert read_gpu("auto", library=nvml) == expected
     assert nvml.open == 0
 
@@ -204,9 +179,9 @@ def test_a_gpu_is_read_and_nvml_left() -> None:
     ],
 )
 def test_the_gpu_that_would_be_measured_on_is_looked_at(device: str, visible: str | None, index: int | None) -> None:
-    found = read_gpu(device, visible, library=FakeNvml())
+    found = read_gpu(device, visible, library=two_gpus())
     assert (found.index if found else None) == index
 
 
 def test_without_a_driver_there_is_no_gpu() -> None:
-    assert read_gpu("auto", library=FakeNvml(installed=False)) is None
+    assert read_gpu("auto", library=two_gpus(NVMLError())) is None

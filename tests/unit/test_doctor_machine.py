@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_modelbench.doctor.machine import Busy, parse_cpu_list, read_machine
-from pytest_modelbench.host.cgroup import quota_cores
+from pytest_modelbench.doctor.machine import Busy, read_machine
 
 CPUS = "sys/devices/system/cpu"
 CLOCK = "sys/devices/system/clocksource/clocksource0"
@@ -105,66 +104,11 @@ def test_the_three_busiest_are_named(tmp_path: Path) -> None:
     assert [one.pid for one in machine.busiest or ()] == [7, 6, 5]
 
 
-@pytest.mark.parametrize(
-    ("supplies", "on_battery"),
-    [
-        ({}, None),
-        ({"AC/type": "Mains"}, False),
-        ({"AC/type": "Mains", "BAT0/type": "Battery", "BAT0/status": "Charging"}, False),
-        ({"AC/type": "Mains", "BAT0/type": "Battery", "BAT0/status": "Discharging"}, True),
-        ({"mouse/type": "Battery", "mouse/status": "Discharging", "mouse/scope": "Device"}, None),
-    ],
-)
-def test_only_the_machines_own_battery_counts(tmp_path: Path, supplies: dict[str, str], on_battery: bool) -> None:
-    write(tmp_path, {f"sys/class/power_supply/{name}": text for name, text in supplies.items()})
-    assert read(tmp_path).on_battery is on_battery
-
-
-@pytest.mark.parametrize(
-    ("files", "cores"),
-    [
-        ({}, None),
-        ({"proc/self/cgroup": "0::/"}, None),
-        ({"proc/self/cgroup": "0::/", "sys/fs/cgroup/cpu.max": "150000 100000"}, 1.5),
-        ({"proc/self/cgroup": "0::/a/b", "sys/fs/cgroup/a/b/cpu.max": "max 100000"}, None),
-        (
-            {
-                "proc/self/cgroup": "0::/a/b",
-                "sys/fs/cgroup/a/b/cpu.max": "400000 100000",
-                "sys/fs/cgroup/a/cpu.max": "200000 100000",
-            },
-            2.0,
-        ),
-        ({"proc/self/cgroup": "0::/../../x", "sys/fs/cgroup/cpu.max": "50000 100000"}, 0.5),
-        (
-            {
-                "proc/self/cgroup": "4:memory:/x\n1:cpu,cpuacct:/docker/y\n0::/",
-                "sys/fs/cgroup/cpu/cpu.cfs_quota_us": "300000",
-                "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000",
-            },
-            3.0,
-        ),
-        (
-            {
-                "proc/self/cgroup": "1:cpu:/",
-                "sys/fs/cgroup/cpu/cpu.cfs_quota_us": "-1",
-                "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000",
-            },
-            None,
-        ),
-    ],
-)
-def test_the_tightest_quota_of_a_container_and_its_parents_holds(
-    tmp_path: Path, files: dict[str, str], cores: float | None
-) -> None:
-    write(tmp_path, files)
-    assert quota_cores(tmp_path) == cores
-    assert read(tmp_path).quota_cores == cores
-
-
-@pytest.mark.parametrize(("text", "cores"), [("0", (0,)), ("0,64", (0, 64)), ("0-2,5", (0, 1, 2, 5))])
-def test_lists_of_cores(text: str, cores: tuple[int, ...]) -> None:
-    assert parse_cpu_list(text) == cores
+def test_battery_and_quota_are_read_below_the_root(tmp_path: Path) -> None:
+    write(tmp_path, {"sys/class/power_supply/BAT0/type": "Battery"})
+    write(tmp_path, {"proc/self/cgroup": "0::/", "sys/fs/cgroup/cpu.max": "150000 100000"})
+    machine = read(tmp_path)
+    assert (machine.on_battery, machine.quota_cores) == (False, 1.5)
 
 
 def test_this_very_machine_can_be_read() -> None:

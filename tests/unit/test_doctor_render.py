@@ -9,13 +9,13 @@ import pytest
 
 from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.doctor import advice
-from pytest_modelbench.doctor.findings import Finding, Kind
+from pytest_modelbench.doctor.findings import Finding, Severity
 from pytest_modelbench.doctor.gpu import Gpu
 from pytest_modelbench.doctor.machine import Busy, Machine
 from pytest_modelbench.doctor.machine_findings import findings
-from pytest_modelbench.doctor.progress import Line
+from pytest_modelbench.doctor.progress import TrialLine
 from pytest_modelbench.doctor.render import Report, render, to_json
-from pytest_modelbench.doctor.trial import Measured, Standing, Trial
+from pytest_modelbench.doctor.trial import Measured, Trial, TrialProgress
 from pytest_modelbench.doctor.trust import Noise
 from tests.unit.test_report_golden import assert_golden
 
@@ -132,20 +132,20 @@ def test_json_without_a_trial_says_so() -> None:
 @pytest.mark.parametrize(
     ("bands", "kind", "mend"),
     [
-        ((0.05, 0.05, 0.05, 0.05, 0.05), Kind.FINE, ""),
-        ((0.05, 0.05, 0.05, 0.07, None), Kind.FINE, ""),
-        ((0.05, 0.05, 0.07, 0.07, None), Kind.ADVICE, '{ latency = "7%", throughput = "7%" }'),
-        ((0.07, 0.07, 0.07, 0.15, 0.30), Kind.ADVICE, '{ latency = "15%", throughput = "15%" }'),
-        ((0.05, 0.07, 0.07, None, None), Kind.PROBLEM, ""),
-        ((0.05, 0.07), Kind.ADVICE, '{ latency = "7%", throughput = "7%" }'),
+        ((0.05, 0.05, 0.05, 0.05, 0.05), Severity.FINE, ""),
+        ((0.05, 0.05, 0.05, 0.07, None), Severity.FINE, ""),
+        ((0.05, 0.05, 0.07, 0.07, None), Severity.ADVICE, '{ latency = "7%", throughput = "7%" }'),
+        ((0.07, 0.07, 0.07, 0.15, 0.30), Severity.ADVICE, '{ latency = "15%", throughput = "15%" }'),
+        ((0.05, 0.07, 0.07, None, None), Severity.PROBLEM, ""),
+        ((0.05, 0.07), Severity.ADVICE, '{ latency = "7%", throughput = "7%" }'),
     ],
 )
 def test_the_band_that_most_cases_can_be_trusted_with_is_suggested(
-    bands: tuple[float | None, ...], kind: Kind, mend: str
+    bands: tuple[float | None, ...], kind: Severity, mend: str
 ) -> None:
     finding = advice.noise_finding([noise(str(number), band) for number, band in enumerate(bands)])
     assert finding is not None
-    assert finding.kind is kind
+    assert finding.severity is kind
     assert finding.mend.endswith(mend)
     assert bool(finding.mend) == bool(mend)
 
@@ -160,8 +160,8 @@ def test_too_few_processes_suggest_nothing() -> None:
 def test_the_same_cause_is_told_once() -> None:
     failed = trial((), failures={"p::t[b]": "boom", "p::t[a]": "boom", "p::t[c]": "bang"})
     assert advice.failures(failed) == [
-        Finding("trial", Kind.PROBLEM, "a, b could not be measured", "boom"),
-        Finding("trial", Kind.PROBLEM, "c could not be measured", "bang"),
+        Finding("trial", Severity.PROBLEM, "a, b could not be measured", "boom"),
+        Finding("trial", Severity.PROBLEM, "c could not be measured", "bang"),
     ]
 
 
@@ -183,8 +183,8 @@ class Stream:
 def test_progress_is_shown_on_one_line_of_a_terminal(monkeypatch: pytest.MonkeyPatch, terminal: bool) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     stream = Stream(terminal)
-    line = Line(stream)
-    line.show(Standing(2, 8, 1, 5, "resnet18", 42.0, 126.0))
+    line = TrialLine(stream)
+    line.show(TrialProgress(2, 8, 1, 5, "resnet18", 42.0, 126.0))
     line.clear()
     shown = "\r\x1b[Kpass 2/8 · 1 of 5 · resnet18 · 0:42 elapsed, about 2:06 left\r\x1b[K"
     assert stream.written == (shown if terminal else "")

@@ -16,7 +16,7 @@ from pytest_modelbench.core.records import CALM, UNHEALTHY, Record
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.doctor import trial as trial_module
 from pytest_modelbench.doctor.cases import CASES, PROBE, PROBE_INI
-from pytest_modelbench.doctor.trial import Measured, Standing, Trial, run_trial
+from pytest_modelbench.doctor.trial import Measured, Trial, TrialPlan, TrialProgress, run_trial
 
 ENVIRONMENT = {"kind": "cpu", "name": "a CPU", "slug": "cpu-a", "identity": {}, "provenance": {}}
 TESTS = [case.test for case in CASES]
@@ -46,7 +46,7 @@ class FakeWorker:
 
 
 def measured(test: str, process: int, **details: object) -> dict[str, Any]:
-    """A test that measures a level of its process's number."""
+    """A test that measures a log ratio of its process's number."""
     record = Record(
         test, "latency", METRICS["latency"], f"case of {test}", 0.01 * process, float(process), details=details
     )
@@ -63,7 +63,7 @@ def run(
     def launch(tests: Sequence[str], process: int) -> Iterator[FakeWorker]:
         yield FakeWorker(script(tests, process))
 
-    return run_trial(Settings(), allowed_s, launch=launch, now_s=clock or Clock(), **more)
+    return run_trial(Settings(), TrialPlan(allowed_s), launch=launch, now_s=clock or Clock(), **more)
 
 
 def healthy(tests: Sequence[str], process: int) -> Iterator[dict[str, Any]]:
@@ -124,12 +124,12 @@ def test_every_process_runs_the_tests_in_another_order() -> None:
     assert len(set(orders)) > 1
 
 
-def test_the_standing_tells_how_far_it_is_and_how_long_it_takes() -> None:
-    clock, shown = Clock(), list[Standing]()
+def test_progress_tells_how_far_it_is_and_how_long_it_takes() -> None:
+    clock, shown = Clock(), list[TrialProgress]()
     run(taking(clock, 10), clock, 50, show=shown.append)
     assert [(one.number, one.planned) for one in shown if not one.test] == [(1, 4), (2, 5), (3, 5), (4, 5), (5, 5)]
     first, last = shown[0], shown[-1]
-    assert first == Standing(1, 4, 0, 5, "", 0.0, None)
+    assert first == TrialProgress(1, 4, 0, 5, "", 0.0, None)
     assert last == replace(last, number=5, planned=5, done=4, total=5, elapsed_s=50.0, remaining_s=0.0)
     assert last.test in {case.model for case in CASES}
     second = next(one for one in shown if one.number == 2)
@@ -189,7 +189,7 @@ def test_what_disturbed_a_measurement_is_kept() -> None:
     assert {one.unhealthy for values in run(script).cases.values() for one in values} == {"steal"}
 
 
-def test_each_worker_is_told_the_calmest_time_of_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_worker_is_told_the_best_time_of_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:
     jobs = []
 
     @contextmanager
@@ -199,14 +199,14 @@ def test_each_worker_is_told_the_calmest_time_of_the_reference(monkeypatch: pyte
         def script() -> Iterator[dict[str, Any]]:
             for message in healthy(job.tests, job.process):
                 if message["kind"] == "record":
-                    calm_s = {1: 0.005, 2: 0.004, 3: 0.006}.get(job.process)
-                    message = measured(message["record"]["test"], job.process, **{CALM: calm_s})
+                    best_s = {1: 0.005, 2: 0.004, 3: 0.006}.get(job.process)
+                    message = measured(message["record"]["test"], job.process, **{CALM: best_s})
                 yield message
 
         yield FakeWorker(script())
 
     monkeypatch.setattr(trial_module, "Worker", worker)
-    run_trial(Settings(threads=2), 0.0, now_s=Clock())
+    run_trial(Settings(threads=2), TrialPlan(0.0), now_s=Clock())
     assert [job.calm_s for job in jobs] == [None, 0.005, 0.004, 0.004]
     job = jobs[0]
     assert Settings.from_json(job.settings).threads == 2

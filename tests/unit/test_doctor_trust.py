@@ -1,4 +1,4 @@
-"""The smallest trustworthy band, from seeded levels whose spread is known."""
+"""The smallest trustworthy band, from seeded log ratios whose spread is known."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.doctor.trial import Measured
-from pytest_modelbench.doctor.trust import BANDS, DRAWS, Pool, duet_session, noise, smallest_band, stored_session
+from pytest_modelbench.doctor.trust import BANDS, DRAWS, TrialPool, duet_session, noise, smallest_band, stored_session
 
 SPREADS = (0.001, 0.01, 0.03, 0.06, 0.10)
 
 
-def levels(spread: float, count: int = 20, seed: int = 1) -> list[Measured]:
-    """Processes whose levels have just this spread, in the shape of a normal distribution; 10 ms each."""
+def log_ratios(spread: float, count: int = 20, seed: int = 1) -> list[Measured]:
+    """Processes whose log ratios have just this spread, in the shape of a normal distribution; 10 ms each."""
     chance = random.Random(seed)
     drawn = [chance.gauss(0, 1) for _ in range(count)]
     mean = sum(drawn) / count
@@ -26,7 +26,7 @@ def levels(spread: float, count: int = 20, seed: int = 1) -> list[Measured]:
 
 
 def test_noisier_machines_need_wider_bands() -> None:
-    found = [noise("c", levels(spread)) for spread in SPREADS]
+    found = [noise("c", log_ratios(spread)) for spread in SPREADS]
     assert [one.smallest_band for one in found] == [0.05, 0.05, 0.07, 0.15, 0.3]
     assert [one.smallest_duet_band for one in found] == [0.01, 0.015, 0.05, 0.1, 0.2]
     assert [one.process_sd for one in found] == pytest.approx(SPREADS)
@@ -34,7 +34,7 @@ def test_noisier_machines_need_wider_bands() -> None:
 
 def test_the_band_is_the_smallest_with_which_sessions_come_out_ok() -> None:
     """Counted anew, session by session."""
-    pool = Pool(levels(0.03))
+    pool = TrialPool(log_ratios(0.03))
     sessions = [stored_session(pool, f"20-{number}") for number in range(DRAWS)]
     shares = [sum(session(band) is Verdict.OK for session in sessions) / DRAWS for band in BANDS]
     band = smallest_band(sessions)
@@ -46,7 +46,7 @@ def test_the_band_is_the_smallest_with_which_sessions_come_out_ok() -> None:
 
 
 def test_sessions_and_pairs_grow_surer_with_the_band() -> None:
-    pool = Pool(levels(0.02))
+    pool = TrialPool(log_ratios(0.02))
     for session in (stored_session(pool, "a"), duet_session(pool, "a")):
         assert [session(band) is Verdict.OK for band in (0.001, 0.30)] == [False, True]
 
@@ -75,26 +75,26 @@ def test_one_session_of_twenty_may_come_out_otherwise() -> None:
 
 
 def test_so_noisy_a_machine_can_be_trusted_with_nothing() -> None:
-    found = noise("c", levels(0.5, count=6))
+    found = noise("c", log_ratios(0.5, count=6))
     assert (found.smallest_band, found.smallest_duet_band, found.told) == (None, None, True)
 
 
-def test_a_machine_whose_speed_wanders_is_not_trusted_on_its_levels_alone() -> None:
-    """The reference takes everything out of the levels, but the gate does not believe in so much."""
-    steady = levels(0.001)
+def test_a_machine_whose_speed_wanders_is_not_trusted_on_its_log_ratios_alone() -> None:
+    """The reference takes everything out of the log ratios, but the gate does not believe in so much."""
+    steady = log_ratios(0.001)
     chance = random.Random(3)
-    wandering = [Measured(one.level, 0.01 * (1 + chance.random())) for one in steady]
+    wandering = [Measured(one.log_ratio, 0.01 * (1 + chance.random())) for one in steady]
     assert noise("c", wandering).smallest_band != noise("c", steady).smallest_band
     # Twins share whatever the machine does.
     assert noise("c", wandering).smallest_duet_band == noise("c", steady).smallest_duet_band
 
 
 def test_disturbed_processes_are_judged_as_such() -> None:
-    calm = levels(0.001)
-    disturbed = [Measured(one.level, one.latency_s, "steal") for one in calm]
+    quiet = log_ratios(0.001)
+    disturbed = [Measured(one.log_ratio, one.latency_s, "steal") for one in quiet]
     found = noise("c", disturbed)
     assert (found.disturbed, found.smallest_band) == (20, None)
-    assert noise("c", calm).disturbed == 0
+    assert noise("c", quiet).disturbed == 0
 
 
 def test_few_processes_tell_spreads_but_no_bands() -> None:
@@ -110,10 +110,10 @@ def test_few_processes_tell_spreads_but_no_bands() -> None:
 
 def test_the_draws_have_the_spread_of_the_truth_and_not_of_the_few() -> None:
     """Four processes: their deviations from their own mean are too small by the root of 3/4."""
-    pool = Pool([Measured(one, 0.01) for one in (-0.03, -0.01, 0.01, 0.03)])
+    pool = TrialPool([Measured(one, 0.01) for one in (-0.03, -0.01, 0.01, 0.03)])
     chance = random.Random(5)
-    drawn = [one.level for _ in range(4000) for one in pool.day(1, chance)]
-    spread = (sum(level**2 for level in drawn) / len(drawn)) ** 0.5
+    drawn = [one.log_ratio for _ in range(4000) for one in pool.day(1, chance)]
+    spread = (sum(log_ratio**2 for log_ratio in drawn) / len(drawn)) ** 0.5
     assert spread == pytest.approx((0.02**2 * 5 / 3 + 0.005**2) ** 0.5, rel=0.03)
 
 

@@ -5,9 +5,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pytest_modelbench.measure.numerics import fingerprint, largest_difference
+from pytest_modelbench.measure.numerics import fingerprint
 from pytest_modelbench.models.build import build
 from pytest_modelbench.models.outputs import floating_tensors
+from tests.unit.fingerprints import largest_difference
 
 CPU = torch.device("cpu")
 #: timm's models for tests: a residual net, a net of depthwise convolutions, a transformer.

@@ -5,14 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from pytest_modelbench.host.cpufreq import (
     Throttle,
     drop,
-    parse_core,
-    parse_count,
     parse_frequency,
     read_throttle,
 )
@@ -48,33 +44,13 @@ def test_what_a_machine_does_not_tell_is_none(cpus: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "\n", "<unknown>", "-1", "1.5", "12 13", "²"])
-def test_what_is_no_count_is_none(text: str) -> None:
-    assert parse_count(text) is None
+def test_what_is_no_frequency_is_none(text: str) -> None:
     assert parse_frequency(text) is None
 
 
 def test_frequency_is_given_in_kilohertz_and_is_never_zero() -> None:
     assert parse_frequency("2400000\n") == 2.4e9
     assert parse_frequency("0\n") is None
-
-
-# A name with blanks and parentheses, then fields 3 to 39 and some more.
-STAT = "4242 (a) b (c) R " + " ".join(str(number) for number in range(4, 39)) + " 11 0 0\n"
-
-
-def test_core_is_field_39_whatever_the_program_is_called() -> None:
-    assert parse_core(STAT) == 11
-
-
-@pytest.mark.parametrize("text", ["", "4242 (python) R 1 2 3", STAT.replace(" 11 ", " x ")])
-def test_stat_of_another_shape_tells_no_core(text: str) -> None:
-    assert parse_core(text) is None
-
-
-@given(text=st.text())
-def test_no_text_breaks_the_parsers(text: str) -> None:
-    for parsed in (parse_count(text), parse_core(text)):
-        assert parsed is None or parsed >= 0
 
 
 @pytest.mark.parametrize(

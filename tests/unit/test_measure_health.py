@@ -1,17 +1,16 @@
-"""Health from texts as the kernel writes them, and from readings made up."""
+"""Health from readings made up."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from pytest_modelbench.host.cpufreq import Throttle
 from pytest_modelbench.measure import gpu_health, health
@@ -22,54 +21,10 @@ from pytest_modelbench.measure.health import (
     Reading,
     between,
     health_probe,
-    parse_loadavg,
-    parse_schedstat,
-    parse_stat,
-    parse_switches,
-    siblings,
     take_reading,
 )
-from pytest_modelbench.measure.sampling import SamplingPlan, sample
-
-STAT = """\
-cpu  10633 0 6734 208417 813 0 129 24 0 0
-cpu0 1221 0 1514 110380 186 0 16 10 0 0
-cpu1 9411 0 5219 98037 627 0 112 13 5 0
-cpu10 1 1 1 1 1 1 1 1 0 0
-intr 123
-"""
-
-
-@pytest.mark.parametrize(
-    ("cores", "expected"),
-    [
-        ([1], (13, 9411 + 5219 + 98037 + 627 + 112 + 13)),
-        ([0, 10], (11, 1221 + 1514 + 110380 + 186 + 16 + 10 + 8)),
-        ([7], None),
-        ([0, 7], None),
-        ([], None),
-    ],
-)
-def test_steal_is_read_for_the_cores_in_use(cores: list[int], expected: tuple[int, int] | None) -> None:
-    assert parse_stat(STAT, cores) == expected
-
-
-@pytest.mark.parametrize("text", ["", "cpu0 1 2 3", "cpu0 a b c d e f g h"])
-def test_stat_of_another_shape_is_no_steal(text: str) -> None:
-    assert parse_stat(text, [0]) is None
-
-
-def test_other_files_are_read() -> None:
-    assert parse_loadavg("0.00 0.04 0.07 3/86 5494\n") == 3
-    assert parse_switches("Name:\tpython\nvoluntary_ctxt_switches:\t5\nnonvoluntary_ctxt_switches:\t17\n") == 17
-    assert parse_schedstat("1102435 2500000000 1\n") == 2.5
-
-
-@pytest.mark.parametrize("parse", [parse_loadavg, parse_switches, parse_schedstat])
-@given(text=st.text())
-def test_what_is_no_such_file_is_none(parse: Callable[[str], object], text: str) -> None:
-    assert parse(text) is None or any(character.isdecimal() for character in text)
-
+from pytest_modelbench.measure.plan import SamplingPlan
+from pytest_modelbench.measure.sampling import Alone, Conditions, Target, sample
 
 THEN = Reading(
     now_s=100.0, steal_ticks=10, total_ticks=1000, runnable=3, involuntary_switches=5, waited_s=1.0, asleep_s=7.0,
@@ -137,9 +92,9 @@ def test_probe_compares_with_its_start() -> None:
 
 def test_disturbed_is_about_the_time_since_it_was_last_asked() -> None:
     waited = dataclasses.replace(THEN, now_s=101.0, waited_s=1.5)
-    calm = dataclasses.replace(waited, now_s=102.0)
-    asleep = dataclasses.replace(calm, now_s=103.0, asleep_s=900.0)
-    probe = probe_over(THEN, waited, calm, asleep)
+    quiet = dataclasses.replace(waited, now_s=102.0)
+    asleep = dataclasses.replace(quiet, now_s=103.0, asleep_s=900.0)
+    probe = probe_over(THEN, waited, quiet, asleep)
     assert [probe.disturbed() for _ in range(3)] == [True, False, True]
 
 
@@ -174,8 +129,8 @@ class FakeGpuProbe:
 
 
 def test_gpu_disturbs_like_the_host_and_what_it_did_in_between_is_told_at_the_end() -> None:
-    calm, hot = GpuReading(1_980_000_000, 0, frozenset(), 60), GpuReading(1_980_000_000, 0x20, frozenset(), 88)
-    gpu = FakeGpuProbe(calm, hot, calm, calm, calm)
+    cool, hot = GpuReading(1_980_000_000, 0, frozenset(), 60), GpuReading(1_980_000_000, 0x20, frozenset(), 88)
+    gpu = FakeGpuProbe(cool, hot, cool, cool, cool)
     probe = HealthProbe(lambda: THEN, gpu)  # type: ignore[arg-type]
     assert [probe.disturbed() for _ in range(3)] == [True, True, False]
     assert probe.read().unhealthy == "the GPU held its clocks down (software thermal slowdown, at 88 °C)"
@@ -235,7 +190,7 @@ def test_block_in_which_the_machine_was_suspended_is_measured_again() -> None:
     asleep_s = iter([0.0, 0.0, 0.0, 60.0, 60.0, 60.0])  # at the start, before the first block, after each
     probe = HealthProbe(lambda: dataclasses.replace(THEN, asleep_s=next(asleep_s)))
     plan = SamplingPlan(min_blocks=3, max_blocks=3)
-    samples = sample(clock.work, None, clock, plan, disturbed=probe.disturbed)
+    samples = sample(Target(clock.work, clock), Alone(), plan, Conditions(probe.disturbed))
     assert (len(samples.blocks), samples.repeated, samples.disturbed) == (3, 1, 0)
     assert list(asleep_s) == []
 
@@ -249,11 +204,10 @@ def test_time_asleep_is_told_by_the_clocks_read_closest_together(monkeypatch: py
     assert health._asleep_s() == pytest.approx(7.0, abs=1e-6)
 
 
-def test_without_proc_nothing_is_known_and_nothing_is_claimed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health, "_text", lambda path: "")
+def test_without_proc_nothing_is_known_and_nothing_is_claimed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delattr(time, "CLOCK_BOOTTIME", raising=False)
     monkeypatch.delattr(os, "sched_getaffinity", raising=False)
-    probe = HealthProbe()
+    probe = HealthProbe(lambda: take_reading(proc=tmp_path, cpus=tmp_path))
     read = probe.read()
     assert dataclasses.replace(read, duration_s=0.0) == Health(0.0)
     assert read.unhealthy == ""
@@ -262,13 +216,3 @@ def test_without_proc_nothing_is_known_and_nothing_is_claimed(monkeypatch: pytes
 
 def test_reading_of_this_machine_can_be_taken() -> None:
     assert between(take_reading(), take_reading()).duration_s >= 0
-
-
-def test_siblings_are_what_the_same_parent_started(tmp_path, monkeypatch):
-    monkeypatch.setattr("os.getppid", lambda: 7)
-    for pid, stat in {10: "10 (pytest) S 7 1 1", 11: "11 (a) b) 7 (c) R 7 1 1", 12: "12 (7) S 8 1 1", 13: ""}.items():
-        (tmp_path / str(pid)).mkdir()
-        (tmp_path / str(pid) / "stat").write_text(stat)
-    (tmp_path / "self").mkdir()
-    assert siblings(tmp_path) == {10, 11}
-    assert siblings(tmp_path / "nowhere") == frozenset()

@@ -1,4 +1,4 @@
-"""Samples taken in turns: the twin and the controller are a list of answers."""
+"""Samples taken in turns: the other process and the controller are a list of answers."""
 
 import math
 from itertools import pairwise
@@ -6,8 +6,9 @@ from itertools import pairwise
 import pytest
 
 from pytest_modelbench.core.blocks import Amount
-from pytest_modelbench.measure.lockstep import sample_in_turns
-from pytest_modelbench.measure.sampling import SamplingPlan
+from pytest_modelbench.measure.lockstep import InTurns
+from pytest_modelbench.measure.plan import SamplingPlan
+from pytest_modelbench.measure.sampling import Conditions, Target, sample
 
 MS = 1_000_000
 
@@ -48,19 +49,25 @@ class Turns:
         self.calls.append(self.clock.calls)
         return self.answers.pop(0)
 
-    def done(self, level, disturbed):
-        self.told.append((level, disturbed))
+    def done(self, log_ratio, disturbed):
+        self.told.append((log_ratio, disturbed))
+
+
+def in_turns(clock, turns, plan=None, **conditions):
+    """Samples of ``clock.work``, and the number that the timing has in its test."""
+    lead = InTurns(turns, "case")
+    return sample(Target(clock.work, clock), lead, plan, Conditions(**conditions)), lead.timing
 
 
 def test_a_sample_is_taken_when_told_after_one_call_that_does_not_count():
     clock = Clock()
     turns = Turns([True] * 4 + [False], clock)
-    samples, number = sample_in_turns(clock.work, clock, turns, "case", SamplingPlan(min_blocks=2, max_blocks=2))
+    samples, number = in_turns(clock, turns, SamplingPlan(min_blocks=2, max_blocks=2))
     assert (turns.asked, number) == (("case", Amount(planned=2, most=6, repeats=3)), 7)
     assert turns.told == [(pytest.approx(math.log(0.02)), False)] * 4
     assert [later - earlier for earlier, later in pairwise(turns.calls)] == [2] * 4
     assert [block.target_s for block in samples.blocks] == [(0.02, 0.02)] * 2
-    assert samples.level == pytest.approx(math.log(0.02))
+    assert samples.log_ratio == pytest.approx(math.log(0.02))
 
 
 def test_tensors_move_between_blocks_before_a_call_that_does_not_count():
@@ -72,10 +79,8 @@ def test_tensors_move_between_blocks_before_a_call_that_does_not_count():
         asked.append(clock.calls)
         return False
 
-    sample_in_turns(
-        clock.work, clock, turns, "case", SamplingPlan(min_blocks=8, max_blocks=8), disturbed=disturbed,
-        renew=lambda: moved.append(len(turns.told)),
-    )  # fmt: skip
+    plan = SamplingPlan(min_blocks=8, max_blocks=8)
+    in_turns(clock, turns, plan, disturbed=disturbed, renew=lambda: moved.append(len(turns.told)))
     assert moved == [4, 8, 12]
     calls = [later - earlier for earlier, later in pairwise(turns.calls)]
     assert calls == [2, 2, 2, 2] + [3, 2, 2, 2] * 3
@@ -87,13 +92,13 @@ def test_what_happened_while_the_process_was_stopped_does_not_disturb_its_sample
     clock = Clock()
     turns = Turns([True, True, False], clock)
     answers = iter([True, False, True, True])  # before and after each of two samples
-    sample_in_turns(clock.work, clock, turns, "case", disturbed=lambda: next(answers))
+    in_turns(clock, turns, disturbed=lambda: next(answers))
     assert [disturbed for _, disturbed in turns.told] == [False, True]
 
 
 @pytest.mark.parametrize("answers", [[False], [True, False], [True, True, True, False]])
-def test_without_a_twin_or_cut_short_whole_blocks_come_out_all_the_same(answers):
+def test_without_another_process_or_cut_short_whole_blocks_come_out_all_the_same(answers):
     clock = Clock()
-    samples, _ = sample_in_turns(clock.work, clock, Turns(answers, clock), "case")
+    samples, _ = in_turns(clock, Turns(answers, clock))
     assert samples.blocks
     assert {block.target_s for block in samples.blocks} == {(0.02, 0.02)}

@@ -14,15 +14,17 @@ from hypothesis import strategies as st
 
 from pytest_modelbench.core.blocks import Amount
 from pytest_modelbench.core.errors import MeasureError, UsageError
+from pytest_modelbench.measure.lockstep import InTurns
 from pytest_modelbench.measure.phases import (
     PhaseClock,
     PhasedSamples,
     Step,
     sample_phases,
-    sample_phases_in_turns,
     sample_runs,
 )
-from pytest_modelbench.measure.sampling import Block, SamplingPlan, sample
+from pytest_modelbench.measure.plan import SamplingPlan
+from pytest_modelbench.measure.samples import Block
+from pytest_modelbench.measure.sampling import Alone, Conditions, Target, sample
 
 MS = 1_000_000
 NAMES = ("forward", "backward")
@@ -69,24 +71,26 @@ class FakeClock:
 def test_each_phase_has_its_seconds_per_iteration_beside_the_same_reference() -> None:
     clock = FakeClock()
     step = clock.step(("forward", 2 * MS), ("backward", 5 * MS))
-    samples = sample_phases(step, NAMES, clock.work(5 * MS), clock, TWO_BLOCKS)
+    samples = sample_phases(step, NAMES, clock, Alone(clock.work(5 * MS)), TWO_BLOCKS)
     assert samples.whole.inner_target == 3
     assert [block.reference_s for block in samples.whole.blocks] == [(0.005, 0.005)] * 2
     assert samples.whole.target_s == pytest.approx((0.007,) * 4, rel=1e-12)
     for name, seconds in (("forward", 0.002), ("backward", 0.005)):
         phase = samples.phase(name)
         assert phase.target_s == pytest.approx((seconds,) * 4, rel=1e-12)
-        assert phase.level == pytest.approx(math.log(seconds / 0.005), abs=1e-12)
+        assert phase.log_ratio == pytest.approx(math.log(seconds / 0.005), abs=1e-12)
         assert [block.reference_s for block in phase.blocks] == [(0.005, 0.005)] * 2
-        assert (phase.inner_target, phase.warmup_iterations, phase.calm_s) == (3, 7, 0.005)
+        assert (phase.inner_target, phase.warmup_iterations, phase.best_reference_s) == (3, 7, 0.005)
 
 
 def test_the_whole_is_sampled_just_as_without_phases() -> None:
     plain, phased = FakeClock(), FakeClock()
-    expected = sample(plain.work(7 * MS), plain.work(5 * MS), plain, renew=plain.work(1))
+    expected = sample(
+        Target(plain.work(7 * MS), plain), Alone(plain.work(5 * MS)), conditions=Conditions(renew=plain.work(1))
+    )
     samples = sample_phases(
         phased.step(("forward", 2 * MS), ("backward", 5 * MS)),
-        NAMES, phased.work(5 * MS), phased, renew=phased.work(1),
+        NAMES, phased, Alone(phased.work(5 * MS)), conditions=Conditions(renew=phased.work(1)),
     )  # fmt: skip
     assert phased.now_ns == plain.now_ns
     assert phased.waits == plain.waits
@@ -101,7 +105,7 @@ def test_the_whole_is_sampled_just_as_without_phases() -> None:
 def test_phases_that_come_several_times_in_a_step_are_added_up() -> None:
     clock = FakeClock()
     step = clock.step(("forward", 10 * MS), ("backward", 30 * MS), ("forward", 20 * MS), ("backward", 40 * MS))
-    samples = sample_phases(step, NAMES, None, clock, TWO_BLOCKS)
+    samples = sample_phases(step, NAMES, clock, Alone(), TWO_BLOCKS)
     assert samples.phase("forward").target_s == pytest.approx((0.03,) * 4, rel=1e-12)
     assert samples.phase("backward").target_s == pytest.approx((0.07,) * 4, rel=1e-12)
 
@@ -114,7 +118,7 @@ def test_what_follows_the_last_mark_belongs_to_the_last_phase() -> None:
         marked(mark)
         clock.now_ns += 5 * MS
 
-    samples = sample_phases(step, NAMES, None, clock, TWO_BLOCKS)
+    samples = sample_phases(step, NAMES, clock, Alone(), TWO_BLOCKS)
     assert samples.whole.target_s == pytest.approx((0.045,) * 4, rel=1e-12)
     assert samples.phase("backward").target_s == pytest.approx((0.035,) * 4, rel=1e-12)
 
@@ -127,7 +131,7 @@ def test_phases_add_up_to_the_whole_in_every_sample(costs_us: list[int], referen
     clock = FakeClock()
     names = [f"phase {number}" for number in range(len(costs_us))]
     step = clock.step(*((name, cost_us * 1000) for name, cost_us in zip(names, costs_us, strict=True)))
-    samples = sample_phases(step, names, clock.work(reference_us * 1000), clock)
+    samples = sample_phases(step, names, clock, Alone(clock.work(reference_us * 1000)))
     parts = zip(*(samples.phase(name).target_s for name in names), strict=True)
     assert [sum(part) for part in parts] == pytest.approx(samples.whole.target_s, rel=1e-12)
     for name, cost_us in zip(names, costs_us, strict=True):
@@ -151,7 +155,7 @@ def test_phases_of_a_disturbed_block_are_dropped_with_it() -> None:
         cost_ns[0] = 900 * MS if len(answers) == 3 else 30 * MS
         return answer
 
-    samples = sample_phases(step, NAMES, None, clock, TWO_BLOCKS, disturbed=disturbed)
+    samples = sample_phases(step, NAMES, clock, Alone(), TWO_BLOCKS, Conditions(disturbed))
     assert (samples.whole.repeated, len(samples.whole.blocks)) == (1, 2)
     assert samples.phase("forward").target_s == pytest.approx((0.03,) * 4, rel=1e-12)
 
@@ -171,25 +175,25 @@ def test_a_step_that_marks_other_phases_is_an_error_that_names_them(marked: tupl
     clock = FakeClock()
     step = clock.step(*((name, 30 * MS) for name in marked))
     with pytest.raises(MeasureError, match=f"marked the end of {', '.join(sorted(marked))}, and was to mark forward"):
-        sample_phases(step, NAMES, None, clock)
+        sample_phases(step, NAMES, clock, Alone())
 
 
 def test_a_step_that_marks_nothing_is_an_error() -> None:
     clock = FakeClock()
     with pytest.raises(MeasureError, match="marked no phases at all, and was to mark forward, backward"):
-        sample_phases(lambda mark: clock.work(30 * MS)(), NAMES, None, clock)
+        sample_phases(lambda mark: clock.work(30 * MS)(), NAMES, clock, Alone())
 
 
 def test_a_phase_too_short_for_the_clock_is_an_error_that_names_it() -> None:
     clock = FakeClock()
     step = clock.step(("forward", 30 * MS), ("backward", 0))
     with pytest.raises(MeasureError, match=r"the fake clock measured 0\.0 s for the phase 'backward' of 1 calls"):
-        sample_phases(step, NAMES, None, clock)
+        sample_phases(step, NAMES, clock, Alone())
 
 
 def test_an_unknown_phase_is_a_usage_error_that_lists_them() -> None:
     clock = FakeClock()
-    samples = sample_phases(clock.step(("forward", 30 * MS)), ["forward"], None, clock)
+    samples = sample_phases(clock.step(("forward", 30 * MS)), ["forward"], clock, Alone())
     with pytest.raises(UsageError, match="no phase 'optimizer'; timed were forward"):
         samples.phase("optimizer")
 
@@ -208,8 +212,8 @@ class Turns:
     def wait(self) -> bool:
         return self.answers.pop(0)
 
-    def done(self, level: float, disturbed: bool) -> None:
-        self.told.append(level)
+    def done(self, log_ratio: float, disturbed: bool) -> None:
+        self.told.append(log_ratio)
 
 
 @pytest.mark.parametrize("forward_ms", [5, 400], ids=["warmed up again each turn", "long enough without"])
@@ -217,19 +221,20 @@ def test_phases_of_samples_taken_in_turns(forward_ms: int) -> None:
     clock = FakeClock()
     turns = Turns([True] * 4 + [False])
     step = clock.step(("forward", forward_ms * MS), ("backward", 2 * forward_ms * MS))
-    samples, number = sample_phases_in_turns(step, NAMES, clock, turns, "case", TWO_BLOCKS)
+    lead = InTurns(turns, "case")
+    samples = sample_phases(step, NAMES, clock, lead, TWO_BLOCKS)
     forward_s = forward_ms / 1e3
-    assert number == 7
+    assert lead.timing == 7
     assert turns.told == pytest.approx([math.log(3 * forward_s)] * 4, abs=1e-12)
     assert samples.phase("forward").target_s == pytest.approx((forward_s,) * 4, rel=1e-12)
-    assert samples.phase("backward").level == pytest.approx(math.log(2 * forward_s), abs=1e-12)
-    assert samples.whole.level == pytest.approx(math.log(3 * forward_s), abs=1e-12)
+    assert samples.phase("backward").log_ratio == pytest.approx(math.log(2 * forward_s), abs=1e-12)
+    assert samples.whole.log_ratio == pytest.approx(math.log(3 * forward_s), abs=1e-12)
 
 
-def test_without_a_twin_a_block_is_measured_alone() -> None:
+def test_without_another_process_a_block_is_measured_alone() -> None:
     clock = FakeClock()
     step = clock.step(("forward", 10 * MS), ("backward", 30 * MS))
-    samples, _ = sample_phases_in_turns(step, NAMES, clock, Turns([False]), "case", TWO_BLOCKS)
+    samples = sample_phases(step, NAMES, clock, InTurns(Turns([False]), "case"), TWO_BLOCKS)
     assert samples.phase("backward").blocks == (Block((pytest.approx(0.03), pytest.approx(0.03))),)
 
 
@@ -260,7 +265,7 @@ def test_no_runs_at_all_are_refused(counts: dict[str, int]) -> None:
 
 def test_samples_of_phases_are_values() -> None:
     clock = FakeClock()
-    samples = sample_phases(clock.step(("forward", 30 * MS)), ["forward"], None, clock)
+    samples = sample_phases(clock.step(("forward", 30 * MS)), ["forward"], clock, Alone())
     assert isinstance(samples, PhasedSamples)
     assert samples.phase("forward").target_s == samples.whole.target_s
 

@@ -8,13 +8,17 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from itertools import cycle, pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_modelbench.core.errors import MeasureError, UsageError
-from pytest_modelbench.measure.sampling import Block, Samples, SamplingPlan, sample
+from pytest_modelbench.measure.clocks import Clock
+from pytest_modelbench.measure.plan import SamplingPlan
+from pytest_modelbench.measure.samples import Block, Samples
+from pytest_modelbench.measure.sampling import Alone, Conditions, Target, sample
 
 MS = 1_000_000
 
@@ -54,10 +58,23 @@ def series(*values: int) -> Callable[[], int]:
     return lambda: rest.pop(0) if len(rest) > 1 else rest[0]
 
 
+def alone(
+    target: Callable[[], object],
+    reference: Callable[[], object] | None,
+    clock: Clock,
+    plan: SamplingPlan | None = None,
+    *,
+    best_reference_s: float | None = None,
+    **conditions: Any,
+) -> Samples:
+    """Samples of ``target`` by a process that decides by itself."""
+    return sample(Target(target, clock), Alone(reference, best_reference_s), plan, Conditions(**conditions))
+
+
 def test_block_is_reference_target_target_reference_with_calibrated_counts() -> None:
     clock = FakeClock()
     plan = SamplingPlan(min_blocks=2, max_blocks=2)
-    samples = sample(clock.work(7 * MS), clock.work(5 * MS, "R"), clock, plan)
+    samples = alone(clock.work(7 * MS), clock.work(5 * MS, "R"), clock, plan)
     assert (samples.inner_target, samples.inner_reference) == (3, 4)
     one = "|R|RRRR|T|TTT|TTT|R|RRRR|"  # the single calls are not timed: they bring back what belongs in the caches
     warm_up = "|R||RRRR||RRRR|" + "|T||TTT||TTT|"
@@ -68,16 +85,16 @@ def test_block_is_reference_target_target_reference_with_calibrated_counts() -> 
 
 def test_marks_of_a_block_are_read_once_after_it() -> None:
     clock = FakeClock()
-    sample(clock.work(30 * MS), clock.work(25 * MS, "R"), clock, SamplingPlan(min_blocks=3, max_blocks=3))
+    alone(clock.work(30 * MS), clock.work(25 * MS, "R"), clock, SamplingPlan(min_blocks=3, max_blocks=3))
     assert clock.reads == [2] * 6 + [8] * 3
 
 
-def test_without_reference_a_block_is_two_targets_and_its_level_the_log_of_the_time() -> None:
+def test_without_reference_a_block_is_two_targets_and_its_log_ratio_the_log_of_the_time() -> None:
     clock = FakeClock()
-    samples = sample(clock.work(25 * MS), None, clock, SamplingPlan(min_blocks=2, max_blocks=2))
+    samples = alone(clock.work(25 * MS), None, clock, SamplingPlan(min_blocks=2, max_blocks=2))
     assert samples.blocks == (Block((0.025, 0.025)), Block((0.025, 0.025)))
     assert samples.inner_reference == 0
-    assert samples.level == pytest.approx(math.log(0.025), abs=1e-15)
+    assert samples.log_ratio == pytest.approx(math.log(0.025), abs=1e-15)
     assert samples.median_s == 0.025
 
 
@@ -93,7 +110,7 @@ SPENT_MS = {
 @pytest.mark.parametrize("forward_ms", SPENT_MS)
 def test_defaults_spend_on_one_model(forward_ms: int) -> None:
     clock = FakeClock()
-    sample(clock.work(forward_ms * MS), clock.work(5 * MS, "R"), clock)
+    alone(clock.work(forward_ms * MS), clock.work(5 * MS, "R"), clock)
     assert clock.now_ns == SPENT_MS[forward_ms] * MS
 
 
@@ -116,7 +133,7 @@ def test_defaults_keep_four_models_under_eight_seconds() -> None:
 )
 def test_warm_up_ends_when_groups_stop_getting_faster_or_time_is_up(warm_up: tuple[int, ...], calls: int) -> None:
     clock = FakeClock()
-    samples = sample(clock.work(series(*(ms * MS for ms in warm_up))), None, clock)
+    samples = alone(clock.work(series(*(ms * MS for ms in warm_up))), None, clock)
     assert samples.warmup_iterations == calls
 
 
@@ -124,45 +141,45 @@ def test_endless_speeding_up_stops_at_the_limit_of_groups() -> None:
     clock = FakeClock()
     faster = (round(1e9 * 0.95**n) for n in range(100))
     plan = SamplingPlan(min_sample_s=1e-6, warmup_s=math.inf, max_warmup=20)
-    assert sample(clock.work(lambda: next(faster)), None, clock, plan).warmup_iterations == 20
+    assert alone(clock.work(lambda: next(faster)), None, clock, plan).warmup_iterations == 20
 
 
 def test_groups_far_shorter_than_a_sample_do_not_settle_the_warm_up() -> None:
     clock = FakeClock()
-    assert sample(clock.work(20_000), None, clock).warmup_iterations == 1 + 10 + 100 + 1000 + 1000
+    assert alone(clock.work(20_000), None, clock).warmup_iterations == 1 + 10 + 100 + 1000 + 1000
 
 
 def test_count_of_a_fast_target_follows_its_speed_after_the_warm_up() -> None:
     clock = FakeClock()
-    samples = sample(clock.work(series(100 * MS, 20_000)), None, clock)
+    samples = alone(clock.work(series(100 * MS, 20_000)), None, clock)
     assert samples.inner_target == 1000
     assert samples.target_s == (2e-5,) * 16
 
 
-def test_machine_that_slows_down_leaves_the_level_as_it_was() -> None:
+def test_machine_that_slows_down_leaves_the_log_ratio_as_it_was() -> None:
     clock = FakeClock()
     speed = [1]
     target = clock.work(lambda: 80 * MS * speed[0])
     reference = clock.work(lambda: 40 * MS * speed[0], "R")
-    calm = sample(target, reference, clock)
+    quiet = alone(target, reference, clock)
     speed[0] = 3
-    slow = sample(target, reference, clock)
-    assert slow.median_s == 3 * calm.median_s == 0.24
-    assert calm.level == pytest.approx(math.log(2), abs=1e-12)
-    assert slow.level == pytest.approx(math.log(2), abs=1e-12)
+    slow = alone(target, reference, clock)
+    assert slow.median_s == 3 * quiet.median_s == 0.24
+    assert quiet.log_ratio == pytest.approx(math.log(2), abs=1e-12)
+    assert slow.log_ratio == pytest.approx(math.log(2), abs=1e-12)
 
 
-def test_level_is_the_median_over_blocks_so_one_bad_block_does_not_move_it() -> None:
+def test_log_ratio_is_the_median_over_blocks_so_one_bad_block_does_not_move_it() -> None:
     good, bad = Block((2.0, 2.0), (1.0, 1.0)), Block((8.0, 2.0), (1.0, 1.0))
-    assert bad.level == pytest.approx(math.log(4))
-    assert Samples((good, bad, good), 1, 1, 2).level == math.log(2)
+    assert bad.log_ratio == pytest.approx(math.log(4))
+    assert Samples((good, bad, good), 1, 1, 2).log_ratio == math.log(2)
 
 
 def test_disturbed_blocks_are_measured_again() -> None:
     clock = FakeClock()
     answers = iter([True, False, True, True, False, False, False])  # the first is about the warm-up, and ignored
     plan = SamplingPlan(min_blocks=4, max_blocks=4)
-    samples = sample(clock.work(30 * MS), None, clock, plan, disturbed=lambda: next(answers))
+    samples = alone(clock.work(30 * MS), None, clock, plan, disturbed=lambda: next(answers))
     assert (len(samples.blocks), samples.repeated, samples.disturbed) == (4, 2, 0)
     assert next(answers, None) is None
 
@@ -170,7 +187,7 @@ def test_disturbed_blocks_are_measured_again() -> None:
 def test_disturbed_blocks_beyond_the_budget_stay_and_are_counted() -> None:
     clock = FakeClock()
     plan = SamplingPlan(min_blocks=4, max_blocks=4, repeat_budget=0.5)
-    samples = sample(clock.work(30 * MS), None, clock, plan, disturbed=lambda: True)
+    samples = alone(clock.work(30 * MS), None, clock, plan, disturbed=lambda: True)
     assert (len(samples.blocks), samples.repeated, samples.disturbed) == (4, 2, 4)
 
 
@@ -190,21 +207,21 @@ def alternating(*values: int) -> Callable[[], int]:
 )
 def test_blocks_that_disagree_are_followed_by_more(costs_ms: tuple[int, ...], blocks: int) -> None:
     clock = FakeClock()
-    samples = sample(clock.work(alternating(*(ms * MS for ms in costs_ms))), None, clock)
+    samples = alone(clock.work(alternating(*(ms * MS for ms in costs_ms))), None, clock)
     assert len(samples.blocks) == blocks
 
 
 def test_a_machine_that_has_used_up_its_repeats_is_not_asked_for_more_blocks() -> None:
     clock, answers = FakeClock(), iter([False] + 7 * [True])
     target = clock.work(alternating(*(ms * MS for ms in (30, 30, 32, 32, 34, 34))))
-    samples = sample(target, None, clock, disturbed=lambda: next(answers, False))
+    samples = alone(target, None, clock, disturbed=lambda: next(answers, False))
     assert (len(samples.blocks), samples.repeated, samples.disturbed) == (5, 7, 0)
 
 
 def test_what_takes_longer_than_a_spell_is_not_repeated_for_long() -> None:
     """Two samples of 3.5 s a block: two of them fit into what repeating may take."""
     clock = FakeClock()
-    samples = sample(clock.work(3500 * MS), None, clock, SamplingPlan(repeat_s=20.0), disturbed=lambda: True)
+    samples = alone(clock.work(3500 * MS), None, clock, SamplingPlan(repeat_s=20.0), disturbed=lambda: True)
     assert (len(samples.blocks), samples.repeated, samples.disturbed) == (4, 2, 4)
 
 
@@ -216,7 +233,7 @@ def test_collector_is_off_while_measuring_and_on_again_afterwards() -> None:
         clock.now_ns += 30 * MS
 
     assert gc.isenabled()
-    sample(target, None, clock)
+    alone(target, None, clock)
     assert seen == {False}
     assert gc.isenabled()
 
@@ -228,11 +245,11 @@ def test_collector_is_on_again_after_an_error_and_stays_off_where_it_was_off() -
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        sample(broken, None, clock)
+        alone(broken, None, clock)
     assert gc.isenabled()
     gc.disable()
     try:
-        sample(clock.work(30 * MS), None, clock)
+        alone(clock.work(30 * MS), None, clock)
         assert not gc.isenabled()
     finally:
         gc.enable()
@@ -248,15 +265,15 @@ def test_impossible_time_is_an_error_that_names_clock_and_workload(wrong: float,
 
     clock = Broken()
     if wrong == 0.0 and call == 2:
-        assert sample(clock.work(30 * MS), None, clock).inner_target == 1  # too short to time is no error in warm-up
+        assert alone(clock.work(30 * MS), None, clock).inner_target == 1  # too short to time is no error in warm-up
         return
     with pytest.raises(MeasureError, match=rf"the fake clock measured {wrong} s for 1 calls of the target"):
-        sample(clock.work(30 * MS), None, clock)
+        alone(clock.work(30 * MS), None, clock)
 
 
 def test_clock_that_stands_still_is_an_error() -> None:
     with pytest.raises(MeasureError, match=r"measured 0\.0 s for 10000000 calls of the target, which cannot be"):
-        sample(int, None, FakeClock())
+        alone(int, None, FakeClock())
 
 
 @pytest.mark.parametrize(
@@ -280,9 +297,9 @@ def test_plan_that_cannot_be_followed_is_refused(wrong: dict[str, float]) -> Non
 @given(target_us=st.integers(50, 3_000_000), reference_us=st.integers(200, 100_000))
 def test_steady_workload_is_measured_exactly_whatever_its_speed(target_us: int, reference_us: int) -> None:
     clock, plan = FakeClock(), SamplingPlan()
-    samples = sample(clock.work(target_us * 1000), clock.work(reference_us * 1000, "R"), clock)
+    samples = alone(clock.work(target_us * 1000), clock.work(reference_us * 1000, "R"), clock)
     assert samples.median_s == pytest.approx(target_us / 1e6, rel=1e-12)
-    assert samples.level == pytest.approx(math.log(target_us / reference_us), abs=1e-9)
+    assert samples.log_ratio == pytest.approx(math.log(target_us / reference_us), abs=1e-9)
     assert plan.min_blocks <= len(samples.blocks) <= plan.max_blocks
     spent_s = sum(samples.target_s) * samples.inner_target
     assert spent_s >= plan.target_s * (1 - 1e-12) or len(samples.blocks) == plan.max_blocks
@@ -306,22 +323,22 @@ def test_a_block_in_which_the_reference_ran_slow_is_measured_again_whatever_the_
         return 10 * MS if 12 <= calls < 16 else 5 * MS  # the warm-up takes eight calls, a block four and four
 
     plan = SamplingPlan(min_blocks=2, max_blocks=2)
-    samples = sample(clock.work(7 * MS), clock.work(reference, "R"), clock, plan)
+    samples = alone(clock.work(7 * MS), clock.work(reference, "R"), clock, plan)
     assert (samples.repeated, samples.disturbed) == (1, 0)
-    assert samples.calm_s == pytest.approx(0.005)
+    assert samples.best_reference_s == pytest.approx(0.005)
     assert {block.reference_s for block in samples.blocks} == {(0.005, 0.005)}
 
 
 def test_what_is_slow_is_known_from_the_processes_before() -> None:
     clock = FakeClock()
     plan = SamplingPlan(min_blocks=2, max_blocks=2, repeat_budget=1.0)
-    samples = sample(clock.work(7 * MS), clock.work(5 * MS, "R"), clock, plan, calm_s=0.004)
-    assert (samples.repeated, samples.disturbed, samples.calm_s) == (2, 2, 0.004)
+    samples = alone(clock.work(7 * MS), clock.work(5 * MS, "R"), clock, plan, best_reference_s=0.004)
+    assert (samples.repeated, samples.disturbed, samples.best_reference_s) == (2, 2, 0.004)
 
 
 def test_a_reference_within_its_usual_spread_disturbs_nothing() -> None:
     clock = FakeClock()
-    samples = sample(clock.work(7 * MS), clock.work(5 * MS, "R"), clock, SamplingPlan(), calm_s=0.0045)
+    samples = alone(clock.work(7 * MS), clock.work(5 * MS, "R"), clock, SamplingPlan(), best_reference_s=0.0045)
     assert (samples.repeated, samples.disturbed) == (0, 0)
 
 
@@ -333,7 +350,7 @@ def test_what_is_measured_moves_a_few_times_and_is_called_once_before_it_counts(
     def renew() -> None:
         clock.log.append("*")
 
-    samples = sample(clock.work(7 * MS), clock.work(5 * MS, "R"), clock, plan, renew=renew)
+    samples = alone(clock.work(7 * MS), clock.work(5 * MS, "R"), clock, plan, renew=renew)
     log = "".join(clock.log)
     assert log.count("*") == log.count("*T|R") == moves
     assert len(samples.blocks) == blocks

@@ -1,0 +1,127 @@
+"""A GPU as NVML tells of it, from an NVML made up."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import pytest
+
+from pytest_modelbench.host.gpu import GpuFacts, GpuState, NvmlGpu, gpu_by_ordinal, gpu_by_uuid
+from pytest_modelbench.host.nvml import Nvml, open_nvml
+from tests.unit.fake_nvml import UUID, FakeNvml, MismatchError, NotSupportedError, NVMLError
+
+
+def opened(library: FakeNvml) -> Nvml:
+    nvml = open_nvml(library)
+    assert nvml is not None
+    return nvml
+
+
+def gpu_of(library: FakeNvml) -> NvmlGpu:
+    gpu = gpu_by_uuid(opened(library), UUID)
+    assert gpu is not None
+    return gpu
+
+
+def test_device_is_read_in_hertz_and_watts() -> None:
+    gpu = gpu_of(FakeNvml())
+    assert gpu.facts() == GpuFacts("NVIDIA H200", 0, 1_980_000_000, 700.0, persistence=True, ecc=True, mig=False)
+    assert gpu.state() == GpuState(1_755_000_000, 0, 61, frozenset({os.getpid()}))
+
+
+def test_older_packages_name_a_device_in_bytes() -> None:
+    assert gpu_of(FakeNvml(nvmlDeviceGetName=b"NVIDIA H200")).facts().name == "NVIDIA H200"
+
+
+@pytest.mark.parametrize(
+    ("device", "uuid"),
+    [
+        ("GPU-1-2", "1-2"),
+        ("GPU-1-2", "GPU-1-2"),
+        ("MIG-1-2", "1-2"),
+        ("MIG-1-2", "MIG-1-2"),
+    ],
+)
+def test_device_is_found_by_its_uuid_as_nvml_or_torch_writes_it(device: str, uuid: str) -> None:
+    assert gpu_by_uuid(opened(FakeNvml(device)), uuid) is not None
+    assert gpu_by_uuid(opened(FakeNvml("GPU-another")), uuid) is None
+
+
+@pytest.mark.parametrize(
+    ("ordinal", "visible", "index"),
+    [
+        (1, None, 1),
+        (0, "1", 1),
+        (1, "1,0", 0),
+        (0, "GPU-b", 1),
+        (2, None, None),
+        (1, "1", None),
+        (0, "", None),
+        (0, "GPU-c", None),
+    ],
+)
+def test_device_is_found_as_cuda_counts(ordinal: int, visible: str | None, index: int | None) -> None:
+    found = gpu_by_ordinal(opened(FakeNvml("GPU-a", "GPU-b")), ordinal, visible)
+    assert (found.facts().index if found else None) == index
+
+
+def test_device_that_supports_nothing_tells_nothing() -> None:
+    library = FakeNvml()
+    library.answers = dict.fromkeys(library.answers, NotSupportedError())
+    library.pids = None
+    gpu = gpu_of(library)
+    assert gpu.facts() == GpuFacts()
+    assert gpu.state() == GpuState()
+
+
+@pytest.mark.parametrize("new_name", [None, NotSupportedError(), MismatchError()])
+def test_older_drivers_and_packages_know_the_reasons_by_their_older_name(new_name: Exception | None) -> None:
+    library = FakeNvml(nvmlDeviceGetCurrentClocksThrottleReasons=0x40)
+    library.answers["nvmlDeviceGetCurrentClocksEventReasons"] = new_name
+    if new_name is None:
+        del library.answers["nvmlDeviceGetCurrentClocksEventReasons"]
+    assert gpu_of(library).state().reasons == 0x40
+
+
+def test_functions_that_the_package_has_not_are_none() -> None:
+    library = FakeNvml()
+    library.answers = {}
+    assert gpu_of(library).state() == GpuState(pids=frozenset({os.getpid()}))
+
+
+def test_no_function_that_changes_a_setting_is_asked_for() -> None:
+    asked = []
+
+    class Recording(FakeNvml):
+        def __getattribute__(self, name: str) -> Any:
+            if name.startswith("nvml"):
+                asked.append(name)
+            return super().__getattribute__(name)
+
+    nvml = opened(Recording())
+    with nvml:
+        for gpu in (gpu_by_uuid(nvml, UUID), gpu_by_ordinal(nvml, 0, None)):
+            assert gpu is not None
+            gpu.facts()
+            gpu.state()
+    assert {name for name in asked if "Get" not in name} == {"nvmlInit", "nvmlShutdown"}
+    assert len(asked) > 10
+
+
+@pytest.mark.parametrize("error", [NVMLError(), MismatchError()])
+def test_without_a_driver_that_fits_there_is_no_nvml(error: Exception) -> None:
+    assert open_nvml(FakeNvml(fails=error)) is None
+
+
+def test_without_the_package_there_is_no_nvml(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pynvml", None)
+    assert open_nvml() is None
+
+
+def test_nvml_is_left_to_whoever_else_opened_it() -> None:
+    library = FakeNvml()
+    with opened(library), opened(library):
+        assert library.open == 2
+    assert library.open == 0
