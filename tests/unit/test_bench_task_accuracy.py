@@ -30,7 +30,7 @@ from pytest_modelbench.judge.judge import judge
 from pytest_modelbench.models.build import build
 from pytest_modelbench.models.fitting import Budget
 from pytest_modelbench.published.catalog.tables import table
-from tests.benchmarks.test_seeds_training import train_on_cifar
+from tests.benchmarks.test_published_training import train_on_cifar
 
 CPU = torch.device("cpu")
 
