@@ -12,6 +12,7 @@ from pytest_modelbench.bench.recorder import RecordMetric
 from pytest_modelbench.bench.timing import timing_details
 from pytest_modelbench.core.errors import UsageError, hide_own_frames
 from pytest_modelbench.core.records import RATE, TIMING
+from pytest_modelbench.core.train_options import TrainOptions
 from pytest_modelbench.measure.clocks import clock_for
 from pytest_modelbench.measure.health import HealthProbe
 from pytest_modelbench.measure.memory import AllocatedPeak, LivePeak, allocated_peak, live_peak
@@ -25,7 +26,6 @@ from pytest_modelbench.measure.phases import (
 from pytest_modelbench.measure.reference import reference_workload
 from pytest_modelbench.measure.sampling import Samples, SamplingPlan
 from pytest_modelbench.models.built import BuiltModel
-from pytest_modelbench.models.train_options import TrainOptions
 from pytest_modelbench.models.training import PHASES, TrainStep
 
 __tracebackhide__ = hide_own_frames
