@@ -116,12 +116,9 @@ class ModelBench:
     def speed_runs(self, model: BuiltModel, *, runs: int = 10, iterations: int = 10) -> SpeedRuns:
         """A training step in the protocol of the speed and memory comparison; nothing is recorded.
 
-        Images of ones, SGD with momentum 0.9, the mean of 10 runs of 10 iterations. ``lines`` of what comes back are in
-        the comparison's own format, and ``pytest --modelbench -rP`` shows what a test prints::
-
-            print(modelbench.speed_runs(build_model("resnet50", batch_size=64)).lines("Resnet50 Baseline:"))
-
-        Such means are not what a gate should rest on.
+        Images of ones, SGD with momentum 0.9, the mean of 10 runs of 10 iterations; of what comes back,
+        `published.speed_lines.lines` makes lines in the comparison's own format. Such means are not what a gate should
+        rest on.
         """
         from pytest_modelbench.bench.train_step import speed_runs
 

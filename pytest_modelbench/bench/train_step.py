@@ -12,6 +12,7 @@ from pytest_modelbench.bench.recorder import RecordMetric
 from pytest_modelbench.bench.timing import timing_details
 from pytest_modelbench.core.errors import UsageError, hide_own_frames
 from pytest_modelbench.core.records import RATE, TIMING
+from pytest_modelbench.core.train_options import TrainOptions
 from pytest_modelbench.measure.clocks import clock_for
 from pytest_modelbench.measure.health import HealthProbe
 from pytest_modelbench.measure.lockstep import InTurns
@@ -22,9 +23,7 @@ from pytest_modelbench.measure.reference import reference_workload
 from pytest_modelbench.measure.samples import Samples
 from pytest_modelbench.measure.sampling import Alone, Conditions
 from pytest_modelbench.models.built import BuiltModel
-from pytest_modelbench.models.train_options import TrainOptions
 from pytest_modelbench.models.training import PHASES, TrainStep
-from pytest_modelbench.published.speed_lines import Protocol, phases_line, spread, step_line, title_line
 
 __tracebackhide__ = hide_own_frames
 
@@ -125,40 +124,33 @@ def second_step_peak(model: BuiltModel, **options: Any) -> LivePeak:
 
 @dataclass(frozen=True, slots=True)
 class SpeedRuns:
-    """What the speed and memory comparison prints of one model, in its own protocol."""
+    """A training step in the protocol of the speed and memory comparison: seconds of one iteration, run by run."""
 
     batch_size: int
     runs: PhasedRuns
     peak_bytes: int
     parameters: int
-    device: str  #: as the comparison has it, ``gpu``, or ``cpu``
+    device_kind: str  #: ``cuda``, ``cpu``, ...
 
-    def lines(self, label: str, *, whole: bool = False, images_per_s: bool = False) -> str:
-        """The title ``label`` and the figures under it, letter by letter in the comparison's format.
-
-        Forward and backward, with the number of parameters in the title and on request the rate; or the ``whole`` step,
-        as the lines of ABN and of checkpointing are.
-        """
-        protocol = Protocol(self.batch_size, self.peak_bytes, self.runs.runs, self.runs.iterations)
-        if whole:
-            return f"{title_line(label)}\n{step_line(protocol, spread(self.step_s), self.device)}"
-        halves = spread(self.forward_s), spread(self.backward_s)
-        return f"{title_line(label, self.parameters)}\n{phases_line(protocol, *halves, images_per_s=images_per_s)}"
+    @property
+    def iterations(self) -> int:
+        """How many steps a run is the mean of."""
+        return self.runs.iterations
 
     @property
     def forward_s(self) -> tuple[float, ...]:
-        """Seconds of a forward pass, run by run."""
+        """Seconds of a forward pass with the loss."""
         return self.runs.sum_s("forward")
 
     @property
     def backward_s(self) -> tuple[float, ...]:
-        """Seconds of a backward pass and the optimizer's step after it: what the comparison calls backward."""
-        return self.runs.sum_s("backward", "optimizer")
+        """Seconds of a backward pass, without the optimizer."""
+        return self.runs.sum_s("backward")
 
     @property
-    def step_s(self) -> tuple[float, ...]:
-        """Seconds of a whole step, run by run."""
-        return self.runs.sum_s()
+    def optimizer_s(self) -> tuple[float, ...]:
+        """Seconds of the optimizer's step."""
+        return self.runs.sum_s("optimizer")
 
 
 def speed_runs(model: BuiltModel, *, runs: int = 10, iterations: int = 10) -> SpeedRuns:
@@ -180,8 +172,7 @@ def speed_runs(model: BuiltModel, *, runs: int = 10, iterations: int = 10) -> Sp
         measured = sample_runs(step, PHASES, clock_for(device), runs=runs, iterations=iterations)
         step.check_loss()
     parameters = sum(parameter.numel() for parameter in model.module.parameters())
-    kind = "gpu" if device.type == "cuda" else device.type
-    return SpeedRuns(model.case.batch_size, measured, peak_bytes, parameters, kind)
+    return SpeedRuns(model.case.batch_size, measured, peak_bytes, parameters, device.type)
 
 
 _Timed = tuple[PhasedSamples, str, dict[str, Any]]

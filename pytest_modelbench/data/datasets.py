@@ -13,9 +13,6 @@ from pytest_modelbench.core.errors import UsageError, hide_own_frames
 
 __tracebackhide__ = hide_own_frames
 
-#: Value of pixels that belong to no class and are not counted: VOC's and Cityscapes' own.
-IGNORED = 255
-
 Target = dict[str, Tensor]
 Size = tuple[int, int]  #: height, width
 
@@ -58,7 +55,8 @@ class ObjectData:
 class MapData:
     """Images with the class of each pixel.
 
-    ``read(index)``: the image ``(3, H, W) uint8`` and its map ``(H, W) int64``, in which `IGNORED` does not count.
+    ``read(index)``: the image ``(3, H, W) uint8`` and its map ``(H, W) int64``, in which `core.tasks.IGNORED` does not
+    count.
     """
 
     name: str

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from pytest_modelbench.core.errors import UsageError, hide_own_frames
-from pytest_modelbench.data.datasets import IGNORED, DataDigest, MapData
+from pytest_modelbench.core.tasks import IGNORED
+from pytest_modelbench.data.datasets import DataDigest, MapData
 from pytest_modelbench.data.images import read_image, read_indices
 
 __tracebackhide__ = hide_own_frames

@@ -11,13 +11,9 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from pytest_modelbench.core.errors import MeasureError, hide_own_frames
+from pytest_modelbench.core.tasks import IGNORED
 
 __tracebackhide__ = hide_own_frames
-
-#: Pixels of this value belong to no class and do not count: VOC's and Cityscapes' own.
-IGNORED = 255
-
-Size = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +34,7 @@ class SegmentationAccuracy:
 
 def segmentation_accuracy(
     predict: Callable[[Tensor], Any],
-    batches: Iterable[tuple[Tensor, Sequence[Tensor], Sequence[Size]]],
+    batches: Iterable[tuple[Tensor, Sequence[Tensor], Sequence[tuple[int, int]]]],
     num_classes: int,
 ) -> SegmentationAccuracy:
     """Accuracy of ``predict``, which returns logits ``(N, num_classes, H, W)`` for images ``(N, 3, H, W)``.

@@ -15,10 +15,10 @@ from torch.nn import functional as F  # noqa: N812
 from torch.utils._pytree import tree_leaves
 
 from pytest_modelbench.core.errors import BuildError, MeasureError, ModelbenchError, UsageError, hide_own_frames
+from pytest_modelbench.core.train_options import LEARNING_RATE, MOMENTUM, TrainOptions
 from pytest_modelbench.models.built import BuiltModel
 from pytest_modelbench.models.outputs import floating_tensors
 from pytest_modelbench.models.precision import backward, forward_modes
-from pytest_modelbench.models.train_options import LEARNING_RATE, MOMENTUM, TrainOptions
 
 __tracebackhide__ = hide_own_frames
 

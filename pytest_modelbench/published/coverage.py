@@ -41,8 +41,8 @@ Written by `python -m pytest_modelbench.published.coverage` from the catalog,
 `pytest_modelbench/published/catalog/*.toml`, which holds the figures as they were published. A test keeps this page
 equal to the catalog, and every test named here in existence.
 
-The tests lie in `{folder}/`; `pytest --modelbench --modelbench-suite=seeds` runs all of those called `test_seeds_*`. A
-test without brackets runs for each case of the row, whose id is its parameter.
+The tests lie in `{folder}/`; `pytest --modelbench --modelbench-suite=published` runs all of those called
+`test_published_*`. A test without brackets runs for each case of the row, whose id is its parameter.
 
 Which of a row's figures can be measured where: **portable** figures are the same on every machine and are those of the
 published size (parameters, and peak memory followed on the meta device). On a **CPU**, times are those of one or two

@@ -1,6 +1,9 @@
-"""Lines of the speed and memory comparison, printed as it prints them: numbers in, one line out.
+"""Lines of the speed and memory comparison, printed as it prints them: measured runs in, text out.
 
 Its ``Mb`` are 2^20 bytes, what is behind ``+-`` is the spread over runs, and its ``Backward`` includes the optimizer.
+`lines` makes them of what the ``modelbench`` fixture measures in the comparison's own protocol::
+
+    print(speed_lines.lines(modelbench.speed_runs(build_model("resnet50", batch_size=64)), "Resnet50 Baseline:"))
 """
 
 from __future__ import annotations
@@ -9,8 +12,48 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from pytest_modelbench.core.errors import MeasureError
+
+
+class StepRuns(Protocol):
+    """Training steps as ``modelbench.speed_runs`` measures them: seconds of one iteration, run by run.
+
+    A protocol, so that lines can be made without whoever measures, and without torch.
+    """
+
+    @property
+    def batch_size(self) -> int:
+        """Images of one step."""
+
+    @property
+    def iterations(self) -> int:
+        """How many steps a run is the mean of."""
+
+    @property
+    def forward_s(self) -> Sequence[float]:
+        """Forward passes."""
+
+    @property
+    def backward_s(self) -> Sequence[float]:
+        """Backward passes, without the optimizer."""
+
+    @property
+    def optimizer_s(self) -> Sequence[float]:
+        """Steps of the optimizer."""
+
+    @property
+    def peak_bytes(self) -> int:
+        """Peak memory of the second step."""
+
+    @property
+    def parameters(self) -> int:
+        """How many the model has."""
+
+    @property
+    def device_kind(self) -> str:
+        """``cuda`` or ``cpu``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +68,8 @@ class Spread:
 
 
 @dataclass(frozen=True, slots=True)
-class Protocol:
-    """How often was measured, what and how large."""
+class Measured:
+    """What was measured, and how often."""
 
     batch_size: int
     peak_bytes: int
@@ -37,6 +80,21 @@ class Protocol:
         """The line around ``times``."""
         peak = f"{self.peak_bytes / 2**20:.2f}Mb"
         return f"Mean of {self.runs} runs {self.iterations} iters each BS={self.batch_size}: {times} Max memory: {peak}"
+
+
+def lines(runs: StepRuns, label: str, *, whole: bool = False, images_per_s: bool = False) -> str:
+    """The title ``label`` and the figures of ``runs`` under it, letter by letter in the comparison's format.
+
+    Forward and backward, with the number of parameters in the title and on request the rate; or the ``whole`` step, as
+    the lines of ABN and of checkpointing are.
+    """
+    measured = Measured(runs.batch_size, runs.peak_bytes, len(runs.forward_s), runs.iterations)
+    if whole:
+        step_s = _sums(runs.forward_s, runs.backward_s, runs.optimizer_s)
+        device = "gpu" if runs.device_kind == "cuda" else runs.device_kind
+        return f"{title_line(label)}\n{step_line(measured, spread(step_s), device)}"
+    halves = spread(runs.forward_s), spread(_sums(runs.backward_s, runs.optimizer_s))
+    return f"{title_line(label, runs.parameters)}\n{phases_line(measured, *halves, images_per_s=images_per_s)}"
 
 
 def spread(runs_s: Sequence[float]) -> Spread:
@@ -52,17 +110,22 @@ def title_line(label: str, parameters: int | None = None) -> str:
     return f"**{label}{count}**  "
 
 
-def step_line(protocol: Protocol, step: Spread, device: str = "gpu") -> str:
+def step_line(measured: Measured, step: Spread, device: str = "gpu") -> str:
     """``Mean of 10 runs 50 iters each BS=128: 719.29+-1.45 msecs gpu. Max memory: 17732.86Mb``."""
-    return protocol.line(f"{step} {device}.")
+    return measured.line(f"{step} {device}.")
 
 
-def phases_line(protocol: Protocol, forward: Spread, backward: Spread, *, images_per_s: bool = False) -> str:
+def phases_line(measured: Measured, forward: Spread, backward: Spread, *, images_per_s: bool = False) -> str:
     """``...: 27.15+-0.03 msecs Forward. 117.22+-3.62 msecs Backward. Max memory: 5491.36Mb``, with or without rate.
 
     ``backward`` includes the optimizer's step.
     """
-    line = protocol.line(f"{forward} Forward. {backward} Backward.")
+    line = measured.line(f"{forward} Forward. {backward} Backward.")
     if not images_per_s:
         return line
-    return f"{line}. {protocol.batch_size / (forward.mean_s + backward.mean_s):.2f} imgs/sec"
+    return f"{line}. {measured.batch_size / (forward.mean_s + backward.mean_s):.2f} imgs/sec"
+
+
+def _sums(*phases_s: Sequence[float]) -> list[float]:
+    """Seconds of these phases together, run by run."""
+    return [math.fsum(run_s) for run_s in zip(*phases_s, strict=True)]

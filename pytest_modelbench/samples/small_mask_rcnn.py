@@ -30,7 +30,8 @@ def small_mask_rcnn(num_classes: int) -> nn.Module:
     from torchvision.models.detection.mask_rcnn import MaskRCNNHeads, MaskRCNNPredictor
     from torchvision.models.detection.rpn import RegionProposalNetwork, RPNHead
 
-    from pytest_modelbench.models.tasks.detection import Anchors, float32_outputs, instance_segmentation_source
+    from pytest_modelbench.models.tasks.detection import instance_segmentation_source
+    from pytest_modelbench.models.tasks.detector import Anchors, float32_outputs
 
     options = {"fpn_channels": _PYRAMID, "num_classes": num_classes}
     detector: Any = instance_segmentation_source("test_resnet", (96, 96), False, options).make()

@@ -1,4 +1,7 @@
-"""What the tests of the suite seeds measure of every case, whatever its task."""
+"""What the tests of the suite published measure of every case, whatever its task.
+
+They also name that suite as it was called until version 0.1, seeds, so that commands of that time go on working.
+"""
 
 import pytest
 

@@ -12,6 +12,7 @@ import pytest
 
 from pytest_modelbench.published.catalog.cases import REDUCED_BATCH, REDUCED_SIDE
 from pytest_modelbench.published.catalog.tables import rows, tables
+from pytest_modelbench.published.speed_lines import lines
 
 techniques = pytest.mark.modelbench(suite="techniques")
 
@@ -191,6 +192,6 @@ def test_line(row, build_model, modelbench):
     if modelbench.device.type == "cpu":
         case, iterations = case.reduced(), 1
         label = f"{label} as {case.id}"
-    figures = modelbench.speed_runs(build_model(**case.build_arguments()), runs=runs, iterations=iterations)
+    measured = modelbench.speed_runs(build_model(**case.build_arguments()), runs=runs, iterations=iterations)
     whole, rate = (row.figure(name) is not None for name in ("step", "rate"))
-    print(figures.lines(label, whole=whole, images_per_s=rate))
+    print(lines(measured, label, whole=whole, images_per_s=rate))

@@ -24,13 +24,13 @@ from pytest_modelbench.core.metrics import METRICS
 from pytest_modelbench.core.observations import hits, scores
 from pytest_modelbench.core.records import Record
 from pytest_modelbench.core.verdicts import BaselineView, Procedure, Verdict
-from pytest_modelbench.data.datasets import IGNORED, ClassData
+from pytest_modelbench.data.datasets import ClassData
 from pytest_modelbench.data.scenes import scene_classes, scene_maps, scene_objects
 from pytest_modelbench.judge.judge import judge
 from pytest_modelbench.models.build import build
 from pytest_modelbench.models.fitting import Budget
 from pytest_modelbench.published.catalog.tables import table
-from tests.benchmarks.test_seeds_training import train_on_cifar
+from tests.benchmarks.test_published_training import train_on_cifar
 
 CPU = torch.device("cpu")
 
@@ -309,10 +309,3 @@ def test_training_without_data_says_which():
 def test_compiled_model_is_not_copied():
     with pytest.raises(UsageError, match=r"torch.compile has none; build it without"):
         record_training(tone(compile=True), (tones(4), tones(4)), "", Recorder(), target=0.9)
-
-
-def test_ignored_pixels_are_the_same_everywhere():
-    from pytest_modelbench.measure import segmentation_accuracy
-    from pytest_modelbench.models.tasks import segmentation
-
-    assert segmentation_accuracy.IGNORED == segmentation.IGNORED == IGNORED

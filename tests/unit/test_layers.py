@@ -25,7 +25,7 @@ MAY_IMPORT = {
     "workers": {"core", "host", "vcs"},
     "report": {"core", "judge"},
     "samples": {"core", "measure", "models", "data"},
-    "bench": {"core", "host", "measure", "models", "data", "samples", "published"},
+    "bench": {"core", "host", "measure", "models", "data", "samples"},
     "published": {"core", "judge", "report"},
     "session": {"core", "judge", "vcs", "store", "workers", "report", "bench", "plugin"},
     "doctor": {"core", "judge", "host", "workers", "report"},

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_modelbench.core.errors import MeasureError
-from pytest_modelbench.measure.segmentation_accuracy import IGNORED, segmentation_accuracy
+from pytest_modelbench.core.tasks import IGNORED
+from pytest_modelbench.measure.segmentation_accuracy import segmentation_accuracy
 
 
 def logits(*maps, num_classes=3):

@@ -12,11 +12,11 @@ from torch import Tensor, nn
 
 from pytest_modelbench.core.errors import BuildError, MeasureError, UsageError
 from pytest_modelbench.core.records import Case
+from pytest_modelbench.core.train_options import LEARNING_RATE, TrainOptions
 from pytest_modelbench.measure.memory import live_peak
 from pytest_modelbench.models import training
 from pytest_modelbench.models.build import BuiltModel, build
 from pytest_modelbench.models.sources import Source
-from pytest_modelbench.models.train_options import LEARNING_RATE, TrainOptions
 from pytest_modelbench.models.training import TrainStep
 
 CPU = torch.device("cpu")

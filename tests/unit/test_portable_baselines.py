@@ -66,7 +66,7 @@ WITHIN = {
 
 def training_peaks():
     """Published and stored peak of each line's training step, in bytes, by the line's id."""
-    stored = entries("seeds_techniques.json")
+    stored = entries("published_techniques.json")
     return {
         row.id: (figure.value, stored[test]["train_peak_live_memory"]["value"])
         for table in tables()
@@ -74,7 +74,7 @@ def training_peaks():
         for row in table.rows
         if (figure := row.figure("memory"))
         for test in row.tests
-        if "test_seeds_techniques.py::test_train_step" in test
+        if "test_published_techniques.py::test_train_step" in test
     }
 
 
@@ -86,16 +86,16 @@ def test_predicted_training_peaks_are_within_one_and_a_half_percent_of_the_publi
 
 
 def test_the_committed_trial_of_peaks_is_that_of_the_baselines():
-    """Made anew with: python tests/trials/seed_peaks.py"""
-    figures = json.loads((TRIALS / "results" / "seed_peaks.json").read_text())["figures"]
+    """Made anew with: python tests/trials/published_peaks.py"""
+    figures = json.loads((TRIALS / "results" / "published_peaks.json").read_text())["figures"]
     found = {line: (figure["published_bytes"], figure["predicted_bytes"]) for line, figure in figures.items()}
     assert found == training_peaks()
     assert {line for line, figure in figures.items() if "reason" not in figure} == WITHIN
 
 
 def test_the_table_of_peaks_in_the_documentation_is_that_of_the_trial():
-    """Printed by: python tests/trials/seed_peaks.py table"""
+    """Printed by: python tests/trials/published_peaks.py table"""
     printed = subprocess.run(
-        [sys.executable, str(TRIALS / "seed_peaks.py"), "table"], capture_output=True, text=True, check=True
+        [sys.executable, str(TRIALS / "published_peaks.py"), "table"], capture_output=True, text=True, check=True
     ).stdout
     assert printed in (ROOT / "docs" / "performance.md").read_text()

@@ -227,7 +227,7 @@ def test_a_row_is_put_together_from_table_row_and_column():
     (found,) = read_tables(GOOD, "some.toml")
     (row,) = found.rows
     assert (row.id, row.label, row.tests) == (
-        "speed/one", "One", ("tests/benchmarks/test_seeds_inference.py::test_inference[resnet18-b1-64x128-fp32]",)
+        "speed/one", "One", ("tests/benchmarks/test_published_inference.py::test_inference[resnet18-b1-64x128-fp32]",)
     )  # fmt: skip
     assert row.case == CaseSpec("resnet18", 1, (64, 128))
     assert row.figure("latency").value == 0.0025
@@ -277,7 +277,7 @@ def test_what_a_row_does_not_measure_has_no_case_and_needs_nothing():
 
 def test_the_fine_tuned_row_names_no_test_of_pretrained_weights():
     row = table("imagenet").row("resnet50-tuned")
-    assert row.tests == ("tests/benchmarks/test_seeds_training.py::test_train_step[resnet50-b32-224-fp32-train]",)
+    assert row.tests == ("tests/benchmarks/test_published_training.py::test_train_step[resnet50-b32-224-fp32-train]",)
     assert row.needs == ()
 
 
@@ -421,12 +421,13 @@ def test_reading_the_catalog_imports_nothing_heavy():
 
 
 @pytest.mark.slow
-def test_every_test_that_a_row_names_exists_and_all_are_in_suite_seeds():
-    collected = {suite: _collected(suite) for suite in ("all", "seeds")}
+def test_every_test_that_a_row_names_exists_and_all_are_in_suite_published():
+    collected = {suite: _collected(suite) for suite in ("all", "published", "seeds")}
     assert {test for row in rows() for test in row.tests} <= collected["all"]
-    measured = {test for row in rows() for test in row.tests if "test_seeds_" in test}
-    assert measured <= collected["seeds"]
-    assert {test for test in collected["seeds"] if "/test_seeds_" in test} <= measured
+    measured = {test for row in rows() for test in row.tests if "test_published_" in test}
+    assert measured <= collected["published"]
+    assert {test for test in collected["published"] if "/test_published_" in test} <= measured
+    assert collected["seeds"] == collected["published"], "the suite's former name selects the same"
 
 
 def _collected(suite):
@@ -443,18 +444,18 @@ def _collected(suite):
 
 def test_a_case_is_measured_by_the_file_of_its_task():
     case = CaseSpec("r", 1, (64, 64))
-    assert function_of(case) == "test_seeds_inference.py::test_inference"
-    assert function_of(replace(case, mode="train")) == "test_seeds_training.py::test_train_step"
-    assert function_of(replace(case, mode="train", input="ones")) == "test_seeds_techniques.py::test_train_step"
+    assert function_of(case) == "test_published_inference.py::test_inference"
+    assert function_of(replace(case, mode="train")) == "test_published_training.py::test_train_step"
+    assert function_of(replace(case, mode="train", input="ones")) == "test_published_techniques.py::test_train_step"
     detector = replace(case, task="detection", head="fcos")
-    assert function_of(detector) == "test_seeds_detection.py::test_inference"
-    assert function_of(replace(detector, mode="train")) == "test_seeds_detection.py::test_train_step"
+    assert function_of(detector) == "test_published_detection.py::test_inference"
+    assert function_of(replace(detector, mode="train")) == "test_published_detection.py::test_train_step"
     assert {function_of(case) for case in cases()} == {
-        "test_seeds_inference.py::test_inference",
-        "test_seeds_training.py::test_train_step",
-        "test_seeds_techniques.py::test_train_step",
-        "test_seeds_detection.py::test_inference",
-        "test_seeds_detection.py::test_train_step",
-        "test_seeds_segmentation.py::test_inference",
-        "test_seeds_segmentation.py::test_train_step",
+        "test_published_inference.py::test_inference",
+        "test_published_training.py::test_train_step",
+        "test_published_techniques.py::test_train_step",
+        "test_published_detection.py::test_inference",
+        "test_published_detection.py::test_train_step",
+        "test_published_segmentation.py::test_inference",
+        "test_published_segmentation.py::test_train_step",
     }

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import pytest
 
 from pytest_modelbench.core.errors import MeasureError
-from pytest_modelbench.published.speed_lines import Protocol, Spread, phases_line, spread, step_line, title_line
+from pytest_modelbench.published.speed_lines import Measured, Spread, lines, phases_line, spread, step_line, title_line
 
 
 def milliseconds(mean: float, deviation: float) -> Spread:
@@ -30,8 +31,8 @@ def mebibytes(count: float) -> int:
     ],
 )  # fmt: skip
 def test_line_of_whole_steps(iterations: int, mean: float, deviation: float, peak: float, line: str) -> None:
-    protocol = Protocol(128, mebibytes(peak), iterations=iterations)
-    assert step_line(protocol, milliseconds(mean, deviation)) == line
+    measured = Measured(128, mebibytes(peak), iterations=iterations)
+    assert step_line(measured, milliseconds(mean, deviation)) == line
 
 
 @pytest.mark.parametrize(
@@ -48,12 +49,12 @@ def test_line_of_whole_steps(iterations: int, mean: float, deviation: float, pea
 def test_line_of_forward_and_backward(
     forward: tuple[float, float], backward: tuple[float, float], peak: float, line: str
 ) -> None:
-    assert phases_line(Protocol(64, mebibytes(peak)), milliseconds(*forward), milliseconds(*backward)) == line
+    assert phases_line(Measured(64, mebibytes(peak)), milliseconds(*forward), milliseconds(*backward)) == line
 
 
 def test_line_with_images_per_second_computes_the_rate_that_is_printed_there() -> None:
     line = phases_line(
-        Protocol(256, mebibytes(11226.14)), milliseconds(111.44, 0.03), milliseconds(357.80, 1.61), images_per_s=True
+        Measured(256, mebibytes(11226.14)), milliseconds(111.44, 0.03), milliseconds(357.80, 1.61), images_per_s=True
     )
     assert line == (
         "Mean of 10 runs 10 iters each BS=256: 111.44+-0.03 msecs Forward. 357.80+-1.61 msecs Backward. "
@@ -62,7 +63,7 @@ def test_line_with_images_per_second_computes_the_rate_that_is_printed_there() -
 
 
 def test_other_devices_are_named_and_numbers_of_runs_shown() -> None:
-    line = step_line(Protocol(2, 2**20, runs=3, iterations=4), Spread(0.5, 0.0), "cpu")
+    line = step_line(Measured(2, 2**20, runs=3, iterations=4), Spread(0.5, 0.0), "cpu")
     assert line == "Mean of 3 runs 4 iters each BS=2: 500.00+-0.00 msecs cpu. Max memory: 1.00Mb"
 
 
@@ -80,3 +81,33 @@ def test_spread_is_mean_and_population_deviation_over_runs() -> None:
 def test_runs_without_a_mean_are_refused(runs_s: list[float]) -> None:
     with pytest.raises(MeasureError, match="have no mean"):
         spread(runs_s)
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Two runs of ten steps each, as they are measured."""
+
+    device_kind: str = "cuda"
+    batch_size: int = 64
+    iterations: int = 10
+    forward_s: tuple[float, ...] = (0.02, 0.04)
+    backward_s: tuple[float, ...] = (0.06, 0.08)
+    optimizer_s: tuple[float, ...] = (0.01, 0.01)
+    peak_bytes: int = 3 * 2**20
+    parameters: int = 25_557_032
+
+
+def test_lines_of_runs_count_the_optimizer_as_backward() -> None:
+    assert lines(Runs(), "Resnet50 AMP", images_per_s=True) == (
+        "**Resnet50 AMP 25.56M params**  \n"
+        "Mean of 2 runs 10 iters each BS=64: 30.00+-10.00 msecs Forward. 80.00+-10.00 msecs Backward. "
+        "Max memory: 3.00Mb. 581.82 imgs/sec"
+    )
+    assert lines(Runs(), "Resnet50 Baseline:").endswith("80.00+-10.00 msecs Backward. Max memory: 3.00Mb")
+
+
+@pytest.mark.parametrize(("kind", "device"), [("cuda", "gpu"), ("cpu", "cpu")])
+def test_lines_of_whole_steps_have_no_parameters_but_the_device(kind: str, device: str) -> None:
+    assert lines(Runs(kind), "Resnet50 ABN", whole=True) == (
+        f"**Resnet50 ABN**  \nMean of 2 runs 10 iters each BS=64: 110.00+-20.00 msecs {device}. Max memory: 3.00Mb"
+    )

@@ -11,7 +11,13 @@ from torchvision.ops import MultiScaleRoIAlign, roi_align
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
 from pytest_modelbench.core.errors import BuildError, hide_own_frames
-from pytest_modelbench.models.tasks.detection import Anchors, Detector, float32_outputs, pyramid_backbone
+from pytest_modelbench.models.tasks.detector import (
+    Anchors,
+    Detector,
+    DetectorPlan,
+    float32_outputs,
+    pyramid_backbone,
+)
 
 __tracebackhide__ = hide_own_frames
 
@@ -87,17 +93,15 @@ class RegionPool(MultiScaleRoIAlign):  # type: ignore[misc]
         return pooled.to(x[self.featmap_names[0]].dtype)
 
 
-def region_detector(
-    backbone: str, image_size: tuple[int, int], *, fpn_channels: int, num_classes: int, masks: bool, **built: Any
-) -> RegionDetector:
-    """Faster R-CNN over the timm model ``backbone``, with ``masks`` Mask R-CNN."""
-    body, prepare = pyramid_backbone(backbone, image_size, _LEVELS, fpn_channels, LastLevelMaxPool(), **built)
+def region_detector(plan: DetectorPlan, *, masks: bool) -> RegionDetector:
+    """Faster R-CNN as planned, with ``masks`` Mask R-CNN."""
+    body, prepare = pyramid_backbone(plan, _LEVELS, LastLevelMaxPool())
     strides = body.pyramid.strides
     if any(stride & (stride - 1) for stride in strides):
         # MultiScaleRoIAlign takes the scale of a map for the nearest power of two.
         raise BuildError(
-            f"{backbone} has maps of strides {strides}, and region heads need powers of two; take head='fcos', or a "
-            "transformer with another patch size"
+            f"{plan.backbone} has maps of strides {strides}, and region heads need powers of two; take head='fcos', or "
+            "a transformer with another patch size"
         )
     # One size per map and three ratios (FPN, arXiv 1612.03144, section 4.1).
     sizes = tuple((8 * stride,) for stride in (*strides, 2 * strides[-1]))
@@ -105,7 +109,7 @@ def region_detector(
     kind = MaskRCNN if masks else FasterRCNN
     network: nn.Module = kind(
         body,
-        num_classes + 1,
+        plan.num_classes + 1,
         rpn_anchor_generator=Anchors(sizes, ((0.5, 1.0, 2.0),) * len(sizes)),
         box_roi_pool=RegionPool(names, _BOX_CELLS, _SAMPLING),
         **({"mask_roi_pool": RegionPool(names, _MASK_CELLS, _SAMPLING)} if masks else {}),
@@ -114,4 +118,4 @@ def region_detector(
     any_network.transform = prepare
     float32_outputs(any_network.rpn.head)
     float32_outputs(any_network.roi_heads.box_predictor)
-    return RegionDetector(network, num_classes)
+    return RegionDetector(network, plan.num_classes)

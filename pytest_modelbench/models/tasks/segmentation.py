@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 import timm
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from pytest_modelbench.core.errors import BuildError, MissingExtraError, UsageError, hide_own_frames
+from pytest_modelbench.core.tasks import IGNORED, USUAL_CLASSES, headed
 from pytest_modelbench.models.hub import with_weights
 from pytest_modelbench.models.sources import Source, timm_source
 from pytest_modelbench.models.tasks.options import backbone_options, take_count, take_head
@@ -22,16 +24,39 @@ __tracebackhide__ = hide_own_frames
 
 #: Height and width that segmentation models are published for; Cityscapes has 512 x 1024 crops beside.
 IMAGE_SIZE = (512, 512)
-#: Classes of Cityscapes. Pascal VOC has 21, with its background.
-NUM_CLASSES = 19
-#: Label of pixels that do not count, in both.
-IGNORED = 255
 #: Pixels that a step in DeepLabV3+'s coarsest map spans, as in the paper (arXiv 1802.02611).
 _OUTPUT_STRIDE = 16
 #: Defaults of segmentation_models_pytorch's DeepLabV3Plus.
 _DEEPLAB = {"out_channels": 256, "atrous_rates": (12, 24, 36), "aspp_separable": True, "aspp_dropout": 0.5}
 #: Channels of DPT's maps, its default there.
 _DPT_CHANNELS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class _SegmenterPlan:
+    """What a segmenter is built over and with; ``channels`` are those of the images."""
+
+    head: str
+    backbone: str
+    image_size: tuple[int, int]
+    num_classes: int
+    channels: int
+    options: Mapping[str, Any]
+    pretrained: bool = False
+
+    @property
+    def name(self) -> str:
+        """What results call it."""
+        return headed(self.head, self.backbone)
+
+    def common(self) -> dict[str, Any]:
+        """Arguments that all segmenters take."""
+        normalize = normalization(self.backbone, self.channels)
+        return {"name": self.name, "normalize": normalize, "num_classes": self.num_classes}
+
+    def feature_maps(self, indices: tuple[int, ...], **more: Any) -> Any:
+        """The backbone that returns the maps at ``indices``, made with ``more`` options."""
+        return feature_maps(self.backbone, indices, self.image_size, self.pretrained, {**self.options, **more})
 
 
 class Segmenter(nn.Module):
@@ -145,16 +170,16 @@ def segmentation_source(
     """
     options = backbone_options(options)
     head = take_head("segmentation", _HEADS, options)
-    num_classes = take_count("num_classes", NUM_CLASSES, options)
+    num_classes = take_count("num_classes", USUAL_CLASSES["segmentation"], options)
     image_size = image_size or IMAGE_SIZE
     channels = timm_source(backbone, image_size, False, options).channels
-    make = functools.partial(_made, head, backbone, image_size, num_classes, channels, options)
+    plan = _SegmenterPlan(head, backbone, image_size, num_classes, channels, options)
     return Source(
-        f"{head}_{backbone}",
+        plan.name,
         channels,
         image_size,
-        functools.partial(make, True) if pretrained else functools.partial(make, False),
-        functools.partial(make, False),
+        functools.partial(_made, replace(plan, pretrained=pretrained)),
+        functools.partial(_made, plan),
         functools.partial(label_targets, num_classes),
     )
 
@@ -167,77 +192,64 @@ def check_size(name: str, image_size: tuple[int, int], divisor: int) -> None:
         raise UsageError(f"{name}: image size {image_size} is no multiple of {divisor}; the next ones are {down}, {up}")
 
 
-def _made(
-    head: str, backbone: str, image_size: tuple[int, int], num_classes: int, channels: int, options: Mapping[str, Any],
-    pretrained: bool,
-) -> Segmenter:  # fmt: skip
-    name = f"{head}_{backbone}"
-    shared = {"name": name, "normalize": normalization(backbone, channels), "num_classes": num_classes}
-    made = _HEADS[head](backbone, image_size, pretrained, options, shared)
-    check_size(name, image_size, made.divisor)
+def _made(plan: _SegmenterPlan) -> Segmenter:
+    made = _HEADS[plan.head](plan)
+    check_size(plan.name, plan.image_size, made.divisor)
     return made
 
 
-def _deeplab(
-    backbone: str, image_size: tuple[int, int], pretrained: bool, options: Mapping[str, Any], shared: Mapping[str, Any]
-) -> Segmenter:
+def _deeplab(plan: _SegmenterPlan) -> Segmenter:
     _library()  # before a backbone is built in vain
     model = None
     # Counted from the end, the fourth map is the one of stride 4, whether there is one of a stem before it or not.
     indices = (-4, -1)
-    if "output_stride" not in options:
+    if "output_stride" not in plan.options:
         try:
-            model = feature_maps(
-                backbone, indices, image_size, pretrained, {**options, "output_stride": _OUTPUT_STRIDE}
-            )
+            model = plan.feature_maps(indices, output_stride=_OUTPUT_STRIDE)
         except Exception as error:  # whatever a constructor raises for an argument that it does not know
             if "output_stride" not in str(error):
                 raise
     if model is None:
-        model = feature_maps(backbone, indices, image_size, pretrained, options)
+        model = plan.feature_maps(indices)
     encoder = Pyramid(model)
     if encoder.strides[0] != 4:
         raise BuildError(
-            f"{backbone} has maps of strides {encoder.strides}, and deeplabv3plus needs one of stride 4; "
+            f"{plan.backbone} has maps of strides {encoder.strides}, and deeplabv3plus needs one of stride 4; "
             "take head='fcn', or head='dpt' for a plain transformer"
         )
-    return DeepLabV3Plus(encoder, **shared)
+    return DeepLabV3Plus(encoder, **plan.common())
 
 
-def _fcn(
-    backbone: str, image_size: tuple[int, int], pretrained: bool, options: Mapping[str, Any], shared: Mapping[str, Any]
-) -> Segmenter:
-    return FCN(Pyramid(feature_maps(backbone, (-1,), image_size, pretrained, options)), **shared)
+def _fcn(plan: _SegmenterPlan) -> Segmenter:
+    return FCN(Pyramid(plan.feature_maps((-1,))), **plan.common())
 
 
-def _dpt(
-    backbone: str, image_size: tuple[int, int], pretrained: bool, options: Mapping[str, Any], shared: Mapping[str, Any]
-) -> Segmenter:
+def _dpt(plan: _SegmenterPlan) -> Segmenter:
     library = _library()
-    config = timm.get_pretrained_cfg(backbone)
+    config = timm.get_pretrained_cfg(plan.backbone)
+    options = dict(plan.options)
     if config is not None and config.fixed_input_size:
-        options = {"img_size": image_size, **options}
-    options = dict(options)
+        options.setdefault("img_size", plan.image_size)
     make = functools.partial(
-        library.DPT, f"tu-{backbone}", encoder_weights="default" if pretrained else None,
-        decoder_fusion_channels=_DPT_CHANNELS, in_channels=options.pop("in_chans", 3), classes=shared["num_classes"],
+        library.DPT, f"tu-{plan.backbone}", encoder_weights="default" if plan.pretrained else None,
+        decoder_fusion_channels=_DPT_CHANNELS, in_channels=options.pop("in_chans", 3), classes=plan.num_classes,
         num_classes=0, **options,
     )  # fmt: skip
     try:
-        whole = with_weights(backbone, make) if pretrained else make()
+        whole = with_weights(plan.backbone, make) if plan.pretrained else make()
         strides = set(whole.encoder.output_strides)
     except (AttributeError, ValueError) as error:
-        raise BuildError(f"{backbone} cannot be built as a dpt: {error}; it takes plain transformers") from error
+        raise BuildError(f"{plan.backbone} cannot be built as a dpt: {error}; it takes plain transformers") from error
     if len(strides) > 1:
         raise BuildError(
-            f"{backbone} has maps of strides {sorted(strides)}, and dpt takes plain transformers; "
+            f"{plan.backbone} has maps of strides {sorted(strides)}, and dpt takes plain transformers; "
             "take head='deeplabv3plus'"
         )
-    return DPT(whole, **shared)
+    return DPT(whole, **plan.common())
 
 
 #: The first is the default.
-_HEADS: Mapping[str, Callable[..., Segmenter]] = {"deeplabv3plus": _deeplab, "fcn": _fcn, "dpt": _dpt}
+_HEADS: Mapping[str, Callable[[_SegmenterPlan], Segmenter]] = {"deeplabv3plus": _deeplab, "fcn": _fcn, "dpt": _dpt}
 
 
 def _library(part: str = "") -> Any:

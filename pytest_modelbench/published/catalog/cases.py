@@ -7,12 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pytest_modelbench.core.records import Case
+from pytest_modelbench.core.tasks import USUAL_CLASSES, headed
+from pytest_modelbench.core.train_options import TrainOptions
 
-#: Classes that a model of each task tells apart unless a case says otherwise: ImageNet, COCO, Cityscapes.
-TASK_CLASSES = {"classification": 1000, "detection": 80, "instance_segmentation": 80, "segmentation": 19}
 MODES = ("inference", "train")
-#: Channels of a feature pyramid where a case does not say: those of the feature pyramid networks' own publication.
-FPN_CHANNELS = 256
 
 #: The short side of reduced images. 64 is a multiple of every stride and patch size among the catalog's models (32, and
 #: 16 for ViT; Swin pads its 7 x 7 windows). Detectors get 128, the stride of their coarsest pyramid level.
@@ -55,27 +53,22 @@ class CaseSpec:
         """What results call the model: ``resnet50``, ``fcos_resnet50_fpn128``, ``resnet50_10classes``."""
         if self.name:
             return self.name
-        name = f"{self.head}_{self.model}" if self.head else self.model.rpartition(":")[2]
-        if self.fpn_channels not in (None, FPN_CHANNELS):
-            name += f"_fpn{self.fpn_channels}"
-        return name + self._classes
+        model = self.model.rpartition(":")[2]
+        return (headed(self.head, model, self.fpn_channels) if self.head else model) + self._classes
 
     @property
     def _classes(self) -> str:
         """Two heads of different size must not share a name, and so a baseline."""
-        usual = TASK_CLASSES[self.task]
-        return f"_{self.num_classes}classes" if self.num_classes not in (None, usual) else ""
+        usual = (None, USUAL_CLASSES[self.task])
+        return f"_{self.num_classes}classes" if self.num_classes not in usual else ""
 
     def case(self) -> Case:
         """The case that results list it under, at this very size."""
-        parts = [*self.technique]
-        if self.mode == "train":
-            # What decides the cost of a train step shows in its case, unless it is at its default.
-            parts += [f"input={self.input}"] if self.input != "noise" else []
-            parts += [f"accumulate={self.accumulate}"] if self.accumulate > 1 else []
-        return Case(
-            self.source_name, self.batch_size, self.image_size, self.precision, self.task, self.mode, "+".join(parts)
-        )
+        case = Case(
+            self.source_name, self.batch_size, self.image_size, self.precision, self.task, self.mode,
+            "+".join(self.technique),
+        )  # fmt: skip
+        return TrainOptions(**self.train_arguments()).case(case) if self.mode == "train" else case
 
     @property
     def id(self) -> str:
@@ -107,7 +100,7 @@ class CaseSpec:
         return {"input": self.input, "accumulate": self.accumulate}
 
     def reduced(self) -> CaseSpec:
-        """The same at a size that a CPU does in about a second: small images of the same shape, two at most.
+        """The case at a size that a CPU does in about a second: small images of the same shape, two at most.
 
         A model that is built narrower for it has another name.
         """

@@ -16,7 +16,8 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from pytest_modelbench.core.errors import UsageError, did_you_mean
-from pytest_modelbench.published.catalog.cases import FPN_CHANNELS, MODES, TASK_CLASSES, CaseSpec
+from pytest_modelbench.core.tasks import USUAL_CLASSES, USUAL_FPN_CHANNELS
+from pytest_modelbench.published.catalog.cases import MODES, CaseSpec
 from pytest_modelbench.published.catalog.figures import FACTORS, Figure, read_printed
 from pytest_modelbench.published.catalog.node_ids import FOLDER, function_of, node_id
 from pytest_modelbench.published.catalog.rows import NEEDS, Row, Table
@@ -142,12 +143,12 @@ def _case(data: dict[str, Any], where: str) -> CaseSpec:
     technique = data.get("technique", ())
     data["technique"] = (technique,) if isinstance(technique, str) else tuple(technique)
     data["options"] = tuple(sorted(data.get("options", {}).items()))
-    if data.get("task", "classification") not in TASK_CLASSES:
-        raise UsageError(f"{where}: task {data['task']!r} is none of {', '.join(TASK_CLASSES)}")
+    if data.get("task", "classification") not in USUAL_CLASSES:
+        raise UsageError(f"{where}: task {data['task']!r} is none of {', '.join(USUAL_CLASSES)}")
     if data.get("mode", "inference") not in MODES:
         raise UsageError(f"{where}: mode {data['mode']!r} is none of {', '.join(MODES)}")
     # What is written out and what is left to its default are one case.
-    usual = {"fpn_channels": FPN_CHANNELS, "num_classes": TASK_CLASSES[data.get("task", "classification")]}
+    usual = {"fpn_channels": USUAL_FPN_CHANNELS, "num_classes": USUAL_CLASSES[data.get("task", "classification")]}
     case = CaseSpec(**{key: value for key, value in data.items() if usual.get(key) != value})
     if (case.task == "classification") == bool(case.head):
         raise UsageError(f"{where}: task {case.task} with head {case.head!r}; every task but classification has a head")

@@ -44,7 +44,10 @@ def rows() -> tuple[Row, ...]:
 
 
 def cases(function: str = "") -> tuple[CaseSpec, ...]:
-    """Every distinct case, in order of appearance; of ``test_seeds_inference.py::test_inference`` alone if given."""
+    """Every distinct case, in order of appearance.
+
+    With ``function``, ``test_published_inference.py::test_inference``, those alone that it measures.
+    """
     distinct = dict.fromkeys(case for row in rows() for case in row.cases)
     return tuple(case for case in distinct if function in ("", function_of(case)))
 

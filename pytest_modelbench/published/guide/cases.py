@@ -7,7 +7,7 @@ middle. The rest is never read back. What a row is about is written as an id ins
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pytest_modelbench.core.records import Case
 from pytest_modelbench.published.catalog.cases import CaseSpec
@@ -47,18 +47,15 @@ class Subject:
 
     @property
     def stem(self) -> str:
-        """The same text for every measurement of this subject, as `read_case` has it."""
+        """One text for every measurement of this subject, as `read_case` has it."""
         case = Case(self.model, 1, (1, 1), "fp32", self.task, self.mode, self.technique)
         return _stem(case.model, case.id.removeprefix(f"{case.model}-b1-1-fp32"))
 
 
 def subject_of(spec: CaseSpec, mode: str) -> Subject:
     """What results list ``spec`` under when it is measured in ``mode``; what a train step is fed shows in its name."""
-    technique = list(spec.technique)
-    if mode == "train":
-        technique += [f"input={spec.input}"] if spec.input != "noise" else []
-        technique += [f"accumulate={spec.accumulate}"] if spec.accumulate > 1 else []
-    return Subject(spec.source_name, spec.task, "+".join(technique), mode)
+    case = replace(spec, mode=mode).case()
+    return Subject(case.model, case.task, case.technique, case.mode)
 
 
 def setting_of(spec: CaseSpec) -> Setting:

@@ -18,7 +18,7 @@ from pytest_modelbench.report.scale import pair, plural
 
 TITLE = "Benchmark guide"
 #: Suites that together measure what the guide shows: the backbones at the published size, batches, and all else.
-SUITES = ("backbones", "batch", "seeds")
+SUITES = ("backbones", "batch", "published")
 #: Order of the figures where several tables are merged into one: the model, its times, its memory.
 _MERGED_ORDER = ("parameters", "step", "forward", "backward", "rate", "memory")
 #: Figures named one by one that differ between files; beyond, the rest is counted.

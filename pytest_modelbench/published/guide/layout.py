@@ -74,8 +74,8 @@ CHAPTERS = (
         "Backbone comparison",
         "Classifiers with the 1000 classes of ImageNet, at 224 x 224.",
         (
-            Part("backbones-cnn", "backbones,seeds-backbones", _plain, "CNN backbones"),
-            Part("backbones-transformer", "backbones,seeds-backbones", _plain, "Transformer backbones"),
+            Part("backbones-cnn", "backbones,published-backbones", _plain, "CNN backbones"),
+            Part("backbones-transformer", "backbones,published-backbones", _plain, "Transformer backbones"),
         ),
     ),
     Chapter(
@@ -84,7 +84,7 @@ CHAPTERS = (
         (
             Part("inference-by-device", "backbones", _plain, "Classification, by device"),
             Part("batch-speedup", "batch", partial(_alone, speedup_table), "What batches bring"),
-            Part("detection-speed", "seeds-detection", _plain, "Detection"),
+            Part("detection-speed", "published-detection", _plain, "Detection"),
         ),
     ),
     Chapter(
@@ -92,36 +92,36 @@ CHAPTERS = (
         "Peak memory is what PyTorch keeps alive at once, followed on the meta device: that needs no accelerator and "
         "is the same on every machine. Libraries' workspaces and the device's own context come on top.",
         (
-            Part("memory-by-task", "seeds", _plain, "By task"),
-            Part("memory-by-backbone", "seeds", _plain, "By backbone"),
-            Part("memory-tips", "seeds", partial(_alone, tips_table), "What saves memory"),
+            Part("memory-by-task", "published", _plain, "By task"),
+            Part("memory-by-backbone", "published", _plain, "By backbone"),
+            Part("memory-tips", "published", partial(_alone, tips_table), "What saves memory"),
         ),
     ),
     Chapter(
         "Classification results",
         "Training to an accuracy, and accuracy of pretrained weights.",
         (
-            Part("cifar10", "seeds-training", _plain, device="cuda"),
-            Part("cifar100", "seeds-training", _plain, device="cuda"),
-            Part("imagenet", "seeds-backbones", _plain, "ImageNet-1K"),
+            Part("cifar10", "published-training", _plain, device="cuda"),
+            Part("cifar100", "published-training", _plain, device="cuda"),
+            Part("imagenet", "published-backbones", _plain, "ImageNet-1K"),
         ),
     ),
     Chapter(
         "Object detection",
         "Detectors with a feature pyramid over a backbone.",
         (
-            Part("coco-detection", "seeds-detection", _plain, "Accuracy and memory on COCO"),
-            Part("detection-accuracy-speed", "seeds-detection", _plain, "Speed against accuracy"),
-            Part("detection-configurations", "seeds-detection", _configurations, "Configurations"),
+            Part("coco-detection", "published-detection", _plain, "Accuracy and memory on COCO"),
+            Part("detection-accuracy-speed", "published-detection", _plain, "Speed against accuracy"),
+            Part("detection-configurations", "published-detection", _configurations, "Configurations"),
         ),
     ),
     Chapter(
         "Semantic segmentation",
         "One class for each pixel.",
         (
-            Part("cityscapes", "seeds-segmentation", _plain, "Accuracy and memory on Cityscapes"),
-            Part("voc", "seeds-segmentation", _plain, "Pascal VOC"),
-            Part("segmentation-speed", "seeds-segmentation", _plain, "Speed against accuracy"),
+            Part("cityscapes", "published-segmentation", _plain, "Accuracy and memory on Cityscapes"),
+            Part("voc", "published-segmentation", _plain, "Pascal VOC"),
+            Part("segmentation-speed", "published-segmentation", _plain, "Speed against accuracy"),
         ),
     ),
     Chapter(
@@ -142,7 +142,7 @@ CHAPTERS = (
             "resnet34-activations",
             "methodology",
         ),
-        suites="seeds-techniques",
+        suites="published-techniques",
     ),
     Chapter(
         "Recommendations",
@@ -151,18 +151,20 @@ CHAPTERS = (
         "model takes a fraction of its time.",
         (
             Part("use-cases", "backbones", recommendation_table, "By use case"),
-            Part("by-hardware", "backbones,seeds-training", hardware_table, "By memory of the hardware", device="cpu"),
-            Part("by-hardware", "seeds-training", _batches, "Largest batch by memory", noted=False),
-            Part("by-accuracy", "backbones,seeds", accuracy_table, "By accuracy", device="cuda"),
-            Part("by-training-time", "seeds-training", recommendation_table, "By training time", device="cuda"),
+            Part(
+                "by-hardware", "backbones,published-training", hardware_table, "By memory of the hardware", device="cpu"
+            ),
+            Part("by-hardware", "published-training", _batches, "Largest batch by memory", noted=False),
+            Part("by-accuracy", "backbones,published", accuracy_table, "By accuracy", device="cuda"),
+            Part("by-training-time", "published-training", recommendation_table, "By training time", device="cuda"),
         ),
     ),
     Chapter(
         "Benchmark code",
         "What the published guide's own code measures, and with which parameters.",
         (
-            Part("benchmark-code", "seeds-backbones", _code, "Backbones, with 10 classes"),
-            Part("benchmark-parameters", "seeds-backbones", _plain, "Parameters"),
+            Part("benchmark-code", "published-backbones", _code, "Backbones, with 10 classes"),
+            Part("benchmark-parameters", "published-backbones", _plain, "Parameters"),
         ),
     ),
 )

@@ -9,14 +9,14 @@ import pytest
 
 from pytest_modelbench.published.catalog.tables import cases, table
 
-INFERENCE = cases("test_seeds_detection.py::test_inference")
-TRAINING = cases("test_seeds_detection.py::test_train_step")
+INFERENCE = cases("test_published_detection.py::test_inference")
+TRAINING = cases("test_published_detection.py::test_train_step")
 #: One for each model, whatever it is measured for.
 COCO = {
     row.case.source_name: row.case for id in ("coco-detection", "detection-accuracy-speed") for row in table(id).rows
 }
 
-pytestmark = pytest.mark.modelbench(suite=["seeds", "seeds-detection"])
+pytestmark = pytest.mark.modelbench(suite=["published", "published-detection", "seeds"])
 
 
 @pytest.mark.parametrize("case", INFERENCE, ids=[case.id for case in INFERENCE])

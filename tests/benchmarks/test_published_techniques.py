@@ -8,9 +8,9 @@ import pytest
 
 from pytest_modelbench.published.catalog.tables import cases
 
-CASES = cases("test_seeds_techniques.py::test_train_step")
+CASES = cases("test_published_techniques.py::test_train_step")
 
-pytestmark = pytest.mark.modelbench(suite=["seeds", "seeds-techniques"])
+pytestmark = pytest.mark.modelbench(suite=["published", "published-techniques", "seeds"])
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.id for case in CASES])

@@ -1,7 +1,7 @@
 """Predicted peaks of the speed and memory comparison's training steps beside the published ones, on the meta device.
 
-    python tests/trials/seed_peaks.py          measures every line of the comparison, and writes results/seed_peaks.json
-    python tests/trials/seed_peaks.py table    prints what is there as the table of docs/performance.md
+    python tests/trials/published_peaks.py          measures every line of the comparison, and writes its results
+    python tests/trials/published_peaks.py table    prints what is there as the table of docs/performance.md
 
 Each model and technique at its own batch size, without a GPU. Two lines need the extra `lukemelas`.
 """
@@ -71,12 +71,12 @@ def measure() -> None:
         figures[row.id] = line
         shown = line.get("share", line.get("error"))
         print(f"{row.label:40} {figure.printed:>12} {shown} {time.perf_counter() - began:.1f} s", flush=True)
-    write("seed_peaks", machine, figures)
+    write("published_peaks", machine, figures)
 
 
 def table() -> str:
     """The results as Markdown, line by line as the comparison has them."""
-    figures = json.loads((RESULTS / "seed_peaks.json").read_text())["figures"]
+    figures = json.loads((RESULTS / "published_peaks.json").read_text())["figures"]
     lines = ["| line | published | predicted | share | beyond 1.5 %, since |", "| --- | --- | --- | --- | --- |"]
     for line in figures.values():
         published, predicted = (f"{line[of] / 2**20:.2f} MiB" for of in ("published_bytes", "predicted_bytes"))

@@ -8,9 +8,9 @@ import pytest
 
 from pytest_modelbench.published.catalog.tables import cases, table
 
-CASES = cases("test_seeds_training.py::test_train_step")
+CASES = cases("test_published_training.py::test_train_step")
 
-pytestmark = pytest.mark.modelbench(suite=["seeds", "seeds-training"])
+pytestmark = pytest.mark.modelbench(suite=["published", "published-training", "seeds"])
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.id for case in CASES])

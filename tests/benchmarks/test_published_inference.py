@@ -8,10 +8,10 @@ import pytest
 
 from pytest_modelbench.published.catalog.tables import cases
 
-CASES = cases("test_seeds_inference.py::test_inference")
+CASES = cases("test_published_inference.py::test_inference")
 
 
-@pytest.mark.modelbench(suite=["seeds", "seeds-backbones"])
+@pytest.mark.modelbench(suite=["published", "published-backbones", "seeds"])
 @pytest.mark.parametrize("case", CASES, ids=[case.id for case in CASES])
 def test_inference(case, measure_inference):
     measure_inference(case)

@@ -8,13 +8,13 @@ import pytest
 
 from pytest_modelbench.published.catalog.tables import cases, table
 
-INFERENCE = cases("test_seeds_segmentation.py::test_inference")
-TRAINING = cases("test_seeds_segmentation.py::test_train_step")
+INFERENCE = cases("test_published_segmentation.py::test_inference")
+TRAINING = cases("test_published_segmentation.py::test_train_step")
 #: One for each model, whatever it is measured for.
 CITYSCAPES = {row.case.source_name: row.case for id in ("cityscapes", "segmentation-speed") for row in table(id).rows}
 VOC = {row.case.source_name: row.case for row in table("voc").rows}
 
-pytestmark = pytest.mark.modelbench(suite=["seeds", "seeds-segmentation"])
+pytestmark = pytest.mark.modelbench(suite=["published", "published-segmentation", "seeds"])
 
 
 @pytest.mark.parametrize("case", INFERENCE, ids=[case.id for case in INFERENCE])
