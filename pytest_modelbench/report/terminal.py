@@ -8,10 +8,10 @@ from typing import Protocol
 
 from pytest_modelbench.core.records import CheckKey
 from pytest_modelbench.core.session import Session
+from pytest_modelbench.report.commands import BASELINES
 from pytest_modelbench.report.scale import moved, number, pair
 from pytest_modelbench.report.summary import (
     ACCEPT,
-    BASELINES,
     Line,
     Notice,
     Standing,
