@@ -1,18 +1,23 @@
 """The pytest plugin: options, hooks, and fixtures whose bodies import what they need.
 
-This module is imported by every pytest run of everyone who has the package installed. It imports nothing but pytest
-and the standard library's lightest, starts nothing and creates nothing; all else waits for ``--modelbench``. For the
-same reason pytest is asked not to rewrite its assertions, of which it has none: PYTEST_DONT_REWRITE.
+This module is imported by every pytest run of everyone who has the package installed. It imports nothing but pytest,
+the standard library's lightest and the table of options, starts nothing and creates nothing; all else waits for
+``--modelbench``. For the same reason pytest is asked not to rewrite its assertions, of which it has none:
+PYTEST_DONT_REWRITE.
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import sys
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
+from pytest_modelbench.options import OPTIONS, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -29,98 +34,21 @@ bench_key = pytest.StashKey["Bench"]()
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Everything under one heading of ``--help``; ``--device`` comes later."""
     group = parser.getgroup(_GROUP, "modelbench: hold latency, memory, cost and accuracy of models against baselines")
-    add = group.addoption
-    add(
-        "--modelbench",
-        action="store_true",
-        help="Run the benchmark tests, and only them: measure in fresh worker processes, compare with the baselines.",
-    )
-    add(
-        "--update-baselines",
-        action="store_true",
-        help="With --modelbench: accept what is measured as the new baselines, and print old -> new.",
-    )
-    add(
-        "--modelbench-device",
-        metavar="DEVICE",
-        help="Where to measure: cpu, cuda, cuda:1, mps, ... The default, auto, takes the accelerator if there is one.",
-    )
-    add(
-        "--modelbench-suite",
-        metavar="NAME[,NAME]",
-        help="Which suites to run. Default: quick, if a test is in it, else every test; 'all' runs every test.",
-    )
-    add("--modelbench-baselines", metavar="DIR", help="Folder of the baseline files. Default: baselines.")
-    add(
-        "--modelbench-missing",
-        metavar="pass|fail",
-        help="What to make of an environment that has no baseline at all: pass and say NOT GATED (default), or fail.",
-    )
-    add(
-        "--modelbench-skipped",
-        metavar="pass|fail",
-        help="What to make of a skipped test that has a baseline. Default: fail, since its gate did not hold.",
-    )
-    add(
-        "--modelbench-inconclusive",
-        metavar="pass|fail",
-        help="What to make of a session with checks that the noise leaves open: exit status 10 (fail, default) or 0.",
-    )
-    add(
-        "--modelbench-passes",
-        metavar="N[,N]",
-        help="After how many processes open checks are looked at. Default: 2,4,6,9; only open ones go past the first.",
-    )
-    add(
-        "--modelbench-against",
-        metavar="REF",
-        help="Compare with this git revision, measured side by side here and now, in place of the stored baselines.",
-    )
-    add(
-        "--modelbench-against-python",
-        metavar="PATH",
-        help="Compare with the same code in another interpreter: does the upgraded torch there slow it down? With "
-        "--modelbench-against, with that revision in that interpreter.",
-    )
-    add(
-        "--modelbench-confirm",
-        metavar="duet|rerun",
-        help="What follows where a stored baseline does not clear a time: measure its own commit beside the present "
-        "code (duet, default, where git has it), or only decide by what is stored (rerun).",
-    )
-    add(
-        "--modelbench-pairs",
-        metavar="N[,N]",
-        help="After how many pairs of processes a duet is looked at. Default: 3,5,8,13,20.",
-    )
-    add(
-        "--modelbench-budget",
-        metavar="DURATION",
-        help="How long the session may take, as in 90s or 10m; what is not settled by then is inconclusive.",
-    )
-    add("--modelbench-threads", metavar="N", help="Threads, and cores pinned, for measuring on the CPU. Default: 1.")
-    add(
-        "--modelbench-timeout",
-        metavar="DURATION",
-        help="How long one test may take in one process before it counts as hanging, as in 90s or 10m. Default: 15m.",
-    )
-    add(
-        "--modelbench-data",
-        metavar="PATH",
-        help="Data for accuracy tests: a folder per class, CIFAR's, COCO's, Pascal VOC's or Cityscapes', or a file in "
-        "COCO's format. Tests that need another kind are skipped.",
-    )
-    add("--modelbench-json", metavar="FILE", help="Write everything that was measured and decided to FILE.")
-    add(
-        "--modelbench-save-benchmark",
-        metavar="NAME",
-        help="Save the latencies in pytest-benchmark's own storage, .benchmarks/, for its compare and its histograms.",
-    )
-    add(
-        "--modelbench-inline",
-        action="store_true",
-        help="Measure once, in this very process: for debugging, with --pdb and the like. Times are less certain.",
-    )
+    for option in OPTIONS:
+        if option.flag is None:
+            continue
+        told = option.told.replace("%", "%%")
+        if option.kind is Kind.SWITCH:
+            group.addoption(option.flag, action="store_true", help=told)
+        else:
+            group.addoption(option.flag, metavar=option.value, help=told)
+        if option.former_flag is not None:
+            refuse = partial(_refuse_former_flag, option.former_flag, option.flag)
+            group.addoption(option.former_flag, dest="modelbench_former", type=refuse, help=argparse.SUPPRESS)
+
+
+def _refuse_former_flag(former: str, flag: str, value: str) -> None:
+    raise pytest.UsageError(f"{former} is called {flag} now: write {flag}={value}")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -128,10 +56,11 @@ def pytest_load_initial_conftests(parser: pytest.Parser) -> Iterator[None]:
     """Add ``--device``, unless another plugin or a conftest file has one: they have all spoken by now."""
     result = yield
     taken = {name for group in (parser._anonymous, *parser._groups) for o in group.options for name in o.names()}
-    if "--device" not in taken:
-        parser.getgroup(_GROUP).addoption(
-            "--device", dest="modelbench_device", metavar="DEVICE", help="The same as --modelbench-device."
-        )
+    for option in OPTIONS:
+        if option.alias and option.alias not in taken:
+            parser.getgroup(_GROUP).addoption(
+                option.alias, dest=option.dest, metavar=option.value, help=f"The same as {option.flag}."
+            )
     return result
 
 

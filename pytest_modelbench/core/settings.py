@@ -1,74 +1,17 @@
-"""What a session was asked to do: command line over ``[tool.modelbench]`` over defaults, checked."""
+"""What a session was asked to do: command line over ``[tool.modelbench]`` over the defaults of `options`, checked."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import Any
 
 from pytest_modelbench.core.bands import parse_band
 from pytest_modelbench.core.errors import UsageError, did_you_mean
 from pytest_modelbench.core.metrics import METRICS
 from pytest_modelbench.core.units import parse_duration_s
-
-POLICIES = ("pass", "fail")
-CONFIRMATIONS = ("duet", "rerun")
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """Everything a session can be told. Paths are relative to pytest's root directory."""
-
-    device: str = "auto"
-    baselines: str = "baselines"
-    suite: tuple[str, ...] = ()  #: empty: ``quick`` where tests name it, else every test
-    threads: int = 1
-    timeout_s: float = 900.0  #: for one test in one process
-    passes: tuple[int, ...] = (2, 4, 6, 9)  #: numbers of processes after which open checks are looked at
-    #: Processes behind a baseline. It is recorded once and compared with every night: what it costs comes back in
-    #: processes and pairs that sessions of unchanged code need not run (tests/trials/session_cost.py).
-    update_passes: int = 12
-    missing: str = "pass"  #: an environment without any baseline
-    skipped: str = "fail"  #: a skipped test that has a baseline
-    inconclusive: str = "fail"  #: a check that the noise leaves open
-    confirm: str = "duet"  #: what follows where a stored baseline does not clear a check
-    pairs: tuple[int, ...] = (3, 5, 8, 13, 20)  #: numbers of pairs after which a duet is looked at
-    against: str = ""  #: a git revision to compare with in place of what is stored
-    against_python: str = ""  #: an interpreter to compare with
-    budget_s: float | None = None  #: how long the session may take
-    data: str = ""
-    bands: Mapping[str, str] = field(default_factory=dict)  #: per metric name
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain values, as `from_json` takes them."""
-        return asdict(self) | {"bands": dict(self.bands)}
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> Settings:
-        """The settings that `to_json` wrote."""
-        fields: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in data.items()}
-        return cls(**fields)
-
-
-def read_settings(table: object, options: Mapping[str, object], where: str) -> Settings:
-    """Settings from the table ``[tool.modelbench]`` (read from ``where``) with ``options`` (None: not given) on top.
-
-    Raises UsageError naming key and place for unknown keys, wrong types and values that make no sense.
-    """
-    if not isinstance(table, Mapping):
-        raise UsageError(f"{where}: [tool.modelbench] is {_kind(table)}, not a table")
-    values: dict[str, Any] = {}
-    for key, value in table.items():
-        if key not in _READERS:
-            raise UsageError(
-                f"{where}: [tool.modelbench] has no setting {key!r}.{did_you_mean(key, _READERS)} "
-                f"Known are: {', '.join(sorted(_READERS))}"
-            )
-        values |= _read(key, value, f"{where}: [tool.modelbench] {key}")
-    for key, value in options.items():
-        if value is not None:
-            values |= _read(key, value, f"--modelbench-{key}" if key != "device" else "--device")
-    return Settings(**values)
+from pytest_modelbench.options import SETTINGS, Kind, Option
 
 
 def _kind(value: object) -> str:
@@ -80,11 +23,6 @@ def _kind(value: object) -> str:
         list: "a list",
         dict: "a table",
     }.get(type(value), type(value).__name__)
-
-
-def _read(key: str, value: object, where: str) -> dict[str, Any]:
-    name = f"{key}_s" if key in ("timeout", "budget") else key.replace("-", "_")
-    return {name: _READERS[key](value, where)}
 
 
 def _text(value: object, where: str) -> str:
@@ -103,15 +41,9 @@ def _count(value: object, where: str) -> int:
     return number
 
 
-def _policy(value: object, where: str) -> str:
-    if value not in POLICIES:
-        raise UsageError(f"{where}: {value!r} is neither {' nor '.join(POLICIES)}")
-    return str(value)
-
-
-def _confirmation(value: object, where: str) -> str:
-    if value not in CONFIRMATIONS:
-        raise UsageError(f"{where}: {value!r} is neither {' nor '.join(CONFIRMATIONS)}")
+def _choice(choices: tuple[str, ...], value: object, where: str) -> str:
+    if value not in choices:
+        raise UsageError(f"{where}: {value!r} is neither {' nor '.join(choices)}")
     return str(value)
 
 
@@ -155,23 +87,91 @@ def check_bands(bands: Mapping[str, object], where: str) -> dict[str, str]:
     return {name: str(band) for name, band in bands.items()}
 
 
-_READERS: dict[str, Callable[[object, str], Any]] = {
-    "device": _text,
-    "baselines": _text,
-    "suite": _names,
-    "threads": _count,
-    "timeout": _seconds,
-    "passes": _looks,
-    "update-passes": _count,
-    "missing": _policy,
-    "skipped": _policy,
-    "inconclusive": _policy,
-    "confirm": _confirmation,
-    "pairs": _looks,
-    "against": _text,
-    "against-python": _text,
-    "budget": _seconds,
-    "data": _text,
-    "bands": _bands,
+#: For each kind of setting, its reader, and what stands for one that is not set.
+_READERS: dict[Kind, tuple[Callable[[object, str], Any], Any]] = {
+    Kind.TEXT: (_text, ""),
+    Kind.NAMES: (_names, ()),
+    Kind.COUNT: (_count, None),
+    Kind.LOOKS: (_looks, ()),
+    Kind.DURATION: (_seconds, None),
+    Kind.BANDS: (_bands, {}),
 }
-assert len(_READERS) == len(fields(Settings))
+
+
+def read_value(option: Option, value: object, where: str) -> Any:
+    """``value``, from a file or a command line, as `Settings` keeps it; UsageError that begins with ``where``."""
+    if option.kind is Kind.CHOICE:
+        return _choice(option.choices, value, where)
+    reader, _ = _READERS[option.kind]
+    return reader(value, where)
+
+
+def default_of(setting: str) -> Any:
+    """What `Settings` keeps where nobody says anything of ``setting``."""
+    option = SETTINGS[setting]
+    if option.default is None:
+        return _READERS[option.kind][1]
+    return read_value(option, option.default, f"the default of {setting}")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything a session can be told, as `options.OPTIONS` explains it. Paths are relative to pytest's root."""
+
+    device: str = default_of("device")
+    suite: tuple[str, ...] = default_of("suite")
+    against: str = default_of("against")
+    against_python: str = default_of("against-python")
+    budget_s: float | None = default_of("budget")
+    data: str = default_of("data")
+    baselines: str = default_of("baselines")
+    missing: str = default_of("missing")
+    skipped: str = default_of("skipped")
+    inconclusive: str = default_of("inconclusive")
+    confirm: str = default_of("confirm")
+    rounds: tuple[int, ...] = default_of("rounds")
+    update_rounds: int = default_of("update-rounds")
+    pairs: tuple[int, ...] = default_of("pairs")
+    threads: int = default_of("threads")
+    timeout_s: float = default_of("timeout")
+    bands: Mapping[str, str] = field(default_factory=partial(default_of, "bands"))
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain values, as `from_json` takes them."""
+        return asdict(self) | {"bands": dict(self.bands)}
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Settings:
+        """The settings that `to_json` wrote."""
+        fields: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in data.items()}
+        return cls(**fields)
+
+
+def read_settings(table: object, options: Mapping[str, object], where: str) -> Settings:
+    """Settings from the table ``[tool.modelbench]`` (read from ``where``) with ``options`` (by setting) on top.
+
+    Raises UsageError naming key and place for unknown keys, wrong types and values that make no sense.
+    """
+    if not isinstance(table, Mapping):
+        raise UsageError(f"{where}: [tool.modelbench] is {_kind(table)}, not a table")
+    values: dict[str, Any] = {}
+    for key, value in table.items():
+        option = _known(key, where)
+        values[option.field] = read_value(option, value, f"{where}: [tool.modelbench] {key}")
+    for key, value in options.items():
+        option = SETTINGS[key]
+        values[option.field] = read_value(option, value, option.alias or option.flag or key)
+    return Settings(**values)
+
+
+def _known(key: str, where: str) -> Option:
+    """The option that ``key`` sets; UsageError for a key that sets none, or does so no longer."""
+    if key in SETTINGS:
+        return SETTINGS[key]
+    for name, option in SETTINGS.items():
+        if key == option.formerly:
+            raise UsageError(f"{where}: [tool.modelbench] {key} is called {name} now; rename it")
+    raise UsageError(
+        f"{where}: [tool.modelbench] has no setting {key!r}.{did_you_mean(key, SETTINGS)} "
+        f"Known are: {', '.join(sorted(SETTINGS))}"
+    )

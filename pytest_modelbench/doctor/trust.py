@@ -138,13 +138,13 @@ class TrialPool:
 def stored_session(pool: TrialPool, seed: str) -> DrawnSession:
     """A session that is held against a stored baseline, both drawn by ``seed``: what the comparison says at last."""
     chance = random.Random(seed)
-    baseline = _baseline(pool.day(_SETTINGS.update_passes, chance))
-    tonight = pool.day(_SETTINGS.passes[-1], chance)
+    baseline = _baseline(pool.day(_SETTINGS.update_rounds, chance))
+    tonight = pool.day(_SETTINGS.rounds[-1], chance)
 
     def verdict(band: float) -> Verdict:
         records = [_record(one, band) for one in tonight]
-        for look in _SETTINGS.passes:
-            judgement = judge(records[:look], baseline, Procedure(_SETTINGS.passes), {}, {})
+        for look in _SETTINGS.rounds:
+            judgement = judge(records[:look], baseline, Procedure(_SETTINGS.rounds), {}, {})
             if judgement.settled:
                 break
         return judgement.verdict

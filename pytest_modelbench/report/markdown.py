@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 
 from pytest_modelbench.core.session import Session
+from pytest_modelbench.report.commands import BASELINES
 from pytest_modelbench.report.summary import (
     ACCEPT,
-    BASELINES,
     Line,
     Notice,
     Standing,

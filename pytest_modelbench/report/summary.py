@@ -11,12 +11,12 @@ from enum import Enum
 from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.session import Check, Outcome, Session
 from pytest_modelbench.core.verdicts import Verdict
+from pytest_modelbench.report.commands import BASELINES, prune_command
 from pytest_modelbench.report.messages import found_from, more_needed
 from pytest_modelbench.report.reasons import sentences
 from pytest_modelbench.report.scale import change, duration, number, pair, plural
 
 ACCEPT = "pytest --modelbench --update-baselines"
-BASELINES = "baselines"
 #: Items listed one by one before the rest is counted: more would push the verdicts off the screen.
 _MOST_ITEMS = 5
 #: Tests named in a command; beyond, one that takes all of them is easier to read and to paste.
@@ -161,13 +161,6 @@ def _open(session: Session) -> list[Notice]:
         items.append(f"{check.case.id} {check.key.name}: {'; '.join(told)}")
     text = f"{plural(len(checks), 'check')} left open by the noise, which is not ok"
     return [Notice(text, _some(items))]
-
-
-def prune_command(tests: Iterable[str], baselines: str = BASELINES) -> str:
-    """The command that removes all baseline entries of ``tests``."""
-    where = [] if baselines == BASELINES else ["--baselines", baselines]
-    named = [word for test in sorted(tests) for word in ("--test", test)]
-    return shlex.join(["pytest-modelbench", "prune", *where, *named])
 
 
 def _not_gated(session: Session, accept_command: str, baselines: str) -> list[Notice]:

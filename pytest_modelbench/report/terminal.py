@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 
 from pytest_modelbench.core.change import Change, ChangeKind
 from pytest_modelbench.core.session import Session
+from pytest_modelbench.report.commands import BASELINES
 from pytest_modelbench.report.scale import moved, number, pair
 from pytest_modelbench.report.summary import (
     ACCEPT,
-    BASELINES,
     Line,
     Notice,
     Standing,

@@ -8,55 +8,57 @@ from dataclasses import dataclass, field
 
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.core.verdicts import Judgement
+from pytest_modelbench.options import flag_of
+from pytest_modelbench.report.commands import prune_command
 
 _DEFAULTS = Settings()
+_AGAINST = flag_of("against"), flag_of("against-python")
 
 
 @dataclass(frozen=True, slots=True)
 class Commands:
     """Made from this session's own ``options`` that belong on such a command and the ``selection`` that chose tests.
 
-    ``passes`` and ``pairs`` are the looks of this session's settings.
+    ``options`` are values by flag; ``rounds`` and ``pairs`` are the looks of this session's settings.
     """
 
     options: Mapping[str, str] = field(default_factory=dict)
     selection: tuple[str, ...] = ()
-    baselines: str = "baselines"
-    passes: tuple[int, ...] = _DEFAULTS.passes
+    baselines: str = _DEFAULTS.baselines
+    rounds: tuple[int, ...] = _DEFAULTS.rounds
     pairs: tuple[int, ...] = _DEFAULTS.pairs
 
     def rerun(self, *tests: str) -> str:
-        """Measure ``tests`` again, or everything that this session did."""
+        """The command that measures ``tests`` again, or everything that this session did."""
         return self._pytest({}, tests or self.selection)
 
     def settle(self, judgement: Judgement, *tests: str) -> str:
-        """Measure ``tests`` as often as would probably decide ``judgement``; empty if that is not known."""
+        """The command that measures ``tests`` as often as would probably decide ``judgement``; empty if unknown."""
         if judgement.more is None:
             return ""
         if judgement.pairs:
-            return self._pytest({"--modelbench-pairs": _up_to(judgement.pairs + judgement.more, self.pairs)}, tests)
-        more = {"--modelbench-passes": _up_to(judgement.processes + judgement.more, self.passes)}
-        # A screen that ended before its last look, or has but one, left the rest to a duet (or its budget was over).
-        # The next one would do so, too, before it has measured that many processes: so it is to decide alone. A screen
-        # that came to its end had no duet; alone, it would not ask any more whether the code is the baseline's own.
-        if len(self.passes) == 1 or judgement.processes < self.passes[-1]:
-            more["--modelbench-confirm"] = "rerun"
+            return self._pytest({flag_of("pairs"): _up_to(judgement.pairs + judgement.more, self.pairs)}, tests)
+        more = {flag_of("rounds"): _up_to(judgement.processes + judgement.more, self.rounds)}
+        # A stored comparison that ended before its last look, or has but one, left the rest to a duet (or its budget
+        # was over). The next one would do so, too, before it has measured that many processes: so it is to decide
+        # alone. One that came to its end had no duet; alone, it would not ask any more whether the code is the
+        # baseline's own.
+        if len(self.rounds) == 1 or judgement.processes < self.rounds[-1]:
+            more[flag_of("confirm")] = "rerun"
         return self._pytest(more, tests)
 
     def accept(self, *tests: str) -> str:
-        """Measure ``tests``, or everything that these options select, and accept it; empty where nothing is stored."""
+        """The command that measures and accepts ``tests``, or all that is selected; empty where nothing is stored."""
         return "" if self.against else self._pytest({"--update-baselines": ""}, tests)
 
     @property
     def against(self) -> str:
         """What this session compares with in place of what is stored; empty: it compares with what is stored."""
-        told = [self.options.get(f"--modelbench-{name}", "") for name in ("against", "against-python")]
-        return " with ".join(filter(None, told))
+        return " with ".join(told for flag in _AGAINST if (told := self.options.get(flag)))
 
     def prune(self, test: str, check: str) -> str:
-        """Remove one baseline entry."""
-        where = [] if self.baselines == "baselines" else ["--baselines", self.baselines]
-        return shlex.join(["pytest-modelbench", "prune", *where, "--test", test, "--check", check])
+        """The command that removes one baseline entry."""
+        return prune_command([test], self.baselines, check)
 
     def _pytest(self, more: Mapping[str, str], tests: tuple[str, ...]) -> str:
         options = [f"{name}={value}" if value else name for name, value in {**self.options, **more}.items()]

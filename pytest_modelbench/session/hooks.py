@@ -13,6 +13,7 @@ import pytest
 from pytest_modelbench.core.errors import ModelbenchError
 from pytest_modelbench.core.session import Session
 from pytest_modelbench.core.settings import Settings, read_settings
+from pytest_modelbench.options import OPTIONS, SETTINGS, Option
 from pytest_modelbench.session.commands import Commands
 from pytest_modelbench.session.inline import InlineRun
 from pytest_modelbench.session.marks import Marks, is_benchmark, select
@@ -21,50 +22,33 @@ from pytest_modelbench.store.project import settings_table
 
 #: Exit status of a session in which nothing failed, but checks stayed open. pytest itself uses 0 to 6.
 INCONCLUSIVE = 10
-#: Options that belong on the command that accepts a session's results, by their destinations.
-_REPEATED = ("device", "suite", "baselines", "threads", "data", "against", "against-python", "confirm")
 
 
 def settings_of(config: pytest.Config) -> Settings:
     """Settings of this session: options over ``[tool.modelbench]`` of the root's pyproject.toml over defaults."""
-    names = (
-        "device",
-        "suite",
-        "baselines",
-        "missing",
-        "skipped",
-        "inconclusive",
-        "passes",
-        "threads",
-        "timeout",
-        "data",
-        "confirm",
-        "pairs",
-        "against",
-        "against-python",
-        "budget",
-    )
-    options = {name: _given(config, name) for name in names}
+    given = {key: _given(config, option) for key, option in SETTINGS.items() if option.flag}
     pyproject = config.rootpath / "pyproject.toml"
     table = settings_table(pyproject)
+    options = {key: value for key, value in given.items() if value is not None}
     return read_settings({} if table is None else table, options, pyproject.name)
 
 
-def _given(config: pytest.Config, name: str) -> Any:
-    """The value of ``--modelbench-<name>``, None if it is not given."""
-    return getattr(config.option, f"modelbench_{name.replace('-', '_')}", None)
+def _given(config: pytest.Config, option: Option) -> str | None:
+    """What the command line gives for ``option``; None if it says nothing of it."""
+    value: str | None = getattr(config.option, option.dest)
+    return value
 
 
 def _looks(settings: Settings, config: pytest.Config) -> tuple[int, ...]:
-    """After how many processes open checks are looked at."""
+    """After how many rounds open checks are looked at."""
     if config.option.modelbench_inline:
         return (1,)
-    return (settings.update_passes,) if config.option.update_baselines else settings.passes
+    return (settings.update_rounds,) if config.option.update_baselines else settings.rounds
 
 
 def _commands(config: pytest.Config, settings: Settings) -> Commands:
     """What this session was told, for the commands in its messages."""
-    given = {f"--modelbench-{name}": _given(config, name) for name in _REPEATED}
+    given = {option.flag: _given(config, option) for option in OPTIONS if option.flag and option.repeated}
     selection = []
     if config.option.keyword:
         selection += ["-k", config.option.keyword]
@@ -73,10 +57,10 @@ def _commands(config: pytest.Config, settings: Settings) -> Commands:
     if config.args_source is pytest.Config.ArgsSource.ARGS:
         selection += config.args
     return Commands(
-        {name: str(value) for name, value in given.items() if value is not None},
+        {flag: value for flag, value in given.items() if value is not None},
         tuple(selection),
         settings.baselines,
-        settings.passes,
+        settings.rounds,
         settings.pairs,
     )
 
@@ -119,9 +103,9 @@ class BenchSession:
                     raise pytest.UsageError(f"--modelbench-json: there is no folder {path.parent}")
                 if name == "data" and not path.exists():
                     raise pytest.UsageError(f"--modelbench-data: there is no {path}")
-        if option.update_baselines and option.modelbench_passes:
+        if option.update_baselines and option.modelbench_rounds:
             raise pytest.UsageError(
-                "--modelbench-passes is about comparing; a baseline takes the update-passes of [tool.modelbench]"
+                "--modelbench-rounds is about comparing; a baseline takes the update-rounds of [tool.modelbench]"
             )
         against = option.modelbench_against or option.modelbench_against_python
         for flag, given in (

@@ -23,9 +23,9 @@ def _needs_cuda():
 
 
 def test_new_accepted_and_ok(pytester):
-    pytester.makepyprojecttoml("[tool.modelbench]\nupdate-passes = 2\n")
+    pytester.makepyprojecttoml("[tool.modelbench]\nupdate-rounds = 2\n")
     pytester.makepyfile(test_it=SOURCE)
-    for arguments in (["--update-baselines"], ["--modelbench-passes=2", "--modelbench-missing=fail"]):
+    for arguments in (["--update-baselines"], ["--modelbench-rounds=2", "--modelbench-missing=fail"]):
         pytester.runpytest_subprocess("--modelbench", "--device=cuda", *arguments).assert_outcomes(passed=1)
     folders = {path.parent.name: json.loads(path.read_text()) for path in pytester.path.glob("baselines/*/*.json")}
     (device,) = [name for name in folders if name.startswith("cuda-")]

@@ -14,7 +14,7 @@ def bench(pytester):
             pytester.makepyfile(test_it=source)
         command = ["--modelbench", "--device=cpu", *arguments]
         if passes and "--update-baselines" not in arguments:
-            command.append(f"--modelbench-passes={passes}")
+            command.append(f"--modelbench-rounds={passes}")
         # A process of its own: torch cannot be imported twice in one, as pytester would have it.
         return pytester.runpytest_subprocess(*command)
 
@@ -24,7 +24,7 @@ def bench(pytester):
 @pytest.fixture
 def accept(bench, pytester):
     """Accepts what the tests measure, in two processes."""
-    pytester.makepyprojecttoml("[tool.modelbench]\nupdate-passes = 2\n")
+    pytester.makepyprojecttoml("[tool.modelbench]\nupdate-rounds = 2\n")
 
     def run(*arguments, source=None):
         result = bench("--update-baselines", *arguments, source=source)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_modelbench import cli
+from pytest_modelbench.cli import main
+from pytest_modelbench.cli.command import REFUSED, UNUSABLE
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.doctor.cases import CASES
 from pytest_modelbench.doctor.trial import run_trial
@@ -56,7 +57,7 @@ def test_the_text_says_what_to_do():
     ],
 )
 def test_wrong_usage_is_told(arguments, told, capsys):
-    assert cli.main(["doctor", *arguments]) == cli.UNUSABLE
+    assert main(["doctor", *arguments]) == UNUSABLE
     assert told in capsys.readouterr().err
 
 
@@ -65,7 +66,7 @@ def test_an_interrupt_while_looking_leaves_no_traceback(monkeypatch, capsys):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("pytest_modelbench.doctor.examination.read_machine", interrupted)
-    assert cli.main(["doctor", "--json"]) == cli.REFUSED
+    assert main(["doctor", "--json"]) == REFUSED
     assert capsys.readouterr() == ("", "pytest-modelbench: interrupted before anything was told\n")
 
 

@@ -55,7 +55,7 @@ def project(pytester, git):
 
     def write(blocks, bench=BENCH):
         pytester.makepyprojecttoml(
-            "[tool.pytest.ini_options]\npythonpath = ['.']\n[tool.modelbench]\nupdate-passes = 2\npairs = [4]\n"
+            "[tool.pytest.ini_options]\npythonpath = ['.']\n[tool.modelbench]\nupdate-rounds = 2\npairs = [4]\n"
         )
         pytester.makepyfile(nets=NETS.format(blocks=blocks), test_it=bench)
         git("add", "--all")

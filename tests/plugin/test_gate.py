@@ -195,7 +195,7 @@ def test_recording_twice_under_one_name_fails(bench):
 
 
 def test_two_sessions_updating_at_once_both_land(pytester, stored):
-    pytester.makepyprojecttoml("[tool.modelbench]\nupdate-passes = 1\n")
+    pytester.makepyprojecttoml("[tool.modelbench]\nupdate-rounds = 1\n")
     pytester.makepyfile(test_a=ONE.format(answer=1), test_b=ONE.format(answer=2), test_c=ONE.format(answer=3))
     command = [
         sys.executable,

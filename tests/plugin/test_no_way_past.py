@@ -128,7 +128,7 @@ def test_one(fragile, modelbench):
     [
         (["--modelbench-json=/no/such/place/results.json"], "*--modelbench-json: there is no folder /no/such/place*"),
         (["--modelbench-data=nowhere"], "*--modelbench-data: there is no *nowhere*"),
-        (["--modelbench-passes=3", "--update-baselines"], "*--modelbench-passes is about comparing*"),
+        (["--modelbench-rounds=3", "--update-baselines"], "*--modelbench-rounds is about comparing*"),
         (["--modelbench-threads=4096"], "*--modelbench-threads=4096: this process may use * cores*"),
         (["--modelbench-suite=nightly,quick", "-k", "one"], "*no test is in suite 'nightly'*"),
     ],

@@ -34,7 +34,7 @@ def session(project, together, code):
             "PYTHONPATH": os.pathsep.join([folder, code, environment["PYTHONPATH"]]),
         }
         results = Path(folder, "results.json")
-        options = [f"--modelbench-passes={PROCESSES}", f"--modelbench-baselines={folder}/none"]
+        options = [f"--modelbench-rounds={PROCESSES}", f"--modelbench-baselines={folder}/none"]
         command = [sys.executable, "-m", "pytest", "-q", "-p", "together", "--modelbench", "--device=cpu", *options]
         command.append(f"--modelbench-json={results}")
         subprocess.run(command, cwd=project.folder, env=environment, capture_output=True, text=True, check=False)

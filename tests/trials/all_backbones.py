@@ -13,7 +13,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as baselines:
         command = [
             sys.executable, "-m", "pytest", "--modelbench", "--device=cpu", "--modelbench-suite=backbones", "-q",
-            "-p", "no:cacheprovider", "--modelbench-passes=3", f"--modelbench-baselines={baselines}",
+            "-p", "no:cacheprovider", "--modelbench-rounds=3", f"--modelbench-baselines={baselines}",
         ]  # fmt: skip
         begun = time.perf_counter()
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)

@@ -35,7 +35,7 @@ def main() -> None:
         timed(*gate, "--update-baselines")
         rounds = []
         for number in range(ROUNDS):
-            rounds.append({"timm_s": timed(*loop), "gate_s": timed(*gate, "--modelbench-passes=3")})
+            rounds.append({"timm_s": timed(*loop), "gate_s": timed(*gate, "--modelbench-rounds=3")})
             rounds[-1]["ratio"] = round(rounds[-1]["gate_s"] / rounds[-1]["timm_s"], 3)
             print(number, rounds[-1], file=sys.stderr, flush=True)
     write("gate_cost", machine, rounds)

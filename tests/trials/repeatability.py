@@ -32,7 +32,7 @@ def main() -> None:
         for number in range(SESSIONS + 1):
             more = ["--update-baselines"] if number == 0 else []
             done = subprocess.run(
-                [*command, *(more or ["--modelbench-passes=3"])], cwd=ROOT, capture_output=True, text=True, check=False
+                [*command, *(more or ["--modelbench-rounds=3"])], cwd=ROOT, capture_output=True, text=True, check=False
             )
             results = json.loads(Path(folder, "results.json").read_text())["session"]
             noisy = []

@@ -2,7 +2,7 @@
 
     python tests/trials/screen_looks.py BASELINES.json
 
-Takes a baseline with many processes (recorded with ``update-passes = 14`` in ``[tool.modelbench]``), draws sessions
+Takes a baseline with many processes (recorded with ``update-rounds = 14`` in ``[tool.modelbench]``), draws sessions
 from each of its entries, and asks the screen itself. Without a difference between days: it was one session.
 """
 

@@ -44,7 +44,7 @@ def session_s(rng: random.Random, models: Models, settings: Settings) -> tuple[f
     open_tests = [SimulatedCheck(rng, 0.0, Spreads(own, DAY_SD, pair), settings) for own, pair in models.values()]
     duets: list[SimulatedCheck] = []
     seconds, before = CONTROLLER_S, 0
-    for look in settings.passes[:-1]:
+    for look in settings.rounds[:-1]:
         if not open_tests:
             break
         seconds += (look - before) * (IMPORTS_S + TEST_S * len(open_tests))
@@ -81,7 +81,7 @@ def main() -> None:
     for processes in (8, 12, 16):
         for share in (0.5, 0.8):
             noisy.SCREEN_SHARE = share
-            settings = replace(DEFAULTS, update_passes=processes)
+            settings = replace(DEFAULTS, update_rounds=processes)
             found.append({"baseline_processes": processes, "screen_share": share} | cost(MODELS, settings))
             print(found[-1], flush=True)
     noisy.SCREEN_SHARE = 0.5
@@ -89,7 +89,7 @@ def main() -> None:
     for day, models in (("noisy", MODELS), ("busy host", BUSY)):
         for passes in SCREENS:
             for pairs in DUETS:
-                settings = replace(DEFAULTS, passes=passes, pairs=pairs)
+                settings = replace(DEFAULTS, rounds=passes, pairs=pairs)
                 looks.append({"day": day, "passes": passes, "pairs": pairs} | cost(models, settings))
                 print(looks[-1], flush=True)
     figures = {"sessions": SESSIONS, "models": MODELS, "busy": BUSY, "day_sd": DAY_SD, "found": found, "looks": looks}

@@ -49,7 +49,7 @@ class SimulatedCheck:
 
     def __init__(self, rng: random.Random, truth: float, spreads: Spreads, settings: Settings = DEFAULTS) -> None:
         stored_day, today = rng.gauss(0, spreads.day), truth + rng.gauss(0, spreads.day)
-        anchor = tuple(stored_day + rng.gauss(0, spreads.process) for _ in range(settings.update_passes))
+        anchor = tuple(stored_day + rng.gauss(0, spreads.process) for _ in range(settings.update_rounds))
         self._rng, self._truth, self._today, self._spreads = rng, truth, today, spreads
         self._settings = settings
         self._view = baseline(anchor=anchor)
@@ -61,13 +61,13 @@ class SimulatedCheck:
         """The screen's judgement after so many processes."""
         self._measured(processes)
         self._screened = processes
-        return judge(self.records, self._view, Procedure(self._settings.passes, 12, confirmed=True), {}, {})
+        return judge(self.records, self._view, Procedure(self._settings.rounds, 12, confirmed=True), {}, {})
 
     def paired(self, pairs: int, checks: int = 1) -> Judgement:
         """The judgement after so many pairs of a duet that confirms ``checks``, and what it wants measured afresh."""
         while len(self.changes) < pairs:
             self.changes.append(self._rng.gauss(self._truth, self._spreads.pair))
-        procedure = Procedure(self._settings.passes, 12)
+        procedure = Procedure(self._settings.rounds, 12)
         duet = Duet(
             "commit abc",
             self._settings.pairs,
@@ -91,7 +91,7 @@ class SimulatedCheck:
 def whole(rng: random.Random, truth: float, spreads: Spreads) -> Outcome:
     """How one check ends by the whole procedure: the screen, and a duet on what it does not clear."""
     check = SimulatedCheck(rng, truth, spreads)
-    for processes in range(1, DEFAULTS.passes[-1] + 1):
+    for processes in range(1, DEFAULTS.rounds[-1] + 1):
         judgement = check.screened(processes)
         if judgement.escalated:
             break

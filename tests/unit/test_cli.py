@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_modelbench import cli
 from pytest_modelbench.cli import main
+from pytest_modelbench.cli.output import write
 from pytest_modelbench.core.records import CheckKey
 from pytest_modelbench.core.session import Session, TestResult
 from pytest_modelbench.core.verdicts import Verdict
@@ -296,6 +296,13 @@ def test_a_broken_baseline_is_an_error_of_every_command_that_reads_it(store: Bas
     assert Path("baselines/portable/inference.json").read_text() == ""
 
 
+def test_the_settings_that_the_doctor_takes_are_read_as_a_session_reads_them(capsys: Output) -> None:
+    assert main(["doctor", "--minutes=0", "--threads=0"]) == 4
+    assert capsys.readouterr().err == "pytest-modelbench: --threads: '0' is not a whole number of at least 1\n"
+    assert main(["doctor", "--minutes=0", "--device="]) == 4
+    assert "--device: '' is text; it takes text that is not empty" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("argument", ["--help", "--version"])
 def test_help_and_version_are_fine(capsys: Output, argument: str) -> None:
     with pytest.raises(SystemExit) as caught:
@@ -304,9 +311,24 @@ def test_help_and_version_are_fine(capsys: Output, argument: str) -> None:
     assert "pytest-modelbench" in capsys.readouterr().out
 
 
+def test_the_package_runs_as_a_module_and_loads_for_its_help_neither_the_store_nor_the_doctor() -> None:
+    source = """
+import runpy, sys
+sys.argv = ["pytest-modelbench", "--help"]
+try:
+    runpy.run_module("pytest_modelbench.cli", run_name="__main__")
+finally:
+    rooms = {name.split(".")[1] for name in sys.modules if name.startswith("pytest_modelbench.")}
+    print(sorted(rooms), [name for name in ("pydantic", "pytest", "torch") if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", source], capture_output=True, text=True, check=True, timeout=60)
+    assert done.stdout.startswith("usage: pytest-modelbench")
+    assert done.stdout.splitlines()[-1] == "['cli', 'core', 'options'] []"
+
+
 def test_a_terminal_that_cannot_show_a_character_gets_an_escape(monkeypatch: pytest.MonkeyPatch) -> None:
     stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
-    cli._write(stream, "µs \udc80")
+    write(stream, "µs \udc80")
     stream.seek(0)
     assert stream.read() == "\\xb5s \\udc80\n"
 

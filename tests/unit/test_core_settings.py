@@ -11,9 +11,9 @@ FILE = "pyproject.toml"
 
 
 def test_options_win_over_the_file_and_the_file_over_defaults():
-    table = {"threads": 4, "missing": "fail", "passes": [3, 5]}
-    settings = read_settings(table, {"threads": "2", "device": None, "suite": "quick,batch"}, FILE)
-    assert (settings.threads, settings.missing, settings.passes) == (2, "fail", (3, 5))
+    table = {"threads": 4, "missing": "fail", "rounds": [3, 5]}
+    settings = read_settings(table, {"threads": "2", "suite": "quick,batch"}, FILE)
+    assert (settings.threads, settings.missing, settings.rounds) == (2, "fail", (3, 5))
     assert settings.suite == ("quick", "batch")
     assert settings.device == "auto"
 
@@ -35,8 +35,8 @@ def test_options_win_over_the_file_and_the_file_over_defaults():
         ({"timeout": "soon"}, "timeout: 'soon' is not a duration"),
         ({"timeout": -1}, "timeout: -1 is not a duration"),
         ({"timeout": float("nan")}, "is not a duration"),
-        ({"passes": [5, 3]}, "passes: [5, 3] does not rise"),
-        ({"passes": []}, "does not rise"),
+        ({"rounds": [5, 3]}, "rounds: [5, 3] does not rise"),
+        ({"rounds": []}, "does not rise"),
         ({"suite": []}, "suite: [] is not a name"),
         ({"suite": [1]}, "it takes text"),
         (["threads"], "[tool.modelbench] is a list, not a table"),
@@ -55,7 +55,7 @@ def test_a_wrong_option_is_named_as_it_was_typed():
 
 
 def test_settings_survive_the_way_to_a_worker():
-    settings = Settings(suite=("a",), passes=(2,), bands={"latency": "3%"}, timeout_s=1.5)
+    settings = Settings(suite=("a",), rounds=(2,), bands={"latency": "3%"}, timeout_s=1.5)
     assert Settings.from_json(settings.to_json()) == settings
 
 

@@ -16,7 +16,7 @@ from pytest_modelbench.judge.judge import judge
 
 QUIET = (0.0, 0.004, -0.004)
 #: What sessions do by default.
-LOOKS = Settings().passes
+LOOKS = Settings().rounds
 
 
 def latency(levels, band="5%", better=Better.LOWER):
@@ -230,7 +230,7 @@ def session_of_unchanged_code(rng, checks, process_sd, day_sd):
     """Verdicts of a session in which nothing changed, looked at as the controller does."""
     for _ in range(checks):
         truth = [rng.gauss(0, day_sd) for _ in range(2)]
-        baseline = tuple(truth[0] + rng.gauss(0, process_sd) for _ in range(Settings().update_passes))
+        baseline = tuple(truth[0] + rng.gauss(0, process_sd) for _ in range(Settings().update_rounds))
         view = stored(baseline)
         levels = [truth[1] + rng.gauss(0, process_sd) for _ in range(LOOKS[-1])]
         for look in LOOKS:
@@ -254,7 +254,7 @@ def test_a_tenth_slower_is_never_called_ok():
     rng = random.Random(5)
     seen = set()
     for _ in range(500):
-        baseline = tuple(rng.gauss(0, 0.015) for _ in range(Settings().update_passes))
+        baseline = tuple(rng.gauss(0, 0.015) for _ in range(Settings().update_rounds))
         view = stored(baseline)
         shift = math.log(1.1) + rng.gauss(0, 0.005)
         levels = [shift + rng.gauss(0, 0.015) for _ in range(LOOKS[-1])]

@@ -14,7 +14,8 @@ PACKAGE = Path(pytest_modelbench.__file__).parent
 
 #: For each layer, the layers that it may import.
 MAY_IMPORT = {
-    "core": set(),
+    "options": set(),
+    "core": {"options"},
     "judge": {"core"},
     "host": {"core"},
     "vcs": {"core"},
@@ -23,17 +24,18 @@ MAY_IMPORT = {
     "data": {"core"},
     "models": {"core", "data"},
     "workers": {"core", "host", "vcs"},
-    "report": {"core", "judge"},
+    "report": {"options", "core", "judge"},
     "samples": {"core", "measure", "models", "data"},
     "bench": {"core", "host", "measure", "models", "data", "samples"},
     "published": {"core", "judge", "report"},
-    "session": {"core", "judge", "vcs", "store", "workers", "report", "bench", "plugin"},
+    "session": {"options", "core", "judge", "vcs", "store", "workers", "report", "bench", "plugin"},
     "doctor": {"core", "judge", "host", "workers", "report"},
-    "plugin": {"core", "session", "bench", "measure", "models"},
-    "cli": {"core", "store", "published", "report", "doctor"},
+    "plugin": {"options", "core", "session", "bench", "measure", "models"},
+    "cli": {"options", "core", "store", "published", "report", "doctor"},
 }
 #: Packages that a layer never imports, not even late.
 NEVER = {
+    "options": {"torch", "pytest", "timm", "numpy"},
     "core": {"torch", "pytest", "timm", "numpy"},
     "judge": {"torch", "pytest", "timm", "numpy"},
     "host": {"torch", "pytest", "timm", "numpy"},
@@ -89,6 +91,11 @@ def test_imports_point_downwards(path):
             assert other == layer or other in MAY_IMPORT[layer], f"{layer} imports {module}"
 
 
+def test_the_table_of_options_takes_the_lightest_of_the_standard_library_alone():
+    """Every pytest run of everyone who has the package installed imports it."""
+    assert set(imports(PACKAGE / "options.py")) == {"enum", "typing"}
+
+
 def test_only_the_edge_knows_pytest():
     users = {
         str(path.relative_to(PACKAGE))
@@ -138,7 +145,7 @@ def loaded(pytester, *arguments):
 
 def test_installed_but_unused_it_loads_and_creates_nothing(pytester):
     names, created = loaded(pytester, "-p", "no:hypothesispytest", "-p", "no:anyio", "-p", "no:benchmark")
-    assert names == []
+    assert names == ["pytest_modelbench.options"]
     assert created <= {"__pycache__"}
 
 

@@ -100,7 +100,7 @@ def message(one: Check, neighbours: list[CheckKey]) -> str:
     return failure(
         one,
         rerun=f"pytest --modelbench {node}",
-        settle=f"pytest --modelbench --modelbench-passes=3,5,7 {node}" if one.judgement.more else "",
+        settle=f"pytest --modelbench --modelbench-rounds=3,5,7 {node}" if one.judgement.more else "",
         accept=f"pytest --modelbench --update-baselines {node}",
         neighbours=neighbours,
         provenance=ENVIRONMENT.provenance,

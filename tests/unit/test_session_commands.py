@@ -23,37 +23,37 @@ def told(command):
 
 
 @pytest.mark.parametrize(
-    ("processes", "more", "passes"), [(9, 4, (2, 4, 6, 9, 13)), (2, 1, (2, 3)), (2, 4, (2, 4, 6)), (6, 2, (2, 4, 6, 8))]
+    ("processes", "more", "rounds"), [(9, 4, (2, 4, 6, 9, 13)), (2, 1, (2, 3)), (2, 4, (2, 4, 6)), (6, 2, (2, 4, 6, 8))]
 )
-def test_passes_rise_to_the_number_that_would_decide(processes, more, passes) -> None:
-    assert told(Commands().settle(open_after(processes, more), TEST)).passes == passes
+def test_rounds_rise_to_the_number_that_would_decide(processes, more, rounds) -> None:
+    assert told(Commands().settle(open_after(processes, more), TEST)).rounds == rounds
 
 
 @pytest.mark.parametrize(("pairs", "more", "looks"), [(3, 4, (3, 5, 7)), (20, 1, (3, 5, 8, 13, 20, 21)), (1, 1, (2,))])
 def test_pairs_rise_to_the_number_that_would_decide(pairs, more, looks) -> None:
     settings = told(Commands().settle(open_after(2, more, pairs), TEST))
-    assert (settings.pairs, settings.passes, settings.confirm) == (looks, Settings().passes, "duet")
+    assert (settings.pairs, settings.rounds, settings.confirm) == (looks, Settings().rounds, "duet")
 
 
 def test_looks_are_those_of_the_session() -> None:
-    commands = Commands(passes=(3, 7), pairs=(4,))
-    assert told(commands.settle(open_after(7, 5), TEST)).passes == (3, 7, 12)
+    commands = Commands(rounds=(3, 7), pairs=(4,))
+    assert told(commands.settle(open_after(7, 5), TEST)).rounds == (3, 7, 12)
     assert told(commands.settle(open_after(7, 5, pairs=4), TEST)).pairs == (4, 9)
 
 
 @pytest.mark.parametrize(
-    ("passes", "processes", "confirm"),
+    ("rounds", "processes", "confirm"),
     [((2, 4, 6, 9), 9, "duet"), ((2, 4, 6, 9), 6, "rerun"), ((2, 4, 6, 9), 2, "rerun"), ((2,), 2, "rerun")],
 )
-def test_no_duet_comes_before_the_processes_that_a_command_promises(passes, processes, confirm) -> None:
-    """Where the screen came to its end none can, and what it knows of the baseline's code is not taken from it."""
-    assert told(Commands(passes=passes).settle(open_after(processes, 4), TEST)).confirm == confirm
+def test_no_duet_comes_before_the_processes_that_a_command_promises(rounds, processes, confirm) -> None:
+    """Where the stored comparison came to its end none can, and what it knows of the baseline's code stays known."""
+    assert told(Commands(rounds=rounds).settle(open_after(processes, 4), TEST)).confirm == confirm
 
 
 def test_an_option_is_told_once() -> None:
     command = Commands({"--modelbench-confirm": "duet", "--modelbench-device": "cpu"}).settle(open_after(2, 1), TEST)
     assert command == (
-        "pytest --modelbench --modelbench-confirm=rerun --modelbench-device=cpu --modelbench-passes=2,3 "
+        "pytest --modelbench --modelbench-confirm=rerun --modelbench-device=cpu --modelbench-rounds=2,3 "
         f"{shlex.quote(TEST)}"
     )
 
@@ -78,3 +78,9 @@ def test_no_number_that_would_decide_no_command() -> None:
 def test_what_is_compared_with_other_code_is_not_accepted(options, against, accept) -> None:
     commands = Commands(options)
     assert (commands.against, commands.accept("t")) == (against, accept)
+
+
+@pytest.mark.parametrize(("baselines", "where"), [("baselines", ""), ("per f", "--baselines 'per f' ")])
+def test_one_entry_is_pruned_where_the_session_looked_for_it(baselines, where) -> None:
+    command = f"pytest-modelbench prune {where}--test {shlex.quote(TEST)} --check macs"
+    assert Commands(baselines=baselines).prune(TEST, "macs") == command

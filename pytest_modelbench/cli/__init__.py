@@ -1,0 +1,52 @@
+"""The command ``pytest-modelbench``: stored baselines and results files, looked at and changed; and the machine.
+
+Each command has a file of its own, which declares its arguments and runs it. Exit status: 0 fine, 1 something was
+refused or is a problem, 4 wrong usage or a file that cannot be used (as pytest has it).
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from pytest_modelbench import __version__
+from pytest_modelbench.cli import accept, compare, doctor, guide, prune, report, show
+from pytest_modelbench.cli.command import UNUSABLE
+from pytest_modelbench.cli.output import write
+from pytest_modelbench.core.errors import ModelbenchError, UsageError
+
+#: In the order of ``--help``.
+_COMMANDS = tuple(module.COMMAND for module in (show, compare, accept, prune, report, guide, doctor))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Exit status of the command with arguments ``argv``, by default the process's own."""
+    try:
+        arguments = _parser().parse_args(argv)
+        text, status = arguments.run(arguments)
+    except ModelbenchError as error:
+        write(sys.stderr, f"pytest-modelbench: {error}")
+        return UNUSABLE
+    if text:
+        write(sys.stdout, text)
+    return int(status)
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse's own status for wrong usage, 2, is what pytest has for an interrupted session."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}; see {self.prog} --help")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="pytest-modelbench", description="Look at baselines and results, and change baselines.")
+    parser.add_argument("--version", action="version", version=f"pytest-modelbench {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")
+    for command in _COMMANDS:
+        own = commands.add_parser(command.name, help=command.help)
+        command.declare(own)
+        own.set_defaults(run=command.run)
+    return parser

@@ -1,0 +1,77 @@
+"""``doctor``: how far this machine's times can be trusted, and what to change."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+from pathlib import Path
+
+from pytest_modelbench.cli.command import FINE, REFUSED, Command, Outcome
+from pytest_modelbench.cli.output import terminal_width, write
+from pytest_modelbench.core.settings import Settings, read_value
+from pytest_modelbench.options import SETTINGS
+
+#: Eight to ten processes of the trial on one core, enough to tell noise by its size.
+_MINUTES = 3.0
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Add what is examined, how long, and how it is told."""
+    _add_setting(parser, "device", "where times are looked at")
+    _add_setting(parser, "threads", "on the CPU")
+    parser.add_argument(
+        "--minutes",
+        metavar="N",
+        type=_minutes,
+        default=_MINUTES,
+        help="how long unchanged code may be measured against itself, in four processes at least; "
+        "default: %(default)g; 0: only look",
+    )
+    parser.add_argument("--json", action="store_true", help="plain values, for machines")
+
+
+def _add_setting(parser: argparse.ArgumentParser, name: str, told: str) -> None:
+    """Add a flag that is read as the setting ``name`` of a session is."""
+    option, flag = SETTINGS[name], f"--{name}"
+    parser.add_argument(
+        flag,
+        metavar=option.value,
+        type=lambda text: read_value(option, text, flag),
+        help=f"{told}; default: that of [tool.modelbench], or {option.default}",
+    )
+
+
+def _minutes(text: str) -> float:
+    try:
+        minutes = float(text)
+    except ValueError:
+        minutes = math.nan
+    if not 0 <= minutes < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of minutes; write for example 3, or 0 to only look")
+    return minutes
+
+
+def run(arguments: argparse.Namespace) -> Outcome:
+    """What was found, REFUSED where something is a problem."""
+    from pytest_modelbench.doctor.examination import examine
+    from pytest_modelbench.doctor.progress import TrialLine
+    from pytest_modelbench.doctor.render import render, to_json
+    from pytest_modelbench.store.project import nearest_settings
+
+    _, project = nearest_settings(Path.cwd())
+    settings = Settings(device=arguments.device or project.device, threads=arguments.threads or project.threads)
+    line = TrialLine(sys.stderr)
+    try:
+        found = examine(settings, 60 * arguments.minutes, line.show)
+    except KeyboardInterrupt:
+        write(sys.stderr, "pytest-modelbench: interrupted before anything was told")
+        return "", REFUSED
+    finally:
+        line.clear()
+    text = json.dumps(to_json(found), indent=2) if arguments.json else render(found, terminal_width())
+    return text, FINE if found.sound else REFUSED
+
+
+COMMAND = Command("doctor", "how far this machine's times can be trusted, and what to change", declare, run)

@@ -1,0 +1,77 @@
+"""``prune``: remove entries whose test is gone."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_modelbench.cli.command import FINE, Command, Outcome
+from pytest_modelbench.cli.folder import add_baselines, baselines_of
+from pytest_modelbench.core.errors import UsageError, did_you_mean
+from pytest_modelbench.core.metrics import Scope
+
+if TYPE_CHECKING:
+    from pytest_modelbench.core.records import CheckKey
+    from pytest_modelbench.store.baselines import BaselineStore
+
+    #: What is to be removed, by folder.
+    Found = dict[str, list[CheckKey]]
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Add what tells the entries that go."""
+    add_baselines(parser)
+    parser.add_argument("results", metavar="RESULTS", type=Path, nargs="?", help="remove the orphans that it lists")
+    parser.add_argument(
+        "--test", metavar="ID", action="append", help="instead: remove the entries of this test, in every folder"
+    )
+    parser.add_argument("--check", metavar="NAME", help="with --test: only its entries of this name")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be removed, and remove nothing")
+
+
+def run(arguments: argparse.Namespace) -> Outcome:
+    """What was removed; the baselines are changed, unless it is a dry run."""
+    from pytest_modelbench.store.baselines import BaselineStore
+
+    if (arguments.results is None) == (arguments.test is None):
+        raise UsageError("prune takes either a results file or --test ID; see pytest-modelbench prune --help")
+    store = BaselineStore(baselines_of(arguments, must_exist=True))
+    if arguments.test is not None:
+        found = _of_tests(store, arguments.test, arguments.check)
+    else:
+        found = _orphans(store, arguments.results)
+    if not arguments.dry_run:
+        for name, keys in found.items():
+            store.prune(name, keys)
+    said = "would remove" if arguments.dry_run else "removed"
+    lines = [f"{said} {name}: {key}" for name, keys in found.items() for key in keys]
+    return "\n".join(lines) or "nothing to remove", FINE
+
+
+def _of_tests(store: BaselineStore, tests: list[str], check: str | None) -> Found:
+    """Entries of ``tests`` in every folder, or only those called ``check``; UsageError for a test that has none."""
+    folders = store.folders()
+    known = {key.test for folder in folders for key in store.keys(folder)}
+    for test in tests:
+        if test not in known:
+            raise UsageError(
+                f"{store.folder} holds nothing of {test}.{did_you_mean(test, known)} "
+                "pytest-modelbench show FOLDER lists what it holds"
+            )
+    return {
+        name: [key for key in store.keys(name) if key.test in tests and check in (None, key.name)] for name in folders
+    }
+
+
+def _orphans(store: BaselineStore, results: Path) -> Found:
+    """Entries that a session found to have no test any more, in the folders that it looked at."""
+    from pytest_modelbench.store.results import read_results
+
+    session = read_results(results)
+    scopes = [session.environment.folder(scope) for scope in Scope] if session.environment else ["portable"]
+    orphans = set(session.orphans)
+    return {name: [key for key in store.keys(name) if key in orphans] for name in dict.fromkeys(scopes)}
+
+
+COMMAND = Command("prune", "remove entries whose test is gone", declare, run)

@@ -1,0 +1,32 @@
+"""``report``: the report of a session, again."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from pytest_modelbench.cli.command import FINE, Command, Outcome
+from pytest_modelbench.cli.output import terminal_width
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Add the results file and the format."""
+    parser.add_argument("results", metavar="RESULTS", type=Path, help="file of --modelbench-json")
+    parser.add_argument("--format", choices=("markdown", "terminal"), default="terminal", help="default: %(default)s")
+
+
+def run(arguments: argparse.Namespace) -> Outcome:
+    """The report."""
+    from pytest_modelbench.store.results import read_results
+
+    session = read_results(arguments.results)
+    if arguments.format == "markdown":
+        from pytest_modelbench.report import markdown
+
+        return markdown.render(session).rstrip("\n"), FINE
+    from pytest_modelbench.report import terminal
+
+    return terminal.render(session, width=terminal_width(), colour=False), FINE
+
+
+COMMAND = Command("report", "the report of a session, again", declare, run)

@@ -1,0 +1,260 @@
+"""Every option, once: its flag, how its value is read, its default, its help, and the setting that it makes.
+
+Made from this table: pytest's options and their help, the keys of ``[tool.modelbench]``, what workers are told, the
+commands that messages print, and docs/reference-options.md. An option is added here, and read where it matters.
+
+Every pytest run of everyone who has the package installed imports this module: it takes the lightest of the standard
+library and nothing else, and asks pytest not to rewrite it: PYTEST_DONT_REWRITE.
+"""
+
+from enum import Enum
+from typing import NamedTuple
+
+
+class Kind(Enum):
+    """How a value is written; ``core/settings.py`` has the reader of each."""
+
+    SWITCH = "nothing: it is given or not"
+    TEXT = "text that is not empty"
+    CHOICE = "one of the words that the table shows"
+    NAMES = "names, as a list or by comma"
+    COUNT = "a whole number of at least 1"
+    LOOKS = "rising whole numbers, as a list or by comma"
+    DURATION = "a duration: 90s, 10m, 2h"
+    BANDS = "a table from metric to band"
+
+
+class Option(NamedTuple):
+    """One option. Without ``flag`` it is a setting only, without ``setting`` it is for the command line only."""
+
+    kind: Kind
+    help: str
+    flag: str | None = None
+    setting: str | None = None  #: its key in ``[tool.modelbench]``
+    metavar: str | None = None
+    choices: tuple[str, ...] = ()
+    default: str | None = None  #: as people write it; None: it is not set, and ``otherwise`` says what holds then
+    otherwise: str | None = None
+    alias: str | None = None  #: a second flag, taken only where no other plugin has it
+    formerly: str | None = None  #: the name that it had, as a setting and after ``--modelbench-``
+    repeated: bool = False  #: whether it belongs on the commands that messages print
+
+    @property
+    def dest(self) -> str:
+        """Its name among pytest's parsed options."""
+        return (self.flag or "").lstrip("-").replace("-", "_")
+
+    @property
+    def field(self) -> str:
+        """Its name in ``Settings``: the setting's, with the unit of what is kept."""
+        return (self.setting or "").replace("-", "_") + ("_s" if self.kind is Kind.DURATION else "")
+
+    @property
+    def value(self) -> str | None:
+        """What stands for its value in help; None for a switch."""
+        return "|".join(self.choices) or self.metavar
+
+    @property
+    def told_default(self) -> str | None:
+        """What holds where it is not given, in words; None where that is nothing at all."""
+        return self.default or self.otherwise
+
+    @property
+    def told(self) -> str:
+        """What it does, and what holds where it is not given."""
+        return f"{self.help} Default: {self.told_default}." if self.told_default else self.help
+
+    @property
+    def former_flag(self) -> str | None:
+        """The flag that it had before; None if it had none, or has none now."""
+        return f"--modelbench-{self.formerly}" if self.flag and self.formerly else None
+
+
+#: What people need first comes first, in ``--help`` and in the documentation.
+OPTIONS = (
+    Option(
+        flag="--modelbench",
+        kind=Kind.SWITCH,
+        help="Run the benchmark tests, and only them: measure in fresh worker processes, compare with the baselines.",
+    ),
+    Option(
+        flag="--update-baselines",
+        kind=Kind.SWITCH,
+        help="With --modelbench: accept what is measured as the new baselines, and print old -> new.",
+    ),
+    Option(
+        flag="--modelbench-device",
+        alias="--device",
+        setting="device",
+        kind=Kind.TEXT,
+        metavar="DEVICE",
+        default="auto",
+        repeated=True,
+        help="Where to measure: cpu, cuda, cuda:1, mps, ...; auto takes the accelerator if there is one.",
+    ),
+    Option(
+        flag="--modelbench-suite",
+        setting="suite",
+        kind=Kind.NAMES,
+        metavar="NAME[,NAME]",
+        otherwise="quick, if a test is in it, else every test",
+        repeated=True,
+        help="Which suites to run; 'all' runs every test.",
+    ),
+    Option(
+        flag="--modelbench-against",
+        setting="against",
+        kind=Kind.TEXT,
+        metavar="REF",
+        repeated=True,
+        help="Compare with this git revision, measured side by side here and now, in place of the stored baselines.",
+    ),
+    Option(
+        flag="--modelbench-against-python",
+        setting="against-python",
+        kind=Kind.TEXT,
+        metavar="PATH",
+        repeated=True,
+        help="Compare with the same code in another interpreter: does the upgraded torch there slow it down? With "
+        "--modelbench-against, with that revision in that interpreter.",
+    ),
+    Option(
+        flag="--modelbench-budget",
+        setting="budget",
+        kind=Kind.DURATION,
+        metavar="DURATION",
+        otherwise="no bound",
+        help="How long the session may take, as in 90s or 10m; what is not settled by then is inconclusive.",
+    ),
+    Option(
+        flag="--modelbench-data",
+        setting="data",
+        kind=Kind.TEXT,
+        metavar="PATH",
+        repeated=True,
+        help="Data for accuracy tests: a folder per class, CIFAR's, COCO's, Pascal VOC's or Cityscapes', or a file in "
+        "COCO's format. Tests that need another kind are skipped.",
+    ),
+    Option(
+        flag="--modelbench-json",
+        kind=Kind.TEXT,
+        metavar="FILE",
+        help="Write everything that was measured and decided to FILE.",
+    ),
+    Option(
+        flag="--modelbench-inline",
+        kind=Kind.SWITCH,
+        help="Measure once, in this very process: for debugging, with --pdb and the like. Times are less certain.",
+    ),
+    Option(
+        flag="--modelbench-baselines",
+        setting="baselines",
+        kind=Kind.TEXT,
+        metavar="DIR",
+        default="baselines",
+        repeated=True,
+        help="Folder of the baseline files.",
+    ),
+    Option(
+        flag="--modelbench-missing",
+        setting="missing",
+        kind=Kind.CHOICE,
+        choices=("pass", "fail"),
+        default="pass",
+        help="What to make of an environment that has no baseline at all: pass and say NOT GATED, or fail.",
+    ),
+    Option(
+        flag="--modelbench-skipped",
+        setting="skipped",
+        kind=Kind.CHOICE,
+        choices=("pass", "fail"),
+        default="fail",
+        help="What to make of a skipped test that has a baseline: its gate did not hold.",
+    ),
+    Option(
+        flag="--modelbench-inconclusive",
+        setting="inconclusive",
+        kind=Kind.CHOICE,
+        choices=("pass", "fail"),
+        default="fail",
+        help="What to make of a session with checks that the noise leaves open: exit status 10 (fail) or 0 (pass).",
+    ),
+    Option(
+        flag="--modelbench-confirm",
+        setting="confirm",
+        kind=Kind.CHOICE,
+        choices=("duet", "rerun"),
+        default="duet",
+        repeated=True,
+        help="What follows where the stored comparison does not clear a time: measure the baseline's own commit beside "
+        "the present code (duet, where git has it), or only decide by what is stored (rerun).",
+    ),
+    Option(
+        flag="--modelbench-rounds",
+        setting="rounds",
+        formerly="passes",
+        kind=Kind.LOOKS,
+        metavar="N[,N]",
+        default="2,4,6,9",
+        help="After how many rounds open checks are looked at. A round measures each test once, in a fresh process; "
+        "only tests with open checks go past the first look.",
+    ),
+    # A baseline is recorded once and compared with every night: what it costs comes back in rounds and pairs that
+    # sessions of unchanged code need not run (tests/trials/session_cost.py).
+    Option(
+        setting="update-rounds",
+        formerly="update-passes",
+        kind=Kind.COUNT,
+        metavar="N",
+        default="12",
+        help="How many rounds --update-baselines takes: processes behind each baseline.",
+    ),
+    Option(
+        flag="--modelbench-pairs",
+        setting="pairs",
+        kind=Kind.LOOKS,
+        metavar="N[,N]",
+        default="3,5,8,13,20",
+        help="After how many pairs of processes, base and candidate, a duet is looked at.",
+    ),
+    Option(
+        flag="--modelbench-threads",
+        setting="threads",
+        kind=Kind.COUNT,
+        metavar="N",
+        default="1",
+        repeated=True,
+        help="Threads, and cores pinned, for measuring on the CPU.",
+    ),
+    Option(
+        flag="--modelbench-timeout",
+        setting="timeout",
+        kind=Kind.DURATION,
+        metavar="DURATION",
+        default="15m",
+        help="How long one test may take in one process before it counts as hanging, as in 90s or 10m.",
+    ),
+    Option(
+        setting="bands",
+        kind=Kind.BANDS,
+        metavar="TABLE",
+        otherwise="each metric's own",
+        help="Tolerated change by metric: bands = { latency = '3%', macs = '0.5%' }.",
+    ),
+    Option(
+        flag="--modelbench-save-benchmark",
+        kind=Kind.TEXT,
+        metavar="NAME",
+        help="Save the latencies in pytest-benchmark's own storage, .benchmarks/, for its compare and its histograms.",
+    ),
+)
+
+#: The options that can be set in ``[tool.modelbench]``, by their keys there.
+SETTINGS = {option.setting: option for option in OPTIONS if option.setting}
+
+
+def flag_of(setting: str) -> str:
+    """The flag that gives ``setting``; KeyError for a name that no setting with a flag has."""
+    if (flag := SETTINGS[setting].flag) is None:
+        raise KeyError(f"{setting} has no flag")
+    return flag
