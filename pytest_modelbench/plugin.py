@@ -9,7 +9,6 @@ PYTEST_DONT_REWRITE.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import sys
 import time
 from functools import partial
@@ -85,12 +84,10 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_finish(session: pytest.Session) -> None:
     """In a worker: import what its tests will ask for, before it is kept to one core: its twin does so beside it."""
     if _is_worker(session.config):
-        import pytest_modelbench.bench.process
+        from pytest_modelbench.bench.process import import_ahead
 
-        if any("build_model" in _fixtures(item) for item in session.items):
-            # What is missing is told by the test that needs it.
-            with contextlib.suppress(ImportError):
-                import pytest_modelbench.bench.building  # noqa: F401
+        job = session.config._modelbench_worker.job  # type: ignore[attr-defined]
+        import_ahead(job.settings["device"], {name for item in session.items for name in _fixtures(item)})
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -127,7 +124,7 @@ def pytest_runtest_setup(item: pytest.Item) -> Generator[None, Any, Any]:
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
-    """The same."""
+    """A benchmark test that asks for such things itself is skipped likewise."""
     return (yield from _skipping_what_is_unavailable(item))
 
 

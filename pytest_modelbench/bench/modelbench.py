@@ -1,4 +1,7 @@
-"""The ``modelbench`` fixture: measures that are recorded and held against the baseline."""
+"""The ``modelbench`` fixture: measures that are recorded and held against the baseline.
+
+Whatever takes torch is imported by the measure that needs it: `ModelBench.record` does not.
+"""
 
 from __future__ import annotations
 
@@ -8,27 +11,27 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from pytest_modelbench.bench.process import Bench
 from pytest_modelbench.bench.recorder import Recorder
-from pytest_modelbench.bench.timing import Measured, Timed, probe_of, time_model
 from pytest_modelbench.core.errors import UsageError, hide_own_frames
 from pytest_modelbench.core.observations import hits
 from pytest_modelbench.core.records import RATE
-from pytest_modelbench.measure.accuracy import Accuracy, classification_accuracy
-from pytest_modelbench.measure.cost import Cost, static_cost
-from pytest_modelbench.measure.memory import AllocatedPeak, LivePeak, allocated_peak, live_peak
 from pytest_modelbench.measure.samples import Samples
-from pytest_modelbench.models.built import BuiltModel
 
 if TYPE_CHECKING:
+    import torch
+
+    from pytest_modelbench.bench.timing import Measured, Timed
     from pytest_modelbench.bench.train_step import SpeedRuns, TrainFigures
     from pytest_modelbench.data.datasets import ClassData, MapData, ObjectData
     from pytest_modelbench.data.photos import LabelledImages
+    from pytest_modelbench.measure.accuracy import Accuracy
+    from pytest_modelbench.measure.cost import Cost
     from pytest_modelbench.measure.detection_accuracy import DetectionAccuracy
+    from pytest_modelbench.measure.memory import AllocatedPeak, LivePeak
     from pytest_modelbench.measure.numerics import Fingerprint
     from pytest_modelbench.measure.segmentation_accuracy import SegmentationAccuracy
+    from pytest_modelbench.models.built import BuiltModel
     from pytest_modelbench.models.fitting import Fit
 
 #: A test's own mistake is shown where the test made it, without the frames of this module.
@@ -79,6 +82,8 @@ class ModelBench:
         self, model: Measured, *, images: int = 0, case: str = "", name: str = "", band: str | None = None
     ) -> Samples:
         """Images per second, from the samples that `latency` takes. ``images``: how many a callable handles."""
+        from pytest_modelbench.models.built import BuiltModel
+
         if isinstance(model, BuiltModel):
             images = model.case.batch_size
         elif images < 1:
@@ -100,6 +105,7 @@ class ModelBench:
         ``accumulate``. The peak is followed on the meta device, and on CUDA read from the allocator, too;
         ``memory=False`` leaves it out. Weights are afterwards what they were.
         """
+        from pytest_modelbench.bench.timing import probe_of
         from pytest_modelbench.bench.train_step import train_step
 
         return train_step(
@@ -138,6 +144,8 @@ class ModelBench:
         Everywhere: what PyTorch keeps alive, followed on the meta device and so the same on every machine. On an
         accelerator also what its allocator gave out; reserved and device-level bytes go along as details.
         """
+        from pytest_modelbench.measure.memory import allocated_peak, live_peak
+
         case = replace(model.case, mode="backward") if backward else model.case
         meta = model.on_meta()
         live = live_peak(meta.forward_backward if backward else meta.forward, meta.tensors(training=backward))
@@ -157,6 +165,8 @@ class ModelBench:
 
     def cost(self, model: BuiltModel, *, name: str = "") -> Cost:
         """Parameters, their bytes, and multiply-accumulates of one forward pass; counted on the meta device."""
+        from pytest_modelbench.measure.cost import static_cost
+
         meta = model.on_meta()
         cost = static_cost(meta.module, meta.forward)
         prefix = f"{name}_" if name else ""
@@ -181,6 +191,7 @@ class ModelBench:
         from pytest_modelbench.bench.task_accuracy import class_images, record_class_accuracy
         from pytest_modelbench.data.datasets import ClassData
         from pytest_modelbench.data.photos import batches
+        from pytest_modelbench.measure.accuracy import classification_accuracy
         from pytest_modelbench.models.preprocessing import transform_for
 
         images = class_images(model, images, self._bench.settings.data)
@@ -275,6 +286,8 @@ class ModelBench:
 
     def _time(self, model: Measured, case: str) -> Timed:
         """Times of ``model``, measured once per object and test."""
+        from pytest_modelbench.bench.timing import time_model
+
         if id(model) not in self._timed:
             self._timed[id(model)] = time_model(model, case, self._bench, self._test)
         return self._timed[id(model)]

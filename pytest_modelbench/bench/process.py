@@ -1,20 +1,28 @@
-"""A process that measures: its device, its environment, and where its records go."""
+"""A process that measures: its device, its environment, and where its records go.
+
+It imports torch no earlier than something needs it: a test that records a number of its own does not.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-
-import torch
+from functools import partial
+from typing import TYPE_CHECKING
 
 from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.errors import MeasureError, UsageError, hide_own_frames
 from pytest_modelbench.core.records import CheckKey, Record
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.host.cores import core_count
-from pytest_modelbench.measure.allocator import settle_allocator
-from pytest_modelbench.measure.environment import detect, pin, resolve_device
+from pytest_modelbench.measure.arrival import when_imported
+from pytest_modelbench.measure.devices import CPU, is_cpu, resolve_device
+from pytest_modelbench.measure.environment import detect, doubt, pin
 from pytest_modelbench.measure.lockstep import Turns
+
+if TYPE_CHECKING:
+    import torch
 
 __tracebackhide__ = hide_own_frames
 
@@ -24,20 +32,33 @@ class Bench:
     """One process that measures. ``send`` takes each record as it is made."""
 
     settings: Settings
-    device: torch.device
+    device_name: str  #: as torch writes it: ``cpu``, ``cuda:1``
     environment: Environment
     process: int
     send: Callable[[Record], None]
     calm_s: float | None = None  #: the reference's time per call at its fastest in this session, so far as is known
     home: str = ""  #: in a duet, where the session was started: this process runs in the tree of its own code
     turns: Turns | None = None  #: in a duet, the word with the controller about whose turn it is
+    doubt: str = ""  #: why nothing may be recorded here: torch came late and contradicts the environment
     _sent: set[CheckKey] = field(default_factory=set)
 
     def __repr__(self) -> str:
-        return f"<bench on {self.device}>"
+        return f"<bench on {self.device_name}>"
+
+    @property
+    def device(self) -> torch.device:
+        """The device, which takes torch."""
+        import torch
+
+        return torch.device(self.device_name)
 
     def record(self, record: Record) -> None:
-        """Hand a record on; raises MeasureError for a second one of the same name in the same test."""
+        """Hand a record on.
+
+        Raises MeasureError for a second one of the same name in the same test, and where the environment is in doubt.
+        """
+        if self.doubt:
+            raise MeasureError(f"{record.test}: {self.doubt}")
         if record.key in self._sent:
             raise MeasureError(
                 f"{record.test} records {record.name!r} twice; give the second a name of its own, as in "
@@ -63,18 +84,52 @@ def begin(
 ) -> Bench:
     """This process made ready for measuring: device chosen, on the CPU threads limited and pinned to cores.
 
-    ``own_process=False`` leaves threads and cores alone: the process does other things than measuring.
+    ``own_process=False`` leaves threads and cores alone: the process does other things than measuring. Where torch is
+    not imported yet, and the device is the CPU, its part is done as soon as it is, whoever imports it.
 
     Raises UsageError for a device that is unknown or not here.
     """
     device = resolve_device(settings.device)
     cores = core_count()
-    if device.type == "cpu" and settings.threads > cores:
+    if device == CPU and settings.threads > cores:
         raise UsageError(f"--modelbench-threads={settings.threads}: this process may use {cores} cores")
-    if device.type == "cpu" and own_process:
+    if device == CPU and own_process:
         # Unpinned or with several threads, unchanged code varies two to four times as much between processes.
-        torch.set_num_threads(settings.threads)
+        when_imported("torch", partial(_settle, settings.threads))
         pin(settings.threads)
-        settle_allocator()
     environment = detect(device, threads=settings.threads, cores=cores)
-    return Bench(settings, device, environment, process, send, calm_s, home, turns)
+    bench = Bench(settings, device, environment, process, send, calm_s, home, turns)
+    if device == CPU:
+        when_imported("torch", partial(_hold_against_torch, bench))
+    return bench
+
+
+def _settle(threads: int) -> None:
+    import torch
+
+    from pytest_modelbench.measure.allocator import settle_allocator
+
+    torch.set_num_threads(threads)
+    settle_allocator()
+
+
+def _hold_against_torch(bench: Bench) -> None:
+    # Not raised here, out of somebody's import statement, which would leave torch half imported.
+    bench.doubt = doubt(bench.environment)
+
+
+def import_ahead(device: str, fixtures: Collection[str]) -> None:
+    """Import what tests with these fixtures will ask for on ``device``, as far as it is installed.
+
+    Before a process is kept to one core: in a pair, both import side by side. What is missing is told by the test that
+    needs it.
+    """
+    with contextlib.suppress(ImportError):
+        if "build_model" in fixtures:
+            import pytest_modelbench.bench.building  # noqa: F401
+        elif not is_cpu(device) or not _TORCH.isdisjoint(fixtures):
+            import torch  # noqa: F401
+
+
+#: Fixtures that cannot do without torch; ``modelbench`` can, and imports it when it is asked for a measure of a model.
+_TORCH = frozenset({"device_timer", "peak_memory"})

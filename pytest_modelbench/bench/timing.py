@@ -12,7 +12,7 @@ from pytest_modelbench.core.errors import UsageError, hide_own_frames
 from pytest_modelbench.core.records import CALM, TIMING, UNHEALTHY
 from pytest_modelbench.host.proc import siblings
 from pytest_modelbench.measure.clocks import clock_for
-from pytest_modelbench.measure.environment import device_uuid
+from pytest_modelbench.measure.devices import device_uuid
 from pytest_modelbench.measure.health import HealthProbe, health_probe
 from pytest_modelbench.measure.lockstep import InTurns
 from pytest_modelbench.measure.reference import reference_workload

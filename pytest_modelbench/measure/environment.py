@@ -1,100 +1,72 @@
-"""The device a session measures on, and the environment that its baselines hold for."""
+"""The environment that a session measures in, and that its baselines hold for; that of a CPU is told without torch."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import platform
+import sys
 from collections.abc import Iterable, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from pytest_modelbench import __version__
-from pytest_modelbench.core.environment import Environment, Fact, slugify
-from pytest_modelbench.core.errors import UsageError, did_you_mean
+from pytest_modelbench.core.environment import Environment, Fact, differences, slugify
+from pytest_modelbench.core.errors import UsageError
 from pytest_modelbench.host.cores import allowed_cores, core_count
+from pytest_modelbench.host.instructions import instruction_set
 from pytest_modelbench.host.nvml import open_nvml
 from pytest_modelbench.host.processor import Processor, read_processor
+from pytest_modelbench.measure.devices import CPU
 
 _PACKAGES = ("torch", "torchvision", "timm", "numpy")
+#: float32 products in float32, as torch has them until it is told otherwise.
+_IEEE = "ieee"
 
 
-def resolve_device(text: str) -> torch.device:
-    """The device that ``text`` names, with its index; ``auto`` is the accelerator if there is one, else the CPU.
-
-    Raises UsageError that lists the devices of this machine if it is unknown or not here.
-    """
-    here = _devices()
-    name = text.strip().lower()
-    if name == "auto":
-        return here[1] if len(here) > 1 else here[0]
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        device = None
-    if device is not None:
-        for candidate in here:
-            if device.type == candidate.type and device.index in (None, candidate.index):
-                return candidate
-        # One CPU is all of them: torch accepts cpu:3 and means cpu.
-        if device.type == "cpu":
-            return torch.device("cpu")
-    known = [str(candidate) for candidate in here]
-    hint = "" if device is not None else did_you_mean(name, {"auto", *known, *(candidate.type for candidate in here)})
-    raise UsageError(
-        f"--device={text}: {'this machine has no such device' if device is not None else 'unknown device'}.{hint} "
-        f"Here are: {', '.join(known)}. On the CPU it runs with --device=cpu"
-    )
-
-
-def _devices() -> list[torch.device]:
-    """The CPU, then the accelerator's devices; the current one is named first and so stands for the bare type."""
-    devices = [torch.device("cpu")]
-    accelerator = torch.accelerator.current_accelerator(check_available=True)
-    if accelerator is None:
-        return devices
-    current = torch.accelerator.current_device_index()
-    order = sorted(range(torch.accelerator.device_count()), key=lambda index: (index != current, index))
-    return devices + [torch.device(accelerator.type, index) for index in order]
-
-
-def device_uuid(device: torch.device) -> str | None:
-    """The UUID of a CUDA device, which stays its own when CUDA_VISIBLE_DEVICES renumbers; None of other devices."""
-    if device.type != "cuda":
-        return None
-    uuid = getattr(torch.cuda.get_device_properties(device), "uuid", None)
-    return None if uuid is None else str(uuid)
-
-
-def detect(device: torch.device, threads: int, cores: int | None = None) -> Environment:
-    """The environment of measurements on ``device`` by this process.
+def detect(device: str, threads: int, cores: int | None = None) -> Environment:
+    """The environment of measurements on ``device``, as `resolve_device` names it, by this process.
 
     ``cores``: how many the process might use when it started; by default how many it may use now, which after `pin`
     is fewer. Holds no paths and no host names: it is stored in baselines that others read.
     """
     cores = cores or core_count()
-    if device.type == "cpu":
-        processor = read_processor(_cpuinfo(), platform.processor() or platform.machine())
+    if device == CPU:
+        cpuinfo = _cpuinfo()
+        of_torch = _of_cpu(cpuinfo)
+        processor = read_processor(cpuinfo, platform.processor() or platform.machine())
         name = f"{processor.name}, {_many(cores, 'core')}, {_many(threads, 'thread')}"
-        kind, slug = "cpu", cpu_slug(processor, cores, threads)
+        kind, slug = CPU, cpu_slug(processor, cores, threads)
         identity: dict[str, Fact] = {
-            "device": "cpu",
+            "device": CPU,
             "name": processor.name,
             "model": processor.model,
-            # Hypervisors mask instruction sets, and torch can be told to use fewer.
-            "instruction_set": torch.backends.cpu.get_cpu_capability(),
+            "instruction_set": of_torch.pop("instruction_set"),
             "cores": cores,
             "threads": threads,
+            **of_torch,
         }
-    else:
-        name = _accelerator_name(device)
-        kind = slug = f"{device.type}-{slugify(name)}"
-        # Not the host's cores: the same device in another host is the same environment.
-        identity = {"device": device.type, "name": name}
-    return Environment(kind, name, slug, identity | _switches(device), _provenance(device))
+        return Environment(kind, name, slug, identity, _provenance(device))
+    name = _accelerator_name(device)
+    kind = f"{device.partition(':')[0]}-{slugify(name)}"
+    # Not the host's cores: the same device in another host is the same environment.
+    identity = {"device": device.partition(":")[0], "name": name, **_switches_of_accelerator()}
+    return Environment(kind, name, kind, identity, _provenance(device))
+
+
+def doubt(told: Environment) -> str:
+    """What torch, now that it is imported, tells otherwise of the CPU than ``told`` does; empty if it agrees.
+
+    For a process that began without torch, whose environment rests on `host.instructions` and on torch's defaults.
+    """
+    wrong = differences(told.identity, _asked_of_torch())
+    if not wrong:
+        return ""
+    return (
+        f"the environment was told before torch was imported, and torch tells it otherwise: {', '.join(wrong)}. Import "
+        "torch in conftest.py: then it is asked first"
+    )
 
 
 def cpu_slug(processor: Processor, cores: int, threads: int) -> str:
@@ -103,15 +75,35 @@ def cpu_slug(processor: Processor, cores: int, threads: int) -> str:
     return slugify("-".join(part for part in parts if part))
 
 
-def _switches(device: torch.device) -> dict[str, Fact]:
-    """Switches that change what a device computes, and so how fast. What does not act on it would only part records."""
+def _of_cpu(cpuinfo: str) -> dict[str, Fact]:
+    """What torch makes of the CPU: asked of torch if it is imported or has to be, else what it would answer."""
+    told = instruction_set(cpuinfo, platform.machine(), os.environ.get("ATEN_CPU_CAPABILITY"))
+    if told is None or "torch" in sys.modules:
+        return _asked_of_torch()
+    return {"instruction_set": told, "deterministic": False, "matmul_precision": _IEEE}
+
+
+def _asked_of_torch() -> dict[str, Fact]:
+    import torch
+
     backends: Any = torch.backends  # its stubs lack the operators
-    facts: dict[str, Fact] = {"deterministic": torch.are_deterministic_algorithms_enabled()}
-    if device.type == "cpu":
-        precision = backends.mkldnn.matmul.fp32_precision
-        return facts | {"matmul_precision": "ieee" if precision == "none" else precision}  # none: not chosen, so ieee
+    precision = backends.mkldnn.matmul.fp32_precision
+    return {
+        # Hypervisors mask instruction sets, and torch can be told to use fewer.
+        "instruction_set": torch.backends.cpu.get_cpu_capability(),
+        # Switches that change what a device computes, and so how fast. What does not act on it would only part records.
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
+        "matmul_precision": _IEEE if precision == "none" else precision,  # none: not chosen, so ieee
+    }
+
+
+def _switches_of_accelerator() -> dict[str, Fact]:
+    import torch
+
+    backends: Any = torch.backends
     # The new interface tells what is in force also where the legacy switches refuse to, because both were used.
-    return facts | {
+    return {
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
         "tf32_matmul": backends.cuda.matmul.fp32_precision == "tf32",
         "tf32_cudnn": backends.cudnn.conv.fp32_precision == "tf32",
         "cudnn_benchmark": bool(backends.cudnn.benchmark),
@@ -119,7 +111,7 @@ def _switches(device: torch.device) -> dict[str, Fact]:
     }
 
 
-def _provenance(device: torch.device) -> dict[str, Fact]:
+def _provenance(device: str) -> dict[str, Fact]:
     facts: dict[str, Fact] = {
         "python": platform.python_version(),
         **{package: _version(package) for package in _PACKAGES},
@@ -129,7 +121,9 @@ def _provenance(device: torch.device) -> dict[str, Fact]:
         "omp_num_threads": os.environ.get("OMP_NUM_THREADS"),
         "packages": _installed(),
     }
-    if device.type == "cuda":
+    if device.partition(":")[0] == "cuda":
+        import torch
+
         backends: Any = torch.backends
         facts |= {
             "cuda": torch.version.cuda,
@@ -163,7 +157,10 @@ def _driver() -> str | None:
     return None if version is None else str(version)
 
 
-def _accelerator_name(device: torch.device) -> str:
+def _accelerator_name(name: str) -> str:
+    import torch
+
+    device = torch.device(name)
     module = torch.get_device_module(device)
     if hasattr(module, "get_device_name"):
         return str(module.get_device_name(device))

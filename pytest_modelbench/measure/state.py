@@ -8,9 +8,10 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 
-import torch
+from pytest_modelbench.measure.arrival import when_imported
 
 _Switch = tuple[Callable[[], Any], Callable[[Any], object]]
 
@@ -21,13 +22,19 @@ def preserved_state() -> Iterator[None]:
 
     Intra-op threads, float32 precision (TF32) in the legacy and the new switches, cuDNN's switches, deterministic
     algorithms, grad mode, default dtype, the garbage collector, and the random state of torch, accelerator, random and
-    numpy.
+    numpy. If torch or numpy is imported inside, what it was right after that is put back.
     """
     with ExitStack() as stack:
-        # Last in, first out: of what overlaps, the more special comes first here, and so is put back last.
-        for get, put in (*_random_states(), *_precisions(), *_SWITCHES):
-            stack.callback(_put_back, get, put, _read(get))
+        _keep(stack, _of_python)
+        for module, switches in (("numpy", _of_numpy), ("torch", _of_torch)):
+            stack.callback(when_imported(module, partial(_keep, stack, switches)))
         yield
+
+
+def _keep(stack: ExitStack, switches: Callable[[], Iterator[_Switch]]) -> None:
+    # Last in, first out: of what overlaps, the more special comes first here, and so is put back last.
+    for get, put in switches():
+        stack.callback(_put_back, get, put, _read(get))
 
 
 def _put_back(get: Callable[[], Any], put: Callable[[Any], object], value: Any) -> None:
@@ -49,8 +56,9 @@ def _read(get: Callable[[], Any]) -> Any:
 
 
 def _same(one: Any, other: Any) -> bool:
-    if isinstance(one, torch.Tensor):
-        return torch.equal(one, other)
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(one, torch.Tensor):
+        return bool(torch.equal(one, other))
     if isinstance(one, list):
         return len(one) == len(other) and all(map(_same, one, other))
     if isinstance(one, tuple):
@@ -64,11 +72,6 @@ def _attribute(owner: Any, name: str) -> _Switch:
     return lambda: getattr(owner, name), lambda value: setattr(owner, name, value)
 
 
-def _set_deterministic(value: tuple[bool, bool]) -> None:
-    enabled, warn_only = value
-    torch.use_deterministic_algorithms(enabled, warn_only=warn_only)
-
-
 def _set_gc(enabled: bool) -> None:
     if enabled:
         gc.enable()
@@ -76,22 +79,39 @@ def _set_gc(enabled: bool) -> None:
         gc.disable()
 
 
-_SWITCHES: tuple[_Switch, ...] = (
-    (torch.get_num_threads, torch.set_num_threads),
-    _attribute(torch.backends.cudnn, "enabled"),
-    _attribute(torch.backends.cudnn, "benchmark"),
-    _attribute(torch.backends.cudnn, "deterministic"),
-    (
+def _of_python() -> Iterator[_Switch]:
+    yield random.getstate, random.setstate
+    yield gc.isenabled, _set_gc
+
+
+def _of_numpy() -> Iterator[_Switch]:
+    import numpy
+
+    yield numpy.random.get_state, numpy.random.set_state
+
+
+def _of_torch() -> Iterator[_Switch]:
+    yield from _random_states()
+    yield from _precisions()
+    yield from _switches()
+
+
+def _switches() -> Iterator[_Switch]:
+    import torch
+
+    yield torch.get_num_threads, torch.set_num_threads
+    yield _attribute(torch.backends.cudnn, "enabled")
+    yield _attribute(torch.backends.cudnn, "benchmark")
+    yield _attribute(torch.backends.cudnn, "deterministic")
+    yield (
         lambda: (
             torch.are_deterministic_algorithms_enabled(),
             torch.is_deterministic_algorithms_warn_only_enabled(),
         ),
-        _set_deterministic,
-    ),
-    (torch.is_grad_enabled, torch.set_grad_enabled),
-    (torch.get_default_dtype, torch.set_default_dtype),
-    (gc.isenabled, _set_gc),
-)
+        lambda value: torch.use_deterministic_algorithms(value[0], warn_only=value[1]),
+    )
+    yield torch.is_grad_enabled, torch.set_grad_enabled
+    yield torch.get_default_dtype, torch.set_default_dtype
 
 
 def _precisions() -> Iterator[_Switch]:
@@ -100,6 +120,8 @@ def _precisions() -> Iterator[_Switch]:
     One state, two interfaces: the legacy switches also set the new ones, so they go first; a backend's precision is
     inherited by its operators, so it goes before those.
     """
+    import torch
+
     backends: Any = torch.backends  # its stubs lack the operators
     # Not `mkldnn.fp32_precision`: its setter in torch 2.15 sets the precision of all backends instead.
     owners = (
@@ -115,7 +137,8 @@ def _precisions() -> Iterator[_Switch]:
 
 
 def _random_states() -> Iterator[_Switch]:
-    yield random.getstate, random.setstate
+    import torch
+
     yield torch.get_rng_state, torch.set_rng_state
     # Without an initialized device there is no state yet, and asking for one would create a CUDA context.
     if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
@@ -124,5 +147,3 @@ def _random_states() -> Iterator[_Switch]:
         yield torch.xpu.get_rng_state_all, torch.xpu.set_rng_state_all
     if torch.backends.mps.is_available():
         yield torch.mps.get_rng_state, torch.mps.set_rng_state
-    if numpy := sys.modules.get("numpy"):
-        yield numpy.random.get_state, numpy.random.set_state

@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 from pytest_modelbench.measure.clocks import clock_for
-from pytest_modelbench.measure.environment import detect, resolve_device
+from pytest_modelbench.measure.devices import resolve_device
+from pytest_modelbench.measure.environment import detect
 from pytest_modelbench.measure.memory import allocated_peak, live_peak
 from pytest_modelbench.measure.plan import SamplingPlan
 from pytest_modelbench.measure.reference import reference_workload
@@ -22,7 +23,7 @@ MIB = 2**20
 
 @pytest.fixture
 def device() -> torch.device:
-    return resolve_device("cuda")
+    return torch.device(resolve_device("cuda"))
 
 
 def test_events_count_the_work_and_not_only_its_launch(device: torch.device) -> None:
@@ -80,7 +81,7 @@ def test_live_peak_agrees_with_the_allocator(device: torch.device) -> None:
 
 
 def test_environment_is_named_after_the_device(device: torch.device) -> None:
-    found = detect(device, threads=1)
+    found = detect(str(device), threads=1)
     assert found.kind == found.slug
     assert found.slug.startswith("cuda-")
     assert found.identity["name"] == torch.cuda.get_device_name(device)

@@ -117,7 +117,7 @@ class Recorder:
     def __init__(self) -> None:
         self.records: dict[str, Record] = {}
         environment = Environment("cpu", "a CPU", "cpu-a", {}, {})
-        self.bench = Bench(Settings(), CPU, environment, 1, self.send)
+        self.bench = Bench(Settings(), "cpu", environment, 1, self.send)
         self.modelbench = ModelBench(self.bench, TEST)
 
     def send(self, record: Record) -> None:
@@ -265,7 +265,7 @@ def test_the_peak_alone_is_recorded_as_by_a_whole_measurement(recorder: Recorder
 def test_on_cuda_the_allocator_is_asked_before_the_reference_takes_memory(
     clock: FakeClock, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recorder.bench.device = torch.device("cuda")
+    recorder.bench.device_name = "cuda"
     monkeypatch.setattr(fixture, "second_step_peak", lambda model, **options: LivePeak(5, 1, 1))
 
     def peak(step: Callable[[], object], device: torch.device) -> AllocatedPeak:

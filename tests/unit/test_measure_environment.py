@@ -15,10 +15,11 @@ import torch
 
 from pytest_modelbench.core.errors import UsageError
 from pytest_modelbench.host.processor import Processor, read_processor
-from pytest_modelbench.measure import environment
-from pytest_modelbench.measure.environment import cpu_slug, detect, pin, resolve_device
+from pytest_modelbench.measure import devices, environment
+from pytest_modelbench.measure.devices import is_cpu, resolve_device
+from pytest_modelbench.measure.environment import cpu_slug, detect, doubt, pin
 
-CPU = torch.device("cpu")
+CPU = "cpu"
 EPYC = """\
 processor\t: 0
 vendor_id\t: AuthenticAMD
@@ -36,12 +37,14 @@ model name\t: another
 
 @pytest.fixture
 def no_accelerator(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "accelerator_possible", lambda: True)
     monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda check_available=False: None)
 
 
 @pytest.fixture
 def two_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two CUDA devices, of which the second is current."""
+    monkeypatch.setattr(devices, "accelerator_possible", lambda: True)
     monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda check_available=False: torch.device("cuda"))
     monkeypatch.setattr(torch.accelerator, "device_count", lambda: 2)
     monkeypatch.setattr(torch.accelerator, "current_device_index", lambda: 1)
@@ -61,7 +64,17 @@ def test_without_accelerator_there_is_the_cpu(text: str) -> None:
     [("auto", "cuda:1"), ("cuda", "cuda:1"), ("cuda:0", "cuda:0"), ("cuda:1", "cuda:1"), ("cpu", "cpu")],
 )
 def test_with_accelerators_auto_is_the_current_one(text: str, device: str) -> None:
-    assert resolve_device(text) == torch.device(device)
+    assert resolve_device(text) == device
+
+
+def test_without_a_trace_of_a_driver_auto_is_the_cpu_and_torch_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)  # importing it fails
+    monkeypatch.setattr(devices, "accelerator_possible", lambda: False)
+    assert (resolve_device("auto"), resolve_device("cpu")) == ("cpu", "cpu")
+    monkeypatch.setattr(devices, "accelerator_possible", lambda: True)
+    assert (is_cpu("auto"), is_cpu(" CPU"), is_cpu("cuda")) == (False, True, False)
+    with pytest.raises(ImportError):
+        resolve_device("auto")
 
 
 @pytest.mark.usefixtures("two_gpus")
@@ -130,6 +143,36 @@ def test_environment_of_a_cpu() -> None:
     assert not {"cuda", "cudnn", "driver"} & set(found.provenance)
 
 
+def test_an_environment_told_without_torch_is_the_one_that_torch_tells(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = detect(CPU, threads=1)
+    assert doubt(asked) == ""
+    with monkeypatch.context() as without:
+        without.delitem(sys.modules, "torch")
+        without.setattr(environment, "_asked_of_torch", lambda: pytest.fail("torch was asked"))
+        told = detect(CPU, threads=1)
+    assert told == asked
+    assert list(told.identity) == list(asked.identity)
+
+
+def test_where_only_torch_can_tell_it_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(environment, "_cpuinfo", lambda: "")
+    monkeypatch.setattr(platform, "machine", lambda: "riscv64")
+    monkeypatch.delitem(sys.modules, "torch")
+    monkeypatch.setattr(environment, "_asked_of_torch", lambda: {"instruction_set": "RVV", "deterministic": True})
+    identity = detect(CPU, threads=1).identity
+    assert (identity["instruction_set"], identity["deterministic"]) == ("RVV", True)
+
+
+def test_what_torch_contradicts_is_named_with_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = detect(CPU, threads=1)
+    here = torch.backends.cpu.get_cpu_capability()
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "OTHER")
+    assert doubt(told) == (
+        "the environment was told before torch was imported, and torch tells it otherwise: "
+        f"instruction_set {here} -> OTHER. Import torch in conftest.py: then it is asked first"
+    )
+
+
 @pytest.mark.usefixtures("epyc")
 def test_gpu_switches_do_not_part_records_of_a_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     before = detect(CPU, threads=1, cores=2)
@@ -140,7 +183,7 @@ def test_gpu_switches_do_not_part_records_of_a_cpu(monkeypatch: pytest.MonkeyPat
 @pytest.mark.usefixtures("two_gpus")
 def test_environment_of_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.backends.cudnn, "benchmark", True)
-    found = detect(torch.device("cuda", 1), threads=1, cores=16)
+    found = detect("cuda:1", threads=1, cores=16)
     assert (found.kind, found.slug, found.name) == ("cuda-nvidia-h200", "cuda-nvidia-h200", "NVIDIA H200")
     assert found.identity == {
         "device": "cuda", "name": "NVIDIA H200", "deterministic": False,

@@ -78,7 +78,7 @@ class Bright(nn.Module):
 @pytest.fixture
 def held():
     records = []
-    made = ModelBench(Bench(Settings(), CPU, Environment("cpu", "a CPU", "cpu-a", {}, {}), 1, records.append), "test")
+    made = ModelBench(Bench(Settings(), "cpu", Environment("cpu", "a CPU", "cpu-a", {}, {}), 1, records.append), "test")
     made.records = records
     return made
 

@@ -1,0 +1,79 @@
+"""The device that a session measures on, by name: that of the CPU is known without torch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_modelbench.core.errors import UsageError, did_you_mean
+from pytest_modelbench.host.accelerators import accelerator_possible
+
+if TYPE_CHECKING:
+    import torch
+
+CPU = "cpu"
+
+
+def is_cpu(text: str) -> bool:
+    """Whether ``text`` names the CPU for certain, so that torch need not be asked.
+
+    ``auto`` does where no accelerator is possible: where `host.accelerators` finds no trace of a driver. The rule holds
+    also if torch is imported, so that all processes of a session choose alike.
+    """
+    name = text.strip().lower()
+    return name == CPU or (name == "auto" and not accelerator_possible())
+
+
+def resolve_device(text: str) -> str:
+    """Name of the device that ``text`` means, with its index; ``auto``: the accelerator if there is one, else the CPU.
+
+    Imports torch unless that is the CPU by `is_cpu`. Raises UsageError that lists the devices of this machine if it is
+    unknown or not here.
+    """
+    if is_cpu(text):
+        return CPU
+    import torch
+
+    here = _devices()
+    name = text.strip().lower()
+    if name == "auto":
+        return str(here[1] if len(here) > 1 else here[0])
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        device = None
+    if device is not None:
+        for candidate in here:
+            if device.type == candidate.type and device.index in (None, candidate.index):
+                return str(candidate)
+        # One CPU is all of them: torch accepts cpu:3 and means cpu.
+        if device.type == CPU:
+            return CPU
+    known = [str(candidate) for candidate in here]
+    hint = "" if device is not None else did_you_mean(name, {"auto", *known, *(candidate.type for candidate in here)})
+    raise UsageError(
+        f"--device={text}: {'this machine has no such device' if device is not None else 'unknown device'}.{hint} "
+        f"Here are: {', '.join(known)}. On the CPU it runs with --device=cpu"
+    )
+
+
+def _devices() -> list[torch.device]:
+    """The CPU, then the accelerator's devices; the current one is named first and so stands for the bare type."""
+    import torch
+
+    devices = [torch.device(CPU)]
+    accelerator = torch.accelerator.current_accelerator(check_available=True)
+    if accelerator is None:
+        return devices
+    current = torch.accelerator.current_device_index()
+    order = sorted(range(torch.accelerator.device_count()), key=lambda index: (index != current, index))
+    return devices + [torch.device(accelerator.type, index) for index in order]
+
+
+def device_uuid(device: torch.device) -> str | None:
+    """The UUID of a CUDA device, which stays its own when CUDA_VISIBLE_DEVICES renumbers; None of other devices."""
+    if device.type != "cuda":
+        return None
+    import torch
+
+    uuid = getattr(torch.cuda.get_device_properties(device), "uuid", None)
+    return None if uuid is None else str(uuid)
