@@ -94,7 +94,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 def pytest_runtestloop(session: pytest.Session) -> None:
     """In a worker: with everything imported, choose the device, and tell the controller where it measures."""
     if _is_worker(session.config):
-        from pytest_modelbench.bench.process import begin
+        from pytest_modelbench.bench.process import Paired, begin
         from pytest_modelbench.core.errors import ModelbenchError
         from pytest_modelbench.core.settings import Settings
 
@@ -106,9 +106,8 @@ def pytest_runtestloop(session: pytest.Session) -> None:
                 Settings.from_json(job.settings),
                 job.process,
                 worker.send,
-                calm_s=job.calm_s,
-                turns=worker.turns,
-                home=job.home,
+                best_reference_s=job.best_reference_s,
+                paired=Paired(worker.turns, worker.site.home) if worker.turns else None,
             )
         except ModelbenchError as error:
             worker.refuse(str(error))
@@ -212,12 +211,13 @@ def _modelbench_state() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def _modelbench_bench(request: pytest.FixtureRequest) -> Bench:
     """This measuring process. Outside of ``--modelbench``, one that measures but records nothing."""
-    bench = request.config.stash.get(bench_key, None)
+    session = request.config.pluginmanager.get_plugin("modelbench-session")
+    bench = session.bench if session is not None else request.config.stash.get(bench_key, None)
     if bench is None:
         from pytest_modelbench.bench.process import begin
         from pytest_modelbench.session.hooks import settings_of
 
-        bench = begin(settings_of(request.config), 1, lambda record: None, own_process=False)
+        bench = begin(settings_of(request.config), 1, lambda measurement: None, own_process=False)
         request.config.stash[bench_key] = bench
     return bench
 

@@ -5,17 +5,15 @@ Whatever takes torch is imported by the measure that needs it: `ModelBench.recor
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_modelbench.bench.process import Bench
-from pytest_modelbench.bench.recorder import Recorder
+from pytest_modelbench.bench.recorder import Own, Recorder
 from pytest_modelbench.core.errors import UsageError, hide_own_frames
-from pytest_modelbench.core.observations import hits
-from pytest_modelbench.core.records import RATE
+from pytest_modelbench.core.measurement import Measurement
 from pytest_modelbench.measure.samples import Samples
 
 if TYPE_CHECKING:
@@ -50,12 +48,12 @@ class ModelBench:
     """Measures, records, and leaves judging to the session. One object per test and process."""
 
     def __init__(self, bench: Bench, test: str, band: str | Mapping[str, str] | None = None) -> None:
-        recorder = Recorder(bench, test, band)
         self._bench = bench
         self._test = test
-        self._record = recorder.metric
-        self._record_anything = recorder.anything
-        self._timed: dict[int, Timed] = {}
+        self._recorder = Recorder(bench, test, band)
+        self._record = self._recorder.record
+        #: By the id of what was timed, which is kept alive, so that its id stays its own.
+        self._timed: dict[int, tuple[Measured, Timed]] = {}
 
     @property
     def device(self) -> torch.device:
@@ -74,9 +72,8 @@ class ModelBench:
         checked: NaN and infinity raise BuildError.
         """
         timed = self._time(model, case)
-        samples = timed.samples
-        self._record_time("latency", timed, samples.median_s, samples.log_ratio, samples.target_s, name, band)
-        return samples
+        self._record(timed.seconds("latency", name), band)
+        return timed.samples
 
     def throughput(
         self, model: Measured, *, images: int = 0, case: str = "", name: str = "", band: str | None = None
@@ -89,12 +86,8 @@ class ModelBench:
         elif images < 1:
             raise UsageError(f"{self._test}: throughput of a callable needs images=, how many one call handles")
         timed = self._time(model, case)
-        samples = timed.samples
-        rates = tuple(images / second for second in samples.target_s)
-        level = math.log(images) - samples.log_ratio
-        timed = replace(timed, details={**timed.details, RATE: True})
-        self._record_time("throughput", timed, images / samples.median_s, level, rates, name, band)
-        return samples
+        self._record(timed.rate("throughput", images, name), band)
+        return timed.samples
 
     def train_step(
         self, model: BuiltModel, *, name: str = "", band: str | None = None, memory: bool = True, **options: Any
@@ -105,19 +98,9 @@ class ModelBench:
         ``accumulate``. The peak is followed on the meta device, and on CUDA read from the allocator, too;
         ``memory=False`` leaves it out. Weights are afterwards what they were.
         """
-        from pytest_modelbench.bench.timing import probe_of
-        from pytest_modelbench.bench.train_step import train_step
+        from pytest_modelbench.bench.train_step import StepPlan, train_step
 
-        return train_step(
-            model,
-            self._bench,
-            self._record,
-            lambda: probe_of(self._bench),
-            memory=memory,
-            name=name,
-            band=band,
-            **options,
-        )
+        return train_step(model, self._bench, self._record, StepPlan(memory, name, band), **options)
 
     def speed_runs(self, model: BuiltModel, *, runs: int = 10, iterations: int = 10) -> SpeedRuns:
         """A training step in the protocol of the speed and memory comparison; nothing is recorded.
@@ -144,23 +127,17 @@ class ModelBench:
         Everywhere: what PyTorch keeps alive, followed on the meta device and so the same on every machine. On an
         accelerator also what its allocator gave out; reserved and device-level bytes go along as details.
         """
+        from pytest_modelbench.bench.peak import allocated_measurement, live_measurement
         from pytest_modelbench.measure.memory import allocated_peak, live_peak
 
         case = replace(model.case, mode="backward") if backward else model.case
         meta = model.on_meta()
         live = live_peak(meta.forward_backward if backward else meta.forward, meta.tensors(training=backward))
-        self._record("peak_live_memory", live.peak_bytes, case.id, name, band, basis="meta")
+        self._record(live_measurement(live, case, name), band)
         if self.device.type == "cpu":
             return Peak(live)
         allocated = allocated_peak(model.forward_backward if backward else model.forward, self.device)
-        self._record(
-            "peak_allocated_memory",
-            allocated.allocated_bytes,
-            case.id,
-            name and f"{name}_allocated",
-            band,
-            details={"reserved_bytes": allocated.reserved_bytes, "device_bytes": allocated.device_bytes},
-        )
+        self._record(allocated_measurement(allocated, case, name and f"{name}_allocated"), band)
         return Peak(live, allocated)
 
     def cost(self, model: BuiltModel, *, name: str = "") -> Cost:
@@ -169,9 +146,9 @@ class ModelBench:
 
         meta = model.on_meta()
         cost = static_cost(meta.module, meta.forward)
-        prefix = f"{name}_" if name else ""
         for metric in ("parameters", "parameter_bytes", "macs"):
-            self._record(metric, getattr(cost, metric), model.case.id, f"{prefix}{metric}" if name else "")
+            count: int = getattr(cost, metric)
+            self._record(Measurement.of(metric, count, model.case, name and f"{name}_{metric}"))
         return cost
 
     def accuracy(
@@ -188,28 +165,10 @@ class ModelBench:
         labelled ImageNet photos of the extra ``samples``; ``"digits"``, scikit-learn's; ``"scenes"``, generated ones.
         Raises DataUnavailableError, which skips the test, where there are none.
         """
-        from pytest_modelbench.bench.task_accuracy import class_images, record_class_accuracy
-        from pytest_modelbench.data.datasets import ClassData
-        from pytest_modelbench.data.photos import batches
-        from pytest_modelbench.measure.accuracy import classification_accuracy
-        from pytest_modelbench.models.preprocessing import transform_for
+        from pytest_modelbench.bench.task_accuracy import Naming, class_images, record_class_accuracy
 
-        images = class_images(model, images, self._bench.settings.data)
-        if isinstance(images, ClassData):
-            return record_class_accuracy(model, images, self._record, name=name, band=band)
-        result = classification_accuracy(
-            model.predict,
-            batches(images, transform_for(model), model.case.batch_size),
-            model.num_classes,
-            top_k=tuple(k for k in (1, 5) if k <= model.num_classes),
-        )
-        for k, fraction in result.top.items():
-            self._record(
-                f"top{k}", fraction, f"{model.case.id}-{images.name}", name and f"{name}_top{k}", band,
-                basis=f"{images.name} {images.fingerprint}", details={"samples": result.samples},
-                evidence=hits(result.hits[k]),
-            )  # fmt: skip
-        return result
+        found = class_images(model, images, self._bench.settings.data)
+        return record_class_accuracy(model, found, self._record, Naming(name, band))
 
     def detection_accuracy(
         self, model: BuiltModel, data: ObjectData | str | Path = "", *, name: str = "", band: str | None = None
@@ -219,9 +178,9 @@ class ModelBench:
         ``data``: ``"scenes"``, generated ones; a file in COCO's format or a folder laid out as COCO, by default that of
         --modelbench-data. Raises DataUnavailableError, which skips the test, where there is none.
         """
-        from pytest_modelbench.bench.task_accuracy import record_detection_accuracy
+        from pytest_modelbench.bench.task_accuracy import Naming, record_detection_accuracy
 
-        return record_detection_accuracy(model, data, self._bench.settings.data, self._record, name=name, band=band)
+        return record_detection_accuracy(model, data, self._bench.settings.data, self._record, Naming(name, band))
 
     def segmentation_accuracy(
         self, model: BuiltModel, data: MapData | str | Path = "", *, name: str = "", band: str | None = None
@@ -231,22 +190,30 @@ class ModelBench:
         ``data``: ``"scenes"``, or a folder laid out as Pascal VOC or Cityscapes, by default that of --modelbench-data.
         Raises DataUnavailableError, which skips the test, where there is none.
         """
-        from pytest_modelbench.bench.task_accuracy import record_segmentation_accuracy
+        from pytest_modelbench.bench.task_accuracy import Naming, record_segmentation_accuracy
 
-        return record_segmentation_accuracy(model, data, self._bench.settings.data, self._record, name=name, band=band)
+        return record_segmentation_accuracy(model, data, self._bench.settings.data, self._record, Naming(name, band))
 
     def train_to_target(
-        self, model: BuiltModel, data: tuple[ClassData, ClassData] | str | Path = "", **options: Any
+        self,
+        model: BuiltModel,
+        data: tuple[ClassData, ClassData] | str | Path = "",
+        *,
+        name: str = "",
+        band: str | None = None,
+        **options: Any,
     ) -> Fit:
         """A short training from seed: its final accuracy, steps and seconds to the target, and points of its loss.
 
         ``data``: ``"digits"``, ``"scenes"`` or CIFAR's folder, by default that of --modelbench-data. ``options``:
-        ``target`` (a fraction, or None for none), ``budget``, ``lr``, ``seed``, ``timed``, ``name``, ``band``. A copy
-        is trained: the model stays as it is.
+        ``target`` (a fraction, or None for none), ``budget``, ``lr``, ``seed``, ``timed``; ``band`` is that of the
+        final accuracies. A copy is trained: the model stays as it is.
         """
-        from pytest_modelbench.bench.train_to_target import record_training
+        from pytest_modelbench.bench.task_accuracy import Naming
+        from pytest_modelbench.bench.train_to_target import ShortTraining, class_pair, record_training
 
-        return record_training(model, data, self._bench.settings.data, self._record, **options)
+        pair = class_pair(data, self._bench.settings.data)
+        return record_training(model, pair, self._record, ShortTraining(**options), Naming(name, band))
 
     def numerics(
         self, model: BuiltModel, images: torch.Tensor | None = None, *, name: str = "", band: str | None = None
@@ -257,11 +224,10 @@ class ModelBench:
         eight projections and four values; ``band`` is a share of the first, by default after the precision.
         ``images``: ``(N, C, H, W)`` in place of the inputs, for a detector, say, which finds nothing in noise.
         """
-        from pytest_modelbench.bench.numerics import TOLERANCES, output_fingerprint
+        from pytest_modelbench.bench.numerics import TOLERANCES, output_fingerprint, output_measurement
 
-        found, text, basis = output_fingerprint(model, images)
-        tolerance = TOLERANCES[model.case.precision]
-        self._record("output", found.rms, model.case.id, name, band, basis=basis, evidence=text, default=tolerance)
+        found = output_fingerprint(model, images)
+        self._record(output_measurement(model, found, images, name), band, default=TOLERANCES[model.case.precision])
         return found
 
     def record(
@@ -282,18 +248,12 @@ class ModelBench:
         measured in several processes and compared by statistics; others are compared as they are. ``scope`` says where
         the value holds: ``portable``, ``kind`` (of device) or ``device``.
         """
-        self._record_anything(name, value, unit=unit, better=better, band=band, scope=scope, noisy=noisy, case=case)
+        self._recorder.record_own(name, value, Own(unit, better, scope, noisy), case=case, band=band)
 
     def _time(self, model: Measured, case: str) -> Timed:
         """Times of ``model``, measured once per object and test."""
         from pytest_modelbench.bench.timing import time_model
 
         if id(model) not in self._timed:
-            self._timed[id(model)] = time_model(model, case, self._bench, self._test)
-        return self._timed[id(model)]
-
-    def _record_time(
-        self, metric: str, timed: Timed, value: float, level: float, samples: tuple[float, ...], name: str,
-        band: str | None,
-    ) -> None:  # fmt: skip
-        self._record(metric, value, timed.case, name, band, level, timed.reference, samples, timed.details)
+            self._timed[id(model)] = model, time_model(model, case, self._bench, self._test)
+        return self._timed[id(model)][1]

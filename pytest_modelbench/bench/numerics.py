@@ -9,8 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pytest_modelbench.core import observations
 from pytest_modelbench.core.errors import UsageError, hide_own_frames
+from pytest_modelbench.core.measurement import Comparability, Measurement
+from pytest_modelbench.core.observations import numbers
 from pytest_modelbench.data.datasets import DataDigest
 from pytest_modelbench.measure.numerics import Fingerprint, fingerprint
 from pytest_modelbench.measure.state import preserved_state
@@ -24,16 +25,23 @@ __tracebackhide__ = hide_own_frames
 TOLERANCES = {"fp32": "0.1%", "fp16": "2%", "amp-fp16": "2%", "bf16": "10%", "amp-bf16": "10%"}
 
 
-def output_fingerprint(model: BuiltModel, images: Tensor | None = None) -> tuple[Fingerprint, str, str]:
-    """The fingerprint of ``model``'s output, that as evidence, and what it was computed on; in full float32.
+def output_fingerprint(model: BuiltModel, images: Tensor | None = None) -> Fingerprint:
+    """The fingerprint of ``model``'s output on its seeded inputs, or on ``images``; in full float32.
 
-    On its seeded inputs, or on ``images``; raises UsageError for images of another size or number than its case says.
+    Raises UsageError for images of another size or number than its case says.
     """
     with _full_float32():
         output = model.forward() if images is None else model.predict(_fitting(images, model))
-        found = fingerprint(tensor for _, tensor in floating_tensors(output))
-    basis = "" if images is None else f"images {DataDigest().tensor(images.detach().cpu()).text}"
-    return found, observations.numbers((*found.numbers, float(found.size))), basis
+        return fingerprint(tensor for _, tensor in floating_tensors(output))
+
+
+def output_measurement(model: BuiltModel, found: Fingerprint, images: Tensor | None, name: str = "") -> Measurement:
+    """The output's root mean square, observed by the fingerprint's numbers."""
+    data = "" if images is None else f"images {DataDigest().tensor(images.detach().cpu()).text}"
+    observations = numbers((*found.numbers, float(found.size)))
+    return Measurement.of(
+        "output", found.rms, model.case, name, comparability=Comparability(data=data), observations=observations
+    )
 
 
 def _fitting(images: Tensor, model: BuiltModel) -> Tensor:

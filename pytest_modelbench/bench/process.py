@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.errors import MeasureError, UsageError, hide_own_frames
-from pytest_modelbench.core.records import CheckKey, Record
+from pytest_modelbench.core.measurement import CheckKey, Measurement
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.host.cores import core_count
 from pytest_modelbench.measure.arrival import when_imported
@@ -29,16 +29,16 @@ __tracebackhide__ = hide_own_frames
 
 @dataclass(slots=True, repr=False)
 class Bench:
-    """One process that measures. ``send`` takes each record as it is made."""
+    """One process that measures. ``send`` takes each measurement as it is made."""
 
     settings: Settings
     device_name: str  #: as torch writes it: ``cpu``, ``cuda:1``
     environment: Environment
     process: int
-    send: Callable[[Record], None]
-    calm_s: float | None = None  #: the reference's time per call at its fastest in this session, so far as is known
-    home: str = ""  #: in a duet, where the session was started: this process runs in the tree of its own code
-    turns: Turns | None = None  #: in a duet, the word with the controller about whose turn it is
+    send: Callable[[Measurement], None]
+    best_reference_s: float | None = None  #: the reference's best time per call in this session, so far as is known
+    home: str = ""  #: in a pair, where the session was started: this process runs in the tree of its own code
+    turns: Turns | None = None  #: in a pair, the word with the controller about whose turn it is
     doubt: str = ""  #: why nothing may be recorded here: torch came late and contradicts the environment
     _sent: set[CheckKey] = field(default_factory=set)
 
@@ -52,35 +52,42 @@ class Bench:
 
         return torch.device(self.device_name)
 
-    def record(self, record: Record) -> None:
-        """Hand a record on.
+    def record(self, measurement: Measurement) -> None:
+        """Hand a measurement on.
 
         Raises MeasureError for a second one of the same name in the same test, and where the environment is in doubt.
         """
         if self.doubt:
-            raise MeasureError(f"{record.test}: {self.doubt}")
-        if record.key in self._sent:
+            raise MeasureError(f"{measurement.test}: {self.doubt}")
+        if measurement.key in self._sent:
             raise MeasureError(
-                f"{record.test} records {record.name!r} twice; give the second a name of its own, as in "
-                f"name={record.name + '_2'!r}"
+                f"{measurement.test} records {measurement.name!r} twice; give the second a name of its own, as in "
+                f"name={measurement.name + '_2'!r}"
             )
-        self._sent.add(record.key)
-        self.send(record)
+        self._sent.add(measurement.key)
+        self.send(measurement)
 
     def forget(self, test: str) -> None:
         """A test begins (again, if a plugin reruns it): what it recorded before does not count."""
         self._sent = {key for key in self._sent if key.test != test}
 
 
+@dataclass(frozen=True, slots=True)
+class Paired:
+    """What a process of a pair knows beside what any one knows; see `Bench`."""
+
+    turns: Turns
+    home: str = ""
+
+
 def begin(
     settings: Settings,
     process: int,
-    send: Callable[[Record], None],
+    send: Callable[[Measurement], None],
     *,
+    best_reference_s: float | None = None,
+    paired: Paired | None = None,
     own_process: bool = True,
-    calm_s: float | None = None,
-    turns: Turns | None = None,
-    home: str = "",
 ) -> Bench:
     """This process made ready for measuring: device chosen, on the CPU threads limited and pinned to cores.
 
@@ -98,7 +105,8 @@ def begin(
         when_imported("torch", partial(_settle, settings.threads))
         pin(settings.threads)
     environment = detect(device, threads=settings.threads, cores=cores)
-    bench = Bench(settings, device, environment, process, send, calm_s, home, turns)
+    turns, home = (paired.turns, paired.home) if paired else (None, "")
+    bench = Bench(settings, device, environment, process, send, best_reference_s, home, turns)
     if device == CPU:
         when_imported("torch", partial(_hold_against_torch, bench))
     return bench

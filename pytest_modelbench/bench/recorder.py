@@ -1,42 +1,47 @@
-"""Records as a test makes them: named, with the band that is nearest to the measurement, and sent on."""
+"""Measurements as a test makes them: with the band that is nearest to them, and sent on."""
 
 from __future__ import annotations
 
 import math
 import statistics
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from pytest_modelbench.bench.process import Bench
 from pytest_modelbench.core.bands import Band, parse_band
+from pytest_modelbench.core.case import NamedCase
 from pytest_modelbench.core.errors import MeasureError, UsageError, hide_own_frames
+from pytest_modelbench.core.measurement import Measurement, Timing
 from pytest_modelbench.core.metrics import METRICS, Better, Metric, Scope
-from pytest_modelbench.core.records import Record
 
 __tracebackhide__ = hide_own_frames
 
 
-class RecordMetric(Protocol):
-    """Hands on one value of a metric: `Recorder.metric`."""
+class Record(Protocol):
+    """Hands on one measurement: `Recorder.record`."""
 
-    def __call__(
-        self,
-        metric: str,
-        value: float,
-        case: str,
-        name: str = "",
-        band: str | None = None,
-        level: float | None = None,
-        basis: str = "",
-        samples: tuple[float, ...] = (),
-        details: Mapping[str, Any] | None = None,
-        evidence: str = "",
-    ) -> None: ...
+    def __call__(self, measurement: Measurement, band: str | None = None, *, default: str = "") -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """A metric of one project's own, as `ModelBench.record` is told of it, in words."""
+
+    unit: str = "count"
+    better: str = "lower"
+    scope: str = "portable"
+    noisy: bool = False
+
+    def metric(self, name: str, where: str) -> Metric:
+        """The metric; UsageError, which names ``where``, for words that are none of ours."""
+        default = METRICS["latency"].band if self.noisy else Band()
+        better, scope = _choice(Better, self.better, where), _choice(Scope, self.scope, where)
+        return Metric(name, self.unit, better, scope, default, self.noisy)
 
 
 class Recorder:
-    """Makes the records of one test in this process."""
+    """Records the measurements of one test in this process."""
 
     def __init__(self, bench: Bench, test: str, band: str | Mapping[str, str] | None = None) -> None:
         bench.forget(test)
@@ -44,26 +49,17 @@ class Recorder:
         self._band = band
         self.test = test
 
-    def metric(
-        self, metric: str, value: float, case: str, name: str = "", band: str | None = None,
-        level: float | None = None, basis: str = "", samples: tuple[float, ...] = (),
-        details: Mapping[str, Any] | None = None, evidence: str = "", default: str = "",
-    ) -> None:  # fmt: skip
-        """Record one of `core.metrics.METRICS`; ``default``: a band that suits this value better than its."""
-        known = METRICS[metric]
+    def record(self, measurement: Measurement, band: str | None = None, *, default: str = "") -> None:
+        """Send ``measurement`` on as one of this test; ``default``: a band that suits it better than its metric's."""
+        metric = measurement.metric
         if default:
-            known = replace(known, band=parse_band(default, known.unit, metric))
-        self._send(
-            Record(
-                self.test, name or metric, self._with_band(known, band), case, value, level, basis, samples,
-                self._bench.process, details or {}, evidence,
-            )
-        )  # fmt: skip
+            metric = replace(metric, band=parse_band(default, metric.unit, metric.name))
+        metric = self._with_band(metric, band)
+        self._bench.record(replace(measurement, metric=metric, test=self.test, process=self._bench.process))
 
-    def anything(
-        self, name: str, value: float | Iterable[float], *, unit: str, better: str, band: str | None, scope: str,
-        noisy: bool, case: str,
-    ) -> None:  # fmt: skip
+    def record_own(
+        self, name: str, value: float | Iterable[float], own: Own, *, case: str = "", band: str | None = None
+    ) -> None:
         """Record what `ModelBench.record` is given."""
         where = f"{self.test}: record({name!r})"
         if name in METRICS:
@@ -71,20 +67,12 @@ class Recorder:
         if not name.isidentifier():
             raise UsageError(f"{where}: a name is letters, digits and underscores")
         samples = _numbers(value, where)
-        default = METRICS["latency"].band if noisy else Band()
-        metric = Metric(name, unit, _choice(Better, better, where), _choice(Scope, scope, where), default, noisy)
+        metric = own.metric(name, where)
         typical = statistics.median(samples)
-        if noisy and not typical > 0:
+        if own.noisy and not typical > 0:
             raise MeasureError(f"{where}: {typical} is not positive, as a noisy measurement has to be")
-        self._send(
-            Record(
-                self.test, name, self._with_band(metric, band), case or name, typical,
-                level=math.log(typical) if noisy else None, samples=samples, process=self._bench.process,
-            )
-        )  # fmt: skip
-
-    def _send(self, record: Record) -> None:
-        self._bench.record(record)
+        timing = Timing(math.log(typical)) if own.noisy else None
+        self.record(Measurement(name, metric, NamedCase(case or name), typical, timing, samples), band)
 
     def _with_band(self, metric: Metric, band: str | None) -> Metric:
         """The metric with the band nearest to the measurement: argument, marker, settings, default."""

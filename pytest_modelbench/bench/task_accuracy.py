@@ -1,12 +1,15 @@
-"""What ``modelbench`` does about accuracy beside that of photos: data with classes, objects and label maps."""
+"""What ``modelbench`` does about accuracy: on data with classes, objects and label maps."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pytest_modelbench.bench.recorder import RecordMetric
+from pytest_modelbench.bench.recorder import Record
 from pytest_modelbench.core.errors import DataUnavailableError, UsageError, hide_own_frames
-from pytest_modelbench.core.observations import hits, scores
+from pytest_modelbench.core.measurement import Comparability, Figure, Measurement
+from pytest_modelbench.core.observations import Observations, hits, scores
 from pytest_modelbench.data.batches import (
     InputFormat,
     class_batches,
@@ -19,13 +22,13 @@ from pytest_modelbench.data.datasets import ClassData, MapData, ObjectData
 from pytest_modelbench.data.digits import digits
 from pytest_modelbench.data.folders import image_folder
 from pytest_modelbench.data.mask_folders import is_mask_folder, mask_folder
-from pytest_modelbench.data.photos import LabelledImages, imagenet_photos
+from pytest_modelbench.data.photos import LabelledImages, batches, imagenet_photos
 from pytest_modelbench.data.scenes import scene_classes, scene_maps, scene_objects
 from pytest_modelbench.measure.accuracy import Accuracy, classification_accuracy
 from pytest_modelbench.measure.detection_accuracy import AveragePrecision, DetectionAccuracy, detection_accuracy
 from pytest_modelbench.measure.segmentation_accuracy import SegmentationAccuracy, segmentation_accuracy
 from pytest_modelbench.models.built import BuiltModel
-from pytest_modelbench.models.preprocessing import classifier_input
+from pytest_modelbench.models.preprocessing import classifier_input, transform_for
 
 __tracebackhide__ = hide_own_frames
 
@@ -69,29 +72,38 @@ def ranks_told(num_classes: int) -> tuple[int, ...]:
     return (1, 5) if num_classes > 5 else (1,)
 
 
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """What the measurements of one call are called, ``<name>_<metric>`` or as the metric is, and their band."""
+
+    name: str = ""
+    band: str | None = None
+
+
 def record_class_accuracy(
-    model: BuiltModel, data: ClassData, record: RecordMetric, *, name: str = "", band: str | None = None
+    model: BuiltModel, data: LabelledImages | ClassData, record: Record, naming: Naming
 ) -> Accuracy:
-    """Top-1 and, of more than five classes, top-5 of a timm classifier on ``data``, recorded."""
-    check_classes(model, data.num_classes, data.name)
-    result = classification_accuracy(
-        model.predict,
-        class_batches(data, classifier_input(model), model.case.batch_size),
-        data.num_classes,
-        top_k=ranks_told(data.num_classes),
-    )
+    """Top-1 and, of more than five classes, top-5 of a timm classifier on ``data``, recorded.
+
+    Files go through the whole preprocessing that the model's configuration names; images in memory, which are of one
+    size, are scaled and normalized alone.
+    """
+    if isinstance(data, ClassData):
+        check_classes(model, data.num_classes, data.name)
+        samples = class_batches(data, classifier_input(model), model.case.batch_size)
+    else:
+        samples = batches(data, transform_for(model), model.case.batch_size)
+    told = ranks_told(model.num_classes)
+    result = classification_accuracy(model.predict, samples, model.num_classes, top_k=told)
+    scored = _Scored(model, data, record, naming)
     for k, fraction in result.top.items():
-        record(
-            f"top{k}", fraction, f"{model.case.id}-{data.name}", name and f"{name}_top{k}", band,
-            basis=f"{data.name} {data.fingerprint}", details={"samples": result.samples}, evidence=hits(result.hits[k]),
-        )  # fmt: skip
+        scored.record(f"top{k}", fraction, {"samples": result.samples}, hits(result.hits[k]))
     return result
 
 
 def record_detection_accuracy(
-    model: BuiltModel, data: ObjectData | str | Path, given: str, record: RecordMetric, *, name: str = "",
-    band: str | None = None,
-) -> DetectionAccuracy:  # fmt: skip
+    model: BuiltModel, data: ObjectData | str | Path, given: str, record: Record, naming: Naming
+) -> DetectionAccuracy:
     """Average precision of boxes and, for instance segmentation, of masks, recorded.
 
     ``data``: ``"scenes"``, a file in COCO's format or a folder laid out as COCO; by default ``given``, which is what
@@ -106,20 +118,17 @@ def record_detection_accuracy(
     result = detection_accuracy(
         model.predict, object_batches(found, takes, model.case.batch_size), len(found.classes), masks=masks
     )
-    details = {"samples": result.samples, "objects": result.objects}
+    figures = {"samples": result.samples, "objects": result.objects}
+    scored = _Scored(model, found, record, naming)
     for kind, precision in (("box", result.box), ("mask", result.mask)):
-        for figure, value in _figures(kind, precision).items():
-            record(
-                figure, value, f"{model.case.id}-{found.name}", name and f"{name}_{figure}", band,
-                basis=f"{found.name} {found.fingerprint}", details=details,
-            )  # fmt: skip
+        for metric, value in _precisions(kind, precision).items():
+            scored.record(metric, value, figures)
     return result
 
 
 def record_segmentation_accuracy(
-    model: BuiltModel, data: MapData | str | Path, given: str, record: RecordMetric, *, name: str = "",
-    band: str | None = None,
-) -> SegmentationAccuracy:  # fmt: skip
+    model: BuiltModel, data: MapData | str | Path, given: str, record: Record, naming: Naming
+) -> SegmentationAccuracy:
     """Mean intersection over union and pixel accuracy, recorded.
 
     ``data``: ``"scenes"`` or a folder laid out as VOC or Cityscapes; by default ``given``, which is what
@@ -129,13 +138,11 @@ def record_segmentation_accuracy(
     check_classes(model, len(found.classes), found.name)
     takes = InputFormat(model.case.image_size)
     result = segmentation_accuracy(model.predict, map_batches(found, takes, model.case.batch_size), len(found.classes))
-    for figure, value in (("miou", result.miou), ("pixel_accuracy", result.pixel_accuracy)):
-        record(
-            figure, value, f"{model.case.id}-{found.name}", name and f"{name}_{figure}", band,
-            basis=f"{found.name} {found.fingerprint}", details={"samples": result.samples},
-            # The intersection over union within each image; the one over all images is another mean.
-            evidence=scores(result.image_iou) if figure == "miou" else "",
-        )  # fmt: skip
+    scored = _Scored(model, found, record, naming)
+    figures = {"samples": result.samples}
+    # The intersection over union within each image; the one over all images is another mean.
+    scored.record("miou", result.miou, figures, scores(result.image_iou))
+    scored.record("pixel_accuracy", result.pixel_accuracy, figures)
     return result
 
 
@@ -146,6 +153,28 @@ def check_classes(model: BuiltModel, count: int, data: str) -> None:
             f"{model.case.id} tells {model.num_classes} classes apart, and {data} has {count}; build it with "
             f"num_classes={count}, or pass other data"
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    """A model on data: what each of its figures is recorded with."""
+
+    model: BuiltModel
+    data: LabelledImages | ClassData | ObjectData | MapData
+    hand_on: Record
+    naming: Naming
+
+    def record(
+        self, metric: str, value: float, figures: Mapping[str, Figure], observations: Observations | None = None
+    ) -> None:
+        """Record one figure, under its own name or the one that was asked for."""
+        data, name = self.data, self.naming.name
+        measurement = Measurement.of(
+            metric, value, replace(self.model.case, data=data.name), name and f"{name}_{metric}",
+            comparability=Comparability(data=f"{data.name} {data.fingerprint}"), figures=figures,
+            observations=observations,
+        )  # fmt: skip
+        self.hand_on(measurement, self.naming.band)
 
 
 def _objects(data: ObjectData | str | Path, given: str, masks: bool) -> ObjectData:
@@ -184,7 +213,7 @@ def _unfit(data: str | Path, given: str, lacks: str) -> UsageError | DataUnavail
     return DataUnavailableError(f"--modelbench-data={path} holds {lacks}; give one that does")
 
 
-def _figures(kind: str, precision: AveragePrecision | None) -> dict[str, float]:
+def _precisions(kind: str, precision: AveragePrecision | None) -> dict[str, float]:
     """The records' values by metric."""
     if precision is None:
         return {}

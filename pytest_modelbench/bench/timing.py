@@ -1,15 +1,16 @@
-"""One timing of a model or a callable in this process: beside the reference workload, or in turns with a twin."""
+"""One timing of a model or a callable in this process: beside the reference workload, or in turns with another one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 from pytest_modelbench.bench.process import Bench
+from pytest_modelbench.core.case import AnyCase, NamedCase
 from pytest_modelbench.core.errors import UsageError, hide_own_frames
-from pytest_modelbench.core.records import CALM, TIMING, UNHEALTHY
+from pytest_modelbench.core.measurement import Comparability, Measurement, Quality, Timing
 from pytest_modelbench.host.proc import siblings
 from pytest_modelbench.measure.clocks import clock_for
 from pytest_modelbench.measure.devices import device_uuid
@@ -27,73 +28,101 @@ Measured = BuiltModel | Callable[[], object]
 
 @dataclass(frozen=True, slots=True)
 class Timed:
-    """One timing of one object; ``model`` keeps it alive, so that its id stays its own."""
+    """Samples of one case, and all that speaks for them: what they are beside, and what the machine was like."""
 
-    model: Measured
     samples: Samples
-    case: str
-    reference: str
-    details: Mapping[str, Any]
+    case: AnyCase
+    comparability: Comparability
+    quality: Quality
+    turn: int | None = None  #: of a pair: the number of this timing in its test
+
+    def seconds(self, metric: str, name: str = "") -> Measurement:
+        """Seconds per iteration as a measurement of ``metric``."""
+        samples = self.samples
+        return self._measurement(metric, name, samples.median_s, samples.target_s, self._timing(samples.log_ratio))
+
+    def rate(self, metric: str, images: int, name: str = "") -> Measurement:
+        """Images per second, of iterations over ``images``, as a measurement of ``metric``."""
+        samples = self.samples
+        rates = tuple(images / second for second in samples.target_s)
+        timing = replace(self._timing(math.log(images) - samples.log_ratio), rate=True)
+        return self._measurement(metric, name, images / samples.median_s, rates, timing)
+
+    def of(self, samples: Samples) -> Timed:
+        """Samples of a phase of the same iterations: in a pair, they have no turns of their own."""
+        return replace(self, samples=samples, turn=None)
+
+    def _timing(self, log_ratio: float) -> Timing:
+        samples = self.samples
+        return Timing(log_ratio, samples.reference_s, samples.best_reference_s, self.turn)
+
+    def _measurement(
+        self, metric: str, name: str, value: float, samples: tuple[float, ...], timing: Timing
+    ) -> Measurement:
+        return Measurement.of(
+            metric, value, self.case, name, timing=timing, samples=samples, comparability=self.comparability,
+            quality=self.quality,
+        )  # fmt: skip
 
 
 def time_model(model: Measured, case: str, bench: Bench, test: str) -> Timed:
     """Times of ``model`` on the session's device; its first output is checked for values that are not finite."""
+    measured: AnyCase
     running: AbstractContextManager[Callable[[], object]]
     if isinstance(model, BuiltModel):
-        case = model.case.id
+        measured = model.case
         model.check_output(model.forward())
         running = model.inference()
     elif callable(model):
-        running = nullcontext(model)
+        if not case:
+            raise UsageError(f"{test}: timing a callable needs case=, the name it is known by")
+        measured, running = NamedCase(case), nullcontext(model)
     else:
         raise UsageError(f"{test}: {model!r} is neither a model from build_model nor a callable")
-    if not case:
-        raise UsageError(f"{test}: timing a callable needs case=, the name it is known by")
-    return (_in_turns if bench.turns else _here)(model, case, bench, running)
+    renew = model.renew if isinstance(model, BuiltModel) else None
+    with running as run:
+        target = Target(run, clock_for(bench.device))
+        return timed(bench, measured, lambda lead, on: sample(target, lead, conditions=on), renew)
+
+
+#: Takes samples, led by the reference workload or by turns, under the conditions of this process.
+Sampler = Callable[[Alone | InTurns, Conditions], Samples]
+
+
+def timed(bench: Bench, case: AnyCase, take: Sampler, renew: Callable[[], object] | None = None) -> Timed:
+    """What ``take`` samples of ``case``: beside the reference workload, or in turns where there is another process.
+
+    ``renew`` moves what the samples work on to other places in memory.
+    """
+    probe = probe_of(bench)
+    if bench.turns is not None:
+        turns = InTurns(bench.turns, case.id)
+        samples = take(turns, Conditions(probe.disturbed, renew))
+        # What disturbed a pair is told block by block; see `workers.pairs`.
+        return Timed(samples, case, Comparability(), Quality(blocks=len(samples.blocks)), turns.timing)
+    reference = reference_workload(bench.device)
+
+    def renew_both() -> None:
+        reference.renew()
+        if renew is not None:
+            renew()
+
+    samples = take(Alone(reference.run, bench.best_reference_s), Conditions(probe.disturbed, renew_both))
+    bench.best_reference_s = samples.best_reference_s
+    return Timed(samples, case, Comparability(reference=reference.id), quality_of(samples, probe))
 
 
 def probe_of(bench: Bench) -> HealthProbe:
-    """What watches the machine; a twin beside this process is no stranger."""
+    """What watches the machine; the other process of a pair is no stranger."""
     # Looking for siblings reads all of /proc: only where a foreign process would be asked after.
-    twins = siblings() if bench.device.type == "cuda" else ()
-    return health_probe(bench.device.type, device_uuid(bench.device), twins)
+    known = siblings() if bench.device.type == "cuda" else ()
+    return health_probe(bench.device.type, device_uuid(bench.device), known)
 
 
-def timing_details(samples: Samples, probe: HealthProbe) -> dict[str, Any]:
-    """What a record says of its samples: how many, the reference at its fastest, and what disturbed most of them."""
-    details: dict[str, Any] = {
-        "blocks": len(samples.blocks),
-        "repeated": samples.repeated,
-        CALM: samples.best_reference_s,
-    }
-    if 2 * samples.disturbed > len(samples.blocks):
+def quality_of(samples: Samples, probe: HealthProbe) -> Quality:
+    """How many blocks there are and were repeated, and what disturbed most of them."""
+    blocks, disturbance = len(samples.blocks), ""
+    if 2 * samples.disturbed > blocks:
         cause = probe.read().unhealthy or "something else used the machine, by what it cost the reference workload"
-        details[UNHEALTHY] = f"{samples.disturbed} of {len(samples.blocks)} blocks were disturbed: {cause}"
-    return details
-
-
-def _here(model: Measured, case: str, bench: Bench, running: AbstractContextManager[Callable[[], object]]) -> Timed:
-    """Times against the reference workload."""
-    reference, probe = reference_workload(bench.device), probe_of(bench)
-
-    def renew() -> None:
-        reference.renew()
-        if isinstance(model, BuiltModel):
-            model.renew()
-
-    with running as run:
-        target, lead = Target(run, clock_for(bench.device)), Alone(reference.run, bench.calm_s)
-        samples = sample(target, lead, conditions=Conditions(probe.disturbed, renew))
-    bench.calm_s = samples.best_reference_s
-    return Timed(model, samples, case, reference.id, timing_details(samples, probe))
-
-
-def _in_turns(model: Measured, case: str, bench: Bench, running: AbstractContextManager[Callable[[], object]]) -> Timed:
-    """Times beside the twin, which is reference enough."""
-    assert bench.turns is not None
-    probe = probe_of(bench)
-    renew = model.renew if isinstance(model, BuiltModel) else None
-    with running as run:
-        target, lead = Target(run, clock_for(bench.device)), InTurns(bench.turns, case)
-        samples = sample(target, lead, conditions=Conditions(probe.disturbed, renew))
-    return Timed(model, samples, case, "", {"blocks": len(samples.blocks), TIMING: lead.timing})
+        disturbance = f"{samples.disturbed} of {blocks} blocks were disturbed: {cause}"
+    return Quality(disturbance, blocks, samples.repeated)

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pytest_modelbench.bench.peak import allocated_measurement, live_measurement
 from pytest_modelbench.bench.process import Bench
-from pytest_modelbench.bench.recorder import RecordMetric
-from pytest_modelbench.bench.timing import timing_details
+from pytest_modelbench.bench.recorder import Record
+from pytest_modelbench.bench.timing import Timed, timed
+from pytest_modelbench.core.case import Case
 from pytest_modelbench.core.errors import UsageError, hide_own_frames
-from pytest_modelbench.core.records import RATE, TIMING
+from pytest_modelbench.core.measurement import Measurement
 from pytest_modelbench.core.train_options import TrainOptions
 from pytest_modelbench.measure.clocks import clock_for
-from pytest_modelbench.measure.health import HealthProbe
 from pytest_modelbench.measure.lockstep import InTurns
 from pytest_modelbench.measure.memory import AllocatedPeak, LivePeak, allocated_peak, live_peak
 from pytest_modelbench.measure.phases import PhasedRuns, PhasedSamples, sample_phases, sample_runs
 from pytest_modelbench.measure.plan import SamplingPlan
-from pytest_modelbench.measure.reference import reference_workload
 from pytest_modelbench.measure.samples import Samples
 from pytest_modelbench.measure.sampling import Alone, Conditions
 from pytest_modelbench.models.built import BuiltModel
@@ -70,46 +68,74 @@ class TrainFigures:
         return None if self.live is None else self.live.peak_bytes
 
 
-def train_step(
-    model: BuiltModel,
-    bench: Bench,
-    record: RecordMetric,
-    probe: Callable[[], HealthProbe],
-    *,
-    memory: bool = True,
-    name: str = "",
-    band: str | None = None,
-    plan: SamplingPlan | None = None,
-    **options: Any,
-) -> TrainFigures:
+@dataclass(frozen=True, slots=True)
+class StepPlan:
+    """How a training step is measured: with its peak memory or without, and under which name and band its times go.
+
+    ``name`` goes in front of the measurements' own names.
+    """
+
+    memory: bool = True
+    name: str = ""
+    band: str | None = None
+    sampling: SamplingPlan | None = None
+
+    def named(self, what: str) -> str:
+        """The name of a measurement."""
+        return f"{self.name}_{what}" if self.name else what
+
+
+def train_step(model: BuiltModel, bench: Bench, record: Record, plan: StepPlan, **options: Any) -> TrainFigures:
     """Figures of a training step of ``model``, recorded; ``options`` are those of `models.training.TrainStep`.
 
-    ``name`` goes in front of the records' names, ``band`` is for times. Raises MeasureError, naming the step, if the
-    loss is not finite before or after the timing.
+    Raises MeasureError, naming the step, if the loss is not finite before or after the timing.
     """
     if not isinstance(model, BuiltModel):
         raise UsageError(f"{model!r} cannot be trained: pass what build_model returned")
-    live = second_step_peak(model, **options) if memory else None
+    live = second_step_peak(model, **options) if plan.memory else None
     allocated = None
     with TrainStep(model, **options) as step:
         step()
         step.check_loss()
-        if memory and bench.device.type == "cuda":
+        if plan.memory and bench.device.type == "cuda":
             # Before the reference workload, which takes memory of its own.
             allocated = allocated_peak(step, bench.device)
-        samples, reference, details = (_in_turns if bench.turns else _here)(step, model, bench, probe(), plan)
+        whole, samples = _timed(step, model, bench, plan.sampling)
         step.check_loss()
     figures = TrainFigures(samples, step.images, live, allocated)
-    _record_times(figures, step.case.id, record, f"{name}_" if name else "", band, reference, details)
-    _record_peaks(figures, step.case.id, record, name)
+    record(whole.seconds("train_step", plan.named("train_step")), plan.band)
+    record(whole.rate("train_throughput", figures.images, plan.named("train_throughput")), plan.band)
+    for phase in PHASES:
+        metric = f"{phase}_time"
+        record(whole.of(samples.phase(phase)).seconds(metric, plan.named(metric)), plan.band)
+    if live is not None:
+        record(_live(live, step.case, plan))
+    if allocated is not None:
+        record(allocated_measurement(allocated, step.case, plan.named("train_peak_allocated_memory")))
     return figures
 
 
-def record_train_peak(model: BuiltModel, record: RecordMetric, *, name: str = "", **options: Any) -> LivePeak:
+def record_train_peak(model: BuiltModel, record: Record, *, name: str = "", **options: Any) -> LivePeak:
     """`second_step_peak`, recorded by itself: where the step as published is too large to be run."""
     live = second_step_peak(model, **options)
-    _record_live(live, TrainOptions(**options).case(model.case).id, record, name)
+    record(_live(live, TrainOptions(**options).case(model.case), StepPlan(name=name)))
     return live
+
+
+def _live(live: LivePeak, case: Case, plan: StepPlan) -> Measurement:
+    # Not the metric's own name: a test may record the peak of a single pass beside it.
+    return live_measurement(live, case, plan.named("train_peak_live_memory"))
+
+
+def _timed(step: TrainStep, model: BuiltModel, bench: Bench, plan: SamplingPlan | None) -> tuple[Timed, PhasedSamples]:
+    """The whole step timed, and its samples with those of each phase."""
+    found: list[PhasedSamples] = []
+
+    def take(lead: Alone | InTurns, conditions: Conditions) -> Samples:
+        found.append(sample_phases(step, PHASES, clock_for(bench.device), lead, plan, conditions))
+        return found[-1].whole
+
+    return timed(bench, step.case, take, model.renew), found[-1]
 
 
 def second_step_peak(model: BuiltModel, **options: Any) -> LivePeak:
@@ -173,75 +199,3 @@ def speed_runs(model: BuiltModel, *, runs: int = 10, iterations: int = 10) -> Sp
         step.check_loss()
     parameters = sum(parameter.numel() for parameter in model.module.parameters())
     return SpeedRuns(model.case.batch_size, measured, peak_bytes, parameters, device.type)
-
-
-_Timed = tuple[PhasedSamples, str, dict[str, Any]]
-
-
-def _here(step: TrainStep, model: BuiltModel, bench: Bench, probe: HealthProbe, plan: SamplingPlan | None) -> _Timed:
-    """Samples against the reference workload, its id, and what a record says of them."""
-    reference = reference_workload(bench.device)
-
-    def renew() -> None:
-        reference.renew()
-        model.renew()
-
-    lead = Alone(reference.run, bench.calm_s)
-    samples = sample_phases(step, PHASES, clock_for(bench.device), lead, plan, Conditions(probe.disturbed, renew))
-    bench.calm_s = samples.whole.best_reference_s
-    return samples, reference.id, timing_details(samples.whole, probe)
-
-
-def _in_turns(
-    step: TrainStep, model: BuiltModel, bench: Bench, probe: HealthProbe, plan: SamplingPlan | None
-) -> _Timed:
-    """Samples beside the twin, which is reference enough."""
-    assert bench.turns is not None
-    lead = InTurns(bench.turns, step.case.id)
-    samples = sample_phases(step, PHASES, clock_for(bench.device), lead, plan, Conditions(probe.disturbed, model.renew))
-    return samples, "", {"blocks": len(samples.whole.blocks), TIMING: lead.timing}
-
-
-def _record_times(
-    figures: TrainFigures, case: str, record: RecordMetric, prefix: str, band: str | None, reference: str,
-    details: Mapping[str, Any],
-) -> None:  # fmt: skip
-    whole, images = figures.samples.whole, figures.images
-    _record_time(record, "train_step", whole, case, prefix, band, reference, details)
-    rates = tuple(images / second for second in whole.target_s)
-    record(
-        "train_throughput", images / whole.median_s, case, f"{prefix}train_throughput", band,
-        math.log(images) - whole.log_ratio, reference, rates, {**details, RATE: True},
-    )  # fmt: skip
-    # In a duet the twins' timing is of the whole step: phases, taken in the same turns, are compared by their levels.
-    details = {key: value for key, value in details.items() if key != TIMING}
-    for phase in PHASES:
-        _record_time(record, f"{phase}_time", figures.samples.phase(phase), case, prefix, band, reference, details)
-
-
-def _record_time(
-    record: RecordMetric, metric: str, samples: Samples, case: str, prefix: str, band: str | None, reference: str,
-    details: Mapping[str, Any],
-) -> None:  # fmt: skip
-    record(
-        metric, samples.median_s, case, prefix + metric, band, samples.log_ratio, reference, samples.target_s, details
-    )  # fmt: skip
-
-
-def _record_peaks(figures: TrainFigures, case: str, record: RecordMetric, name: str) -> None:
-    if figures.live is not None:
-        _record_live(figures.live, case, record, name)
-    if (allocated := figures.allocated) is not None:
-        record(
-            "peak_allocated_memory", allocated.allocated_bytes, case, _named("allocated_memory", name),
-            details={"reserved_bytes": allocated.reserved_bytes, "device_bytes": allocated.device_bytes},
-        )  # fmt: skip
-
-
-def _record_live(live: LivePeak, case: str, record: RecordMetric, name: str) -> None:
-    record("peak_live_memory", live.peak_bytes, case, _named("live_memory", name), basis="meta")
-
-
-def _named(what: str, name: str) -> str:
-    """Not the metric's own name: a test may record the peak of a single pass beside it."""
-    return f"{name}_train_peak_{what}" if name else f"train_peak_{what}"

@@ -5,15 +5,16 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch import Tensor
 
-from pytest_modelbench.bench.recorder import RecordMetric
-from pytest_modelbench.bench.task_accuracy import DIGITS, SCENES, check_classes, ranks_told
+from pytest_modelbench.bench.recorder import Record
+from pytest_modelbench.bench.task_accuracy import DIGITS, SCENES, Naming, check_classes, ranks_told
 from pytest_modelbench.core.errors import DataUnavailableError, MeasureError, UsageError, hide_own_frames
+from pytest_modelbench.core.measurement import Comparability, Figure, Measurement, Timing
 from pytest_modelbench.core.observations import hits
 from pytest_modelbench.data.batches import class_batches
 from pytest_modelbench.data.cifar import cifar, is_cifar
@@ -34,60 +35,67 @@ _SCENES = 1600
 _LOSS_POINTS = (0.25, 0.5, 1.0)
 
 
+@dataclass(frozen=True, slots=True)
+class ShortTraining:
+    """How a model is trained, and how far it is to come.
+
+    ``target``: the fraction of held-out images told right that is to be reached on the way, None for none. Seconds to
+    the target are repeated in several processes: for a training of hours ``timed`` is to be False.
+    """
+
+    target: float | None
+    budget: str | Budget = "sample"
+    lr: float = 3e-3
+    seed: int = 0
+    timed: bool = True
+
+
 def record_training(
     model: BuiltModel,
-    data: tuple[ClassData, ClassData] | str | Path,
-    given: str,
-    record: RecordMetric,
-    *,
-    target: float | None,
-    budget: str | Budget = "sample",
-    lr: float = 3e-3,
-    seed: int = 0,
-    timed: bool = True,
-    name: str = "",
-    band: str | None = None,
+    data: tuple[ClassData, ClassData],
+    record: Record,
+    training: ShortTraining,
+    naming: Naming,
 ) -> Fit:
     """A copy of a timm classifier trained for a number of epochs, and what came of it, recorded.
 
-    ``data``: ``"digits"``, ``"scenes"``, a folder of CIFAR's, or images to learn from and images held out; by default
-    ``given``, which is what --modelbench-data says. Recorded are the final accuracy, of more than five classes also
-    top-5, and three points of the loss curve; their details hold the ``seconds`` of the whole training. ``target``: the
-    fraction of held-out images told right that is to be reached on the way, steps and seconds until then are recorded
-    as well; None if there is none. Seconds to the target are repeated in several processes: for a training of hours
-    pass ``timed=False``. ``band`` is that of the final accuracies. Raises MeasureError if the target is not reached,
-    when the rest is recorded, or the training not over within the ``budget``.
+    ``data``: images to learn from, and images held out. Recorded are the final accuracy, of more than five classes also
+    top-5, and three points of the loss curve; their details hold the ``seconds`` of the whole training. Where there is
+    a target, steps and seconds until it is reached are recorded as well. The band of ``naming`` is that of the final
+    accuracies. Raises MeasureError if the target is not reached, when the rest is recorded, or the training not over
+    within the budget.
     """
     if "compile" in model.case.technique:
         raise UsageError(f"{model.case.id}: a copy of it is trained, and torch.compile has none; build it without")
-    train, held_out = _class_pair(data, given)
+    train, held_out = data
+    target = training.target
     check_classes(model, held_out.num_classes, held_out.name)
-    takes, allowed = classifier_input(model), budget_named(budget)
+    takes, allowed = classifier_input(model), budget_named(training.budget)
     course = Course(
-        allowed.epochs, model.case.batch_size, lr, seed=seed, precision=model.case.precision, limit_s=allowed.limit_s
-    )
+        allowed.epochs, model.case.batch_size, training.lr, seed=training.seed, precision=model.case.precision,
+        limit_s=allowed.limit_s,
+    )  # fmt: skip
     lesson = classification_lesson(train, held_out, takes, model.device)
     fitted = fit(lambda: copy.deepcopy(model.module), lesson, course, model.device, target=target)
-    case = f"{replace(model.case, mode='training').id}-{train.name}"
-    prefix = f"{name}_" if name else ""
-    basis = (
-        f"{train.name} {train.fingerprint} {held_out.fingerprint} lr={course.lr:g} epochs={course.epochs} seed={seed}"
+    case = replace(model.case, mode="training", data=train.name)
+    prefix = f"{naming.name}_" if naming.name else ""
+    made = Comparability(
+        data=f"{train.name} {train.fingerprint} {held_out.fingerprint}",
+        recipe=f"lr={course.lr:g} epochs={course.epochs} seed={course.seed}",
     )
-    details = {"steps": len(fitted.losses), "target": target, "seconds": fitted.seconds}
+    figures: dict[str, Figure] = {"steps": len(fitted.losses), "target": target, "seconds": fitted.seconds}
     accuracy = classification_accuracy(
         _predictor(model, fitted), class_batches(held_out, takes, model.case.batch_size), held_out.num_classes,
         top_k=ranks_told(held_out.num_classes),
     )  # fmt: skip
     for k, fraction in accuracy.top.items():
-        figure = "final_accuracy" if k == 1 else f"final_top{k}"
-        record(
-            figure, fraction, case, f"{prefix}{figure}", band, basis=basis,
-            details={**details, "samples": accuracy.samples}, evidence=hits(accuracy.hits[k]),
-        )  # fmt: skip
+        metric = "final_accuracy" if k == 1 else f"final_top{k}"
+        told = {**figures, "samples": accuracy.samples}
+        one = Measurement.of(metric, fraction, case, prefix + metric, comparability=made, figures=told)
+        record(replace(one, observations=hits(accuracy.hits[k])), naming.band)
     for step in sorted({max(1, round(share * len(fitted.losses))) for share in _LOSS_POINTS}):
-        record(
-            "training_loss", fitted.smoothed_loss(step), case, f"{prefix}loss_at_{step}", basis=basis, details=details
-        )
+        loss, name = fitted.smoothed_loss(step), f"{prefix}loss_at_{step}"
+        record(Measurement.of("training_loss", loss, case, name, comparability=made, figures=figures))
     if target is None:
         return fitted
     steps, seconds = fitted.steps_to_target, fitted.seconds_to_target
@@ -98,14 +106,15 @@ def record_training(
             "to reach; give it a larger budget, another lr, or a lower target"
         )
     # Without it, a lower target would look like a faster training.
-    basis += f" target={target:g}"
-    record("steps_to_target", steps, case, f"{prefix}steps_to_target", basis=basis, details=details)
-    if timed:
+    made = replace(made, recipe=f"{made.recipe} target={target:g}")
+    name = f"{prefix}steps_to_target"
+    record(Measurement.of("steps_to_target", steps, case, name, comparability=made, figures=figures))
+    if training.timed:
         # Seconds have no reference workload beside them: a training takes too long for that.
-        record(
-            "time_to_target", seconds, case, f"{prefix}time_to_target", level=math.log(seconds), basis=basis,
-            samples=(seconds,), details=details,
-        )  # fmt: skip
+        one = Measurement.of(
+            "time_to_target", seconds, case, f"{prefix}time_to_target", timing=Timing(math.log(seconds))
+        )
+        record(replace(one, samples=(seconds,), comparability=made, figures=figures))
     return fitted
 
 
@@ -118,7 +127,12 @@ def _predictor(model: BuiltModel, fitted: Fit) -> Callable[[Tensor], Tensor]:
     return predict
 
 
-def _class_pair(data: tuple[ClassData, ClassData] | str | Path, given: str) -> tuple[ClassData, ClassData]:
+def class_pair(data: tuple[ClassData, ClassData] | str | Path, given: str) -> tuple[ClassData, ClassData]:
+    """Images to learn from, and images held out.
+
+    ``data``: ``"digits"``, ``"scenes"``, a folder of CIFAR's, or the pair itself; by default ``given``, which is what
+    --modelbench-data says.
+    """
     if isinstance(data, tuple):
         return data
     if data == DIGITS:

@@ -18,23 +18,20 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> Outcome:
     """What was accepted and what was refused; the baselines are changed."""
-    from pytest_modelbench.report.terminal import render_changes
-    from pytest_modelbench.store.acceptance import refusals
+    from pytest_modelbench.core.change import ChangeKind
+    from pytest_modelbench.report.refusals import refusal_notices
+    from pytest_modelbench.report.terminal import notice_lines, render_changes
+    from pytest_modelbench.store.accepting import accept
     from pytest_modelbench.store.baselines import BaselineStore
     from pytest_modelbench.store.results import read_results
 
-    session = read_results(arguments.results)
-    refused = refusals(session)
-    if session.interrupted or session.environment is None:
-        why = "the session was interrupted" if session.interrupted else "no process ever measured"
-        return f"nothing accepted: {why}; run pytest --modelbench --update-baselines", REFUSED
-    checks = [check for check in session.checks if check.key not in refused]
-    changes = BaselineStore(baselines_of(arguments)).accept(checks, session.stamp, session.environment)
-    changed = [change for change in changes if change.kind != "unchanged"]
+    done = accept(read_results(arguments.results), BaselineStore(baselines_of(arguments)))
+    changed = [change for change in done.changes if change.kind is not ChangeKind.UNCHANGED]
     lines = [render_changes(changed, width=terminal_width(), colour=False)] if changed else []
-    lines += [f"unchanged: {len(changes) - len(changed)}"] if len(changed) < len(changes) else []
-    lines += [f"refused: {key}: {reason}" for key, reason in sorted(refused.items())]
-    return "\n".join(lines) or "nothing to accept: nothing was measured", REFUSED if refused else FINE
+    lines += [f"unchanged: {len(done.changes) - len(changed)}"] if len(changed) < len(done.changes) else []
+    lines += [line for notice in refusal_notices(done.refused) for line in notice_lines(notice, colour=False)]
+    nothing = not done.changes
+    return "\n".join(lines or ["nothing to accept: nothing was measured"]), REFUSED if done.refused or nothing else FINE
 
 
 COMMAND = Command("accept", "make what was measured the new baseline", declare, run)

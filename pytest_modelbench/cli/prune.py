@@ -12,7 +12,7 @@ from pytest_modelbench.core.errors import UsageError, did_you_mean
 from pytest_modelbench.core.metrics import Scope
 
 if TYPE_CHECKING:
-    from pytest_modelbench.core.records import CheckKey
+    from pytest_modelbench.core.measurement import CheckKey
     from pytest_modelbench.store.baselines import BaselineStore
 
     #: What is to be removed, by folder.

@@ -26,7 +26,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
         return markdown.render(session).rstrip("\n"), FINE
     from pytest_modelbench.report import terminal
 
-    return terminal.render(session, width=terminal_width(), colour=False), FINE
+    return terminal.render(session, terminal.Look(terminal_width())), FINE
 
 
 COMMAND = Command("report", "the report of a session, again", declare, run)

@@ -7,14 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One thing measured. ``data`` names the labelled data that it was scored or trained on.
-
-    What no builder made, a callable or a number of one's own, has a name and no sizes: ``Case("my-decoder")``.
-    """
+    """A model as it is measured. ``data`` names the labelled data that it was scored or trained on."""
 
     model: str
-    batch_size: int | None = None
-    image_size: tuple[int, int] | None = None
+    batch_size: int
+    image_size: tuple[int, int]
     precision: str = "fp32"
     task: str = "classification"
     mode: str = "inference"
@@ -24,14 +21,26 @@ class Case:
     @property
     def id(self) -> str:
         """Readable name, ``resnet50-b32-224-fp32``; what is at its default is left out."""
-        parts = [self.model]
-        if self.batch_size is not None:
-            parts.append(f"b{self.batch_size}")
-        if self.image_size is not None:
-            height, width = self.image_size
-            parts += [str(height) if height == width else f"{height}x{width}", self.precision]
+        height, width = self.image_size
+        parts = [self.model, f"b{self.batch_size}", str(height) if height == width else f"{height}x{width}"]
+        parts.append(self.precision)
         parts += [self.technique] if self.technique else []
         parts += [self.task] if self.task != "classification" else []
         parts += [self.mode] if self.mode != "inference" else []
         parts += [self.data] if self.data else []
         return "-".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class NamedCase:
+    """What no builder made: a callable, or a number of one's own, by the name that the test gives it."""
+
+    name: str
+
+    @property
+    def id(self) -> str:
+        """Its name."""
+        return self.name
+
+
+AnyCase = Case | NamedCase

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from pytest_modelbench.core.case import Case
+from pytest_modelbench.core.case import AnyCase
 from pytest_modelbench.core.errors import MeasureError
 from pytest_modelbench.core.metrics import METRICS, Metric
 from pytest_modelbench.core.observations import Observations
@@ -79,7 +79,7 @@ class Measurement:
 
     name: str
     metric: Metric
-    case: Case
+    case: AnyCase
     value: float
     timing: Timing | None = None
     samples: tuple[float, ...] = ()
@@ -102,7 +102,7 @@ class Measurement:
             raise MeasureError(f"{self.name} of {self.case.id}: {self.value} is not a positive measurement")
 
     @classmethod
-    def of(cls, metric: str, value: float, case: Case, name: str = "", **more: Any) -> Measurement:
+    def of(cls, metric: str, value: float, case: AnyCase, name: str = "", **more: Any) -> Measurement:
         """A measurement of one of `core.metrics.METRICS`, called ``name`` or as the metric is."""
         return cls(name or metric, METRICS[metric], case, value, **more)
 

@@ -46,7 +46,7 @@ class Observations:
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
-        """How a file's model checks them: as the line that `text` writes. Asked by pydantic alone, which is there then."""
+        """How files and events are checked: as the line that `text` writes. Asked by pydantic, which is there then."""
         from pydantic_core import core_schema
 
         return core_schema.no_info_after_validator_function(read, core_schema.str_schema(strict=True))

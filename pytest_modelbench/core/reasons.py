@@ -160,7 +160,7 @@ class Cleared:
 
 @dataclass(frozen=True, slots=True)
 class MeasuredAgain:
-    """The code was cleared and stood out beside what is stored: ``done`` of ``wanted`` processes tell whether it stays."""
+    """The code was cleared and stood out beside what is stored; ``done`` of ``wanted`` processes tell if it stays."""
 
     code: Cleared
     done: int

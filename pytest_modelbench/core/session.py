@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
-from pytest_modelbench.core.case import Case
+from pytest_modelbench.core.case import AnyCase
 from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.measurement import CheckKey, Measurement
 from pytest_modelbench.core.metrics import Metric
@@ -19,7 +19,7 @@ class Check:
 
     key: CheckKey
     metric: Metric
-    case: Case
+    case: AnyCase
     measurements: tuple[Measurement, ...]
     judgement: Judgement
     folder: str  #: baseline folder it is compared in: ``portable``, ``cpu-...``

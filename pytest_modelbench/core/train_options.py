@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+from pytest_modelbench.core.case import Case
 from pytest_modelbench.core.errors import UsageError, hide_own_frames
-from pytest_modelbench.core.records import Case
 
 __tracebackhide__ = hide_own_frames
 

@@ -9,12 +9,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pytest_modelbench.core.environment import Environment
-from pytest_modelbench.core.records import CALM, UNHEALTHY, Record
+from pytest_modelbench.core.measurement import Measurement
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.doctor.cases import CASES, PROBE, PROBE_INI
-from pytest_modelbench.workers.process import Worker
-from pytest_modelbench.workers.protocol import Job, Message
-from pytest_modelbench.workers.rounds import Launch, TestRun, run_passes
+from pytest_modelbench.workers.connection import Launch
+from pytest_modelbench.workers.events import Warned
+from pytest_modelbench.workers.job import Code, Job, Site
+from pytest_modelbench.workers.local import LocalWorker, Start
+from pytest_modelbench.workers.rounds import Limits, RoundPlan, run_rounds
+from pytest_modelbench.workers.runs import TestRun
 
 #: A small model that takes longer in one process hangs.
 TIMEOUT_S = 300.0
@@ -38,6 +41,11 @@ class Measured:
     log_ratio: float  #: log seconds against the reference workload
     latency_s: float
     unhealthy: str = ""
+
+    @property
+    def reference_s(self) -> float:
+        """The reference's own time, as the ratio has it."""
+        return self.latency_s / math.exp(self.log_ratio)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,13 +88,12 @@ def run_trial(
     run = _Run(plan, show, now_s)
     interrupted = False
     try:
-        run_passes(
+        run_rounds(
             [case.test for case in CASES],
-            launch or (lambda tests, process: Worker(_job(tests, process, settings, run.best_reference_s))),
+            launch or (lambda tests, process: _worker(tests, process, settings, run.best_reference_s)),
             run,
-            most=plan.most,
-            timeout_s=lambda test: TIMEOUT_S,
-            seed="doctor",
+            RoundPlan(plan.most, "doctor"),
+            Limits(lambda test: TIMEOUT_S),
         )
     except KeyboardInterrupt:
         interrupted = True
@@ -100,38 +107,20 @@ def run_trial(
     )
 
 
-def _job(tests: Sequence[str], process: int, settings: Settings, best_reference_s: float | None) -> Job:
-    """What `session.launch` asks of a worker, with the probe and its configuration in place of a project's."""
-    return Job(
-        # Nothing of the project that the command is called in, nothing written into its folder or the package's; and
-        # the plugin by name, which loads it also where plugins do not load by themselves.
-        arguments=[
-            *(
-                "-p",
-                "no:terminal",
-                "-p",
-                "no:cacheprovider",
-                "-p",
-                "no:benchmark",
-                "-p",
-                "modelbench",
-                "-o",
-                "addopts=",
-            ),
-            *("--rootdir", str(PROBE.parent), "-c", str(PROBE_INI), "--noconftest", "--import-mode=importlib"),
-            str(PROBE),
-        ],
-        options={"modelbench": True, **_TERMINAL},
-        settings=settings.to_json(),
-        tests=tests,
-        process=process,
-        import_path=sys.path,
-        calm_s=best_reference_s,
-    )
+def _worker(tests: Sequence[str], process: int, settings: Settings, best_reference_s: float | None) -> LocalWorker:
+    """What `session.launch` starts, with the probe and its configuration in place of a project's."""
+    job = Job(Code(), tests, process, {"modelbench": True, **_TERMINAL}, settings.to_json(), best_reference_s)
+    # Nothing of the project that the command is called in, nothing written into its folder or the package's; and the
+    # plugin by name, which loads it also where plugins do not load by themselves.
+    plugins = [
+        word for name in ("no:terminal", "no:cacheprovider", "no:benchmark", "modelbench") for word in ("-p", name)
+    ]
+    place = ["--rootdir", str(PROBE.parent), "-c", str(PROBE_INI), "--noconftest", "--import-mode=importlib"]
+    return LocalWorker(job, Site([*plugins, "-o", "addopts=", *place, str(PROBE)], sys.path), Start())
 
 
 class _Run:
-    """The listener of the passes: gathers, shows, and says when it is enough."""
+    """The listener of the rounds: gathers, shows, and says when it is enough."""
 
     def __init__(self, plan: TrialPlan, show: Callable[[TrialProgress], None], now_s: Callable[[], float]) -> None:
         self.cases: dict[str, list[Measured]] = {}
@@ -142,7 +131,7 @@ class _Run:
         self.started_s = now_s()
         self._plan = plan
         self._show, self._now_s = show, now_s
-        self._pass_started_s = self.started_s
+        self._round_started_s = self.started_s
         self._longest_s = 0.0
         self._planned = plan.fewest
         self._done = self._total = 0
@@ -150,39 +139,38 @@ class _Run:
     def environment_known(self, environment: Environment) -> None:
         self.environment = environment
 
-    def pass_started(self, number: int, tests: Sequence[str]) -> None:
+    def round_started(self, number: int, tests: Sequence[str]) -> None:
         self.processes, self._done, self._total = number, 0, len(tests)
-        self._pass_started_s = self._now_s()
+        self._round_started_s = self._now_s()
         # Shown at once: starting takes seconds.
         self.test_started("")
 
     def test_started(self, test: str) -> None:
         elapsed_s = self._now_s() - self.started_s
-        ended_s, before = self._pass_started_s - self.started_s, self.processes - 1
+        ended_s, before = self._round_started_s - self.started_s, self.processes - 1
         remaining_s = max(0.0, self._planned * ended_s / before - elapsed_s) if before else None
         name = test.partition("[")[2].rstrip("]")
         self._show(TrialProgress(self.processes, self._planned, self._done, self._total, name, elapsed_s, remaining_s))
 
     def test_ended(self, run: TestRun) -> None:
         self._done += 1
-        for record in run.records:
-            self._take(record)
+        for measurement in run.measurements:
+            self._take(measurement)
         if failure := _failure(run):
             self.failures[run.test] = failure
 
-    def _take(self, record: Record) -> None:
-        if record.level is None:
+    def _take(self, one: Measurement) -> None:
+        if one.timing is None:
             return
-        measured = Measured(record.level, record.value, str(record.details.get(UNHEALTHY, "")))
-        self.cases.setdefault(record.case, []).append(measured)
-        best_s = record.details.get(CALM)
-        if isinstance(best_s, float):
+        measured = Measured(one.timing.log_ratio, one.value, one.quality.disturbance)
+        self.cases.setdefault(one.case.id, []).append(measured)
+        if best_s := one.best_reference_s:
             self.best_reference_s = min(best_s, self.best_reference_s or best_s)
 
-    def pass_ended(self, number: int) -> None:
-        self._longest_s = max(self._longest_s, self._now_s() - self._pass_started_s)
+    def round_ended(self, number: int) -> None:
+        self._longest_s = max(self._longest_s, self._now_s() - self._round_started_s)
         left_s = max(0.0, self._plan.allowed_s - (self._now_s() - self.started_s))
-        # A clock may stand still, and a pass take no time by it.
+        # A clock may stand still, and a round take no time by it.
         fitting = math.floor(min(left_s / (self._longest_s or math.inf), self._plan.most))
         self._planned = min(max(number + fitting, self._plan.fewest), self._plan.most)
 
@@ -190,7 +178,7 @@ class _Run:
         """All that got through, while another process like the longest so far still fits into the time."""
         return [test for test in tests if test not in self.failures] if self.processes < self._planned else []
 
-    def warning(self, message: Message) -> None:
+    def warned(self, warning: Warned) -> None:
         """Warnings of the models' libraries are not what this is about."""
 
 

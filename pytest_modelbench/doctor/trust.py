@@ -13,14 +13,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from pytest_modelbench.core.bands import Band
+from pytest_modelbench.core.case import NamedCase
+from pytest_modelbench.core.measurement import Measurement, Quality, Timing
 from pytest_modelbench.core.metrics import METRICS
-from pytest_modelbench.core.records import UNHEALTHY, Record
 from pytest_modelbench.core.settings import Settings
-from pytest_modelbench.core.verdicts import BaselineView, Duet, Procedure, Verdict
+from pytest_modelbench.core.verdicts import BaselineView, Verdict
 from pytest_modelbench.doctor.trial import Measured
 from pytest_modelbench.judge.comparison import DAY_FLOOR
-from pytest_modelbench.judge.judge import judge
-from pytest_modelbench.judge.noisy import speed
+from pytest_modelbench.judge.judging import judge
+from pytest_modelbench.judge.procedure import Compared, Duet, Procedure
+from pytest_modelbench.judge.state import Event
 
 #: The bands that are tried: what people write.
 BANDS = (0.01, 0.015, 0.02, 0.03, 0.05, 0.07, 0.10, 0.15, 0.20, 0.30)
@@ -33,7 +35,7 @@ FEWEST = 4
 
 _SEED = 20
 _SETTINGS = Settings()
-_CASE = "trial"
+_CASE = NamedCase("trial")
 _LATENCY = METRICS["latency"]
 #: What comes out of one drawn session of unchanged code, by the band.
 DrawnSession = Callable[[float], Verdict]
@@ -142,12 +144,12 @@ def stored_session(pool: TrialPool, seed: str) -> DrawnSession:
     tonight = pool.day(_SETTINGS.rounds[-1], chance)
 
     def verdict(band: float) -> Verdict:
-        records = [_record(one, band) for one in tonight]
+        measurements = [_measurement(one, band) for one in tonight]
         for look in _SETTINGS.rounds:
-            judgement = judge(records[:look], baseline, Procedure(_SETTINGS.rounds), {}, {})
-            if judgement.settled:
+            ruling = judge(Compared(measurements[:look], baseline), Procedure(_SETTINGS.rounds))
+            if ruling.event is Event.DECIDED:
                 break
-        return judgement.verdict
+        return ruling.judgement.verdict
 
     return verdict
 
@@ -162,27 +164,27 @@ def duet_session(pool: TrialPool, seed: str) -> DrawnSession:
     baseline = _baseline(day[:1])
 
     def verdict(band: float) -> Verdict:
-        records = [_record(day[0], band)]
+        compared = Compared([_measurement(day[0], band)], baseline)
         for look in _SETTINGS.pairs:
             duet = Duet("itself", _SETTINGS.pairs, stored=False, changes=changes[:look], pairs=look)
-            judgement = judge(records, baseline, Procedure(), {}, {}, duet)
-            if judgement.settled:
+            ruling = judge(compared, Procedure(), duet)
+            if ruling.event is Event.DECIDED:
                 break
-        return judgement.verdict
+        return ruling.judgement.verdict
 
     return verdict
 
 
-def _record(one: Measured, band: float) -> Record:
+def _measurement(one: Measured, band: float) -> Measurement:
     metric = replace(_LATENCY, band=Band(band))
-    details = {UNHEALTHY: one.unhealthy} if one.unhealthy else {}
-    return Record(_CASE, metric.name, metric, _CASE, one.latency_s, one.log_ratio, basis=_CASE, details=details)
+    timing = Timing(one.log_ratio, one.reference_s)
+    return Measurement(metric.name, metric, _CASE, one.latency_s, timing, quality=Quality(one.unhealthy))
 
 
 def _baseline(day: Sequence[Measured]) -> BaselineView:
     """The baseline that a session with these processes would have left."""
-    values, log_ratios = [one.latency_s for one in day], [one.log_ratio for one in day]
     return BaselineView(
-        _CASE, _LATENCY.unit, _LATENCY.better, statistics.median(values), _CASE, tuple(log_ratios), identity={},
-        speed=speed(values, log_ratios),
+        _CASE.id, _LATENCY.unit, _LATENCY.better, statistics.median(one.latency_s for one in day),
+        anchor=tuple(one.log_ratio for one in day), identity={},
+        reference_log_s=statistics.fmean(math.log(one.reference_s) for one in day),
     )  # fmt: skip

@@ -38,8 +38,8 @@ class Procedure:
 class Duet:
     """What pairs of processes, with base and candidate side by side, have told of one check so far.
 
-    ``changes`` are logs of candidate / base, one a pair, in the metric's own direction; ``checks`` share the error rate.
-    Looks count the ``pairs`` that were measured, of which some may have told nothing.
+    ``changes`` are logs of candidate / base, one a pair, in the metric's own direction; ``checks`` share the error
+    rate. Looks count the ``pairs`` that were measured, of which some may have told nothing.
     """
 
     base: str  #: what the candidate is compared with, for people

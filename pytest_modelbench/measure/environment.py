@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_modelbench import __version__
-from pytest_modelbench.core.environment import Environment, Fact, differences, slugify
+from pytest_modelbench.core.environment import Environment, Fact, differences, named, slugify
 from pytest_modelbench.core.errors import UsageError
 from pytest_modelbench.host.cores import allowed_cores, core_count
 from pytest_modelbench.host.instructions import instruction_set
@@ -64,7 +64,7 @@ def doubt(told: Environment) -> str:
     if not wrong:
         return ""
     return (
-        f"the environment was told before torch was imported, and torch tells it otherwise: {', '.join(wrong)}. Import "
+        f"the environment was told before torch was imported, and torch tells it otherwise: {named(wrong)}. Import "
         "torch in conftest.py: then it is asked first"
     )
 

@@ -55,6 +55,12 @@ class Samples:
         return statistics.median(self.target_s)
 
     @property
+    def reference_s(self) -> float | None:
+        """The reference's own time per call in these blocks, as `log_ratio` has it taken out; None without one."""
+        logs_s = [statistics.fmean(map(math.log, block.reference_s)) for block in self.blocks if block.reference_s]
+        return math.exp(statistics.median(logs_s)) if logs_s else None
+
+    @property
     def log_ratio(self) -> float:
         """Median over blocks of `Block.log_ratio`: what processes are compared by."""
         return statistics.median(block.log_ratio for block in self.blocks)

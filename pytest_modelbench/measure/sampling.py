@@ -14,7 +14,7 @@ from typing import Protocol
 
 from pytest_modelbench.core.blocks import Amount
 from pytest_modelbench.core.errors import hide_own_frames
-from pytest_modelbench.core.records import SLOWED
+from pytest_modelbench.core.measurement import SLOWED
 from pytest_modelbench.measure.clocks import Clock
 from pytest_modelbench.measure.plan import SamplingPlan, blocks_per_layout
 from pytest_modelbench.measure.samples import Block, Samples

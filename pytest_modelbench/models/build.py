@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from pytest_modelbench.core.case import Case
 from pytest_modelbench.core.errors import UsageError, hide_own_frames
-from pytest_modelbench.core.records import Case
 from pytest_modelbench.models.built import BuiltModel, Recipe
 from pytest_modelbench.models.precision import resolve_precision
 from pytest_modelbench.models.sources import builder_source, import_builder, timm_source

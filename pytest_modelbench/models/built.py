@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
+from pytest_modelbench.core.case import Case
 from pytest_modelbench.core.errors import BuildError, ModelbenchError, UsageError, hide_own_frames
-from pytest_modelbench.core.records import Case
 from pytest_modelbench.models.inputs import seeded_images
 from pytest_modelbench.models.outputs import floating_tensors, moved, not_finite
 from pytest_modelbench.models.precision import STORAGE_DTYPES, backward, forward_modes

@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pytest_modelbench.core.environment import Fact, differences
-from pytest_modelbench.core.metrics import Better
 from pytest_modelbench.core.measurement import CheckKey, Measurement, counted
+from pytest_modelbench.core.metrics import Better
 from pytest_modelbench.core.reasons import EnvironmentMoved, OtherEnvironment, Reason, Since
 from pytest_modelbench.core.session import Check
 from pytest_modelbench.core.verdicts import Judgement, Verdict

@@ -96,7 +96,8 @@ _SENTENCES: dict[type[Any], Callable[[Any], str]] = {
     why.SameCode: _not_to_blame,
     why.Cleared: _cleared,
     why.MeasuredAgain: lambda one: (
-        f"{_cleared(one.code)}, but was away from what is stored; measured again in {one.done} of {one.wanted} processes"
+        f"{_cleared(one.code)}, but was away from what is stored; "
+        f"measured again in {one.done} of {one.wanted} processes"
     ),
     why.UnknownWhetherAway: lambda one: (
         f"{_cleared(one.code)}, but whether both are away from what is stored cannot be told"

@@ -141,7 +141,7 @@ def notices(
         found.append(
             Notice(
                 f"{plural(count, 'baseline entry')} {verb} no test any more; remove with",
-                _some(sorted(map(str, session.orphans))),
+                some(sorted(map(str, session.orphans))),
                 command=prune_command({key.test for key in session.orphans}, baselines),
             )
         )
@@ -157,10 +157,12 @@ def _open(session: Session) -> list[Notice]:
         return []
     items = []
     for check in checks:
-        told = [text for text in (more_needed(check), found_from(check)) if text] or [sentences(check.judgement.reasons)]
+        told = [text for text in (more_needed(check), found_from(check)) if text] or [
+            sentences(check.judgement.reasons)
+        ]
         items.append(f"{check.case.id} {check.key.name}: {'; '.join(told)}")
     text = f"{plural(len(checks), 'check')} left open by the noise, which is not ok"
-    return [Notice(text, _some(items))]
+    return [Notice(text, some(items))]
 
 
 def _not_gated(session: Session, accept_command: str, baselines: str) -> list[Notice]:
@@ -181,7 +183,7 @@ def _not_gated(session: Session, accept_command: str, baselines: str) -> list[No
         if tests:
             items = [f"{test.test}  {first}" if (first := _first_line(test.message)) else test.test for test in tests]
             text = f"NOT GATED: {plural(len(tests), 'test')} {what}"
-            found.append(Notice(text, _some(items), short=text))
+            found.append(Notice(text, some(items), short=text))
     return found
 
 
@@ -207,7 +209,7 @@ def accept_of(tests: Iterable[str], session: Session, accept_command: str = ACCE
     return " ".join([accept_command, *map(shlex.quote, chosen)])
 
 
-def _some(items: list[str]) -> tuple[str, ...]:
+def some(items: list[str]) -> tuple[str, ...]:
     """The first few, and how many more there are."""
     if len(items) <= _MOST_ITEMS:
         return tuple(items)

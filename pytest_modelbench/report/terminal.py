@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from pytest_modelbench.core.change import Change, ChangeKind
 from pytest_modelbench.core.session import Session
@@ -54,31 +55,46 @@ _CHANGE_COLUMNS = (
 _ANCHOR_KEPT = {ChangeKind.SESSION_ADDED, ChangeKind.UNCHANGED}
 
 
-def render(
-    session: Session,
-    *,
-    width: int,
-    colour: bool,
-    quiet: bool = False,
-    accept_command: str = ACCEPT,
-    baselines: str = BASELINES,
-    selection: str = "",
-) -> str:
-    """The whole report; ``quiet`` leaves only rows that are not ok, and one line.
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a terminal can show. ``quiet`` leaves only rows that are not ok, and one line."""
 
-    ``baselines`` is the folder of baselines as the user knows it, ``selection`` the arguments that chose the tests.
-    Tables keep to ``width``; sentences and commands are not wrapped, so that they can be searched for and pasted.
+    width: int = 80
+    colour: bool = False
+    quiet: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a report says beside the session itself.
+
+    ``baselines`` is the folder of baselines as the user knows it, ``selection`` the arguments that chose the tests,
+    ``refused`` what could not be accepted.
     """
+
+    accept_command: str = ACCEPT
+    baselines: str = BASELINES
+    selection: str = ""
+    refused: tuple[Notice, ...] = ()
+
+
+def render(session: Session, look: Look, told: Told | None = None) -> str:
+    """The whole report.
+
+    Tables keep to the width; sentences and commands are not wrapped, so that they can be searched for and pasted.
+    """
+    told = told or Told()
+    colour, quiet = look.colour, look.quiet
     found = lines(session)
     shown = [line for line in found if not (quiet and line.standing is Standing.OK)]
-    table = layout(_COLUMNS, [_row(line) for line in shown], width, colour=colour)
+    table = layout(_COLUMNS, [_row(line) for line in shown], look.width, colour=colour)
     worst = COLOURS[found[0].standing] if found else Colour.PLAIN
-    told = notices(session, accept_command, baselines, selection)
+    said = [*notices(session, told.accept_command, told.baselines, told.selection), *told.refused]
     if quiet:
-        last = "; ".join([tally(session), *(notice.short for notice in told if notice.short)])
+        last = "; ".join([tally(session), *(notice.short for notice in said if notice.short)])
         return "\n".join(part for part in (table, _paint(last, worst, colour)) if part)
     parts = [table] if table else []
-    parts += ["\n".join(line for notice in told for line in _told(notice, colour))] if told else []
+    parts += ["\n".join(line for notice in said for line in notice_lines(notice, colour=colour))] if said else []
     parts.append(circumstances(session) + "\n" + _paint(tally(session), worst, colour))
     return "\n\n".join(parts)
 
@@ -129,7 +145,8 @@ def _change_row(change: Change, label: str) -> Row:
     return Row((label, change.key.name, old, "->", new, how, change.kind.value))
 
 
-def _told(notice: Notice, colour: bool) -> Sequence[str]:
+def notice_lines(notice: Notice, *, colour: bool) -> Sequence[str]:
+    """The notice, what it is about, and the command that helps, line by line."""
     text = printable(notice.text)
     told = [_paint(text, Colour.YELLOW, colour and bool(notice.short))]
     told += [f"    {printable(item)}" for item in notice.items]

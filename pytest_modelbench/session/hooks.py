@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import shlex
-import tempfile
 from collections.abc import Generator, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pytest_modelbench.core.errors import ModelbenchError
-from pytest_modelbench.core.session import Session
 from pytest_modelbench.core.settings import Settings, read_settings
 from pytest_modelbench.options import OPTIONS, SETTINGS, Option
+from pytest_modelbench.session.closing import Closing
 from pytest_modelbench.session.commands import Commands
 from pytest_modelbench.session.inline import InlineRun
 from pytest_modelbench.session.marks import Marks, is_benchmark, select
-from pytest_modelbench.session.runner import Conductor
+from pytest_modelbench.session.runner import SessionRunner, Wanted
 from pytest_modelbench.store.project import settings_table
-
-#: Exit status of a session in which nothing failed, but checks stayed open. pytest itself uses 0 to 6.
-INCONCLUSIVE = 10
 
 
 def settings_of(config: pytest.Config) -> Settings:
@@ -73,16 +67,15 @@ class BenchSession:
         self.settings = settings
         self.updating: bool = config.option.update_baselines
         self._commands = _commands(config, settings)
-        self.conductor = Conductor(config, settings, _looks(settings, config), self._commands, updating=self.updating)
-        self.inline = InlineRun(self.conductor) if config.option.modelbench_inline else None
+        self.runner = SessionRunner(config, Wanted(settings, _looks(settings, config), self._commands, self.updating))
+        self.inline = InlineRun(self.runner) if config.option.modelbench_inline else None
+        self._closing = Closing(self.runner)
         self._marks = Marks({})
         self._collected: set[str] = set()
         self._modules: dict[str, bool] = {}
         self._skipped_modules: dict[str, str] = {}
         self._deselected: list[pytest.Item] = []
         self._unselected = 0
-        self._notes: list[str] = []
-        self._result: Session | None = None
 
     @classmethod
     def from_config(cls, config: pytest.Config) -> BenchSession:
@@ -124,6 +117,11 @@ class BenchSession:
             return cls(config, settings_of(config))
         except ModelbenchError as error:
             raise pytest.UsageError(str(error)) from error
+
+    @property
+    def bench(self) -> Any:
+        """What fixtures of this process measure with: only inline, they are used in it."""
+        return self.inline.bench if self.inline is not None else None
 
     # --- collection
 
@@ -177,9 +175,9 @@ class BenchSession:
             raise pytest.UsageError(self._nothing_selected())
         try:
             if self.inline is not None:
-                self.inline.begin(session.config)
+                self.inline.begin()
                 return None
-            self.conductor.run(session, self._marks)
+            self.runner.run(session, self._marks)
         except ModelbenchError as error:
             raise pytest.UsageError(str(error)) from error
         return True
@@ -215,87 +213,22 @@ class BenchSession:
         if not session.config.option.collectonly:
             if self.inline is not None:
                 self.inline.finish(complete=exitstatus in (0, 1) and not session.shouldstop and not session.shouldfail)
-            try:
-                self.conductor.accept()
-            except ModelbenchError as error:
-                self._notes.append(f"NOT ACCEPTED: {error}")
-                session.exitstatus = pytest.ExitCode.USAGE_ERROR
-            self._result = self.conductor.result(self._collected, self._modules)
-            self._write_files(session)
-            self._set_exit_status(session)
+            result = self.runner.result(self._collected, self._modules)
+            self._closing.close(result, self._skipped_modules)
+            session.exitstatus = self._closing.exit_status(session.exitstatus)
         return (yield)
-
-    def _write_files(self, session: pytest.Session) -> None:
-        from pytest_modelbench.report import benchmark_storage
-        from pytest_modelbench.store.results import write_results
-
-        assert self._result is not None
-        option = self.config.option
-        path = self.config.invocation_params.dir / option.modelbench_json if option.modelbench_json else None
-        unaccepted = any(note.startswith("NOT ACCEPTED") for note in self._notes)
-        if unaccepted and path is None:
-            # An hour's measurements are not thrown away because a disk is full.
-            path = Path(tempfile.mkdtemp(prefix="modelbench-"), "results.json")
-        try:
-            if path is not None:
-                write_results(path, self._result)
-                self._notes.append(f"results written to {option.modelbench_json or path}")
-            if unaccepted:
-                command = shlex.join(["pytest-modelbench", "accept", "--baselines", self.settings.baselines, str(path)])
-                self._notes.append(f"nothing is lost: once that is mended, run\n    {command}")
-            if option.modelbench_save_benchmark:
-                folder = self.config.rootpath / ".benchmarks"
-                saved = benchmark_storage.save(self._result, folder, option.modelbench_save_benchmark)
-                where = f"in {saved.relative_to(self.config.rootpath)}" if saved else "nowhere: there are none"
-                self._notes.append(f"latencies saved for pytest-benchmark {where}")
-        except (ModelbenchError, OSError) as error:
-            self._notes.append(f"NOT WRITTEN: {error}")
-            session.exitstatus = pytest.ExitCode.USAGE_ERROR
-
-    def _set_exit_status(self, session: pytest.Session) -> None:
-        assert self._result is not None
-        gate = self.conductor.ledger.gate
-        lost = {path: gate.stored_of_module(path) for path in self._skipped_modules} if gate else {}
-        for path, count in lost.items():
-            if count:
-                reason = self._skipped_modules[path].removeprefix("Skipped: ")
-                self._notes.append(f"NOT GATED: {path} was skipped as a whole, with {count} baseline entries: {reason}")
-        if session.exitstatus != pytest.ExitCode.OK:
-            return
-        outcomes = [test.outcome for test in self._result.tests]
-        if "failed" in outcomes or (any(lost.values()) and self.settings.skipped == "fail" and not self.updating):
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
-            return
-        if outcomes and all(outcome == "skipped" for outcome in outcomes):
-            self._notes.append(f"NOTHING GATED: all {len(outcomes)} tests were skipped")
-            session.exitstatus = pytest.ExitCode.USAGE_ERROR
-        elif "inconclusive" in outcomes and self.settings.inconclusive == "fail":
-            session.exitstatus = INCONCLUSIVE
 
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """The table, what was not gated, and how to accept."""
-        from pytest_modelbench.report import terminal
-
-        result = self._result
-        if result is None or not (result.tests or result.checks or self._notes or self.conductor.processes):
-            return
+        """The table, what was not gated or not accepted, and how to accept."""
         writer = terminalreporter._tw
-        colour, quiet = bool(writer.hasmarkup), self.config.get_verbosity() < 0
+        quiet = self.config.get_verbosity() < 0
+        text = self._closing.summary(writer.fullwidth, colour=bool(writer.hasmarkup), quiet=quiet)
+        if not text:
+            return
         if not quiet:
             terminalreporter.section("modelbench", sep="=")
-        text = terminal.render(
-            result,
-            width=writer.fullwidth,
-            colour=colour,
-            quiet=quiet,
-            accept_command=self._commands.accept(),
-            baselines=self.settings.baselines,
-            selection=shlex.join(self._commands.selection),
-        )
-        if self.updating and self.conductor.changes:
-            text += "\n\n" + terminal.render_changes(self.conductor.changes, width=writer.fullwidth, colour=colour)
-        for line in "\n".join([text, *self._notes]).splitlines():
+        for line in text.splitlines():
             terminalreporter.write_line(line)
 
 

@@ -18,15 +18,15 @@ class InlineRun:
         self._runner = runner
         self._runs: dict[str, TestRun] = {}
         self._environment: Environment | None = None
+        self.bench: object = None  #: what the fixtures of this process measure with
 
-    def begin(self) -> object:
-        """This process made ready for measuring: what its fixtures measure with."""
+    def begin(self) -> None:
+        """Make this process ready for measuring."""
         from pytest_modelbench.bench.process import begin
 
-        bench = begin(self._runner.settings, 1, self.add)
+        bench = self.bench = begin(self._runner.settings, 1, self.add)
         self._environment = bench.environment
         self._runner.results.environment_known(bench.environment)
-        return bench
 
     def add(self, measurement: Measurement) -> None:
         """Take a measurement of the test that runs."""

@@ -89,9 +89,9 @@ class Results:
         if entry.decision is not None:
             return Nothing()
         wanted = [following(standing.state, self._base(key, check)) for key, standing, check in entry.judged()]
-        rounds = [one for one in wanted if isinstance(one, Round)]
-        pairs = [one for one in wanted if isinstance(one, Pair)]
-        return next(iter([*rounds, *pairs]), Round() if not wanted else Nothing())
+        if not wanted or any(isinstance(one, Round) for one in wanted):
+            return Round()
+        return next((one for one in wanted if isinstance(one, Pair)), Nothing())
 
     def undecided(self, tests: Sequence[str]) -> list[str]:
         """Those of ``tests`` that have not ended."""
@@ -104,9 +104,8 @@ class Results:
 
     def bases(self, test: str) -> set[str]:
         """The commits beside which pairs are to decide something of ``test``."""
-        return {
-            self._base(key, check) for key, standing, check in self.entry(test).judged() if standing.state is State.PAIRED
-        }
+        judged = self.entry(test).judged()
+        return {self._base(key, check) for key, standing, check in judged if standing.state is State.PAIRED}
 
     @property
     def noisy_checks(self) -> int:

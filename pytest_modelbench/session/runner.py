@@ -60,6 +60,7 @@ class SessionRunner:
         settings = wanted.settings
         self.config = config
         self.settings = settings
+        self.commands = wanted.commands
         self.updating = wanted.updating
         self.stamp = stamp(config.rootpath)
         self.store = BaselineStore(config.rootpath / settings.baselines)
@@ -85,7 +86,7 @@ class SessionRunner:
             self._check_store()
 
     def _check_store(self) -> None:
-        """Raise before anything is measured: baselines that cannot be read or written would make the night worthless."""
+        """Raise before anything is measured: baselines that cannot be read or written make a night worthless."""
         folder = self.store.folder
         if folder.is_symlink() and not folder.exists():
             raise UsageError(f"{self.settings.baselines} is a link that leads nowhere; no baseline can be found there")
@@ -164,7 +165,7 @@ class SessionRunner:
             updating=self.updating,
             ungated=ungated,
             orphans=tuple(sorted({key for gate in gates for key in gate.orphans(collected, known)})),
-            warnings=tuple(self.decider.warnings),
+            warnings=(*self.decider.warnings, *map(_outdated, self.store.outdated())),
         )
 
     def stored_of_module(self, module: str) -> int:
@@ -173,7 +174,9 @@ class SessionRunner:
 
     def _missing_modules(self) -> dict[str, bool]:
         """Modules that baselines speak of and that are gone from the disk: nothing of them can be collected."""
-        folders = {folder for gate in self.results.gates.values() for folder in gate.folders} if not self.against else ()
+        folders = (
+            {folder for gate in self.results.gates.values() for folder in gate.folders} if not self.against else ()
+        )
         modules = {key.test.partition("::")[0] for folder in folders for key in self.store.keys(folder)}
         return {module: True for module in modules if not (self.config.rootpath / module).exists()}
 
@@ -228,7 +231,7 @@ class SessionRunner:
             self._decide(run.test)
 
     def round_ended(self, number: int) -> None:
-        """After the first round it is known how many checks share the error rate; after the second, whether to go on."""
+        """Decide what the first round settles, now that all checks are known; give up where the second was hopeless."""
         if number == 1:
             for test in self.results.undecided(list(self.results.entries)):
                 self._decide(test)
@@ -275,6 +278,12 @@ class SessionRunner:
             raise pytest.UsageError(str(error)) from error
         if decision is not None:
             self.decided(test, decision)
+
+
+def _outdated(path: Path) -> str:
+    return (
+        f"{path} is written in the form of an older version; `pytest-modelbench convert` writes it in the present one"
+    )
 
 
 def _category(module: str, name: str) -> type[Warning]:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from enum import Enum
 from statistics import median, median_low
 from typing import Any
 
 from pydantic import ValidationError
 
-from pytest_modelbench.core.errors import BaselineError
+from pytest_modelbench.core.acceptance import Cause, Refusal
 from pytest_modelbench.core.change import ChangeKind
+from pytest_modelbench.core.errors import BaselineError
 from pytest_modelbench.core.measurement import CheckKey, counted, disturbance, log_ratios, undisturbed
 from pytest_modelbench.core.session import Check, Outcome, Session, TestResult
 from pytest_modelbench.core.verdicts import Verdict
@@ -53,32 +52,6 @@ def accept_check(entry: Entry | None, check: Check, session: str) -> tuple[Entry
 
 #: One process does not tell how far processes differ.
 LEAST_PROCESSES = 2
-
-
-class Cause(Enum):
-    """Why a check must not become a baseline."""
-
-    INTERRUPTED = "the session was interrupted"
-    NO_ENVIRONMENT = "the session names no environment"
-    NOT_ENDED = "the test did not end"
-    FAILED = "the test ended otherwise than it should"
-    NOT_MEASURED = "nothing was measured"
-    DISTURBED = "the machine was disturbed while it was measured"
-    TOO_FEW = "it was measured in too few undisturbed processes for a baseline to rest on"
-    UNFIT = "what was measured cannot be a baseline"
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why one check must not become a baseline; ``detail`` is its own part of that."""
-
-    cause: Cause
-    detail: str = ""
-
-    @property
-    def text(self) -> str:
-        """The cause and its detail in one line."""
-        return f"{self.cause.value}: {self.detail}" if self.detail else self.cause.value
 
 
 def refusals(session: Session) -> dict[CheckKey, Refusal]:

@@ -1,20 +1,21 @@
-"""The one rule of what a session may make a baseline, used by ``--update-baselines`` and ``pytest-modelbench accept``."""
+"""The one rule of what may become a baseline, for ``--update-baselines`` and ``pytest-modelbench accept`` alike."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from pytest_modelbench.core.acceptance import Refusal
 from pytest_modelbench.core.change import Change
 from pytest_modelbench.core.measurement import CheckKey
 from pytest_modelbench.core.session import Session
-from pytest_modelbench.store.acceptance import Refusal, refusals
+from pytest_modelbench.store.acceptance import refusals
 from pytest_modelbench.store.baselines import BaselineStore
 
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """What became of a session's checks: entries that changed or stayed, and checks that were refused, with the cause."""
+    """What became of a session's checks: entries that changed or stayed, and the causes of what was refused."""
 
     changes: tuple[Change, ...] = ()
     refused: Mapping[CheckKey, Refusal] = field(default_factory=dict)

@@ -6,9 +6,9 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from pytest_modelbench.core.change import Change
 from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.errors import BaselineError
-from pytest_modelbench.core.change import Change
 from pytest_modelbench.core.measurement import CheckKey
 from pytest_modelbench.core.session import Check, Stamp
 from pytest_modelbench.core.verdicts import BaselineView
@@ -17,6 +17,7 @@ from pytest_modelbench.store.draft import Draft
 from pytest_modelbench.store.folders import BaselineFolder, read_folder
 from pytest_modelbench.store.names import check_folder_name
 from pytest_modelbench.store.schema import Origin
+
 
 class BaselineStore:
     """All baselines below one folder. Folders are read when first asked for, and read again whenever they are written.

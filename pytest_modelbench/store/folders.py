@@ -8,8 +8,8 @@ from pathlib import Path
 from statistics import fmean
 
 from pytest_modelbench.core.errors import BaselineError
-from pytest_modelbench.core.metrics import Better
 from pytest_modelbench.core.measurement import CheckKey
+from pytest_modelbench.core.metrics import Better
 from pytest_modelbench.core.verdicts import BaselineView
 from pytest_modelbench.store.schema import BASELINE, BaselineFile, Entry, read_baseline_file
 

@@ -1,7 +1,8 @@
 """What a baseline file holds, checked, and how it is written: one line per entry, so that it diffs and merges well.
 
-Schema 2; what schema 1 held is read by `store.upgrade`. Keys and values are written in ASCII: an entry stays on one line for every tool (U+2028 and its like are line
-ends to some), and no editor or file system can normalize a test id into another one.
+Schema 2; what schema 1 held is read by `store.upgrade`. Keys and values are written in ASCII: an entry stays on one
+line for every tool (U+2028 and its like are line ends to some), and no editor or file system can normalize a test id
+into another one.
 """
 
 from __future__ import annotations
@@ -185,7 +186,10 @@ def _wrong(field: str, what: str) -> PydanticCustomError:
 
 
 def read_baseline_file(path: Path) -> tuple[BaselineFile, int]:
-    """The file at ``path``, and the schema it is written in; raises BaselineError naming file, key path, value and the way out if anything is wrong."""
+    """The file at ``path``, and the schema it is written in.
+
+    Raises BaselineError naming file, key path, value and the way out if anything is wrong.
+    """
     _, content = read_document(path, BASELINE)
     body = {key: value for key, value in content.items() if key not in {"format", "schema"}}
     try:

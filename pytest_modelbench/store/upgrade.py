@@ -54,7 +54,7 @@ def _processes(one: Any, timed: bool, rate: bool) -> Any:
     if not isinstance(one, dict) or "levels" not in one:
         return one
     fields = {key: value for key, value in one.items() if key != "levels"} | {"log_ratios": one["levels"]}
-    values, levels = one.get("values"), one["levels"]
+    values, levels = one.get("values", ()), one["levels"]
     if not (timed and _numbers(values) and _numbers(levels) and len(values) == len(levels)):
         return fields
     try:

@@ -24,7 +24,6 @@ from _pytest.config import create_terminal_writer
 
 from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.measurement import Measurement
-from pytest_modelbench.workers.origin import strays
 from pytest_modelbench.workers.events import (
     Done,
     Finished,
@@ -37,8 +36,9 @@ from pytest_modelbench.workers.events import (
     Warned,
 )
 from pytest_modelbench.workers.job import Job, Site
-from pytest_modelbench.workers.wire import Channel, read_job
+from pytest_modelbench.workers.origin import strays
 from pytest_modelbench.workers.turns import WorkerTurns
+from pytest_modelbench.workers.wire import Channel, read_job
 
 
 class SilentTerminal:
@@ -239,7 +239,7 @@ def worker_arguments(
 
 
 def _leave(status: int) -> NoReturn:
-    """End the process now: exit handlers run, but taking torch's modules apart would cost two seconds of every round."""
+    """End the process now: exit handlers run, but taking torch's modules apart would cost two seconds a round."""
     atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()

@@ -5,13 +5,14 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from pytest_modelbench.core.metrics import METRICS
 from pytest_modelbench.core.records import Record
+from pytest_modelbench.judge.judge import judge
+from pytest_modelbench.judge.noisy import AFRESH
+
+from pytest_modelbench.core.metrics import METRICS
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.core.verdicts import BaselineView, Duet, Judgement, Procedure, Verdict
 from pytest_modelbench.judge.estimate import Edges
-from pytest_modelbench.judge.judge import judge
-from pytest_modelbench.judge.noisy import AFRESH
 
 EDGES = Edges.of_band(0.05)
 DEFAULTS = Settings()

@@ -10,6 +10,8 @@ import numpy
 import pytest
 import torch
 from PIL import Image
+from pytest_modelbench.core.records import Record
+from pytest_modelbench.judge.judge import judge
 from torch import nn
 
 from pytest_modelbench.bench.task_accuracy import (
@@ -22,11 +24,9 @@ from pytest_modelbench.bench.train_to_target import record_training
 from pytest_modelbench.core.errors import DataUnavailableError, MeasureError, UsageError
 from pytest_modelbench.core.metrics import METRICS
 from pytest_modelbench.core.observations import hits, scores
-from pytest_modelbench.core.records import Record
 from pytest_modelbench.core.verdicts import BaselineView, Procedure, Verdict
 from pytest_modelbench.data.datasets import ClassData
 from pytest_modelbench.data.scenes import scene_classes, scene_maps, scene_objects
-from pytest_modelbench.judge.judge import judge
 from pytest_modelbench.models.build import build
 from pytest_modelbench.models.fitting import Budget
 from pytest_modelbench.published.catalog.tables import table

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from pytest_modelbench.core.records import CALM, RATE, TIMING, UNHEALTHY, Case, Record
 from torch import Tensor, nn
 
 from pytest_modelbench.bench import train_step as fixture
@@ -20,7 +21,6 @@ from pytest_modelbench.bench.train_step import SpeedRuns, TrainFigures, second_s
 from pytest_modelbench.core.blocks import Amount
 from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.errors import MeasureError, UsageError
-from pytest_modelbench.core.records import CALM, RATE, TIMING, UNHEALTHY, Case, Record
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.measure.memory import AllocatedPeak, LivePeak
 from pytest_modelbench.measure.phases import PhasedRuns

@@ -10,10 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pytest_modelbench.core.records import CheckKey
 
 from pytest_modelbench.cli import main
 from pytest_modelbench.cli.output import write
-from pytest_modelbench.core.records import CheckKey
 from pytest_modelbench.core.session import Session, TestResult
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.store.baselines import BaselineStore

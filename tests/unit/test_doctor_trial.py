@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pytest_modelbench.core.records import CALM, UNHEALTHY, Record
 
 from pytest_modelbench.core.errors import UsageError
 from pytest_modelbench.core.metrics import METRICS
-from pytest_modelbench.core.records import CALM, UNHEALTHY, Record
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.doctor import trial as trial_module
 from pytest_modelbench.doctor.cases import CASES, PROBE, PROBE_INI

@@ -5,14 +5,14 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pytest_modelbench.core.records import Case, Record
+from pytest_modelbench.judge.judge import judge
 
 from pytest_modelbench.core.bands import Band, parse_band
 from pytest_modelbench.core.errors import MeasureError
 from pytest_modelbench.core.metrics import METRICS, Better, Metric, Scope
-from pytest_modelbench.core.records import Case, Record
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.core.verdicts import BaselineView, Procedure, Verdict
-from pytest_modelbench.judge.judge import judge
 
 QUIET = (0.0, 0.004, -0.004)
 #: What sessions do by default.

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pytest_modelbench.core.records import Case
+from pytest_modelbench.core.case import Case
 from pytest_modelbench.core.tasks import USUAL_CLASSES, headed
 from pytest_modelbench.core.train_options import TrainOptions
 

@@ -1,22 +1,11 @@
-"""Whether a measurement is of what a row is about, told by its case id, the only name that results carry.
-
-An id is taken apart only as far as it cannot be mistaken: batch size, image size and precision stand together in the
-middle. The rest is never read back. What a row is about is written as an id instead, and the two are compared.
-"""
+"""What a row is about, and at which setting: how its measurements are found among others."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, replace
 
-from pytest_modelbench.core.records import Case
+from pytest_modelbench.core.case import AnyCase, Case
 from pytest_modelbench.published.catalog.cases import CaseSpec
-
-_SETTING = re.compile(
-    r"(?P<model>.+)-b(?P<batch>[1-9]\d*)-(?P<height>\d+)(?:x(?P<width>\d+))?"
-    r"-(?P<precision>amp-bf16|amp-fp16|fp32|bf16|fp16)(?P<rest>(?:-.*)?)",
-    re.DOTALL,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +35,11 @@ class Subject:
     mode: str = "inference"
 
     @property
-    def stem(self) -> str:
-        """One text for every measurement of this subject, as `read_case` has it."""
-        case = Case(self.model, 1, (1, 1), "fp32", self.task, self.mode, self.technique)
-        return _stem(case.model, case.id.removeprefix(f"{case.model}-b1-1-fp32"))
+    def name(self) -> str:
+        """What it is called where its setting stands beside it."""
+        told = [self.technique, *([self.task] if self.task != "classification" else [])]
+        told += [self.mode] if self.mode != "inference" else []
+        return "-".join(filter(None, [self.model, *told]))
 
 
 def subject_of(spec: CaseSpec, mode: str) -> Subject:
@@ -63,15 +53,9 @@ def setting_of(spec: CaseSpec) -> Setting:
     return Setting(spec.batch_size, spec.image_size, spec.precision)
 
 
-def read_case(case_id: str) -> tuple[str, Setting] | None:
-    """The stem of what ``case_id`` measures, and its setting; None for an id that is not of a model."""
-    match = _SETTING.fullmatch(case_id)
-    if match is None:
+def read_case(case: AnyCase) -> tuple[Subject, Setting] | None:
+    """What ``case`` is about, and its setting; None for one that is not of a model."""
+    if not isinstance(case, Case):
         return None
-    height = int(match["height"])
-    setting = Setting(int(match["batch"]), (height, int(match["width"] or height)), match["precision"])
-    return _stem(match["model"], match["rest"]), setting
-
-
-def _stem(model: str, rest: str) -> str:
-    return f"{model}-*{rest}"
+    subject = Subject(case.model, case.task, case.technique, case.mode)
+    return subject, Setting(case.batch_size, case.image_size, case.precision)

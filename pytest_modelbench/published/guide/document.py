@@ -124,7 +124,7 @@ def _run(run: Run) -> list[str]:
 
 def _disagreement(newer: Finding, older: Finding) -> str:
     then, now = pair(older.value, newer.value, newer.unit)
-    what = f"{newer.metric} of {newer.stem.replace('-*', '')} at {newer.setting}"
+    what = f"{newer.metric} of {newer.subject.name} at {newer.setting}"
     return escape(f"{what}: {then} in {older.run.file}, {now} in {newer.run.file}")
 
 

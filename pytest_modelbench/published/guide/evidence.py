@@ -6,9 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from pytest_modelbench.core.case import Case
 from pytest_modelbench.core.environment import Environment, Fact
+from pytest_modelbench.core.measurement import disturbance
 from pytest_modelbench.core.metrics import Scope
-from pytest_modelbench.core.records import disturbance
 from pytest_modelbench.core.session import Check, Session
 from pytest_modelbench.published.guide.cases import Setting, Subject, read_case
 from pytest_modelbench.published.guide.measures import TRAINING
@@ -46,7 +47,7 @@ class Finding:
 
     metric: str
     unit: str
-    stem: str
+    subject: Subject
     setting: Setting
     value: float
     processes: int
@@ -64,11 +65,11 @@ class Device:
     title: str
     kind: str
     runs: tuple[Run, ...]
-    findings: Mapping[tuple[str, str], tuple[Finding, ...]] = field(repr=False)
+    findings: Mapping[tuple[Subject, str], tuple[Finding, ...]] = field(repr=False)
 
     def find(self, subject: Subject, metric: str) -> tuple[Finding, ...]:
         """Figures of ``metric`` for ``subject``, the newest of each setting and data, newest first."""
-        return self.findings.get((subject.stem, metric), ())
+        return self.findings.get((subject, metric), ())
 
     @property
     def timed(self) -> bool:
@@ -102,7 +103,7 @@ class Evidence:
 
     def find(self, subject: Subject, metric: str) -> tuple[Finding, ...]:
         """Figures of a ``metric`` that holds on every machine, the newest of each setting and data, newest first."""
-        return self._everywhere.get((subject.stem, metric), ())
+        return self._everywhere.get((subject, metric), ())
 
     @property
     def kinds(self) -> frozenset[str]:
@@ -119,40 +120,36 @@ def _run(file: str, session: Session) -> Run:
 
 
 def _findings(run: Run, session: Session) -> Iterable[Finding]:
-    # What is timed beside an accuracy belongs to the same images, though its basis does not name them.
-    data = {(check.key.test, check.case): name for check in session.checks if (name := _data(check))}
     # A test may record a metric several times, under names of its own; the one under the metric's name speaks for it.
     for check in sorted(session.checks, key=lambda check: check.key.name != check.metric.name):
-        images = data.get((check.key.test, check.case), "")
-        read = read_case(check.case.removesuffix(f"-{images}") if images else check.case)
+        read = read_case(check.case)
         if read is None or run.environment is None:
             continue
-        stem, setting = read
-        details = check.records[-1].details if check.records else {}
-        count, seconds = details.get("samples"), details.get("seconds")
+        subject, setting = read
+        figures = check.measurements[-1].figures if check.measurements else {}
+        count, seconds = figures.get("samples"), figures.get("seconds")
         found = Finding(
             check.metric.name,
             check.metric.unit,
-            stem,
+            subject,
             setting,
             check.judgement.value,
             check.judgement.processes,
             check.metric.scope is Scope.PORTABLE,
             run,
-            images,
+            check.case.data if isinstance(check.case, Case) else "",
             count if isinstance(count, int) else None,
-            disturbance(check.records),
+            _disturbed(check),
         )
         yield found
         if found.metric == "final_accuracy" and isinstance(seconds, float):
             yield replace(found, metric=TRAINING, unit="s", value=seconds, images=None)
 
 
-def _data(check: Check) -> str:
-    """Name of the labelled images behind ``check``: what its basis begins with and its case ends with."""
-    words = check.records[-1].basis.split(" ") if check.records else []
-    names = (" ".join(words[:count]) for count in range(len(words) - 1, 0, -1))
-    return next((name for name in names if check.case.endswith(f"-{name}")), "")
+def _disturbed(check: Check) -> str:
+    """What disturbed most of the processes behind ``check``, or an empty string."""
+    found = disturbance(check.measurements)
+    return f"{found.processes} of {found.of} processes; {found.cause}" if found else ""
 
 
 def _group(environment: Environment) -> tuple[Fact, ...]:
@@ -190,20 +187,20 @@ def _device(title: str, runs: Sequence[Run], found: Iterable[Finding]) -> Device
     return Device(title, kind, tuple(runs), _indexed(found))
 
 
-def _indexed(found: Iterable[Finding]) -> dict[tuple[str, str], tuple[Finding, ...]]:
-    index: defaultdict[tuple[str, str], dict[tuple[Setting, str], Finding]] = defaultdict(dict)
+def _indexed(found: Iterable[Finding]) -> dict[tuple[Subject, str], tuple[Finding, ...]]:
+    index: defaultdict[tuple[Subject, str], dict[tuple[Setting, str], Finding]] = defaultdict(dict)
     for one in found:
-        index[one.stem, one.metric].setdefault((one.setting, one.data), one)
+        index[one.subject, one.metric].setdefault((one.setting, one.data), one)
     return {key: tuple(known.values()) for key, known in index.items()}
 
 
 def _disagreements(found: Sequence[Finding]) -> tuple[tuple[Finding, Finding], ...]:
     """Pairs (newer, older) of portable figures that differ between files."""
-    newest: dict[tuple[str, str, Setting, str], Finding] = {}
+    newest: dict[tuple[Subject, str, Setting, str], Finding] = {}
     pairs = []
     for one in found:
         if one.portable:
-            newer = newest.setdefault((one.stem, one.metric, one.setting, one.data), one)
+            newer = newest.setdefault((one.subject, one.metric, one.setting, one.data), one)
             if newer.run != one.run and newer.value != one.value:
                 pairs.append((newer, one))
     return tuple(pairs)

@@ -1,0 +1,32 @@
+"""Why what was measured must not become a baseline."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Cause(Enum):
+    """Why a check must not become a baseline."""
+
+    INTERRUPTED = "the session was interrupted"
+    NO_ENVIRONMENT = "the session names no environment"
+    NOT_ENDED = "the test did not end"
+    FAILED = "the test ended otherwise than it should"
+    NOT_MEASURED = "nothing was measured"
+    DISTURBED = "the machine was disturbed while it was measured"
+    TOO_FEW = "it was measured in too few undisturbed processes for a baseline to rest on"
+    UNFIT = "what was measured cannot be a baseline"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why one check must not become a baseline; ``detail`` is its own part of that."""
+
+    cause: Cause
+    detail: str = ""
+
+    @property
+    def text(self) -> str:
+        """The cause and its detail in one line."""
+        return f"{self.cause.value}: {self.detail}" if self.detail else self.cause.value

@@ -1,0 +1,47 @@
+"""What was asked to become a baseline and did not: once per cause, with the tests it concerns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pytest_modelbench.core.acceptance import Cause, Refusal
+from pytest_modelbench.core.measurement import CheckKey
+from pytest_modelbench.report.scale import plural
+from pytest_modelbench.report.summary import Notice, some
+
+#: What helps, by cause; empty: the test's own message says it.
+_REMEDIES = {
+    Cause.INTERRUPTED: "run it to its end",
+    Cause.NO_ENVIRONMENT: "no process ever measured: look at what ended it",
+    Cause.NOT_ENDED: "run it to its end",
+    Cause.FAILED: "mend the test, then accept it again",
+    Cause.NOT_MEASURED: "measure it again",
+    Cause.DISTURBED: "run the same again when the machine is less busy; pytest-modelbench doctor says how busy it is",
+    Cause.TOO_FEW: "run the same again, with --update-baselines, when the machine is less busy",
+    Cause.UNFIT: "mend what the test records",
+}
+
+
+def refusal_notices(refused: Mapping[CheckKey, Refusal]) -> list[Notice]:
+    """A notice for each cause, in the order of `Cause`: how many checks, of which tests, and what helps."""
+    return [
+        _notice(cause, {key: refusal for key, refusal in refused.items() if refusal.cause is cause})
+        for cause in Cause
+        if any(refusal.cause is cause for refusal in refused.values())
+    ]
+
+
+def _notice(cause: Cause, refused: Mapping[CheckKey, Refusal]) -> Notice:
+    tests: dict[str, list[str]] = {}
+    for key in sorted(refused):
+        tests.setdefault(key.test, []).append(key.name)
+    details = list(dict.fromkeys(refusal.detail for refusal in refused.values() if refusal.detail))
+    lead = f"NOT ACCEPTED: {plural(len(refused), 'check')} of {plural(len(tests), 'test')}"
+    told = f"{lead}: {cause.value}{f' ({details[0]})' if len(details) == 1 else ''}; {_REMEDIES[cause]}"
+    items = [f"{test} {', '.join(names)}" for test, names in tests.items()]
+    if len(details) > 1:
+        # Each has its own: told beside the test.
+        items = [
+            f"{key} ({refusal.detail})" if refusal.detail else str(key) for key, refusal in sorted(refused.items())
+        ]
+    return Notice(told, some(items), short=f"{lead}: {cause.value}")

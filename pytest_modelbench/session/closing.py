@@ -1,0 +1,117 @@
+"""The end of a session: what is accepted, which files are written, what is told, and the exit status."""
+
+from __future__ import annotations
+
+import shlex
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from pytest_modelbench.core.errors import ModelbenchError
+from pytest_modelbench.core.session import Outcome, Session
+from pytest_modelbench.session.runner import SessionRunner
+from pytest_modelbench.store.accepting import Acceptance, accept
+
+#: Exit status of a session in which nothing failed, but checks stayed open. pytest itself uses 0 to 6.
+INCONCLUSIVE = 10
+
+
+class Closing:
+    """Closes the session that ``runner`` ran, and says how that went."""
+
+    def __init__(self, runner: SessionRunner) -> None:
+        self._runner = runner
+        self._config = runner.config
+        self._option = runner.config.option
+        self._result: Session | None = None
+        self._acceptance = Acceptance()
+        self._unwritten = ""  #: why baselines could not be written
+        self._lost: dict[str, int] = {}  #: baseline entries of modules that were skipped as a whole
+        self._notes: list[str] = []
+        self._unusable = False  #: something that was asked for could not be done at all
+
+    def close(self, result: Session, skipped_modules: Mapping[str, str]) -> None:
+        """Accept and write files; ``skipped_modules`` are the reasons of modules that were skipped as a whole."""
+        self._result = result
+        if result.updating and not result.interrupted:
+            try:
+                self._acceptance = accept(result, self._runner.store)
+            except ModelbenchError as error:
+                self._unwritten = str(error)
+        self._write_files(result)
+        for path, reason in skipped_modules.items():
+            if count := self._runner.stored_of_module(path):
+                self._lost[path] = count
+                reason = reason.removeprefix("Skipped: ")
+                self._notes.append(f"NOT GATED: {path} was skipped as a whole, with {count} baseline entries: {reason}")
+
+    def exit_status(self, status: int | pytest.ExitCode) -> int | pytest.ExitCode:
+        """The session's exit status, ``status`` so far: one that is not 0 stays, unless files could not be written."""
+        if self._unusable or self._unwritten:
+            return pytest.ExitCode.USAGE_ERROR
+        if status != pytest.ExitCode.OK or self._result is None:
+            return status
+        settings, updating = self._runner.settings, self._result.updating
+        outcomes = [test.outcome for test in self._result.tests]
+        if Outcome.FAILED in outcomes or self._acceptance.refused:
+            return pytest.ExitCode.TESTS_FAILED
+        if self._lost and settings.skipped == "fail" and not updating:
+            return pytest.ExitCode.TESTS_FAILED
+        if outcomes and all(outcome is Outcome.SKIPPED for outcome in outcomes):
+            self._notes.append(f"NOTHING GATED: all {len(outcomes)} tests were skipped")
+            return pytest.ExitCode.USAGE_ERROR
+        if Outcome.INCONCLUSIVE in outcomes and settings.inconclusive == "fail":
+            return INCONCLUSIVE
+        return status
+
+    def summary(self, width: int, *, colour: bool, quiet: bool) -> str:
+        """The report for the terminal; empty where nothing happened that is worth one."""
+        from pytest_modelbench.report import terminal
+        from pytest_modelbench.report.refusals import refusal_notices
+
+        result = self._result
+        if result is None or not (result.tests or result.checks or self._notes or self._runner.processes):
+            return ""
+        commands = self._runner.commands
+        text = terminal.render(
+            result,
+            terminal.Look(width, colour, quiet),
+            terminal.Told(
+                accept_command=commands.accept(),
+                baselines=self._runner.settings.baselines,
+                selection=shlex.join(commands.selection),
+                refused=tuple(refusal_notices(self._acceptance.refused)),
+            ),
+        )
+        if result.updating and self._acceptance.changes:
+            text += "\n\n" + terminal.render_changes(self._acceptance.changes, width=width, colour=colour)
+        return "\n".join([text, *self._notes])
+
+    def _write_files(self, result: Session) -> None:
+        from pytest_modelbench.report import benchmark_storage
+        from pytest_modelbench.store.results import write_results
+
+        asked = self._option.modelbench_json
+        path = self._config.invocation_params.dir / asked if asked else None
+        if self._unwritten:
+            self._notes.append(f"NOT ACCEPTED: {self._unwritten}")
+        if path is None and (self._unwritten or self._acceptance.refused):
+            # An hour's measurements are not thrown away because a disk is full, or a machine busy.
+            path = Path(tempfile.mkdtemp(prefix="modelbench-"), "results.json")
+        try:
+            if path is not None:
+                write_results(path, result)
+                self._notes.append(f"results written to {asked or path}")
+            if self._unwritten:
+                where = ["--baselines", self._runner.settings.baselines, str(path)]
+                command = shlex.join(["pytest-modelbench", "accept", *where])
+                self._notes.append(f"nothing is lost: once that is mended, run\n    {command}")
+            if name := self._option.modelbench_save_benchmark:
+                saved = benchmark_storage.save(result, self._config.rootpath / ".benchmarks", name)
+                told = f"in {saved.relative_to(self._config.rootpath)}" if saved else "nowhere: there are none"
+                self._notes.append(f"latencies saved for pytest-benchmark {told}")
+        except (ModelbenchError, OSError) as error:
+            self._notes.append(f"NOT WRITTEN: {error}")
+            self._unusable = True
