@@ -60,7 +60,7 @@ def another(option):
 
 
 def test_settings_has_a_field_for_each_setting_and_no_other():
-    assert [option.field for option in SETTINGS.values()] == [one.name for one in fields(Settings)]
+    assert {option.field for option in SETTINGS.values()} == {one.name for one in fields(Settings)}
 
 
 @pytest.mark.parametrize("option", SETTINGS.values(), ids=ids)
