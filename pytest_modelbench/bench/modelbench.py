@@ -14,9 +14,7 @@ from pytest_modelbench.bench.process import Bench
 from pytest_modelbench.bench.recorder import Recorder
 from pytest_modelbench.bench.timing import Measured, Timed, probe_of, time_model
 from pytest_modelbench.core.errors import UsageError, hide_own_frames
-from pytest_modelbench.core.observations import hits
 from pytest_modelbench.core.records import RATE
-from pytest_modelbench.measure.accuracy import Accuracy, classification_accuracy
 from pytest_modelbench.measure.cost import Cost, static_cost
 from pytest_modelbench.measure.memory import AllocatedPeak, LivePeak, allocated_peak, live_peak
 from pytest_modelbench.measure.sampling import Samples
@@ -26,6 +24,7 @@ if TYPE_CHECKING:
     from pytest_modelbench.bench.train_step import SpeedRuns, TrainFigures
     from pytest_modelbench.data.datasets import ClassData, MapData, ObjectData
     from pytest_modelbench.data.photos import LabelledImages
+    from pytest_modelbench.measure.accuracy import Accuracy
     from pytest_modelbench.measure.detection_accuracy import DetectionAccuracy
     from pytest_modelbench.measure.numerics import Fingerprint
     from pytest_modelbench.measure.segmentation_accuracy import SegmentationAccuracy
@@ -179,26 +178,9 @@ class ModelBench:
         Raises DataUnavailableError, which skips the test, where there are none.
         """
         from pytest_modelbench.bench.task_accuracy import class_images, record_class_accuracy
-        from pytest_modelbench.data.datasets import ClassData
-        from pytest_modelbench.data.photos import batches
-        from pytest_modelbench.models.preprocessing import transform_for
 
-        images = class_images(model, images, self._bench.settings.data)
-        if isinstance(images, ClassData):
-            return record_class_accuracy(model, images, self._record, name=name, band=band)
-        result = classification_accuracy(
-            model.predict,
-            batches(images, transform_for(model), model.case.batch_size),
-            model.num_classes,
-            top_k=tuple(k for k in (1, 5) if k <= model.num_classes),
-        )
-        for k, fraction in result.top.items():
-            self._record(
-                f"top{k}", fraction, f"{model.case.id}-{images.name}", name and f"{name}_top{k}", band,
-                basis=f"{images.name} {images.fingerprint}", details={"samples": result.samples},
-                evidence=hits(result.hits[k]),
-            )  # fmt: skip
-        return result
+        found = class_images(model, images, self._bench.settings.data)
+        return record_class_accuracy(model, found, self._record, name=name, band=band)
 
     def detection_accuracy(
         self, model: BuiltModel, data: ObjectData | str | Path = "", *, name: str = "", band: str | None = None
@@ -225,17 +207,24 @@ class ModelBench:
         return record_segmentation_accuracy(model, data, self._bench.settings.data, self._record, name=name, band=band)
 
     def train_to_target(
-        self, model: BuiltModel, data: tuple[ClassData, ClassData] | str | Path = "", **options: Any
+        self,
+        model: BuiltModel,
+        data: tuple[ClassData, ClassData] | str | Path = "",
+        *,
+        name: str = "",
+        band: str | None = None,
+        **options: Any,
     ) -> Fit:
         """A short training from seed: its final accuracy, steps and seconds to the target, and points of its loss.
 
         ``data``: ``"digits"``, ``"scenes"`` or CIFAR's folder, by default that of --modelbench-data. ``options``:
-        ``target`` (a fraction, or None for none), ``budget``, ``lr``, ``seed``, ``timed``, ``name``, ``band``. A copy
-        is trained: the model stays as it is.
+        ``target`` (a fraction, or None for none), ``budget``, ``lr``, ``seed``, ``timed``; ``band`` is that of the
+        final accuracies. A copy is trained: the model stays as it is.
         """
-        from pytest_modelbench.bench.train_to_target import record_training
+        from pytest_modelbench.bench.train_to_target import ShortTraining, class_pair, record_training
 
-        return record_training(model, data, self._bench.settings.data, self._record, **options)
+        pair = class_pair(data, self._bench.settings.data)
+        return record_training(model, pair, self._record, ShortTraining(**options), name=name, band=band)
 
     def numerics(
         self, model: BuiltModel, images: torch.Tensor | None = None, *, name: str = "", band: str | None = None

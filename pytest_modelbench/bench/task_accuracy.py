@@ -1,8 +1,10 @@
-"""What ``modelbench`` does about accuracy beside that of photos: data with classes, objects and label maps."""
+"""What ``modelbench`` does about accuracy: on data with classes, objects and label maps."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Protocol
 
 from pytest_modelbench.bench.recorder import RecordMetric
 from pytest_modelbench.core.errors import DataUnavailableError, UsageError, hide_own_frames
@@ -19,13 +21,13 @@ from pytest_modelbench.data.datasets import ClassData, MapData, ObjectData
 from pytest_modelbench.data.digits import digits
 from pytest_modelbench.data.folders import image_folder
 from pytest_modelbench.data.mask_folders import is_mask_folder, mask_folder
-from pytest_modelbench.data.photos import LabelledImages, imagenet_photos
+from pytest_modelbench.data.photos import LabelledImages, batches, imagenet_photos
 from pytest_modelbench.data.scenes import scene_classes, scene_maps, scene_objects
 from pytest_modelbench.measure.accuracy import Accuracy, classification_accuracy
 from pytest_modelbench.measure.detection_accuracy import AveragePrecision, DetectionAccuracy, detection_accuracy
 from pytest_modelbench.measure.segmentation_accuracy import SegmentationAccuracy, segmentation_accuracy
 from pytest_modelbench.models.built import BuiltModel
-from pytest_modelbench.models.preprocessing import classifier_input
+from pytest_modelbench.models.preprocessing import classifier_input, transform_for
 
 __tracebackhide__ = hide_own_frames
 
@@ -70,21 +72,24 @@ def ranks_told(num_classes: int) -> tuple[int, ...]:
 
 
 def record_class_accuracy(
-    model: BuiltModel, data: ClassData, record: RecordMetric, *, name: str = "", band: str | None = None
-) -> Accuracy:
-    """Top-1 and, of more than five classes, top-5 of a timm classifier on ``data``, recorded."""
-    check_classes(model, data.num_classes, data.name)
-    result = classification_accuracy(
-        model.predict,
-        class_batches(data, classifier_input(model), model.case.batch_size),
-        data.num_classes,
-        top_k=ranks_told(data.num_classes),
-    )
+    model: BuiltModel, data: LabelledImages | ClassData, record: RecordMetric, *, name: str = "",
+    band: str | None = None,
+) -> Accuracy:  # fmt: skip
+    """Top-1 and, of more than five classes, top-5 of a timm classifier on ``data``, recorded.
+
+    Files go through the whole preprocessing that the model's configuration names; images in memory, which are of one
+    size, are scaled and normalized alone.
+    """
+    if isinstance(data, ClassData):
+        check_classes(model, data.num_classes, data.name)
+        samples = class_batches(data, classifier_input(model), model.case.batch_size)
+    else:
+        samples = batches(data, transform_for(model), model.case.batch_size)
+    told = ranks_told(model.num_classes)
+    result = classification_accuracy(model.predict, samples, model.num_classes, top_k=told)
+    figure = _figures_of(model, data, record, name, band)
     for k, fraction in result.top.items():
-        record(
-            f"top{k}", fraction, f"{model.case.id}-{data.name}", name and f"{name}_top{k}", band,
-            basis=f"{data.name} {data.fingerprint}", details={"samples": result.samples}, evidence=hits(result.hits[k]),
-        )  # fmt: skip
+        figure(f"top{k}", fraction, {"samples": result.samples}, hits(result.hits[k]))
     return result
 
 
@@ -107,12 +112,10 @@ def record_detection_accuracy(
         model.predict, object_batches(found, takes, model.case.batch_size), len(found.classes), masks=masks
     )
     details = {"samples": result.samples, "objects": result.objects}
+    figure = _figures_of(model, found, record, name, band)
     for kind, precision in (("box", result.box), ("mask", result.mask)):
-        for figure, value in _figures(kind, precision).items():
-            record(
-                figure, value, f"{model.case.id}-{found.name}", name and f"{name}_{figure}", band,
-                basis=f"{found.name} {found.fingerprint}", details=details,
-            )  # fmt: skip
+        for metric, value in _precisions(kind, precision).items():
+            figure(metric, value, details)
     return result
 
 
@@ -129,13 +132,11 @@ def record_segmentation_accuracy(
     check_classes(model, len(found.classes), found.name)
     takes = InputFormat(model.case.image_size)
     result = segmentation_accuracy(model.predict, map_batches(found, takes, model.case.batch_size), len(found.classes))
-    for figure, value in (("miou", result.miou), ("pixel_accuracy", result.pixel_accuracy)):
-        record(
-            figure, value, f"{model.case.id}-{found.name}", name and f"{name}_{figure}", band,
-            basis=f"{found.name} {found.fingerprint}", details={"samples": result.samples},
-            # The intersection over union within each image; the one over all images is another mean.
-            evidence=scores(result.image_iou) if figure == "miou" else "",
-        )  # fmt: skip
+    figure = _figures_of(model, found, record, name, band)
+    details = {"samples": result.samples}
+    # The intersection over union within each image; the one over all images is another mean.
+    figure("miou", result.miou, details, scores(result.image_iou))
+    figure("pixel_accuracy", result.pixel_accuracy, details)
     return result
 
 
@@ -146,6 +147,27 @@ def check_classes(model: BuiltModel, count: int, data: str) -> None:
             f"{model.case.id} tells {model.num_classes} classes apart, and {data} has {count}; build it with "
             f"num_classes={count}, or pass other data"
         )
+
+
+class _RecordFigure(Protocol):
+    """Hands on one figure of a model on data."""
+
+    def __call__(self, metric: str, value: float, details: Mapping[str, Any], evidence: str = "") -> None: ...
+
+
+def _figures_of(
+    model: BuiltModel, data: LabelledImages | ClassData | ObjectData | MapData, record: RecordMetric, name: str,
+    band: str | None,
+) -> _RecordFigure:  # fmt: skip
+    """``record`` for figures of ``model`` on ``data``, which name both."""
+
+    def figure(metric: str, value: float, details: Mapping[str, Any], evidence: str = "") -> None:
+        record(
+            metric, value, f"{model.case.id}-{data.name}", name and f"{name}_{metric}", band,
+            basis=f"{data.name} {data.fingerprint}", details=details, evidence=evidence,
+        )  # fmt: skip
+
+    return figure
 
 
 def _objects(data: ObjectData | str | Path, given: str, masks: bool) -> ObjectData:
@@ -184,7 +206,7 @@ def _unfit(data: str | Path, given: str, lacks: str) -> UsageError | DataUnavail
     return DataUnavailableError(f"--modelbench-data={path} holds {lacks}; give one that does")
 
 
-def _figures(kind: str, precision: AveragePrecision | None) -> dict[str, float]:
+def _precisions(kind: str, precision: AveragePrecision | None) -> dict[str, float]:
     """The records' values by metric."""
     if precision is None:
         return {}

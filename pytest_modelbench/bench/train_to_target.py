@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -34,44 +34,55 @@ _SCENES = 1600
 _LOSS_POINTS = (0.25, 0.5, 1.0)
 
 
+@dataclass(frozen=True, slots=True)
+class ShortTraining:
+    """How a model is trained, and how far it is to come.
+
+    ``target``: the fraction of held-out images told right that is to be reached on the way, None for none. Seconds to
+    the target are repeated in several processes: for a training of hours ``timed`` is to be False.
+    """
+
+    target: float | None
+    budget: str | Budget = "sample"
+    lr: float = 3e-3
+    seed: int = 0
+    timed: bool = True
+
+
 def record_training(
     model: BuiltModel,
-    data: tuple[ClassData, ClassData] | str | Path,
-    given: str,
+    data: tuple[ClassData, ClassData],
     record: RecordMetric,
+    training: ShortTraining,
     *,
-    target: float | None,
-    budget: str | Budget = "sample",
-    lr: float = 3e-3,
-    seed: int = 0,
-    timed: bool = True,
     name: str = "",
     band: str | None = None,
 ) -> Fit:
     """A copy of a timm classifier trained for a number of epochs, and what came of it, recorded.
 
-    ``data``: ``"digits"``, ``"scenes"``, a folder of CIFAR's, or images to learn from and images held out; by default
-    ``given``, which is what --modelbench-data says. Recorded are the final accuracy, of more than five classes also
-    top-5, and three points of the loss curve; their details hold the ``seconds`` of the whole training. ``target``: the
-    fraction of held-out images told right that is to be reached on the way, steps and seconds until then are recorded
-    as well; None if there is none. Seconds to the target are repeated in several processes: for a training of hours
-    pass ``timed=False``. ``band`` is that of the final accuracies. Raises MeasureError if the target is not reached,
-    when the rest is recorded, or the training not over within the ``budget``.
+    ``data``: images to learn from, and images held out. Recorded are the final accuracy, of more than five classes also
+    top-5, and three points of the loss curve; their details hold the ``seconds`` of the whole training. Where there is
+    a target, steps and seconds until it is reached are recorded as well. ``band`` is that of the final accuracies.
+    Raises MeasureError if the target is not reached, when the rest is recorded, or the training not over within the
+    budget.
     """
     if "compile" in model.case.technique:
         raise UsageError(f"{model.case.id}: a copy of it is trained, and torch.compile has none; build it without")
-    train, held_out = _class_pair(data, given)
+    train, held_out = data
+    target = training.target
     check_classes(model, held_out.num_classes, held_out.name)
-    takes, allowed = classifier_input(model), budget_named(budget)
+    takes, allowed = classifier_input(model), budget_named(training.budget)
     course = Course(
-        allowed.epochs, model.case.batch_size, lr, seed=seed, precision=model.case.precision, limit_s=allowed.limit_s
-    )
+        allowed.epochs, model.case.batch_size, training.lr, seed=training.seed, precision=model.case.precision,
+        limit_s=allowed.limit_s,
+    )  # fmt: skip
     lesson = classification_lesson(train, held_out, takes, model.device)
     fitted = fit(lambda: copy.deepcopy(model.module), lesson, course, model.device, target=target)
     case = f"{replace(model.case, mode='training').id}-{train.name}"
     prefix = f"{name}_" if name else ""
     basis = (
-        f"{train.name} {train.fingerprint} {held_out.fingerprint} lr={course.lr:g} epochs={course.epochs} seed={seed}"
+        f"{train.name} {train.fingerprint} {held_out.fingerprint} lr={course.lr:g} epochs={course.epochs} "
+        f"seed={course.seed}"
     )
     details = {"steps": len(fitted.losses), "target": target, "seconds": fitted.seconds}
     accuracy = classification_accuracy(
@@ -100,7 +111,7 @@ def record_training(
     # Without it, a lower target would look like a faster training.
     basis += f" target={target:g}"
     record("steps_to_target", steps, case, f"{prefix}steps_to_target", basis=basis, details=details)
-    if timed:
+    if training.timed:
         # Seconds have no reference workload beside them: a training takes too long for that.
         record(
             "time_to_target", seconds, case, f"{prefix}time_to_target", level=math.log(seconds), basis=basis,
@@ -118,7 +129,12 @@ def _predictor(model: BuiltModel, fitted: Fit) -> Callable[[Tensor], Tensor]:
     return predict
 
 
-def _class_pair(data: tuple[ClassData, ClassData] | str | Path, given: str) -> tuple[ClassData, ClassData]:
+def class_pair(data: tuple[ClassData, ClassData] | str | Path, given: str) -> tuple[ClassData, ClassData]:
+    """Images to learn from, and images held out.
+
+    ``data``: ``"digits"``, ``"scenes"``, a folder of CIFAR's, or the pair itself; by default ``given``, which is what
+    --modelbench-data says.
+    """
     if isinstance(data, tuple):
         return data
     if data == DIGITS:
