@@ -15,9 +15,9 @@ from pytest_modelbench.measure.clocks import clock_for
 from pytest_modelbench.measure.environment import pin
 from pytest_modelbench.measure.reference import Reference, reference_workload
 from pytest_modelbench.measure.sampling import SamplingPlan, sample
-from pytest_modelbench.models.backbones import QUICK
 from pytest_modelbench.models.build import build
 from pytest_modelbench.models.built import BuiltModel
+from pytest_modelbench.published.backbones import QUICK
 
 PROCESSES = 5
 SPENT_S = 12.0  # per model and process
