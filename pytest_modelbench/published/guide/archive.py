@@ -18,7 +18,7 @@ VERSIONS = ("torch", "torchvision", "timm", "cuda", "cudnn", "driver")
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class MeasuredRun:
     """One results file: where it lies, when it was made, from what, and with what."""
 
     file: str
@@ -37,7 +37,7 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class MeasuredFigure:
     """One measured figure, in its metric's unit.
 
     ``data`` names the labelled images behind an accuracy, ``images`` says how many. ``disturbed`` says what disturbed
@@ -51,7 +51,7 @@ class Finding:
     value: float
     processes: int
     portable: bool
-    run: Run
+    run: MeasuredRun
     data: str = ""
     images: int | None = None
     disturbed: str = ""
@@ -63,28 +63,28 @@ class Device:
 
     title: str
     kind: str
-    runs: tuple[Run, ...]
-    findings: Mapping[tuple[str, str], tuple[Finding, ...]] = field(repr=False)
+    runs: tuple[MeasuredRun, ...]
+    figures: Mapping[tuple[str, str], tuple[MeasuredFigure, ...]] = field(repr=False)
 
-    def find(self, subject: Subject, metric: str) -> tuple[Finding, ...]:
+    def find(self, subject: Subject, metric: str) -> tuple[MeasuredFigure, ...]:
         """Figures of ``metric`` for ``subject``, the newest of each setting and data, newest first."""
-        return self.findings.get((subject.stem, metric), ())
+        return self.figures.get((subject.stem, metric), ())
 
     @property
     def timed(self) -> bool:
         """Whether anything was measured here that holds for this device only."""
-        return any(not one.portable for found in self.findings.values() for one in found)
+        return any(not one.portable for found in self.figures.values() for one in found)
 
 
-class Evidence:
+class Archive:
     """All results files together."""
 
     def __init__(self, sessions: Sequence[tuple[str, Session]]) -> None:
         #: As they were given; so devices come in that order, too.
         self.runs = tuple(_run(file, session) for file, session in sessions)
-        found = [one for file, session in sessions for one in _findings(_run(file, session), session)]
+        found = [one for file, session in sessions for one in _figures(_run(file, session), session)]
         found.sort(key=lambda one: one.run.started, reverse=True)
-        groups: dict[tuple[Fact, ...], list[Finding]] = {}
+        groups: dict[tuple[Fact, ...], list[MeasuredFigure]] = {}
         for run in self.runs:
             if run.environment is not None:
                 groups.setdefault(_group(run.environment), [])
@@ -100,7 +100,7 @@ class Evidence:
         #: Figures that should be the same on every machine and are not, newest first.
         self.disagreements = _disagreements(found)
 
-    def find(self, subject: Subject, metric: str) -> tuple[Finding, ...]:
+    def find(self, subject: Subject, metric: str) -> tuple[MeasuredFigure, ...]:
         """Figures of a ``metric`` that holds on every machine, the newest of each setting and data, newest first."""
         return self._everywhere.get((subject.stem, metric), ())
 
@@ -110,15 +110,15 @@ class Evidence:
         return frozenset(device.kind for device in self.devices if device.timed)
 
 
-def _run(file: str, session: Session) -> Run:
+def _run(file: str, session: Session) -> MeasuredRun:
     stamp = session.stamp
-    return Run(
+    return MeasuredRun(
         file, stamp.started, stamp.commit, stamp.dirty, session.processes, len(session.checks), session.interrupted,
         session.environment,
     )  # fmt: skip
 
 
-def _findings(run: Run, session: Session) -> Iterable[Finding]:
+def _figures(run: MeasuredRun, session: Session) -> Iterable[MeasuredFigure]:
     # What is timed beside an accuracy belongs to the same images, though its basis does not name them.
     data = {(check.key.test, check.case): name for check in session.checks if (name := _data(check))}
     # A test may record a metric several times, under names of its own; the one under the metric's name speaks for it.
@@ -130,7 +130,7 @@ def _findings(run: Run, session: Session) -> Iterable[Finding]:
         stem, setting = read
         details = check.records[-1].details if check.records else {}
         count, seconds = details.get("samples"), details.get("seconds")
-        found = Finding(
+        found = MeasuredFigure(
             check.metric.name,
             check.metric.unit,
             stem,
@@ -159,11 +159,11 @@ def _group(environment: Environment) -> tuple[Fact, ...]:
     return (environment.slug, *(environment.provenance.get(name) for name in VERSIONS))
 
 
-def _is_of(run: Run, key: tuple[Fact, ...]) -> bool:
+def _is_of(run: MeasuredRun, key: tuple[Fact, ...]) -> bool:
     return run.environment is not None and _group(run.environment) == key
 
 
-def _first_environment(runs: Sequence[Run], key: tuple[Fact, ...]) -> Environment:
+def _first_environment(runs: Sequence[MeasuredRun], key: tuple[Fact, ...]) -> Environment:
     return next(run.environment for run in runs if run.environment is not None and _is_of(run, key))
 
 
@@ -183,23 +183,23 @@ def _titles(environments: Sequence[Environment]) -> list[str]:
     return titles
 
 
-def _device(title: str, runs: Sequence[Run], found: Iterable[Finding]) -> Device:
+def _device(title: str, runs: Sequence[MeasuredRun], found: Iterable[MeasuredFigure]) -> Device:
     environment = runs[0].environment
     assert environment is not None
     kind = str(environment.identity.get("device", environment.kind))
     return Device(title, kind, tuple(runs), _indexed(found))
 
 
-def _indexed(found: Iterable[Finding]) -> dict[tuple[str, str], tuple[Finding, ...]]:
-    index: defaultdict[tuple[str, str], dict[tuple[Setting, str], Finding]] = defaultdict(dict)
+def _indexed(found: Iterable[MeasuredFigure]) -> dict[tuple[str, str], tuple[MeasuredFigure, ...]]:
+    index: defaultdict[tuple[str, str], dict[tuple[Setting, str], MeasuredFigure]] = defaultdict(dict)
     for one in found:
         index[one.stem, one.metric].setdefault((one.setting, one.data), one)
     return {key: tuple(known.values()) for key, known in index.items()}
 
 
-def _disagreements(found: Sequence[Finding]) -> tuple[tuple[Finding, Finding], ...]:
+def _disagreements(found: Sequence[MeasuredFigure]) -> tuple[tuple[MeasuredFigure, MeasuredFigure], ...]:
     """Pairs (newer, older) of portable figures that differ between files."""
-    newest: dict[tuple[str, str, Setting, str], Finding] = {}
+    newest: dict[tuple[str, str, Setting, str], MeasuredFigure] = {}
     pairs = []
     for one in found:
         if one.portable:
