@@ -86,7 +86,7 @@ class StepPlan:
 
 
 def train_step(model: BuiltModel, bench: Bench, record: Record, plan: StepPlan, **options: Any) -> TrainFigures:
-    """Figures of a training step of ``model``, recorded; ``options`` are those of `models.training.TrainStep`.
+    """Figures of a training step of ``model``, recorded; ``options`` are those of `core.train_options.TrainOptions`.
 
     Raises MeasureError, naming the step, if the loss is not finite before or after the timing.
     """
@@ -94,7 +94,7 @@ def train_step(model: BuiltModel, bench: Bench, record: Record, plan: StepPlan, 
         raise UsageError(f"{model!r} cannot be trained: pass what build_model returned")
     live = second_step_peak(model, **options) if plan.memory else None
     allocated = None
-    with TrainStep(model, **options) as step:
+    with TrainStep(model, TrainOptions(**options)) as step:
         step()
         step.check_loss()
         if plan.memory and bench.device.type == "cuda":
@@ -143,7 +143,7 @@ def second_step_peak(model: BuiltModel, **options: Any) -> LivePeak:
 
     Gradients of the first step and the optimizer's state count, as they do in any step but the first.
     """
-    with TrainStep(model.on_meta(), **options) as step:
+    with TrainStep(model.on_meta(), TrainOptions(**options)) as step:
         step()
         return live_peak(step, step.tensors())
 
@@ -187,7 +187,7 @@ def speed_runs(model: BuiltModel, *, runs: int = 10, iterations: int = 10) -> Sp
     recorded: such means are not what a gate should rest on.
     """
     device = model.device
-    with TrainStep(model, input="ones") as step:
+    with TrainStep(model, TrainOptions(input="ones")) as step:
         step()
         step.check_loss()
         if device.type == "cuda":

@@ -16,7 +16,7 @@ import numpy
 import torch
 
 from pytest_modelbench.core.errors import UsageError, hide_own_frames
-from pytest_modelbench.data.datasets import ClassData, DataDigest
+from pytest_modelbench.data.datasets import ClassData
 
 __tracebackhide__ = hide_own_frames
 
@@ -75,7 +75,7 @@ def _part(layout: _Layout, name: str, folder: Path, files: tuple[str, ...]) -> C
     pieces = [_batch(folder / file, layout) for file in files]
     images = torch.cat([images for images, _ in pieces])
     labels = torch.cat([labels for _, labels in pieces])
-    return ClassData(name, images, labels, layout.num_classes, DataDigest().tensor(images).tensor(labels).text)
+    return ClassData.of(name, images, labels, layout.num_classes)
 
 
 def _batch(path: Path, layout: _Layout) -> tuple[torch.Tensor, torch.Tensor]:

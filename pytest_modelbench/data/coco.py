@@ -40,6 +40,16 @@ class _Picture:
     segments: tuple[Any, ...]  #: as in the file
 
 
+@dataclass(frozen=True, slots=True)
+class _CocoFile:
+    """What is read, and how: ``folder`` has the images, ``places`` are the classes by category id."""
+
+    path: Path
+    folder: Path
+    places: Mapping[int, int]
+    masks: bool
+
+
 def coco_objects(path: str | Path, images: str | Path | None = None, *, masks: bool = False) -> ObjectData:
     """The objects in the COCO file at ``path``; classes are counted from 0 in the order of the category ids.
 
@@ -55,7 +65,8 @@ def coco_objects(path: str | Path, images: str | Path | None = None, *, masks: b
     categories = {_field(entry, "id", int, f"{path}: category"): entry for entry in document["categories"]}
     order = sorted(categories)
     names = tuple(str(categories[number].get("name", number)) for number in order)
-    pictures = _pictures(document, path, {number: place for place, number in enumerate(order)}, masks, images)
+    places = {number: place for place, number in enumerate(order)}
+    pictures = _pictures(document, _CocoFile(path, _image_folder(path, images), places, masks))
     fingerprint = DataDigest()
     for one in pictures:
         fingerprint.file(one.path)
@@ -112,13 +123,8 @@ def _shortened(entry: object) -> str:
     return text if len(text) <= 120 else f"{text[:117]}..."
 
 
-def _pictures(
-    document: Mapping[str, list[dict[str, Any]]],
-    path: Path,
-    places: Mapping[int, int],
-    masks: bool,
-    folder: str | Path | None,
-) -> list[_Picture]:
+def _pictures(document: Mapping[str, list[dict[str, Any]]], source: _CocoFile) -> list[_Picture]:
+    path = source.path
     entries: dict[int, dict[str, Any]] = {}
     for entry in document["images"]:
         number = _field(entry, "id", int, f"{path}: image")
@@ -131,14 +137,13 @@ def _pictures(
         number = _field(annotation, "image_id", int, where)
         if number not in objects:
             raise UsageError(f"{where} is of image {number}, which the file does not list; add the image or remove it")
-        if _field(annotation, "category_id", int, where) not in places:
+        if _field(annotation, "category_id", int, where) not in source.places:
             raise UsageError(
                 f"{where} is of category {annotation['category_id']}, which the file does not list; add the category"
             )
         objects[number].append(annotation)
-    root = _image_folder(path, folder)
     clipped: list[str] = []
-    pictures = [_picture(entries[n], objects[n], path, root, places, masks, clipped) for n in sorted(entries)]
+    pictures = [_picture(entries[n], objects[n], source, clipped) for n in sorted(entries)]
     if clipped:
         warnings.warn(
             f"{path}: {len(clipped)} boxes stick out of their images and are clipped, as {clipped[0]}", stacklevel=3
@@ -160,15 +165,14 @@ def _image_folder(path: Path, folder: str | Path | None) -> Path:
 def _picture(
     entry: Mapping[str, Any],
     annotations: Sequence[Mapping[str, Any]],
-    path: Path,
-    root: Path,
-    places: Mapping[int, int],
-    masks: bool,
+    source: _CocoFile,
     clipped: list[str],
 ) -> _Picture:
+    """One image with its objects; boxes that stick out of it are told in ``clipped``."""
+    path = source.path
     where = f"{path}: image {entry['id']}"
     width, height = (_field(entry, side, int, where) for side in ("width", "height"))
-    file = root / _field(entry, "file_name", str, where)
+    file = source.folder / _field(entry, "file_name", str, where)
     if not file.is_file():
         raise UsageError(f"{where}: there is no file {file}; fetch it, name its folder, or take the image off the list")
     boxes = []
@@ -178,10 +182,12 @@ def _picture(
         boxes.append(box)
         if overhang > _ROUNDING:
             clipped.append(f"annotation {annotation.get('id')} by {overhang:g} pixels")
-    segments = [_segment(one, width, height, f"{path}: annotation {one.get('id')}") for one in annotations if masks]
+    segments = [
+        _segment(one, width, height, f"{path}: annotation {one.get('id')}") for one in annotations if source.masks
+    ]
     return _Picture(
         where, file, width, height, tuple(boxes),
-        tuple(places[one["category_id"]] for one in annotations),
+        tuple(source.places[one["category_id"]] for one in annotations),
         tuple(int(bool(one.get("iscrowd", 0))) for one in annotations), tuple(segments),
     )  # fmt: skip
 

@@ -27,6 +27,11 @@ class ClassData:
     num_classes: int
     fingerprint: str
 
+    @classmethod
+    def of(cls, name: str, images: Tensor, labels: Tensor, num_classes: int) -> ClassData:
+        """The images with the fingerprint of themselves and their labels."""
+        return cls(name, images, labels, num_classes, DataDigest().tensor(images).tensor(labels).text)
+
     def __len__(self) -> int:
         return len(self.images)
 
@@ -87,17 +92,22 @@ class DataDigest:
 
     def file(self, path: Path) -> DataDigest:
         """Itself, with the content of the file in it."""
-        content = hashlib.sha256()
-        try:
-            with path.open("rb") as file:
-                while chunk := file.read(1 << 20):
-                    content.update(chunk)
-        except OSError as error:
-            raise UsageError(f"{path} cannot be read: {error.strerror}; mend its permissions or remove it") from error
-        self._total.update(content.digest())
+        self._total.update(file_digest(path))
         return self
 
     @property
     def text(self) -> str:
         """The first 16 hexadecimal digits."""
         return self._total.hexdigest()[:16]
+
+
+def file_digest(path: Path) -> bytes:
+    """SHA-256 of the file's content; raises UsageError naming one that cannot be read."""
+    content = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(1 << 20):
+                content.update(chunk)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}; mend its permissions or remove it") from error
+    return content.digest()

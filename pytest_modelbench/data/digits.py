@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from pytest_modelbench.core.errors import MissingExtraError, hide_own_frames
-from pytest_modelbench.data.datasets import ClassData, DataDigest
+from pytest_modelbench.data.datasets import ClassData
 from pytest_modelbench.data.draws import Draws
 
 __tracebackhide__ = hide_own_frames
@@ -39,5 +39,4 @@ def digits() -> tuple[ClassData, ClassData]:
 
 
 def _part(name: str, images: torch.Tensor, labels: torch.Tensor, indices: torch.Tensor) -> ClassData:
-    images, labels = images[indices], labels[indices]
-    return ClassData(name, images, labels, 10, DataDigest().tensor(images).tensor(labels).text)
+    return ClassData.of(name, images[indices], labels[indices], 10)

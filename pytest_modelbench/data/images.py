@@ -15,14 +15,14 @@ __tracebackhide__ = hide_own_frames
 
 def read_image(path: Path) -> Tensor:
     """The image in the file, ``(3, H, W) uint8``; raises UsageError naming the file."""
-    image = _opened(path, "RGB")
+    image = open_image(path, "RGB")
     pixels = torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8)
     return pixels.reshape(image.height, image.width, 3).permute(2, 0, 1).contiguous()
 
 
 def read_indices(path: Path) -> Tensor:
     """The numbers that stand in a palette or grey image, ``(H, W) int64``; raises UsageError naming the file."""
-    image = _opened(path, None)
+    image = open_image(path)
     if image.mode not in ("P", "L"):
         raise UsageError(
             f"label map {path} is a {image.mode} image; a map has one number for each pixel: save it in mode P or L"
@@ -31,7 +31,8 @@ def read_indices(path: Path) -> Tensor:
     return pixels.reshape(image.height, image.width).long()
 
 
-def _opened(path: Path, mode: str | None) -> Image.Image:
+def open_image(path: Path, mode: str | None = None) -> Image.Image:
+    """The image in the file, decoded, in ``mode`` or in its own; raises UsageError naming the file."""
     try:
         with Image.open(path) as image:
             image.load()

@@ -13,6 +13,8 @@ from PIL import Image
 from torch import Tensor
 
 from pytest_modelbench.core.errors import MissingExtraError, UsageError, hide_own_frames
+from pytest_modelbench.data.datasets import file_digest
+from pytest_modelbench.data.images import open_image
 
 __tracebackhide__ = hide_own_frames
 
@@ -54,27 +56,13 @@ def batches(images: LabelledImages, transform: Transform, batch_size: int) -> It
     """Pairs of ``(N, 3, H, W) float32`` and ``(N,) int64``, in order; the last one may be smaller."""
     for start in range(0, len(images), batch_size):
         part = slice(start, start + batch_size)
-        prepared = [transform(_read(path)).to(torch.float32) for path in images.paths[part]]
+        prepared = [transform(open_image(path, "RGB")).to(torch.float32) for path in images.paths[part]]
         yield torch.stack(prepared), torch.tensor(images.labels[part], dtype=torch.int64)
-
-
-def _read(path: Path) -> Image.Image:
-    try:
-        with Image.open(path) as image:
-            converted: Image.Image = image.convert("RGB")
-            return converted
-    # Decoders raise what they like on damaged files: SyntaxError for PNG, ValueError, struct.error, ...
-    except Exception as error:
-        raise UsageError(f"image {path} cannot be read: {error}; replace or remove it") from error
 
 
 def _fingerprint(paths: Sequence[Path], labels: Sequence[int]) -> str:
     """First 16 hex digits of SHA-256 over the digest of each file and its label."""
     total = hashlib.sha256()
     for path, label in zip(paths, labels, strict=True):
-        with path.open("rb") as file:
-            content = hashlib.sha256()
-            while chunk := file.read(1 << 20):
-                content.update(chunk)
-        total.update(f"{content.hexdigest()} {label}\n".encode())
+        total.update(f"{file_digest(path).hex()} {label}\n".encode())
     return total.hexdigest()[:16]

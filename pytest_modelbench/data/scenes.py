@@ -81,7 +81,7 @@ def scene_classes(count: int = HELD_OUT_COUNT, split: str = HELD_OUT, *, seed: i
     """Scenes for classification, by their dominant shape."""
     made = scenes(count, split, seed=seed, size=size)
     images, labels = torch.stack([one.image for one in made]), torch.tensor([one.label for one in made])
-    return ClassData("scenes", images, labels, len(CLASSES), DataDigest().tensor(images).tensor(labels).text)
+    return ClassData.of("scenes", images, labels, len(CLASSES))
 
 
 def scene_objects(count: int = HELD_OUT_COUNT, split: str = HELD_OUT, *, seed: int = 0, size: int = SIZE) -> ObjectData:

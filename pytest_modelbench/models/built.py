@@ -22,7 +22,7 @@ from pytest_modelbench.models.precision import STORAGE_DTYPES, backward, forward
 from pytest_modelbench.models.weights import SAMPLES, lite0_state_dict, load_checkpoint
 
 if TYPE_CHECKING:
-    from pytest_modelbench.models.sources import Source  # brings timm, which a callable does without
+    from pytest_modelbench.models.sources import ModelSource  # brings timm, which a callable does without
 
 __tracebackhide__ = hide_own_frames
 
@@ -37,7 +37,7 @@ class Recipe:
 
     case: Case
     device: torch.device
-    source: Source
+    source: ModelSource
     channels_last: bool = False
     compile_options: Mapping[str, Any] | None = None
     checkpoint: str | Path | None = None
@@ -181,7 +181,7 @@ class BuiltModel:
                 part.training = training
 
     def on_meta(self) -> BuiltModel:
-        """The same model on the meta device: shapes without values. Never compiled, and without trained weights."""
+        """This model on the meta device: shapes without values. Never compiled, and without trained weights."""
         return BuiltModel(replace(self._recipe, device=torch.device("meta")))
 
     def check_output(self, output: object) -> None:

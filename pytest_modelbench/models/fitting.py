@@ -96,11 +96,6 @@ class Fit:
     steps_to_target: int | None = None
     seconds_to_target: float | None = None
 
-    @property
-    def final_score(self) -> float:
-        """The score after the last step."""
-        return self.scores[-1][1]
-
     def smoothed_loss(self, step: int) -> float:
         """Mean loss of a tenth of all steps, up to and with ``step`` (from 1): single ones depend on the batch."""
         width = max(1, len(self.losses) // 10)

@@ -20,7 +20,7 @@ _DEFAULT_SIZE = (3, 224, 224)
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class ModelSource:
     """How a module is made, on whatever device is current, without moving it anywhere.
 
     ``targets(batch_size, image_size, seed)`` makes what the module is trained on besides images, on the CPU: then
@@ -40,7 +40,7 @@ def timm_source(
     image_size: tuple[int, int] | None,
     pretrained: bool,
     options: Mapping[str, Any],
-) -> Source:
+) -> ModelSource:
     """Source for a timm name, with or without a tag."""
     _check_timm_name(name)
     config = timm.get_pretrained_cfg(name)
@@ -54,7 +54,7 @@ def timm_source(
         options.setdefault("img_size", image_size)
     make_bare = functools.partial(timm.create_model, name, pretrained=False, **options)
     make_pretrained = functools.partial(timm.create_model, name, pretrained=True, **options)
-    return Source(
+    return ModelSource(
         name,
         options.get("in_chans", default[0]),
         image_size,
@@ -65,7 +65,7 @@ def timm_source(
 
 def builder_source(
     builder: Callable[..., object], name: str | None, image_size: tuple[int, int] | None, options: Mapping[str, Any]
-) -> Source:
+) -> ModelSource:
     """Source for a callable that returns a module."""
     if name is None:
         inner = builder.func if isinstance(builder, functools.partial) else builder
@@ -73,7 +73,7 @@ def builder_source(
         if name == "<lambda>":
             raise UsageError("a lambda has no name to keep a baseline under; pass name='...' to build as well")
     make = functools.partial(builder, **options)
-    return Source(name, _DEFAULT_SIZE[0], image_size or (_DEFAULT_SIZE[1], _DEFAULT_SIZE[2]), make, make)
+    return ModelSource(name, _DEFAULT_SIZE[0], image_size or (_DEFAULT_SIZE[1], _DEFAULT_SIZE[2]), make, make)
 
 
 def import_builder(reference: str) -> Callable[..., object]:

@@ -15,7 +15,7 @@ from torch.nn import functional as F  # noqa: N812
 from torch.utils._pytree import tree_leaves
 
 from pytest_modelbench.core.errors import BuildError, MeasureError, ModelbenchError, UsageError, hide_own_frames
-from pytest_modelbench.core.train_options import LEARNING_RATE, MOMENTUM, TrainOptions
+from pytest_modelbench.core.train_options import TrainOptions
 from pytest_modelbench.models.built import BuiltModel
 from pytest_modelbench.models.outputs import floating_tensors
 from pytest_modelbench.models.precision import backward, forward_modes
@@ -47,18 +47,8 @@ class TrainStep:
     on CUDA) asks it in each step whether gradients are finite.
     """
 
-    def __init__(
-        self,
-        built: BuiltModel,
-        *,
-        optimizer: str = "sgd",
-        momentum: float = MOMENTUM,
-        lr: float = LEARNING_RATE,
-        input: str = "noise",
-        accumulate: int = 1,
-        gradients: str | None = None,
-    ) -> None:
-        self.options = TrainOptions(optimizer, momentum, lr, input, accumulate, gradients)
+    def __init__(self, built: BuiltModel, options: TrainOptions | None = None) -> None:
+        self.options = options or TrainOptions()
         self.case = self.options.case(built.case)
         self.steps = 0  #: taken so far
         self._built = built

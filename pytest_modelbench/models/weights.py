@@ -111,7 +111,7 @@ def _unwrapped(loaded: object, path: Path) -> dict[str, Tensor]:
 
 
 def _without_prefixes(found: dict[str, Tensor], module: nn.Module) -> dict[str, Tensor]:
-    """The same without the prefixes of wrappers, as long as all names carry one that the module does not know."""
+    """The weights without the prefixes of wrappers, as long as all names carry one that the module does not know."""
     wanted = module.state_dict()
     while True:
         prefix = next((p for p in _PREFIXES if all(name.startswith(p) for name in found)), None)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from pytest_modelbench.published.catalog.figures import Figure
 from pytest_modelbench.published.catalog.node_ids import FOLDER
-from pytest_modelbench.published.catalog.rows import EXTRAS, NEEDS, Row, Table
+from pytest_modelbench.published.catalog.rows import EXTRAS, NEEDS, PublishedRow, Table
 from pytest_modelbench.report.markdown import escape
 from pytest_modelbench.report.scale import plural
 
@@ -66,7 +66,7 @@ def render(tables: Sequence[Table], tests: Mapping[str, Sequence[str]]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _tally(rows: Sequence[Row], tests: Mapping[str, Sequence[str]]) -> str:
+def _tally(rows: Sequence[PublishedRow], tests: Mapping[str, Sequence[str]]) -> str:
     cases = {case for row in rows for case in row.cases}
     named = {test for row in rows for test in tests.get(row.id, ())}
     lacking = [row for row in rows if not tests.get(row.id)]
@@ -84,7 +84,7 @@ def _section(table: Table, tests: Mapping[str, Sequence[str]]) -> str:
     return "\n\n".join(parts)
 
 
-def _row(row: Row, tests: Sequence[str]) -> str:
+def _row(row: PublishedRow, tests: Sequence[str]) -> str:
     parameters = {f"[{case.id}]" for case in row.cases}
     short = (test.removeprefix(f"{FOLDER}/") for test in tests)
     functions = dict.fromkeys(_without(test, parameters) for test in short)
@@ -104,7 +104,7 @@ def _without(test: str, parameters: Collection[str]) -> str:
     return function if bracket + parameter in parameters else test
 
 
-def _places(row: Row) -> tuple[str, str, str]:
+def _places(row: PublishedRow) -> tuple[str, str, str]:
     """Which figures can be measured where, by their headers."""
     placed = [(figure, places) for figure in row.figures if (places := _placed(figure)) is not None]
     if not placed:
@@ -119,7 +119,7 @@ def _placed(figure: Figure) -> tuple[bool, bool, bool] | None:
     return next((places for name, places in _PLACES.items() if figure.name.startswith(name)), None)
 
 
-def _state(row: Row, tests: Sequence[str]) -> str:
+def _state(row: PublishedRow, tests: Sequence[str]) -> str:
     """What of the row can be had at once, what it lacks, and what is to be said of it."""
     extras = [need for need in row.needs if need in EXTRAS]
     others = [need for need in row.needs if need not in EXTRAS]

@@ -68,8 +68,8 @@ class Spread:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
-    """What was measured, and how often."""
+class Setup:
+    """What is measured, and how often."""
 
     batch_size: int
     peak_bytes: int
@@ -88,13 +88,13 @@ def lines(runs: StepRuns, label: str, *, whole: bool = False, images_per_s: bool
     Forward and backward, with the number of parameters in the title and on request the rate; or the ``whole`` step, as
     the lines of ABN and of checkpointing are.
     """
-    measured = Measured(runs.batch_size, runs.peak_bytes, len(runs.forward_s), runs.iterations)
+    setup = Setup(runs.batch_size, runs.peak_bytes, len(runs.forward_s), runs.iterations)
     if whole:
         step_s = _sums(runs.forward_s, runs.backward_s, runs.optimizer_s)
         device = "gpu" if runs.device_kind == "cuda" else runs.device_kind
-        return f"{title_line(label)}\n{step_line(measured, spread(step_s), device)}"
+        return f"{title_line(label)}\n{step_line(setup, spread(step_s), device)}"
     halves = spread(runs.forward_s), spread(_sums(runs.backward_s, runs.optimizer_s))
-    return f"{title_line(label, runs.parameters)}\n{phases_line(measured, *halves, images_per_s=images_per_s)}"
+    return f"{title_line(label, runs.parameters)}\n{phases_line(setup, *halves, images_per_s=images_per_s)}"
 
 
 def spread(runs_s: Sequence[float]) -> Spread:
@@ -110,20 +110,20 @@ def title_line(label: str, parameters: int | None = None) -> str:
     return f"**{label}{count}**  "
 
 
-def step_line(measured: Measured, step: Spread, device: str = "gpu") -> str:
+def step_line(setup: Setup, step: Spread, device: str = "gpu") -> str:
     """``Mean of 10 runs 50 iters each BS=128: 719.29+-1.45 msecs gpu. Max memory: 17732.86Mb``."""
-    return measured.line(f"{step} {device}.")
+    return setup.line(f"{step} {device}.")
 
 
-def phases_line(measured: Measured, forward: Spread, backward: Spread, *, images_per_s: bool = False) -> str:
+def phases_line(setup: Setup, forward: Spread, backward: Spread, *, images_per_s: bool = False) -> str:
     """``...: 27.15+-0.03 msecs Forward. 117.22+-3.62 msecs Backward. Max memory: 5491.36Mb``, with or without rate.
 
     ``backward`` includes the optimizer's step.
     """
-    line = measured.line(f"{forward} Forward. {backward} Backward.")
+    line = setup.line(f"{forward} Forward. {backward} Backward.")
     if not images_per_s:
         return line
-    return f"{line}. {measured.batch_size / (forward.mean_s + backward.mean_s):.2f} imgs/sec"
+    return f"{line}. {setup.batch_size / (forward.mean_s + backward.mean_s):.2f} imgs/sec"
 
 
 def _sums(*phases_s: Sequence[float]) -> list[float]:

@@ -53,7 +53,7 @@ _BACKBONES = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Task:
+class _SampleTraining:
     """How the model of one task is trained and scored: scenes to learn from, the course, the lesson, the figures."""
 
     scenes: int
@@ -156,13 +156,17 @@ def _map_figures(model: BuiltModel) -> dict[str, float]:
     return {"miou": found.miou, "pixel_accuracy": found.pixel_accuracy}
 
 
-_TASKS: Mapping[str, _Task] = {
-    "classification": _Task(1600, Course(epochs=5, batch_size=32, lr=3e-3), "detection", _class_lesson, _class_figures),
-    "detection": _Task(800, Course(epochs=15, batch_size=16, lr=2e-3), "", _object_lesson, _object_figures),
-    "instance_segmentation": _Task(
+_TASKS: Mapping[str, _SampleTraining] = {
+    "classification": _SampleTraining(
+        1600, Course(epochs=5, batch_size=32, lr=3e-3), "detection", _class_lesson, _class_figures
+    ),
+    "detection": _SampleTraining(800, Course(epochs=15, batch_size=16, lr=2e-3), "", _object_lesson, _object_figures),
+    "instance_segmentation": _SampleTraining(
         960, Course(epochs=20, batch_size=8, lr=1.5e-3), "detection", _object_lesson, _object_figures
     ),
-    "segmentation": _Task(800, Course(epochs=9, batch_size=16, lr=3e-3), "detection", _map_lesson, _map_figures),
+    "segmentation": _SampleTraining(
+        800, Course(epochs=9, batch_size=16, lr=3e-3), "detection", _map_lesson, _map_figures
+    ),
 }
 
 

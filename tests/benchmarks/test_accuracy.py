@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_modelbench.models.backbones import QUICK
+from pytest_modelbench.published.backbones import QUICK
 
 
 @pytest.mark.modelbench(suite=["quick", "accuracy"])

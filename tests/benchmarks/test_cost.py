@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_modelbench.models.backbones import BACKBONES, QUICK
+from pytest_modelbench.published.backbones import QUICK, backbone_rows
 
 
 @pytest.mark.parametrize(
@@ -11,7 +11,7 @@ from pytest_modelbench.models.backbones import BACKBONES, QUICK
         pytest.param(
             name, marks=pytest.mark.modelbench(suite=["backbones", "quick"] if name in QUICK else ["backbones"])
         )
-        for name, _ in BACKBONES
+        for name in backbone_rows()
     ],
 )
 def test_cost(name, build_model, modelbench):

@@ -2,12 +2,12 @@
 
 import pytest
 
-from pytest_modelbench.models.backbones import BACKBONES, BATCH_SIZES, BATCHED, QUICK
+from pytest_modelbench.published.backbones import BATCH_SIZES, BATCHED, QUICK, backbone_rows
 
 
 def cases():
     """Every backbone at batch 1, and those of the guide's batch table at its batch sizes."""
-    for name, _ in BACKBONES:
+    for name in backbone_rows():
         for batch_size in BATCH_SIZES if name in BATCHED else (1,):
             suites = ["batch"] if name in BATCHED else []
             if batch_size == 1:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pytest_modelbench.models.backbones import BACKBONES, BATCH_SIZES, QUICK
+from pytest_modelbench.published.backbones import BATCH_SIZES, QUICK, backbone_rows
 
 
 def suites(name, batch_size):
@@ -13,7 +13,7 @@ def suites(name, batch_size):
     ("name", "batch_size"),
     [
         pytest.param(name, size, id=f"{name}-b{size}", marks=pytest.mark.modelbench(suite=suites(name, size)))
-        for name, _ in BACKBONES
+        for name in backbone_rows()
         for size in BATCH_SIZES
     ],
 )
@@ -23,7 +23,7 @@ def test_forward(name, batch_size, build_model, modelbench):
 
 @pytest.mark.parametrize(
     "name",
-    [pytest.param(name, marks=pytest.mark.modelbench(suite=suites(name, 32))) for name, _ in BACKBONES],
+    [pytest.param(name, marks=pytest.mark.modelbench(suite=suites(name, 32))) for name in backbone_rows()],
 )
 def test_forward_backward(name, build_model, modelbench):
     modelbench.peak_memory(build_model(name, batch_size=32, image_size=224), backward=True)

@@ -6,7 +6,7 @@ mean square at most, where 1e-3 is tolerated.
 
 import pytest
 
-from pytest_modelbench.models.backbones import QUICK
+from pytest_modelbench.published.backbones import QUICK
 from pytest_modelbench.samples import SAMPLE_MODELS
 
 #: Those that find objects, of which there are none in noise.

@@ -11,7 +11,7 @@ import time
 
 from machine import ROOT, describe, write
 
-from pytest_modelbench.models.backbones import QUICK
+from pytest_modelbench.published.backbones import QUICK
 
 ROUNDS = int(sys.argv[1]) if len(sys.argv) > 1 else 3
 

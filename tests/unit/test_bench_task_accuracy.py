@@ -20,7 +20,7 @@ from pytest_modelbench.bench.task_accuracy import (
     record_detection_accuracy,
     record_segmentation_accuracy,
 )
-from pytest_modelbench.bench.train_to_target import record_training
+from pytest_modelbench.bench.train_to_target import ShortTraining, class_pair, record_training
 from pytest_modelbench.core.errors import DataUnavailableError, MeasureError, UsageError
 from pytest_modelbench.core.metrics import METRICS
 from pytest_modelbench.core.observations import hits, scores
@@ -130,7 +130,7 @@ def test_objects_are_recorded_with_their_data(masks):
     assert all(entry["value"] == 1.0 for entry in record.values())
     assert record["box_map50"] == {
         "metric": "box_map50", "value": 1.0, "case": f"knows-b3-96-fp32-{task}-scenes", "band": None,
-        "basis": f"scenes {data.fingerprint}", "details": {"samples": 7, "objects": result.objects},
+        "basis": f"scenes {data.fingerprint}", "details": {"samples": 7, "objects": result.objects}, "evidence": "",
     }  # fmt: skip
 
 
@@ -228,12 +228,12 @@ def test_training_is_recorded_and_leaves_the_model_alone():
     model, record = tone(), Recorder()
     before = {name: tensor.clone() for name, tensor in model.module.state_dict().items()}
     fitted = record_training(
-        model, (tones(40), tones(20)), "", record, target=0.9, budget=Budget(10, 60.0), lr=0.1, band="2pp"
+        model, (tones(40), tones(20)), record, ShortTraining(0.9, Budget(10, 60.0), lr=0.1), band="2pp"
     )
     assert list(record) == [
         "final_accuracy", "loss_at_25", "loss_at_50", "loss_at_100", "steps_to_target", "time_to_target",
     ]  # fmt: skip
-    assert record["final_accuracy"]["value"] == fitted.final_score == 1.0
+    assert record["final_accuracy"]["value"] == fitted.scores[-1][1] == 1.0
     assert record["final_accuracy"]["evidence"] == hits([True] * 20)
     assert record["final_accuracy"]["band"] == "2pp"
     course = "tones fingerprint40 fingerprint20 lr=0.1 epochs=10 seed=0"
@@ -251,20 +251,20 @@ def test_training_is_recorded_and_leaves_the_model_alone():
 def test_target_that_is_not_reached_fails_and_says_how_far_it_came():
     record = Recorder()
     with pytest.raises(MeasureError, match=r"Tone-b4-4-fp32 on tones reaches \d.\d+ in 10 steps, not the 1.1 it is to"):
-        record_training(tone(), (tones(40), tones(20)), "", record, target=1.1, budget=Budget(1, 60.0))
+        record_training(tone(), (tones(40), tones(20)), record, ShortTraining(1.1, Budget(1, 60.0)))
     assert list(record) == ["final_accuracy", "loss_at_2", "loss_at_5", "loss_at_10"]
 
 
 def test_training_without_a_target_records_how_far_it_came():
     record = Recorder()
-    record_training(tone(), (tones(40), tones(20)), "", record, target=None, budget=Budget(1, 60.0), name="short")
+    record_training(tone(), (tones(40), tones(20)), record, ShortTraining(None, Budget(1, 60.0)), name="short")
     assert list(record) == ["short_final_accuracy", "short_loss_at_2", "short_loss_at_5", "short_loss_at_10"]
 
 
 def test_trained_top_five_is_of_more_than_five_classes():
     record = Recorder()
     data = ClassData("six", tones(12).images, torch.arange(12) % 6, 6, "0")
-    record_training(tone(num_classes=6), (data, data), "", record, target=None, budget=Budget(1, 60.0), band="2pp")
+    record_training(tone(num_classes=6), (data, data), record, ShortTraining(None, Budget(1, 60.0)), band="2pp")
     top1, top5 = record["final_accuracy"], record["final_top5"]
     assert top5["metric"] == "final_top5"
     assert (top5["case"], top5["basis"], top5["details"], top5["band"]) == (
@@ -279,7 +279,7 @@ def test_what_is_reached_sooner_for_a_lower_target_is_not_compared():
     metric, basis = METRICS["steps_to_target"], []
     for target in (0.9, 0.5):
         record = Recorder()
-        record_training(tone(), (tones(40), tones(20)), "", record, target=target, budget=Budget(10, 60.0), lr=0.1)
+        record_training(tone(), (tones(40), tones(20)), record, ShortTraining(target, Budget(10, 60.0), lr=0.1))
         basis.append(record["steps_to_target"]["basis"])
     now = Record("t", metric.name, metric, "c", 10, basis=basis[1])
     stored = BaselineView("c", metric.unit, metric.better, 20, basis=basis[0], identity={})
@@ -303,9 +303,9 @@ def test_cifar_is_trained_once_and_without_a_target_that_nothing_vouches_for(tmp
 
 def test_training_without_data_says_which():
     with pytest.raises(DataUnavailableError, match="nothing to train on: give the folder of CIFAR-10 or -100"):
-        record_training(tone(), "", "", Recorder(), target=0.9)
+        class_pair("", "")
 
 
 def test_compiled_model_is_not_copied():
     with pytest.raises(UsageError, match=r"torch.compile has none; build it without"):
-        record_training(tone(compile=True), (tones(4), tones(4)), "", Recorder(), target=0.9)
+        record_training(tone(compile=True), (tones(4), tones(4)), Recorder(), ShortTraining(0.9))

@@ -22,6 +22,7 @@ from pytest_modelbench.core.blocks import Amount
 from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.errors import MeasureError, UsageError
 from pytest_modelbench.core.settings import Settings
+from pytest_modelbench.core.train_options import TrainOptions
 from pytest_modelbench.measure.memory import AllocatedPeak, LivePeak
 from pytest_modelbench.measure.phases import PhasedRuns
 from pytest_modelbench.measure.plan import SamplingPlan
@@ -61,7 +62,7 @@ class FakeStep:
     clock: FakeClock
     log: list[str]
 
-    def __init__(self, model: BuiltModel, **options: object) -> None:
+    def __init__(self, model: BuiltModel, options: TrainOptions) -> None:
         self.case = Case("net", 4, (8, 8), mode="train")
         self.images = 8
         self.tensors = tuple

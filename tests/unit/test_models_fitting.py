@@ -71,7 +71,7 @@ class Clock:
 
 def test_it_learns():
     fitted = trained(epochs=30)
-    assert fitted.final_score == 1.0
+    assert fitted.scores[-1][1] == 1.0
     assert fitted.smoothed_loss(len(fitted.losses)) < 0.3 * fitted.smoothed_loss(5)
     assert not fitted.module.training
 
@@ -173,7 +173,7 @@ def test_target_is_reached_where_a_score_first_is(monkeypatch):
     assert fitted.steps_to_target == 2
     # An epoch reads the clock at its start, after its one step and at its end: two seconds each.
     assert (fitted.seconds_to_target, fitted.seconds) == (4.0, 8.0)
-    assert fitted.final_score == 0.9
+    assert fitted.scores[-1][1] == 0.9
 
 
 def test_target_that_is_not_reached_is_none():

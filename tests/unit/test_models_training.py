@@ -16,7 +16,7 @@ from pytest_modelbench.core.train_options import LEARNING_RATE, TrainOptions
 from pytest_modelbench.measure.memory import live_peak
 from pytest_modelbench.models import training
 from pytest_modelbench.models.build import BuiltModel, build
-from pytest_modelbench.models.sources import Source
+from pytest_modelbench.models.sources import ModelSource
 from pytest_modelbench.models.training import TrainStep
 
 CPU = torch.device("cpu")
@@ -56,7 +56,7 @@ def test_a_step_is_gradient_descent_on_the_cross_entropy_with_seeded_labels() ->
     model = classifier()
     weight, bias = (parameter.detach().clone().requires_grad_() for parameter in model.module.parameters())
     labels = torch.randint(5, (2,), generator=torch.Generator().manual_seed(0))
-    with TrainStep(model, lr=0.5, momentum=0.5) as step:
+    with TrainStep(model, TrainOptions(lr=0.5, momentum=0.5)) as step:
         velocity = [torch.zeros_like(weight), torch.zeros_like(bias)]
         for number in (1, 2, 3):
             step()
@@ -77,7 +77,7 @@ def test_everything_is_put_back(input: str) -> None:
     model = classifier()
     model.module.dropout.train()  # not as the rest: each part gets its own mode back
     before, output = values(model), model.forward().clone()
-    with TrainStep(model, lr=0.5, input=input) as step:
+    with TrainStep(model, TrainOptions(lr=0.5, input=input)) as step:
         step()
         step()
         assert model.module.training
@@ -124,7 +124,7 @@ def test_a_buffer_that_the_module_replaces_is_put_back(monkeypatch: pytest.Monke
 
 def test_accumulated_gradients_are_those_of_one_large_batch() -> None:
     model, labels = classifier(), torch.randint(5, (2,), generator=torch.Generator().manual_seed(0))
-    with TrainStep(model, accumulate=3) as step:
+    with TrainStep(model, TrainOptions(accumulate=3)) as step:
         step()
         step()  # from zero again: nothing is left over from the first
         accumulated = [parameter.grad.clone() for parameter in model.module.parameters()]
@@ -138,14 +138,14 @@ def test_accumulated_gradients_are_those_of_one_large_batch() -> None:
 @pytest.mark.parametrize(("accumulate", "passes"), [(1, 1), (3, 3)])
 def test_phases_are_marked_as_they_end(accumulate: int, passes: int) -> None:
     marked: list[str] = []
-    with TrainStep(classifier(), accumulate=accumulate) as step:
+    with TrainStep(classifier(), TrainOptions(accumulate=accumulate)) as step:
         step(marked.append)
     assert marked == ["forward", "backward"] * passes + ["optimizer"]
 
 
 def test_phases_taken_one_by_one_make_the_same_step() -> None:
     whole, single = classifier(), classifier()
-    with TrainStep(whole, lr=0.1) as one, TrainStep(single, lr=0.1) as other:
+    with TrainStep(whole, TrainOptions(lr=0.1)) as one, TrainStep(single, TrainOptions(lr=0.1)) as other:
         one()
         other.forward()
         assert single.module.linear.weight.grad is None
@@ -160,7 +160,7 @@ def test_ones_take_part_in_the_gradient_and_noise_does_not() -> None:
     with TrainStep(model) as step:
         step()
         assert model.module.images is model.inputs[0]
-    with TrainStep(model, input="ones") as step:
+    with TrainStep(model, TrainOptions(input="ones")) as step:
         step()
         images = model.module.images
         assert torch.equal(images, torch.ones(2, 3, 2, 2))
@@ -173,7 +173,7 @@ def test_ones_take_part_in_the_gradient_and_noise_does_not() -> None:
 def test_adamw_moves_every_weight_by_the_learning_rate_at_first() -> None:
     model = classifier()
     before = values(model)[1]
-    with TrainStep(model, optimizer="adamw", lr=0.25) as step:
+    with TrainStep(model, TrainOptions(optimizer="adamw", lr=0.25)) as step:
         step()
         moved = model.module.linear.bias.detach() - before * (1 - 0.25 * 0.01)  # its own default of weight decay
         assert torch.allclose(moved.abs(), torch.full((5,), 0.25), atol=1e-5)
@@ -194,7 +194,7 @@ class Detector(nn.Module):
 def test_targets_are_handed_over_and_their_losses_added() -> None:
     model = build(Detector, device=CPU, image_size=4)
     targets = [{"labels": torch.tensor([1, 4])}]
-    source = Source("Detector", 3, (4, 4), Detector, Detector, targets=lambda batch, size, seed: targets)
+    source = ModelSource("Detector", 3, (4, 4), Detector, Detector, targets=lambda batch, size, seed: targets)
     object.__setattr__(model._recipe, "source", source)
     with TrainStep(model) as step:
         step()
@@ -329,7 +329,7 @@ def test_scaler_is_for_half_precision_on_cuda(precision: str, device: torch.devi
 )
 def test_options_that_make_no_sense_are_refused(wrong: dict[str, object], message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        TrainStep(classifier(), **wrong)  # type: ignore[arg-type]
+        TrainOptions(**wrong)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -392,7 +392,7 @@ LABELS = 512
 
 def chain_peak(**options: object) -> int:
     model = build(Chain, device=META, batch_size=8, image_size=32)
-    with TrainStep(model, **options) as step:  # type: ignore[arg-type]
+    with TrainStep(model, TrainOptions(**options)) as step:  # type: ignore[arg-type]
         step()
         return live_peak(step, step.tensors()).peak_bytes
 
@@ -420,7 +420,7 @@ def test_ones_zero_gradients_in_place_and_leave_no_gradient_of_the_images() -> N
     assert not TrainOptions(input="ones").drops_gradients
     assert TrainOptions(input="ones", gradients="dropped").drops_gradients
     model = build(Chain, device=META, batch_size=8, image_size=32)
-    with TrainStep(model, input="ones") as step:
+    with TrainStep(model, TrainOptions(input="ones")) as step:
         step()
         after = live_peak(lambda: None, step.tensors()).held_bytes
     assert after == IMAGES + LABELS + WEIGHTS * 3 + 512  # the last loss
@@ -439,12 +439,12 @@ def test_nothing_is_kept_between_steps() -> None:
 @pytest.mark.parametrize("accumulate", [1, 2])
 def test_a_real_model_takes_steps_in_every_precision_on_cpu_and_meta(precision: str, accumulate: int) -> None:
     model = build("test_resnet", device=CPU, batch_size=2, image_size=32, precision=precision, num_classes=10)
-    with TrainStep(model, accumulate=accumulate) as step:
+    with TrainStep(model, TrainOptions(accumulate=accumulate)) as step:
         step()
         step()
         assert step.check_loss() == pytest.approx(math.log(10), rel=0.8)
         real = live_peak(step, step.tensors()).held_bytes
-    with TrainStep(model.on_meta(), accumulate=accumulate) as step:
+    with TrainStep(model.on_meta(), TrainOptions(accumulate=accumulate)) as step:
         step()
         step()
         assert step.check_loss() is None

@@ -372,6 +372,7 @@ SMALL = tuple(dict.fromkeys(case.reduced() for case in cases()))
 def test_every_case_builds_and_runs_one_step_at_its_reduced_size(case):
     torch = pytest.importorskip("torch")
     from pytest_modelbench.core.errors import MissingExtraError
+    from pytest_modelbench.core.train_options import TrainOptions
     from pytest_modelbench.models.build import build
     from pytest_modelbench.models.training import TrainStep
 
@@ -380,7 +381,7 @@ def test_every_case_builds_and_runs_one_step_at_its_reduced_size(case):
         if case.mode == "inference":
             model.check_output(model.forward())
         else:
-            with TrainStep(model, **case.train_arguments()) as step:
+            with TrainStep(model, TrainOptions(**case.train_arguments())) as step:
                 step()
                 assert step.check_loss() is not None
     except MissingExtraError as error:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pytest_modelbench.published.catalog.cases import CaseSpec
 from pytest_modelbench.published.catalog.figures import Figure
-from pytest_modelbench.published.catalog.rows import Row, Table
+from pytest_modelbench.published.catalog.rows import PublishedRow, Table
 from pytest_modelbench.published.catalog.tables import rows, tables
 from pytest_modelbench.published.coverage import render
 
@@ -17,7 +17,7 @@ FIGURES = (
     Figure("top1", "Top-1", "69.8%", 0.698, "fraction", case=CASE),
     Figure("latency", "Time (ms)", "1.2", 0.0012, "s", case=CASE),
 )
-ROW = Row(
+ROW = PublishedRow(
     "speed/one", ("one|two", "11.7M", "69.8%", "1.2"), (CASE,), FIGURES, "Printed <twice>.", needs=("imagenet",),
     tests=("tests/benchmarks/test_a.py::test_b[resnet18-b1-64-fp32]", "tests/benchmarks/test_c.py::test_d[resnet18]"),
 )  # fmt: skip

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pytest
 
 from pytest_modelbench.core.errors import MeasureError
-from pytest_modelbench.published.speed_lines import Measured, Spread, lines, phases_line, spread, step_line, title_line
+from pytest_modelbench.published.speed_lines import Setup, Spread, lines, phases_line, spread, step_line, title_line
 
 
 def milliseconds(mean: float, deviation: float) -> Spread:
@@ -31,8 +31,8 @@ def mebibytes(count: float) -> int:
     ],
 )  # fmt: skip
 def test_line_of_whole_steps(iterations: int, mean: float, deviation: float, peak: float, line: str) -> None:
-    measured = Measured(128, mebibytes(peak), iterations=iterations)
-    assert step_line(measured, milliseconds(mean, deviation)) == line
+    setup = Setup(128, mebibytes(peak), iterations=iterations)
+    assert step_line(setup, milliseconds(mean, deviation)) == line
 
 
 @pytest.mark.parametrize(
@@ -49,12 +49,12 @@ def test_line_of_whole_steps(iterations: int, mean: float, deviation: float, pea
 def test_line_of_forward_and_backward(
     forward: tuple[float, float], backward: tuple[float, float], peak: float, line: str
 ) -> None:
-    assert phases_line(Measured(64, mebibytes(peak)), milliseconds(*forward), milliseconds(*backward)) == line
+    assert phases_line(Setup(64, mebibytes(peak)), milliseconds(*forward), milliseconds(*backward)) == line
 
 
 def test_line_with_images_per_second_computes_the_rate_that_is_printed_there() -> None:
     line = phases_line(
-        Measured(256, mebibytes(11226.14)), milliseconds(111.44, 0.03), milliseconds(357.80, 1.61), images_per_s=True
+        Setup(256, mebibytes(11226.14)), milliseconds(111.44, 0.03), milliseconds(357.80, 1.61), images_per_s=True
     )
     assert line == (
         "Mean of 10 runs 10 iters each BS=256: 111.44+-0.03 msecs Forward. 357.80+-1.61 msecs Backward. "
@@ -63,7 +63,7 @@ def test_line_with_images_per_second_computes_the_rate_that_is_printed_there() -
 
 
 def test_other_devices_are_named_and_numbers_of_runs_shown() -> None:
-    line = step_line(Measured(2, 2**20, runs=3, iterations=4), Spread(0.5, 0.0), "cpu")
+    line = step_line(Setup(2, 2**20, runs=3, iterations=4), Spread(0.5, 0.0), "cpu")
     assert line == "Mean of 3 runs 4 iters each BS=2: 500.00+-0.00 msecs cpu. Max memory: 1.00Mb"
 
 

@@ -15,7 +15,7 @@ from torchvision.ops.feature_pyramid_network import ExtraFPNBlock, LastLevelP6P7
 
 from pytest_modelbench.core.errors import UsageError, hide_own_frames
 from pytest_modelbench.core.tasks import USUAL_CLASSES, USUAL_FPN_CHANNELS, headed
-from pytest_modelbench.models.sources import Source, timm_source
+from pytest_modelbench.models.sources import ModelSource, timm_source
 from pytest_modelbench.models.tasks.detector import (
     Anchors,
     Detector,
@@ -49,7 +49,7 @@ class _DetectionTask:
 
 def detection_source(
     backbone: str, image_size: tuple[int, int] | None, pretrained: bool, options: Mapping[str, Any]
-) -> Source:
+) -> ModelSource:
     """Source of a detector over the timm model ``backbone``.
 
     ``options``: ``head`` (fcos, retinanet, faster_rcnn), ``fpn_channels`` (256), ``num_classes`` (80); all others go to
@@ -60,7 +60,7 @@ def detection_source(
 
 def instance_segmentation_source(
     backbone: str, image_size: tuple[int, int] | None, pretrained: bool, options: Mapping[str, Any]
-) -> Source:
+) -> ModelSource:
     """Source of a detector with masks; as `detection_source`, with ``head`` mask_rcnn."""
     return _source(_MASKS, backbone, image_size, pretrained, options)
 
@@ -71,7 +71,7 @@ def _source(
     image_size: tuple[int, int] | None,
     pretrained: bool,
     options: Mapping[str, Any],
-) -> Source:
+) -> ModelSource:
     options = backbone_options(options)
     head = take_head(task.name, task.heads, options)
     fpn_channels = take_count("fpn_channels", USUAL_FPN_CHANNELS, options)
@@ -79,7 +79,7 @@ def _source(
         raise UsageError(f"fpn_channels={fpn_channels}: fcos normalizes in groups; write a multiple of {_FCOS_GROUPS}")
     num_classes = take_count("num_classes", USUAL_CLASSES[task.name], options)
     plan = DetectorPlan(backbone, image_size or IMAGE_SIZE, fpn_channels, num_classes, options)
-    return Source(
+    return ModelSource(
         headed(head, backbone, fpn_channels),
         timm_source(backbone, plan.image_size, False, options).channels,
         plan.image_size,

@@ -6,18 +6,18 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pytest_modelbench.core.errors import UsageError, did_you_mean, hide_own_frames
-from pytest_modelbench.models.sources import Source
+from pytest_modelbench.models.sources import ModelSource
 
 __tracebackhide__ = hide_own_frames
 
 CLASSIFICATION = "classification"
 #: ``(backbone, image_size, pretrained, options)`` to a source.
-TaskSource = Callable[[str, "tuple[int, int] | None", bool, Mapping[str, Any]], Source]
+TaskSource = Callable[[str, "tuple[int, int] | None", bool, Mapping[str, Any]], ModelSource]
 
 
 def task_source(
     task: str, backbone: str, image_size: tuple[int, int] | None, pretrained: bool, options: Mapping[str, Any]
-) -> Source:
+) -> ModelSource:
     """Source of a model for ``task`` over the timm model ``backbone``; UsageError for a task that is not known."""
     if task not in _TASKS:
         known = [CLASSIFICATION, *_TASKS]

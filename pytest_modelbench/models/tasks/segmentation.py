@@ -15,7 +15,7 @@ from torch.nn import functional
 from pytest_modelbench.core.errors import BuildError, MissingExtraError, UsageError, hide_own_frames
 from pytest_modelbench.core.tasks import IGNORED, USUAL_CLASSES, headed
 from pytest_modelbench.models.hub import with_weights
-from pytest_modelbench.models.sources import Source, timm_source
+from pytest_modelbench.models.sources import ModelSource, timm_source
 from pytest_modelbench.models.tasks.options import backbone_options, take_count, take_head
 from pytest_modelbench.models.tasks.pyramid import Normalization, Pyramid, feature_maps, normalization, padded
 from pytest_modelbench.models.tasks.targets import label_targets
@@ -163,7 +163,7 @@ class DPT(Segmenter):
 
 def segmentation_source(
     backbone: str, image_size: tuple[int, int] | None, pretrained: bool, options: Mapping[str, Any]
-) -> Source:
+) -> ModelSource:
     """Source of a semantic segmentation model over the timm model ``backbone``.
 
     ``options``: ``head`` (deeplabv3plus, fcn, dpt), ``num_classes`` (19); all others go to timm.create_model.
@@ -174,7 +174,7 @@ def segmentation_source(
     image_size = image_size or IMAGE_SIZE
     channels = timm_source(backbone, image_size, False, options).channels
     plan = _SegmenterPlan(head, backbone, image_size, num_classes, channels, options)
-    return Source(
+    return ModelSource(
         plan.name,
         channels,
         image_size,

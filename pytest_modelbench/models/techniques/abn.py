@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 from pytest_modelbench.core.errors import BuildError, MissingExtraError, hide_own_frames
-from pytest_modelbench.models.sources import Source
+from pytest_modelbench.models.sources import ModelSource
 from pytest_modelbench.models.techniques.activations import NEGATIVE_SLOPE
 from pytest_modelbench.models.techniques.following import followed_norms, own_activation
 from pytest_modelbench.models.techniques.inplace import InplaceAbn
@@ -20,7 +20,7 @@ __tracebackhide__ = hide_own_frames
 InPlace = Callable[[nn.BatchNorm2d, float], nn.Module]
 
 
-def with_abn(module: nn.Module, source: Source) -> nn.Module:
+def with_abn(module: nn.Module, source: ModelSource) -> nn.Module:
     """``module`` with leaky ReLU for each activation after a batch normalization, and for no other.
 
     In-place ABN cannot do ReLU, so this is what it is compared with. Raises BuildError where there is none.
@@ -34,7 +34,7 @@ def with_abn(module: nn.Module, source: Source) -> nn.Module:
     return with_replaced(module, replacements)
 
 
-def with_inplace_abn(module: nn.Module, source: Source) -> nn.Module:
+def with_inplace_abn(module: nn.Module, source: ModelSource) -> nn.Module:
     """``module`` with an in-place ABN for each batch normalization and the activation after it: computes what abn does.
 
     A normalization without an activation becomes one, too, where others keep its output for the backward pass anyway,
@@ -43,8 +43,8 @@ def with_inplace_abn(module: nn.Module, source: Source) -> nn.Module:
     return _in_place("inplace_abn", module, source, InplaceAbn.of)
 
 
-def with_extension(module: nn.Module, source: Source) -> nn.Module:
-    """The same with the package's layer; on the meta device, where an extension cannot run, with our own.
+def with_extension(module: nn.Module, source: ModelSource) -> nn.Module:
+    """As `with_inplace_abn`, with the package's layer; on the meta device, where an extension cannot run, with our own.
 
     Raises MissingExtraError if the package is not installed.
     """
@@ -61,7 +61,7 @@ def with_extension(module: nn.Module, source: Source) -> nn.Module:
     return _in_place("inplace_abn_ext", module, source, create)
 
 
-def _in_place(technique: str, module: nn.Module, source: Source, create: InPlace) -> nn.Module:
+def _in_place(technique: str, module: nn.Module, source: ModelSource, create: InPlace) -> nn.Module:
     replacements: dict[nn.Module, nn.Module] = {}
     for each in followed_norms(module, source):
         if each.activation is not None:
@@ -90,7 +90,7 @@ def _extension_layer(package: Any, norm: nn.BatchNorm2d, negative_slope: float) 
     return layer.train(norm.training)
 
 
-def _nothing_to_do(technique: str, module: nn.Module, source: Source) -> BuildError:
+def _nothing_to_do(technique: str, module: nn.Module, source: ModelSource) -> BuildError:
     count = sum(isinstance(part, nn.BatchNorm2d) for part in module.modules())
     return BuildError(
         f"{source.name}: {technique} changes nothing: of {count} torch.nn.BatchNorm2d none is followed by an "

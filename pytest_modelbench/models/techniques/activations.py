@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from torch import nn
 
 from pytest_modelbench.core.errors import BuildError, hide_own_frames
-from pytest_modelbench.models.sources import Source
+from pytest_modelbench.models.sources import ModelSource
 from pytest_modelbench.models.techniques.replacement import with_replaced
 
 __tracebackhide__ = hide_own_frames
@@ -29,7 +29,7 @@ def is_activation(module: nn.Module) -> bool:
     return type(module).__name__ in _CLASSES
 
 
-def with_activation(name: str, module: nn.Module, source: Source) -> nn.Module:
+def with_activation(name: str, module: nn.Module, source: ModelSource) -> nn.Module:
     """``module`` with the activation ``name`` for every one it has, in place where they were, if it can be.
 
     Activations called as functions are not seen. Raises BuildError for a model without activation modules.

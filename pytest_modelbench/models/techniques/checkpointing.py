@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint_sequential
 
 from pytest_modelbench.core.errors import BuildError, hide_own_frames
-from pytest_modelbench.models.sources import Source
+from pytest_modelbench.models.sources import ModelSource
 
 __tracebackhide__ = hide_own_frames
 
@@ -46,7 +46,7 @@ class CheckpointedSequential(nn.Sequential):
         return made
 
 
-def with_checkpointing(module: nn.Module, source: Source) -> nn.Module:
+def with_checkpointing(module: nn.Module, source: ModelSource) -> nn.Module:
     """``module`` that checkpoints in training: by its ``set_grad_checkpointing``, or its sequential ``features``.
 
     Looks into wrappers, such as a detector around a timm backbone. Raises BuildError where nothing can be checkpointed.
@@ -61,7 +61,7 @@ def with_checkpointing(module: nn.Module, source: Source) -> nn.Module:
     return module
 
 
-def with_reentrant_checkpointing(module: nn.Module, source: Source) -> nn.Module:
+def with_reentrant_checkpointing(module: nn.Module, source: ModelSource) -> nn.Module:
     """``module``, a sequential or with sequential ``features``, that checkpoints as PyTorch did at first.
 
     The way of the speed and memory comparison. Raises BuildError where there is no such sequential.

@@ -15,7 +15,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
 from pytest_modelbench.core.errors import BuildError, hide_own_frames
-from pytest_modelbench.models.sources import Source
+from pytest_modelbench.models.sources import ModelSource
 from pytest_modelbench.models.techniques.activations import is_activation
 
 __tracebackhide__ = hide_own_frames
@@ -34,7 +34,7 @@ class Followed:
     kept: bool
 
 
-def followed_norms(module: nn.Module, source: Source) -> list[Followed]:
+def followed_norms(module: nn.Module, source: ModelSource) -> list[Followed]:
     """Each batch normalization of ``module`` with what follows it, from one forward pass over a black image.
 
     Runs in eval mode on the device of ``module``; its state stays as it was. Normalizations that are not used, that are

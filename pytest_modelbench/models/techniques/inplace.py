@@ -65,7 +65,7 @@ class InplaceAbn(nn.BatchNorm2d):
         if input.numel() == input.size(1):
             raise ValueError(f"training needs more than one value per channel, and the input is {tuple(input.shape)}")
         self.num_batches_tracked.add_(1)
-        made: Tensor = _InplaceAbn.apply(
+        made: Tensor = _InplaceAbnFunction.apply(
             input, self.weight, self.bias, self.running_mean, self.running_var,
             self.momentum, self.eps, self.negative_slope,
         )  # fmt: skip
@@ -77,7 +77,7 @@ class InplaceAbn(nn.BatchNorm2d):
         return f"{inherited}, negative_slope={self.negative_slope}"
 
 
-class _InplaceAbn(torch.autograd.Function):
+class _InplaceAbnFunction(torch.autograd.Function):
     @staticmethod
     def forward(
         ctx: Any, input: Tensor, weight: Tensor, bias: Tensor, running_mean: Tensor, running_var: Tensor,

@@ -9,13 +9,13 @@ from dataclasses import dataclass, replace
 from torch import nn
 
 from pytest_modelbench.core.errors import UsageError, did_you_mean, hide_own_frames
-from pytest_modelbench.models.sources import Source
+from pytest_modelbench.models.sources import ModelSource
 
 __tracebackhide__ = hide_own_frames
 
 #: ``(module, source)`` to the module with the technique, on the device of the module; BuildError where it changes
 #: nothing. ``source`` says what images the module takes.
-Apply = Callable[[nn.Module, Source], nn.Module]
+Apply = Callable[[nn.Module, ModelSource], nn.Module]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def checked_techniques(technique: str | Sequence[str]) -> list[str]:
     return [name for name in TECHNIQUES if name in taken.values()]
 
 
-def with_techniques(source: Source, names: Sequence[str]) -> Source:
+def with_techniques(source: ModelSource, names: Sequence[str]) -> ModelSource:
     """``source`` with the techniques ``names``, as `checked_techniques` returns them, put on what it makes."""
     if not names:
         return source
@@ -64,7 +64,7 @@ def with_techniques(source: Source, names: Sequence[str]) -> Source:
     )
 
 
-def _made_with(make: Callable[[], object], source: Source, names: tuple[str, ...]) -> object:
+def _made_with(make: Callable[[], object], source: ModelSource, names: tuple[str, ...]) -> object:
     module = make()
     if not isinstance(module, nn.Module):
         return module  # whoever builds refuses it

@@ -8,7 +8,7 @@ from typing import Any
 from torch import nn
 
 from pytest_modelbench.core.errors import BuildError, UsageError, hide_own_frames
-from pytest_modelbench.models.sources import Source
+from pytest_modelbench.models.sources import ModelSource
 from pytest_modelbench.models.techniques.activations import is_activation
 
 __tracebackhide__ = hide_own_frames
@@ -33,7 +33,7 @@ def vgg16_pre_activation(order: str = "conv_act_norm", **options: Any) -> nn.Mod
     return module
 
 
-def with_pre_activation(module: nn.Module, source: Source) -> nn.Module:
+def with_pre_activation(module: nn.Module, source: ModelSource) -> nn.Module:
     """``module``, a VGG or a sequential, with each convolution, normalization, activation as conv, act, norm.
 
     Raises BuildError where it has none, one after the other in a torch.nn.Sequential.

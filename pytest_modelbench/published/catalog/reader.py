@@ -20,7 +20,7 @@ from pytest_modelbench.core.tasks import USUAL_CLASSES, USUAL_FPN_CHANNELS
 from pytest_modelbench.published.catalog.cases import MODES, CaseSpec
 from pytest_modelbench.published.catalog.figures import FACTORS, Figure, read_printed
 from pytest_modelbench.published.catalog.node_ids import FOLDER, function_of, node_id
-from pytest_modelbench.published.catalog.rows import NEEDS, Row, Table
+from pytest_modelbench.published.catalog.rows import NEEDS, PublishedRow, Table
 
 _FILE = frozenset({"document", "title", "table"})
 _TABLE = frozenset({"id", "title", "hardware", "stated", "note", "columns", "case", "cases", "tests", "needs", "row"})
@@ -37,7 +37,7 @@ _HEAD_EXTRAS = {"deeplabv3plus": "segmentation", "dpt": "segmentation"}
 
 
 @dataclass(frozen=True, slots=True)
-class _Column:
+class _ColumnFormat:
     """How one column is read. Without ``figure`` it holds words."""
 
     header: str
@@ -77,20 +77,22 @@ def _table(data: Mapping[str, Any], document: str, file: str) -> Table:
     )  # fmt: skip
 
 
-def _column(data: Mapping[str, Any], hardware: str, where: str) -> _Column:
+def _column(data: Mapping[str, Any], hardware: str, where: str) -> _ColumnFormat:
     _check_keys(data, _COLUMN, required={"header"}, where=where)
     figure = data.get("figure", "")
     if not figure and data.keys() != {"header"}:
         raise UsageError(f"{where}: has {', '.join(sorted(data.keys() - {'header'}))} but no 'figure' to apply it to")
     if figure and data.get("unit") not in FACTORS:
         raise UsageError(f"{where}: unit {data.get('unit')!r} is none of {', '.join(FACTORS)}")
-    return _Column(
+    return _ColumnFormat(
         data["header"], figure, data.get("unit", ""), data.get("reads", ""), data.get("case"),
         data.get("hardware", hardware), _needs(data, where),
     )  # fmt: skip
 
 
-def _row(data: Mapping[str, Any], table: Mapping[str, Any], columns: Sequence[_Column], where: str) -> Row:
+def _row(
+    data: Mapping[str, Any], table: Mapping[str, Any], columns: Sequence[_ColumnFormat], where: str
+) -> PublishedRow:
     _check_keys(data, _ROW, required={"id", "cells"}, where=where)
     cells = tuple(data["cells"])
     if len(cells) != len(columns) or not all(isinstance(cell, str) for cell in cells):
@@ -122,13 +124,13 @@ def _row(data: Mapping[str, Any], table: Mapping[str, Any], columns: Sequence[_C
     tests = [node_id(function_of(case), case.id) for case in distinct]
     for template in [*data.get("tests", []), *table.get("tests", [])]:
         tests += [_test(template, case, where) for case in distinct] or [f"{FOLDER}/{template}"]
-    return Row(
+    return PublishedRow(
         f"{table['id']}/{data['id']}", cells, distinct, tuple(figures), data.get("remark", ""), data.get("rule", ""),
         tuple(dict.fromkeys(tests)), tuple(dict.fromkeys(needs)),
     )  # fmt: skip
 
 
-def _figure(column: _Column, cell: str, reads: str | None, case: CaseSpec | None, where: str) -> Figure:
+def _figure(column: _ColumnFormat, cell: str, reads: str | None, case: CaseSpec | None, where: str) -> Figure:
     try:
         value, spread = read_printed(cell, column.unit, reads or column.reads)
     except ValueError as error:

@@ -27,7 +27,7 @@ DATA = frozenset({"imagenet", "cifar", "coco", "cityscapes", "voc"})
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class PublishedRow:
     """One published row.
 
     ``id`` is unique in all documents: ``backbones-cnn/resnet50``. ``cells`` are its words and numbers as printed, one
@@ -69,10 +69,10 @@ class Table:
     hardware: str
     note: str
     columns: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[PublishedRow, ...]
     stated: str = ""  #: what the document itself says under the table
 
-    def row(self, name: str) -> Row:
+    def row(self, name: str) -> PublishedRow:
         """The row with this id, with or without the table's own before it; KeyError if there is none."""
         for row in self.rows:
             if name in (row.id, row.id.partition("/")[2]):

@@ -12,9 +12,9 @@ from pytest_modelbench.published.catalog.cases import CaseSpec
 from pytest_modelbench.published.catalog.figures import Figure
 from pytest_modelbench.published.catalog.node_ids import function_of
 from pytest_modelbench.published.catalog.reader import read_tables
-from pytest_modelbench.published.catalog.rows import NEEDS, Row, Table
+from pytest_modelbench.published.catalog.rows import NEEDS, PublishedRow, Table
 
-__all__ = ["NEEDS", "CaseSpec", "Figure", "Row", "Table", "cases", "rows", "table", "tables", "timed_cases"]
+__all__ = ["NEEDS", "CaseSpec", "Figure", "PublishedRow", "Table", "cases", "rows", "table", "tables", "timed_cases"]
 
 _FILES = ("guide.toml", "speed.toml")
 #: Units of what has to be timed.
@@ -38,7 +38,7 @@ def table(id: str) -> Table:
     raise KeyError(f"the catalog has no table {id!r}; it has {', '.join(table.id for table in tables())}")
 
 
-def rows() -> tuple[Row, ...]:
+def rows() -> tuple[PublishedRow, ...]:
     """Every row of both documents, in their order."""
     return tuple(row for table in tables() for row in table.rows)
 

@@ -7,32 +7,32 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from pytest_modelbench.published.catalog.cases import CaseSpec
+from pytest_modelbench.published.guide.archive import Device, MeasuredFigure
 from pytest_modelbench.published.guide.cases import Setting, Subject, setting_of, subject_of
-from pytest_modelbench.published.guide.evidence import Device, Finding
 from pytest_modelbench.published.guide.measures import BATCH, IMAGE, PRECISION, Measure
 from pytest_modelbench.report.scale import number
 
 #: How a figure's setting differs from the one that its row asks for, in words; and the data of an accuracy.
 Variant = tuple[str, ...]
-Find = Callable[[Subject, str], tuple[Finding, ...]]
+Find = Callable[[Subject, str], tuple[MeasuredFigure, ...]]
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A measured figure, the sum of its findings, which share one setting."""
+    """A measured figure, the sum of its parts, which share one setting."""
 
-    findings: tuple[Finding, ...]
+    figures: tuple[MeasuredFigure, ...]
     variant: Variant
 
     @property
     def value(self) -> float:
         """The figure, in its measure's unit."""
-        return sum(one.value for one in self.findings)
+        return sum(one.value for one in self.figures)
 
     @property
     def setting(self) -> Setting:
         """What it was measured at."""
-        return self.findings[0].setting
+        return self.figures[0].setting
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,17 +102,17 @@ def _options(spec: CaseSpec | None, measure: Measure, find: Find) -> Iterator[Ce
 def _cells(subject: Subject, asked: Setting, measure: Measure, find: Find, built: Variant = ()) -> Iterator[Cell]:
     """What was measured of ``subject``; ``built`` says how that differs from what the row is about."""
     first, *others = measure.metrics
-    for finding in find(subject, first):
-        parts = [finding]
+    for figure in find(subject, first):
+        parts = [figure]
         for metric in others:
             parts += [
                 one
                 for one in find(subject, metric)
-                if (one.setting, one.data, one.run) == (finding.setting, finding.data, finding.run)
+                if (one.setting, one.data, one.run) == (figure.setting, figure.data, figure.run)
             ]
-        variant = _variant(finding.setting, asked, measure) + built
+        variant = _variant(figure.setting, asked, measure) + built
         if len(parts) == len(measure.metrics) and not (variant and measure.exact):
-            yield Cell(tuple(parts), variant + ((f"on {finding.data}",) if finding.data else ()))
+            yield Cell(tuple(parts), variant + ((f"on {figure.data}",) if figure.data else ()))
 
 
 def _variant(setting: Setting, asked: Setting, measure: Measure) -> Variant:

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 
 from pytest_modelbench.core.session import Session
 from pytest_modelbench.published.catalog.rows import DATA, NEEDS, Table
-from pytest_modelbench.published.guide.evidence import Evidence, Finding, Run
-from pytest_modelbench.published.guide.figure_table import Block, figure_table
-from pytest_modelbench.published.guide.grid import Column, grid
+from pytest_modelbench.published.guide.archive import Archive, MeasuredFigure, MeasuredRun
+from pytest_modelbench.published.guide.figure_table import GuideBlock, TableStyle, figure_table
+from pytest_modelbench.published.guide.grid import GridColumn, grid
 from pytest_modelbench.published.guide.layout import CHAPTERS, Chapter, Part
 from pytest_modelbench.published.guide.sources import listed, versions
 from pytest_modelbench.report.markdown import escape
@@ -37,13 +37,13 @@ def render(sessions: Sequence[tuple[str, Session]], tables: Sequence[Table]) -> 
     Devices are columns in the order of their files. Files of one device with the same versions share a column; where
     both have a figure, the newer one stands. Tables that are not given are left out.
     """
-    evidence = Evidence(sessions)
-    chapters = [(chapter, parts) for chapter in CHAPTERS if (parts := _chapter(chapter, tables, evidence))]
+    archive = Archive(sessions)
+    chapters = [(chapter, parts) for chapter in CHAPTERS if (parts := _chapter(chapter, tables, archive))]
     headings: list[tuple[str, Sequence[str]]] = [("Results", ()), ("How to make it again", ())]
     headings += [(chapter.title, [title for title, _ in parts]) for chapter, parts in chapters]
-    blocks = [f"# {TITLE}", _introduction(evidence), _LEGEND, "## Contents", _contents(headings)]
-    blocks += ["## Results", *_results(evidence), *_left_out(evidence)]
-    blocks += ["## How to make it again", *_commands(evidence)]
+    blocks = [f"# {TITLE}", _introduction(archive), _LEGEND, "## Contents", _contents(headings)]
+    blocks += ["## Results", *_results(archive), *_left_out(archive)]
+    blocks += ["## How to make it again", *_commands(archive)]
     for chapter, parts in chapters:
         blocks += [f"## {chapter.title}", chapter.text]
         for title, texts in parts:
@@ -52,11 +52,11 @@ def render(sessions: Sequence[tuple[str, Session]], tables: Sequence[Table]) -> 
     return "\n\n".join(blocks) + "\n"
 
 
-def _introduction(evidence: Evidence) -> str:
-    timed = [escape(device.title) for device in evidence.devices if device.timed]
+def _introduction(archive: Archive) -> str:
+    timed = [escape(device.title) for device in archive.devices if device.timed]
     if timed:
         return f"Speed, memory and accuracy of vision models, measured on {listed(timed)}."
-    if evidence.devices:
+    if archive.devices:
         return "Cost and memory of vision models. Nothing was timed, so that speed is missing throughout."
     return "Speed, memory and accuracy of vision models. Nothing was measured yet: here is what there is to fill."
 
@@ -82,13 +82,13 @@ def _slug(title: str) -> str:
     return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
 
 
-def _results(evidence: Evidence) -> list[str]:
-    if not evidence.runs:
+def _results(archive: Archive) -> list[str]:
+    if not archive.runs:
         return ["No results file was given."]
-    columns = [Column(title, right=False) for title in ("File", "Device", "Date", "Commit", "Versions")]
-    columns += [Column("Processes"), Column("Figures"), Column("Remarks", right=False)]
-    table = grid(columns, [_run(run) for run in evidence.runs])
-    apart = [_disagreement(*them) for them in evidence.disagreements]
+    columns = [GridColumn(title, right=False) for title in ("File", "Device", "Date", "Commit", "Versions")]
+    columns += [GridColumn("Processes"), GridColumn("Figures"), GridColumn("Remarks", right=False)]
+    table = grid(columns, [_run(run) for run in archive.runs])
+    apart = [_disagreement(*them) for them in archive.disagreements]
     lines = [f"- {text}" for text in apart[:_MOST_ITEMS]]
     lines += [f"- and {len(apart) - _MOST_ITEMS} more"] if len(apart) > _MOST_ITEMS else []
     if not lines:
@@ -97,15 +97,15 @@ def _results(evidence: Evidence) -> list[str]:
     return [table, f"{what} should be the same on every machine and differ; the newest stands:", "\n".join(lines)]
 
 
-def _left_out(evidence: Evidence) -> list[str]:
+def _left_out(archive: Archive) -> list[str]:
     """Which published times no table shows, since nothing here was timed on the like."""
-    kinds = evidence.kinds
+    kinds = archive.kinds
     unlike = [] if kinds - {"cpu"} else ["accelerators"]
     unlike += [] if "cpu" in kinds else ["CPUs"]
     return [f"Published times on {listed(unlike)} are left out: nothing here was timed on such."] if unlike else []
 
 
-def _run(run: Run) -> list[str]:
+def _run(run: MeasuredRun) -> list[str]:
     environment = run.environment
     remarks = [
         text for text, holds in (("interrupted", run.interrupted), ("with uncommitted changes", run.dirty)) if holds
@@ -122,16 +122,16 @@ def _run(run: Run) -> list[str]:
     ]
 
 
-def _disagreement(newer: Finding, older: Finding) -> str:
+def _disagreement(newer: MeasuredFigure, older: MeasuredFigure) -> str:
     then, now = pair(older.value, newer.value, newer.unit)
     what = f"{newer.metric} of {newer.subject.name} at {newer.setting}"
     return escape(f"{what}: {then} in {older.run.file}, {now} in {newer.run.file}")
 
 
-def _commands(evidence: Evidence) -> list[str]:
+def _commands(archive: Archive) -> list[str]:
     """What measures everything, for each device, and what makes this page of it."""
-    files = [run.file for run in evidence.runs] or ["results.json"]
-    lines = [_measure(",".join(SUITES), file, kind) for file, kind in _files(evidence)]
+    files = [run.file for run in archive.runs] or ["results.json"]
+    lines = [_measure(",".join(SUITES), file, kind) for file, kind in _files(archive)]
     guide = shlex.join(["pytest-modelbench", "guide", *files])
     needed = (
         "Accuracy needs weights and `--modelbench-data`, the folder of labelled images; what a table lacks, and how "
@@ -140,11 +140,11 @@ def _commands(evidence: Evidence) -> list[str]:
     return ["```sh\n" + "\n".join([*lines, f"{guide} > guide.md"]) + "\n```", needed]
 
 
-def _files(evidence: Evidence) -> Iterable[tuple[str, str]]:
+def _files(archive: Archive) -> Iterable[tuple[str, str]]:
     """A results file and its device for each device; one of each for none."""
-    for device in evidence.devices:
+    for device in archive.devices:
         yield device.runs[0].file, device.kind
-    if not evidence.devices:
+    if not archive.devices:
         yield "results.json", ""
 
 
@@ -153,29 +153,29 @@ def _measure(suites: str, file: str, kind: str = "", *, data: bool = False) -> s
     return f"pytest --modelbench --modelbench-suite={suites} {options}--modelbench-json={shlex.quote(file)}"
 
 
-def _chapter(chapter: Chapter, tables: Sequence[Table], evidence: Evidence) -> list[tuple[str, list[str]]]:
+def _chapter(chapter: Chapter, tables: Sequence[Table], archive: Archive) -> list[tuple[str, list[str]]]:
     """Title and texts of each part; without a title for the only one."""
     known = {table.id: table for table in tables}
     parts = [
-        (part.title or known[part.table].title, _part(part, known[part.table], tables, evidence))
+        (part.title or known[part.table].title, _part(part, known[part.table], tables, archive))
         for part in chapter.parts
         if part.table in known
     ]
     if merged := [known[name] for name in chapter.merged if name in known]:
-        parts.append(("", _merged(merged, chapter.suites, evidence)))
+        parts.append(("", _merged(merged, chapter.suites, archive)))
     return parts
 
 
-def _part(part: Part, table: Table, tables: Sequence[Table], evidence: Evidence) -> list[str]:
-    block = part.make(table, tables, evidence)
+def _part(part: Part, table: Table, tables: Sequence[Table], archive: Archive) -> list[str]:
+    block = part.make(table, tables, archive)
     notes = [f"About what was published: {escape(_flowing(table.note))}"] if part.noted and table.note else []
     return _texts(block, notes, part.suites, part.device)
 
 
-def _merged(tables: Sequence[Table], suites: str, evidence: Evidence) -> list[str]:
+def _merged(tables: Sequence[Table], suites: str, archive: Archive) -> list[str]:
     """One table of the rows of all ``tables``, and their notes, each under its title."""
     rows = [row for table in tables for row in table.rows if row.figures]
-    block = figure_table(tables[0], evidence, rows=rows, batches=True, order=_MERGED_ORDER)
+    block = figure_table(tables[0], archive, rows=rows, style=TableStyle(batches=True, order=_MERGED_ORDER))
     notes = [
         f"About what was published as *{escape(table.title)}*: {escape(_flowing(table.note))}"
         for table in tables
@@ -184,7 +184,7 @@ def _merged(tables: Sequence[Table], suites: str, evidence: Evidence) -> list[st
     return _texts(block, notes, suites)
 
 
-def _texts(block: Block, notes: Sequence[str], suites: str, kind: str = "") -> list[str]:
+def _texts(block: GuideBlock, notes: Sequence[str], suites: str, kind: str = "") -> list[str]:
     """The table, the lines and notes below it, and what would fill it, on a device of this ``kind``."""
     texts = [block.text] if block.text else []
     below = [*block.lines, *notes] if block.text else []

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from pytest_modelbench.published.catalog.cases import CaseSpec
 from pytest_modelbench.published.catalog.figures import Figure
-from pytest_modelbench.published.catalog.rows import Row, Table
+from pytest_modelbench.published.catalog.rows import PublishedRow, Table
+from pytest_modelbench.published.guide.archive import Archive, Device
 from pytest_modelbench.published.guide.columns import MeasuredColumn, measured_column
-from pytest_modelbench.published.guide.evidence import Device, Evidence
-from pytest_modelbench.published.guide.grid import Column, grid
+from pytest_modelbench.published.guide.grid import GridColumn, grid
 from pytest_modelbench.published.guide.measures import ALLOCATED, MEASURES, STEP_MEMORY, Measure
 from pytest_modelbench.published.guide.published import is_comparable, printed
 from pytest_modelbench.published.guide.sources import sources
@@ -18,7 +18,7 @@ from pytest_modelbench.report.markdown import escape
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class GuideBlock:
     """What stands under one heading: a table, empty if there is nothing to show, and the lines below it, in Markdown.
 
     ``empty`` says that nothing of it was measured, ``gaps`` that something was not; ``needs`` are the keys of what that
@@ -42,68 +42,74 @@ class _Wish:
     figures: list[Sequence[Figure | None]] = field(default_factory=list)
 
 
-def figure_table(
-    table: Table,
-    evidence: Evidence,
-    *,
-    rows: Sequence[Row] = (),
-    words: Sequence[str] = (),
-    besides: Sequence[Sequence[Measure]] = (),
-    batches: bool = False,
-    order: Sequence[str] = (),
-) -> Block:
-    """The block for ``table``, or for ``rows`` of several tables under its first heading.
+@dataclass(frozen=True, slots=True)
+class TableStyle:
+    """What a table shows besides its figures, and in which order.
 
-    ``words`` are columns of the table that are shown as they are printed; ``besides`` is measured of each row's case
-    though no figure was published. ``batches`` adds a column with batch sizes, for rows that differ in them. ``order``
-    is that of the figures, by their names, in place of the table's.
+    ``words`` are columns of the published table that are shown as they are printed; ``besides`` is measured of each
+    row's case though no figure was published. ``batches`` adds a column with batch sizes, for rows that differ in them.
+    ``order`` is that of the figures, by their names, in place of the table's.
     """
-    rows = rows or table.rows
-    columns, cells = [Column(table.columns[0], right=False)], [[label(row)] for row in rows]
 
-    def add(column: Column, texts: Sequence[str]) -> None:
+    words: Sequence[str] = ()
+    besides: Sequence[Sequence[Measure]] = ()
+    batches: bool = False
+    order: Sequence[str] = ()
+
+
+_USUAL = TableStyle()
+
+
+def figure_table(
+    table: Table, archive: Archive, *, rows: Sequence[PublishedRow] = (), style: TableStyle = _USUAL
+) -> GuideBlock:
+    """The block for ``table``, or for ``rows`` of several tables under its first heading."""
+    rows = rows or table.rows
+    columns, cells = [GridColumn(table.columns[0], right=False)], [[label(row)] for row in rows]
+
+    def add(column: GridColumn, texts: Sequence[str]) -> None:
         columns.append(column)
         for line, text in zip(cells, texts, strict=True):
             line.append(text)
 
-    for header in words:
-        add(Column(header, right=False), [row.cells[table.columns.index(header)] for row in rows])
-    if batches:
-        add(Column("Batch"), [str(row.case.batch_size) if row.case else "" for row in rows])
+    for header in style.words:
+        add(GridColumn(header, right=False), [row.cells[table.columns.index(header)] for row in rows])
+    if style.batches:
+        add(GridColumn("Batch"), [str(row.case.batch_size) if row.case else "" for row in rows])
     measured: list[tuple[str, MeasuredColumn]] = []
     shown = gaps = False
-    unpublished = [_Wish(measures[0].title, measures, [row.case for row in rows]) for measures in besides]
-    wishes = [*_wishes(table, rows, order), *unpublished]
+    unpublished = [_Wish(measures[0].title, measures, [row.case for row in rows]) for measures in style.besides]
+    wishes = [*_wishes(table, rows, style.order), *unpublished]
     for wish in wishes:
-        found = _measured(wish, evidence)
+        found = _measured(wish, archive)
         measured += found
         gaps |= _has_gap(wish, [column for _, column in found])
         for title, column in found:
             apart = f" ({', '.join(column.common)})" if column.common else ""
-            add(Column(title + apart), [column.text(index) for index in range(len(rows))])
+            add(GridColumn(title + apart), [column.text(index) for index in range(len(rows))])
         for figures in wish.figures:
             sample = next(figure for figure in figures if figure is not None)
-            if is_comparable(sample, evidence.kinds):
+            if is_comparable(sample, archive.kinds):
                 shown = True
-                add(Column(_published_title(wish, sample), published=True), [printed(figure) for figure in figures])
+                add(GridColumn(_published_title(wish, sample), published=True), [printed(figure) for figure in figures])
     lines = [escape(line) for line in sources((_bare(title, column), column) for title, column in measured)]
     if shown:
         lines.append("*In italics*: as published" + (f", on {escape(table.hardware)}." if table.hardware else "."))
     empty = any(wish.measures for wish in wishes) and not any(column.known for _, column in measured)
-    return Block(grid(columns, cells), (*lines, *remarks(rows)), empty=empty, gaps=gaps, needs=needs(rows))
+    return GuideBlock(grid(columns, cells), (*lines, *remarks(rows)), empty=empty, gaps=gaps, needs=needs(rows))
 
 
-def label(row: Row) -> str:
+def label(row: PublishedRow) -> str:
     """What the row is about; lines of text that were made rows end in a colon."""
     return row.label.rstrip(":")
 
 
-def remarks(rows: Sequence[Row]) -> list[str]:
+def remarks(rows: Sequence[PublishedRow]) -> list[str]:
     """What the catalog remarks on single rows, in Markdown."""
     return [escape(f"{label(row)}: {row.remark}") for row in rows if row.remark]
 
 
-def needs(rows: Sequence[Row]) -> tuple[str, ...]:
+def needs(rows: Sequence[PublishedRow]) -> tuple[str, ...]:
     """Keys of what measuring all of ``rows`` takes beyond the package."""
     return tuple(dict.fromkeys(need for row in rows for need in row.needs))
 
@@ -119,7 +125,7 @@ def _has_gap(wish: _Wish, columns: Sequence[MeasuredColumn]) -> bool:
     return bool(asking) and (not columns or any(column.cells[index] is None for column in columns for index in asking))
 
 
-def _wishes(table: Table, rows: Sequence[Row], order: Sequence[str]) -> list[_Wish]:
+def _wishes(table: Table, rows: Sequence[PublishedRow], order: Sequence[str]) -> list[_Wish]:
     """What to measure and show, in the order of the figures; neighbours that one measurement stands for are joined."""
     headers = _headers(table)
     wishes: list[_Wish] = []
@@ -155,22 +161,22 @@ def _headers(table: Table) -> dict[str, str]:
     return headers
 
 
-def _measured(wish: _Wish, evidence: Evidence) -> list[tuple[str, MeasuredColumn]]:
+def _measured(wish: _Wish, archive: Archive) -> list[tuple[str, MeasuredColumn]]:
     """The columns that show what was measured of ``wish``, with their titles: one, or one for each device."""
     if not wish.measures:
         return []
     everywhere = [measure for measure in wish.measures if measure.portable]
     here = [measure for measure in wish.measures if not measure.portable]
-    timed = [device for device in evidence.devices if device.timed]
+    timed = [device for device in archive.devices if device.timed]
     found = [_on_device(wish.title, wish.specs, here, device) for device in timed] if here else []
     if everywhere:
         # Beside it, or in its place, what is known of trainings, which no two devices end alike.
         found = [(title, column) for title, column in found if column.known]
-        column = measured_column(wish.specs, everywhere, evidence.find)
+        column = measured_column(wish.specs, everywhere, archive.find)
         found = [(wish.title, column), *found] if column.known or not found else found
     if wish.measures[0] is STEP_MEMORY:
         # What an allocator gave out, where there is one to ask, beside what is predicted everywhere.
-        them = (_on_device(f"{wish.title}, allocated", wish.specs, ALLOCATED, device) for device in evidence.devices)
+        them = (_on_device(f"{wish.title}, allocated", wish.specs, ALLOCATED, device) for device in archive.devices)
         found += [(title, column) for title, column in them if column.known]
     return found
 

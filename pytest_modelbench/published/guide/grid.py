@@ -10,7 +10,7 @@ from pytest_modelbench.report.table import display_width
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class GridColumn:
     """How one column is titled and aligned; ``published`` figures are set in italics, title and all."""
 
     title: str
@@ -18,7 +18,7 @@ class Column:
     published: bool = False
 
 
-def grid(columns: Sequence[Column], rows: Sequence[Sequence[str]], published: Collection[int] = ()) -> str:
+def grid(columns: Sequence[GridColumn], rows: Sequence[Sequence[str]], published: Collection[int] = ()) -> str:
     """The table, its texts escaped, without a line end; empty if nothing stands beside the first column.
 
     An empty cell stays empty. Columns in which no row has anything are left out. ``published`` are the rows that are
@@ -37,7 +37,7 @@ def grid(columns: Sequence[Column], rows: Sequence[Sequence[str]], published: Co
     return "\n".join(_line(line, widths, rights) for line in (lines[0], rule, *lines[1:]))
 
 
-def _cell(text: str, column: Column, published: bool = False) -> str:
+def _cell(text: str, column: GridColumn, published: bool = False) -> str:
     escaped = escape(text)
     return f"*{escaped}*" if (column.published or published) and escaped else escaped
 

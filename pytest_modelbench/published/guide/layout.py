@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from pytest_modelbench.published.catalog.rows import Table
-from pytest_modelbench.published.guide.evidence import Evidence
-from pytest_modelbench.published.guide.figure_table import Block, figure_table
+from pytest_modelbench.published.guide.archive import Archive
+from pytest_modelbench.published.guide.figure_table import GuideBlock, TableStyle, figure_table
 from pytest_modelbench.published.guide.measures import LATENCY, PARAMETERS, THROUGHPUT
 from pytest_modelbench.published.guide.recommendations import (
     accuracy_table,
@@ -18,7 +18,7 @@ from pytest_modelbench.published.guide.recommendations import (
 )
 from pytest_modelbench.published.guide.speedup import speedup_table, tips_table
 
-Make = Callable[[Table, Sequence[Table], Evidence], Block]
+Make = Callable[[Table, Sequence[Table], Archive], GuideBlock]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,26 +47,27 @@ class Chapter:
     suites: str = ""
 
 
-def _plain(table: Table, _: Sequence[Table], evidence: Evidence) -> Block:
-    return figure_table(table, evidence)
+def _plain(table: Table, _: Sequence[Table], archive: Archive) -> GuideBlock:
+    return figure_table(table, archive)
 
 
-def _configurations(table: Table, _: Sequence[Table], evidence: Evidence) -> Block:
-    return figure_table(
-        table, evidence, words=("backbone", "fpn_channels"), besides=((PARAMETERS,), (THROUGHPUT,))
-    )  # fmt: skip
+def _configurations(table: Table, _: Sequence[Table], archive: Archive) -> GuideBlock:
+    style = TableStyle(words=("backbone", "fpn_channels"), besides=((PARAMETERS,), (THROUGHPUT,)))
+    return figure_table(table, archive, style=style)
 
 
-def _code(table: Table, _: Sequence[Table], evidence: Evidence) -> Block:
-    return figure_table(table, evidence, besides=((PARAMETERS,), (LATENCY,), (THROUGHPUT,)))
+def _code(table: Table, _: Sequence[Table], archive: Archive) -> GuideBlock:
+    return figure_table(table, archive, style=TableStyle(besides=((PARAMETERS,), (LATENCY,), (THROUGHPUT,))))
 
 
-def _alone(make: Callable[[Table, Evidence], Block], table: Table, _: Sequence[Table], evidence: Evidence) -> Block:
-    return make(table, evidence)
+def _alone(
+    make: Callable[[Table, Archive], GuideBlock], table: Table, _: Sequence[Table], archive: Archive
+) -> GuideBlock:
+    return make(table, archive)
 
 
-def _batches(_: Table, tables: Sequence[Table], evidence: Evidence) -> Block:
-    return batch_table(tables, evidence)
+def _batches(_: Table, tables: Sequence[Table], archive: Archive) -> GuideBlock:
+    return batch_table(tables, archive)
 
 
 CHAPTERS = (

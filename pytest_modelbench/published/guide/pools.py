@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 
 from pytest_modelbench.published.catalog.cases import CaseSpec
 from pytest_modelbench.published.catalog.rows import Table
+from pytest_modelbench.published.guide.archive import Archive, Device, MeasuredFigure
 from pytest_modelbench.published.guide.capacity import MemoryLine, fit
 from pytest_modelbench.published.guide.cases import subject_of
 from pytest_modelbench.published.guide.choice import Candidate
 from pytest_modelbench.published.guide.columns import Cell, Find, MeasuredColumn, measured_column
-from pytest_modelbench.published.guide.evidence import Device, Evidence, Finding
 from pytest_modelbench.published.guide.measures import (
     LATENCY,
     MEASURES,
@@ -24,7 +24,7 @@ from pytest_modelbench.published.guide.measures import (
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class RankedTask:
     """Where the candidates of a task stand in the catalog: tables, and the name of the accuracy's figure there.
 
     ``image_size`` is the published one, and that of all times that models are compared by.
@@ -37,17 +37,17 @@ class Task:
     image_size: tuple[int, int]
 
 
-CLASSIFICATION = Task(
+CLASSIFICATION = RankedTask(
     "Classification", "classification", ("backbones-cnn", "backbones-transformer"), "top1", (224, 224)
 )
-DETECTION = Task("Detection", "detection", ("coco-detection", "detection-accuracy-speed"), "map", (640, 640))
-SEGMENTATION = Task("Segmentation", "segmentation", ("cityscapes", "segmentation-speed"), "miou", (512, 512))
+DETECTION = RankedTask("Detection", "detection", ("coco-detection", "detection-accuracy-speed"), "map", (640, 640))
+SEGMENTATION = RankedTask("Segmentation", "segmentation", ("cityscapes", "segmentation-speed"), "miou", (512, 512))
 #: Images of a training step whose time and memory recommendations go by: what the guide's own code takes.
 TRAINED_BATCH = 32
 
 
 @dataclass(frozen=True, slots=True)
-class Pool:
+class CandidatePool:
     """Candidates for one task on one device, and the columns that their figures are from, under their titles.
 
     ``lines`` holds the memory line of every model that has one, those included that nothing else is known of;
@@ -55,7 +55,7 @@ class Pool:
     everything was measured at another image size than the task's: what there is of them.
     """
 
-    task: Task
+    task: RankedTask
     candidates: tuple[Candidate, ...]
     columns: tuple[tuple[str, MeasuredColumn], ...]
     lines: Mapping[str, MemoryLine]
@@ -63,7 +63,7 @@ class Pool:
     elsewhere: Mapping[str, MeasuredColumn]
 
 
-def pool(task: Task, tables: Sequence[Table], evidence: Evidence, device: Device | None) -> Pool:
+def pool(task: RankedTask, tables: Sequence[Table], archive: Archive, device: Device | None) -> CandidatePool:
     """The candidates for ``task`` with their times on ``device``, without any if that is None."""
     published = _published(task, tables)
     specs = _specs(task, tables, published)
@@ -71,9 +71,9 @@ def pool(task: Task, tables: Sequence[Table], evidence: Evidence, device: Device
     # Every search asks for the same setting; a measured column then takes the one that most models have.
     inference = [replace(spec, batch_size=1, image_size=task.image_size, precision="fp32") for spec in specs.values()]
     training = [replace(spec, batch_size=TRAINED_BATCH, mode="train", precision="amp-bf16") for spec in inference]
-    columns = {"Accuracy": measured_column(inference, MEASURES[task.accuracy], evidence.find)}
-    columns["Size"] = measured_column(inference, (SIZE,), evidence.find)
-    columns["Training memory"] = _training_memory(training, evidence)
+    columns = {"Accuracy": measured_column(inference, MEASURES[task.accuracy], archive.find)}
+    columns["Size"] = measured_column(inference, (SIZE,), archive.find)
+    columns["Training memory"] = _training_memory(training, archive)
     elsewhere: dict[str, MeasuredColumn] = {}
     timed = (("Time per image", inference, LATENCY), ("Training throughput", training, TRAIN_THROUGHPUT))
     for title, asked, measure in timed:
@@ -83,7 +83,7 @@ def pool(task: Task, tables: Sequence[Table], evidence: Evidence, device: Device
         whatever = measured_column(asked, (measure,), device.find, device)
         if whatever.known and not columns[title].known:
             elsewhere[title] = whatever
-    lines, peaks = memory_lines(training, evidence)
+    lines, peaks = memory_lines(training, archive)
     measured = dict(zip(names, columns["Accuracy"].alike, strict=True))
     rated = {name: cell for name, cell in measured.items() if cell is not None}
     # Figures on different images are no ranking: measured ones count if all have one, otherwise published ones do.
@@ -107,7 +107,7 @@ def pool(task: Task, tables: Sequence[Table], evidence: Evidence, device: Device
             )
         )
     named = [*columns.items(), *([("Peaks by batch", peaks)] if peaks is not None else [])]
-    return Pool(task, tuple(candidates), tuple(named), lines, peaks, elsewhere)
+    return CandidatePool(task, tuple(candidates), tuple(named), lines, peaks, elsewhere)
 
 
 def _at(image_size: tuple[int, int], find: Find) -> Find:
@@ -115,7 +115,7 @@ def _at(image_size: tuple[int, int], find: Find) -> Find:
     return lambda subject, metric: tuple(one for one in find(subject, metric) if one.setting.image_size == image_size)
 
 
-def _published(task: Task, tables: Sequence[Table]) -> dict[str, float]:
+def _published(task: RankedTask, tables: Sequence[Table]) -> dict[str, float]:
     """Published accuracy by the name that results list a model under."""
     found: dict[str, float] = {}
     for table in tables:
@@ -126,7 +126,7 @@ def _published(task: Task, tables: Sequence[Table]) -> dict[str, float]:
     return found
 
 
-def _specs(task: Task, tables: Sequence[Table], published: Mapping[str, float]) -> dict[str, CaseSpec]:
+def _specs(task: RankedTask, tables: Sequence[Table], published: Mapping[str, float]) -> dict[str, CaseSpec]:
     """A case for each model of the task: those with an accuracy first, then whatever else the catalog builds alike."""
     found: dict[str, CaseSpec] = {}
     for table in tables:
@@ -138,24 +138,22 @@ def _specs(task: Task, tables: Sequence[Table], published: Mapping[str, float]) 
     return {name: found[name] for name in [*order, *(name for name in found if name not in published)]}
 
 
-def _training_memory(training: Sequence[CaseSpec], evidence: Evidence) -> MeasuredColumn:
+def _training_memory(training: Sequence[CaseSpec], archive: Archive) -> MeasuredColumn:
     """Peaks of a batch of `TRAINED_BATCH`, all in the one precision and of the one kind that most models have."""
     asked = [[replace(spec, precision=precision) for spec in training] for precision in ("amp", "fp32")]
-    columns = [measured_column(specs, (STEP_MEMORY, PASS_MEMORY), evidence.find) for specs in asked]
+    columns = [measured_column(specs, (STEP_MEMORY, PASS_MEMORY), archive.find) for specs in asked]
     return max(columns, key=lambda column: column.known)
 
 
-def memory_lines(
-    training: Sequence[CaseSpec], evidence: Evidence
-) -> tuple[dict[str, MemoryLine], MeasuredColumn | None]:
+def memory_lines(training: Sequence[CaseSpec], archive: Archive) -> tuple[dict[str, MemoryLine], MeasuredColumn | None]:
     """Memory by batch size for each model with peaks at several, and the peaks that the lines were laid through.
 
     All are of one kind, precision and image size: those that most models have, training steps before single passes.
     """
-    groups: dict[tuple[Measure, str, tuple[int, int]], dict[str, dict[int, Finding]]] = {}
+    groups: dict[tuple[Measure, str, tuple[int, int]], dict[str, dict[int, MeasuredFigure]]] = {}
     for measure in (STEP_MEMORY, PASS_MEMORY):
         for spec in training:
-            for one in evidence.find(subject_of(spec, measure.mode), measure.metrics[0]):
+            for one in archive.find(subject_of(spec, measure.mode), measure.metrics[0]):
                 if one.setting.image_size == spec.image_size:
                     group = groups.setdefault((measure, one.setting.precision, spec.image_size), {})
                     group.setdefault(spec.source_name, {}).setdefault(one.setting.batch_size, one)

@@ -6,13 +6,13 @@ import math
 import re
 from collections.abc import Sequence
 
-from pytest_modelbench.published.catalog.rows import Row, Table
+from pytest_modelbench.published.catalog.rows import PublishedRow, Table
+from pytest_modelbench.published.guide.archive import Archive, Device
 from pytest_modelbench.published.guide.capacity import USABLE, MemoryLine
 from pytest_modelbench.published.guide.columns import MeasuredColumn
-from pytest_modelbench.published.guide.evidence import Device, Evidence
-from pytest_modelbench.published.guide.figure_table import Block, label, on, remarks
-from pytest_modelbench.published.guide.grid import Column, grid
-from pytest_modelbench.published.guide.pools import CLASSIFICATION, DETECTION, SEGMENTATION, Pool, pool
+from pytest_modelbench.published.guide.figure_table import GuideBlock, label, on, remarks
+from pytest_modelbench.published.guide.grid import GridColumn, grid
+from pytest_modelbench.published.guide.pools import CLASSIFICATION, DETECTION, SEGMENTATION, CandidatePool, pool
 from pytest_modelbench.published.guide.published import printed
 from pytest_modelbench.published.guide.rules import RULES
 from pytest_modelbench.published.guide.sources import how, listed, settings, sources
@@ -38,22 +38,24 @@ _COLUMN_OF = {
 _PEAKS = ("Training memory", "Peaks by batch")
 
 
-def recommendation_table(table: Table, tables: Sequence[Table], evidence: Evidence) -> Block:
+def recommendation_table(table: Table, tables: Sequence[Table], archive: Archive) -> GuideBlock:
     """A classifier for each row, by the row's rule, on each device that anything was timed on."""
-    pools = _pools(tables, evidence)
-    columns = [Column(table.columns[0], right=False)]
-    columns += [Column(on("Recommended", device) if device else "Recommended", right=False) for device, _ in pools]
-    columns.append(Column("Published", right=False, published=True))
+    pools = _pools(tables, archive)
+    columns = [GridColumn(table.columns[0], right=False)]
+    columns += [GridColumn(on("Recommended", device) if device else "Recommended", right=False) for device, _ in pools]
+    columns.append(GridColumn("Published", right=False, published=True))
     lines = [[label(row), *(_answer(row, one) for _, one in pools), row.cells[1]] for row in table.rows]
     return _block(grid(columns, lines), table.rows, [(row, one) for row in table.rows for _, one in pools])
 
 
-def accuracy_table(table: Table, tables: Sequence[Table], evidence: Evidence) -> Block:
+def accuracy_table(table: Table, tables: Sequence[Table], archive: Archive) -> GuideBlock:
     """A model of each task for each row, by the row's rule; a line for each device, and one for what was published."""
     tasks = (CLASSIFICATION, DETECTION, SEGMENTATION)
-    devices = _timed(evidence)
-    pools = [(device, [pool(task, tables, evidence, device) for task in tasks]) for device in devices]
-    columns = [Column(title, right=False) for title in (table.columns[0], "Device", *(task.title for task in tasks))]
+    devices = _timed(archive)
+    pools = [(device, [pool(task, tables, archive, device) for task in tasks]) for device in devices]
+    columns = [
+        GridColumn(title, right=False) for title in (table.columns[0], "Device", *(task.title for task in tasks))
+    ]
     lines: list[list[str]] = []
     published: set[int] = set()
     for row in table.rows:
@@ -65,22 +67,22 @@ def accuracy_table(table: Table, tables: Sequence[Table], evidence: Evidence) ->
     return _block(grid(columns, lines, published), table.rows, asked)
 
 
-def hardware_table(table: Table, tables: Sequence[Table], evidence: Evidence) -> Block:
+def hardware_table(table: Table, tables: Sequence[Table], archive: Archive) -> GuideBlock:
     """A classifier for each size of memory with its largest batch, and one for machines without an accelerator."""
-    pools = _pools(tables, evidence)
+    pools = _pools(tables, archive)
     on_cpu = next((one for device, one in pools if device is not None and device.kind == "cpu"), None)
-    columns = [Column(table.columns[0], right=False), Column("Recommended", right=False)]
-    columns += [Column("Published", right=False, published=True), Column("Batch, published", published=True)]
+    columns = [GridColumn(table.columns[0], right=False), GridColumn("Recommended", right=False)]
+    columns += [GridColumn("Published", right=False, published=True), GridColumn("Batch, published", published=True)]
     asked = [(row, on_cpu if _limit(row) == math.inf else pools[0][1]) for row in table.rows]
     lines = [[label(row), _answer(row, one), row.cells[1], printed(row.figure("max_batch"))] for row, one in asked]
     return _block(grid(columns, lines), table.rows, asked)
 
 
-def batch_table(tables: Sequence[Table], evidence: Evidence) -> Block:
+def batch_table(tables: Sequence[Table], archive: Archive) -> GuideBlock:
     """The largest batch in training by memory, for each model with peaks at two batch sizes or more."""
-    found = _pools(tables, evidence)[0][1]
-    columns = [Column("Backbone", right=False), Column("Without images"), Column("Per image")]
-    columns += [Column(f"{size} GiB") for size in MEMORIES_GIB]
+    found = _pools(tables, archive)[0][1]
+    columns = [GridColumn("Backbone", right=False), GridColumn("Without images"), GridColumn("Per image")]
+    columns += [GridColumn(f"{size} GiB") for size in MEMORIES_GIB]
     lines = [_batches(name, line) for name, line in found.lines.items()]
     below = []
     if found.line_peaks is not None:
@@ -93,7 +95,7 @@ def batch_table(tables: Sequence[Table], evidence: Evidence) -> Block:
             f"by it fits into {100 * USABLE:.0f} % of the memory; the rest is for the device's context, libraries' "
             "workspaces and gaps between blocks."
         )
-    return Block(grid(columns, lines), tuple(below), empty=not lines, gaps=not lines)
+    return GuideBlock(grid(columns, lines), tuple(below), empty=not lines, gaps=not lines)
 
 
 def _batches(name: str, line: MemoryLine) -> list[str]:
@@ -102,27 +104,29 @@ def _batches(name: str, line: MemoryLine) -> list[str]:
     return [name, *sizes, *(f"{count:,}" if count else "none" for count in largest)]
 
 
-def _pools(tables: Sequence[Table], evidence: Evidence) -> list[tuple[Device | None, Pool]]:
+def _pools(tables: Sequence[Table], archive: Archive) -> list[tuple[Device | None, CandidatePool]]:
     """Classifiers on each device that anything was timed on; without times if there is none."""
-    return [(device, pool(CLASSIFICATION, tables, evidence, device)) for device in _timed(evidence)]
+    return [(device, pool(CLASSIFICATION, tables, archive, device)) for device in _timed(archive)]
 
 
-def _timed(evidence: Evidence) -> list[Device | None]:
+def _timed(archive: Archive) -> list[Device | None]:
     """The devices that anything was timed on, None in place of them if there are none."""
-    return [device for device in evidence.devices if device.timed] or [None]
+    return [device for device in archive.devices if device.timed] or [None]
 
 
-def _answer(row: Row, candidates: Pool | None) -> str:
+def _answer(row: PublishedRow, candidates: CandidatePool | None) -> str:
     return "" if candidates is None else RULES[row.rule].recommended(candidates.candidates, _limit(row))
 
 
-def _limit(row: Row) -> float:
+def _limit(row: PublishedRow) -> float:
     """Bytes or seconds that the row's name, ``16gb`` or ``4h``, grants; infinite for any other."""
     match = _LIMIT.fullmatch(row.id.rpartition("/")[2])
     return float(match[1]) * _LIMIT_UNITS[match[2]] if match else math.inf
 
 
-def _block(text: str, rows: Sequence[Row], asked: Sequence[tuple[Row, Pool | None]]) -> Block:
+def _block(
+    text: str, rows: Sequence[PublishedRow], asked: Sequence[tuple[PublishedRow, CandidatePool | None]]
+) -> GuideBlock:
     """The block of a table; ``asked`` are the pools that each row's rule looked at, None where there is none."""
     told = [(row, one, _answer(row, one)) for row, one in asked]
     below: list[str] = []
@@ -146,7 +150,7 @@ def _block(text: str, rows: Sequence[Row], asked: Sequence[tuple[Row, Pool | Non
         not answer and (one is None or (row.id, one.task) not in answered or not _elsewhere(row.rule, one))
         for row, one, answer in told
     )
-    return Block(text, (*below, *remarks(rows)), empty=not any(answer for _, _, answer in told), gaps=gaps)
+    return GuideBlock(text, (*below, *remarks(rows)), empty=not any(answer for _, _, answer in told), gaps=gaps)
 
 
 def _wanted(rule: str) -> set[str]:
@@ -154,7 +158,7 @@ def _wanted(rule: str) -> set[str]:
     return {_COLUMN_OF[figure] for figure in RULES[rule].needs}
 
 
-def _elsewhere(rule: str, candidates: Pool) -> list[str]:
+def _elsewhere(rule: str, candidates: CandidatePool) -> list[str]:
     """What is missing for the rule because it was measured at another image size only."""
     lines = []
     for title, column in candidates.elsewhere.items():
@@ -166,12 +170,12 @@ def _elsewhere(rule: str, candidates: Pool) -> list[str]:
     return lines
 
 
-def _among(rule: str, candidates: Pool) -> str:
+def _among(rule: str, candidates: CandidatePool) -> str:
     """How many of how many candidates have the figures that the rule looks at: ``3 of 25``."""
     return f"{len(RULES[rule].known(candidates.candidates))} of {len(candidates.candidates)}"
 
 
-def _by_rule(rows: Sequence[Row]) -> dict[str, str]:
+def _by_rule(rows: Sequence[PublishedRow]) -> dict[str, str]:
     """For each rule that occurs the labels of its rows; for one that all share, ``every row``."""
     names: dict[str, list[str]] = {}
     for row in rows:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from pytest_modelbench.published.guide.archive import MeasuredFigure
 from pytest_modelbench.published.guide.cases import Setting
 from pytest_modelbench.published.guide.columns import Cell, MeasuredColumn
-from pytest_modelbench.published.guide.evidence import Finding
 from pytest_modelbench.published.guide.measures import BATCH, IMAGE, PRECISION, Measure
 from pytest_modelbench.report.scale import plural
 
@@ -25,7 +25,7 @@ def sources(columns: Iterable[tuple[str, MeasuredColumn]]) -> list[str]:
             told = entries.setdefault(_where(column), [])
             entry = f"{title} ({how(column)})"
             told += [entry] if entry not in told else []
-            disturbed += [one.disturbed for cell in column.cells if cell for one in cell.findings if one.disturbed]
+            disturbed += [one.disturbed for cell in column.cells if cell for one in cell.figures if one.disturbed]
     lines = [f"{where}: {'; '.join(told)}." for where, told in entries.items()]
     if disturbed:
         lines.append(f"Disturbed while measured: {plural(len(disturbed), 'figure')}; the first: {disturbed[0]}.")
@@ -34,9 +34,9 @@ def sources(columns: Iterable[tuple[str, MeasuredColumn]]) -> list[str]:
 
 def _where(column: MeasuredColumn) -> str:
     """``NVIDIA H200, 2026-11-22, torch 2.15.0, timm 1.0.31``."""
-    findings = _findings(column)
-    days = sorted({one.run.day for one in findings})
-    known = [one.run.environment.provenance for one in findings if one.run.environment is not None]
+    figures = _figures(column)
+    days = sorted({one.run.day for one in figures})
+    known = [one.run.environment.provenance for one in figures if one.run.environment is not None]
     place, names = "The same on every machine", _PORTABLE
     if column.device is not None:
         place, names = column.device.title, _VERSIONS
@@ -45,17 +45,17 @@ def _where(column: MeasuredColumn) -> str:
 
 def how(column: MeasuredColumn) -> str:
     """``median of 3 processes, batch 1, 224 x 224, fp32``."""
-    measure, findings = column.measure, _findings(column)
+    measure, figures = column.measure, _figures(column)
     told = measure.how
     if told.startswith("median"):
-        low, high = min(one.processes for one in findings), max(one.processes for one in findings)
+        low, high = min(one.processes for one in figures), max(one.processes for one in figures)
         told += f" of {plural(low, 'process')}" if low == high else f" of {low} to {high} processes"
     cells = [cell for cell in column.alike if cell is not None]
-    return ", ".join(filter(None, [told, settings(cells, measure), _data(findings)]))
+    return ", ".join(filter(None, [told, settings(cells, measure), _data(figures)]))
 
 
-def _findings(column: MeasuredColumn) -> list[Finding]:
-    return [one for cell in column.alike if cell is not None for one in cell.findings]
+def _figures(column: MeasuredColumn) -> list[MeasuredFigure]:
+    return [one for cell in column.alike if cell is not None for one in cell.figures]
 
 
 def versions(known: Sequence[Mapping[str, object]], names: Sequence[str] = _VERSIONS) -> str:
@@ -80,11 +80,11 @@ def settings(cells: Sequence[Cell], measure: Measure) -> str:
     return ", ".join(parts)
 
 
-def _data(findings: Sequence[Finding]) -> str:
+def _data(figures: Sequence[MeasuredFigure]) -> str:
     """``on photos, 20 images``; empty for what is measured without labelled images."""
     named = {
         one.data: f"on {one.data}" + (f", {plural(one.images, 'image')}" if one.images else "")
-        for one in findings
+        for one in figures
         if one.data
     }
     return listed(list(named.values()))

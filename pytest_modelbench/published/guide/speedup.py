@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pytest_modelbench.published.catalog.rows import Row, Table
+from pytest_modelbench.published.catalog.rows import PublishedRow, Table
+from pytest_modelbench.published.guide.archive import Archive, Device, MeasuredFigure
 from pytest_modelbench.published.guide.cases import setting_of, subject_of
 from pytest_modelbench.published.guide.columns import Cell, MeasuredColumn, measured_column
-from pytest_modelbench.published.guide.evidence import Device, Evidence, Finding
-from pytest_modelbench.published.guide.figure_table import Block, label, remarks
-from pytest_modelbench.published.guide.grid import Column, grid
+from pytest_modelbench.published.guide.figure_table import GuideBlock, label, remarks
+from pytest_modelbench.published.guide.grid import GridColumn, grid
 from pytest_modelbench.published.guide.measures import LATENCY, STEP_MEMORY
 from pytest_modelbench.published.guide.published import is_comparable, printed
 from pytest_modelbench.published.guide.sources import sources
@@ -19,14 +19,14 @@ from pytest_modelbench.report.scale import number, percent
 SPEEDUP = "Speed-up: images per second at the largest batch that was timed, over those at batch 1."
 
 
-def speedup_table(table: Table, evidence: Evidence) -> Block:
+def speedup_table(table: Table, archive: Archive) -> GuideBlock:
     """A line for each model and device: time of a batch, and what the largest batch brings over single images."""
     batches = [figure.case.batch_size for figure in table.rows[0].figures if figure.case is not None]
-    columns = [Column(table.columns[0], right=False), Column("Device", right=False)]
-    columns += [*(Column(f"Batch {batch}") for batch in batches), Column("Speed-up")]
+    columns = [GridColumn(table.columns[0], right=False), GridColumn("Device", right=False)]
+    columns += [*(GridColumn(f"Batch {batch}") for batch in batches), GridColumn("Speed-up")]
     lines: list[list[str]] = []
     published: set[int] = set()
-    found: dict[Device, list[Cell]] = {device: [] for device in evidence.devices if device.timed}
+    found: dict[Device, list[Cell]] = {device: [] for device in archive.devices if device.timed}
     gaps = False
     for row in table.rows:
         for device, cells in found.items():
@@ -37,16 +37,16 @@ def speedup_table(table: Table, evidence: Evidence) -> Block:
             cells += [Cell((one,), ()) for one in times.values()]
             shown = [number(times[batch].value, "s") if batch in times else "" for batch in batches]
             lines.append([label(row), device.title, *shown, _ratio(speedup(times))])
-        if row.figures and is_comparable(row.figures[0], evidence.kinds):
+        if row.figures and is_comparable(row.figures[0], archive.kinds):
             published.add(len(lines))
             lines.append([label(row), f"{table.hardware}, published", *map(printed, row.figures)])
     timed = [("Times", MeasuredColumn(LATENCY, device, tuple(cells), ())) for device, cells in found.items()]
     known = any(column.known for _, column in timed)
     below = [*map(escape, sources(timed)), *([SPEEDUP] if known else []), *remarks(table.rows)]
-    return Block(grid(columns, lines, published), tuple(below), empty=not known, gaps=gaps or not known)
+    return GuideBlock(grid(columns, lines, published), tuple(below), empty=not known, gaps=gaps or not known)
 
 
-def speedup(times: Mapping[int, Finding]) -> float | None:
+def speedup(times: Mapping[int, MeasuredFigure]) -> float | None:
     """Images per second at the largest batch over those at batch 1; None if only one of them was timed."""
     largest = max(times, default=1)
     if largest == 1 or 1 not in times:
@@ -54,13 +54,13 @@ def speedup(times: Mapping[int, Finding]) -> float | None:
     return largest * times[1].value / times[largest].value
 
 
-def tips_table(table: Table, evidence: Evidence) -> Block:
+def tips_table(table: Table, archive: Archive) -> GuideBlock:
     """What each tip saves of the peak memory of a training step; the first case of a row is without it."""
     without, within = (
-        measured_column([row.cases[place] for row in table.rows], (STEP_MEMORY,), evidence.find) for place in (0, 1)
+        measured_column([row.cases[place] for row in table.rows], (STEP_MEMORY,), archive.find) for place in (0, 1)
     )
-    columns = [Column(table.columns[0], right=False), Column(table.columns[1], right=False)]
-    columns += [Column("Memory without"), Column("Memory with"), Column("Change")]
+    columns = [GridColumn(table.columns[0], right=False), GridColumn(table.columns[1], right=False)]
+    columns += [GridColumn("Memory without"), GridColumn("Memory with"), GridColumn("Change")]
     lines = []
     for index, row in enumerate(table.rows):
         before, after = without.cells[index], within.cells[index]
@@ -68,16 +68,16 @@ def tips_table(table: Table, evidence: Evidence) -> Block:
         lines.append([label(row), row.cells[1], without.text(index), within.text(index), change])
     below = [escape(line) for line in sources([("Memory without", without), ("Memory with", within)])]
     known = without.known + within.known
-    return Block(
+    return GuideBlock(
         grid(columns, lines), (*below, *remarks(table.rows)), empty=not known, gaps=known < 2 * len(table.rows)
     )  # fmt: skip
 
 
-def _times(row: Row, device: Device, batches: Sequence[int]) -> dict[int, Finding]:
+def _times(row: PublishedRow, device: Device, batches: Sequence[int]) -> dict[int, MeasuredFigure]:
     """Latency by batch size, all at one image size: that which is asked for, or else the one with the most batches."""
     assert row.case is not None
     asked = setting_of(row.case)
-    sizes: dict[tuple[int, int], dict[int, Finding]] = {}
+    sizes: dict[tuple[int, int], dict[int, MeasuredFigure]] = {}
     for one in device.find(subject_of(row.case, "inference"), "latency"):
         if one.setting.batch_size in batches and one.setting.is_precision(asked.precision):
             sizes.setdefault(one.setting.image_size, {}).setdefault(one.setting.batch_size, one)

@@ -19,7 +19,7 @@ VERSIONS = ("torch", "torchvision", "timm", "cuda", "cudnn", "driver")
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class MeasuredRun:
     """One results file: where it lies, when it was made, from what, and with what."""
 
     file: str
@@ -38,7 +38,7 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class MeasuredFigure:
     """One measured figure, in its metric's unit.
 
     ``data`` names the labelled images behind an accuracy, ``images`` says how many. ``disturbed`` says what disturbed
@@ -52,7 +52,7 @@ class Finding:
     value: float
     processes: int
     portable: bool
-    run: Run
+    run: MeasuredRun
     data: str = ""
     images: int | None = None
     disturbed: str = ""
@@ -64,28 +64,28 @@ class Device:
 
     title: str
     kind: str
-    runs: tuple[Run, ...]
-    findings: Mapping[tuple[Subject, str], tuple[Finding, ...]] = field(repr=False)
+    runs: tuple[MeasuredRun, ...]
+    figures: Mapping[tuple[Subject, str], tuple[MeasuredFigure, ...]] = field(repr=False)
 
-    def find(self, subject: Subject, metric: str) -> tuple[Finding, ...]:
+    def find(self, subject: Subject, metric: str) -> tuple[MeasuredFigure, ...]:
         """Figures of ``metric`` for ``subject``, the newest of each setting and data, newest first."""
-        return self.findings.get((subject, metric), ())
+        return self.figures.get((subject, metric), ())
 
     @property
     def timed(self) -> bool:
         """Whether anything was measured here that holds for this device only."""
-        return any(not one.portable for found in self.findings.values() for one in found)
+        return any(not one.portable for found in self.figures.values() for one in found)
 
 
-class Evidence:
+class Archive:
     """All results files together."""
 
     def __init__(self, sessions: Sequence[tuple[str, Session]]) -> None:
         #: As they were given; so devices come in that order, too.
         self.runs = tuple(_run(file, session) for file, session in sessions)
-        found = [one for file, session in sessions for one in _findings(_run(file, session), session)]
+        found = [one for file, session in sessions for one in _figures(_run(file, session), session)]
         found.sort(key=lambda one: one.run.started, reverse=True)
-        groups: dict[tuple[Fact, ...], list[Finding]] = {}
+        groups: dict[tuple[Fact, ...], list[MeasuredFigure]] = {}
         for run in self.runs:
             if run.environment is not None:
                 groups.setdefault(_group(run.environment), [])
@@ -101,7 +101,7 @@ class Evidence:
         #: Figures that should be the same on every machine and are not, newest first.
         self.disagreements = _disagreements(found)
 
-    def find(self, subject: Subject, metric: str) -> tuple[Finding, ...]:
+    def find(self, subject: Subject, metric: str) -> tuple[MeasuredFigure, ...]:
         """Figures of a ``metric`` that holds on every machine, the newest of each setting and data, newest first."""
         return self._everywhere.get((subject, metric), ())
 
@@ -111,15 +111,15 @@ class Evidence:
         return frozenset(device.kind for device in self.devices if device.timed)
 
 
-def _run(file: str, session: Session) -> Run:
+def _run(file: str, session: Session) -> MeasuredRun:
     stamp = session.stamp
-    return Run(
+    return MeasuredRun(
         file, stamp.started, stamp.commit, stamp.dirty, session.processes, len(session.checks), session.interrupted,
         session.environment,
     )  # fmt: skip
 
 
-def _findings(run: Run, session: Session) -> Iterable[Finding]:
+def _figures(run: MeasuredRun, session: Session) -> Iterable[MeasuredFigure]:
     # A test may record a metric several times, under names of its own; the one under the metric's name speaks for it.
     for check in sorted(session.checks, key=lambda check: check.key.name != check.metric.name):
         read = read_case(check.case)
@@ -128,7 +128,7 @@ def _findings(run: Run, session: Session) -> Iterable[Finding]:
         subject, setting = read
         figures = check.measurements[-1].figures if check.measurements else {}
         count, seconds = figures.get("samples"), figures.get("seconds")
-        found = Finding(
+        found = MeasuredFigure(
             check.metric.name,
             check.metric.unit,
             subject,
@@ -156,11 +156,11 @@ def _group(environment: Environment) -> tuple[Fact, ...]:
     return (environment.slug, *(environment.provenance.get(name) for name in VERSIONS))
 
 
-def _is_of(run: Run, key: tuple[Fact, ...]) -> bool:
+def _is_of(run: MeasuredRun, key: tuple[Fact, ...]) -> bool:
     return run.environment is not None and _group(run.environment) == key
 
 
-def _first_environment(runs: Sequence[Run], key: tuple[Fact, ...]) -> Environment:
+def _first_environment(runs: Sequence[MeasuredRun], key: tuple[Fact, ...]) -> Environment:
     return next(run.environment for run in runs if run.environment is not None and _is_of(run, key))
 
 
@@ -180,23 +180,23 @@ def _titles(environments: Sequence[Environment]) -> list[str]:
     return titles
 
 
-def _device(title: str, runs: Sequence[Run], found: Iterable[Finding]) -> Device:
+def _device(title: str, runs: Sequence[MeasuredRun], found: Iterable[MeasuredFigure]) -> Device:
     environment = runs[0].environment
     assert environment is not None
     kind = str(environment.identity.get("device", environment.kind))
     return Device(title, kind, tuple(runs), _indexed(found))
 
 
-def _indexed(found: Iterable[Finding]) -> dict[tuple[Subject, str], tuple[Finding, ...]]:
-    index: defaultdict[tuple[Subject, str], dict[tuple[Setting, str], Finding]] = defaultdict(dict)
+def _indexed(found: Iterable[MeasuredFigure]) -> dict[tuple[Subject, str], tuple[MeasuredFigure, ...]]:
+    index: defaultdict[tuple[Subject, str], dict[tuple[Setting, str], MeasuredFigure]] = defaultdict(dict)
     for one in found:
         index[one.subject, one.metric].setdefault((one.setting, one.data), one)
     return {key: tuple(known.values()) for key, known in index.items()}
 
 
-def _disagreements(found: Sequence[Finding]) -> tuple[tuple[Finding, Finding], ...]:
+def _disagreements(found: Sequence[MeasuredFigure]) -> tuple[tuple[MeasuredFigure, MeasuredFigure], ...]:
     """Pairs (newer, older) of portable figures that differ between files."""
-    newest: dict[tuple[Subject, str, Setting, str], Finding] = {}
+    newest: dict[tuple[Subject, str, Setting, str], MeasuredFigure] = {}
     pairs = []
     for one in found:
         if one.portable:
