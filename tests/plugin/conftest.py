@@ -6,6 +6,13 @@ import pytest
 
 
 @pytest.fixture
+def pytester(pytester, monkeypatch):
+    """pytest's own, whose sessions and workers leave out plugins that take longer to import than all the rest."""
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest -p no:anyio")
+    return pytester
+
+
+@pytest.fixture
 def bench(pytester):
     """Runs ``pytest --modelbench`` on ``source`` (or on what is there) in one pass, or as the arguments say."""
 
