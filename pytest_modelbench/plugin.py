@@ -82,9 +82,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """In a worker: import what its tests will ask for, before it is kept to one core: its twin does so beside it."""
+    """In a worker: import what its tests will ask for, before it is kept to one core: pairs do so side by side."""
     if _is_worker(session.config):
-        from pytest_modelbench.bench.process import import_ahead
+        from pytest_modelbench.bench.ahead import import_ahead
 
         job = session.config._modelbench_worker.job  # type: ignore[attr-defined]
         import_ahead(job.settings["device"], {name for item in session.items for name in _fixtures(item)})

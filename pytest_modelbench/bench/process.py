@@ -5,8 +5,7 @@ It imports torch no earlier than something needs it: a test that records a numbe
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
@@ -17,7 +16,7 @@ from pytest_modelbench.core.measurement import CheckKey, Measurement
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.host.cores import core_count
 from pytest_modelbench.measure.arrival import when_imported
-from pytest_modelbench.measure.devices import CPU, is_cpu, resolve_device
+from pytest_modelbench.measure.devices import CPU, resolve_device
 from pytest_modelbench.measure.environment import detect, doubt, pin
 from pytest_modelbench.measure.lockstep import Turns
 
@@ -124,20 +123,3 @@ def _settle(threads: int) -> None:
 def _hold_against_torch(bench: Bench) -> None:
     # Not raised here, out of somebody's import statement, which would leave torch half imported.
     bench.doubt = doubt(bench.environment)
-
-
-def import_ahead(device: str, fixtures: Collection[str]) -> None:
-    """Import what tests with these fixtures will ask for on ``device``, as far as it is installed.
-
-    Before a process is kept to one core: in a pair, both import side by side. What is missing is told by the test that
-    needs it.
-    """
-    with contextlib.suppress(ImportError):
-        if "build_model" in fixtures:
-            import pytest_modelbench.bench.building  # noqa: F401
-        elif not is_cpu(device) or not _TORCH.isdisjoint(fixtures):
-            import torch  # noqa: F401
-
-
-#: Fixtures that cannot do without torch; ``modelbench`` can, and imports it when it is asked for a measure of a model.
-_TORCH = frozenset({"device_timer", "peak_memory"})

@@ -71,10 +71,15 @@ class LocalWorker:
             # Its own group, so that Ctrl-C reaches the controller alone, which then ends all of the group.
             start_new_session=True,
         )
-        os.close(event_write)
-        os.close(control_read)
-        with contextlib.suppress(BrokenPipeError):
-            _write_all(control_write, job_line(job, site))
+        try:
+            os.close(event_write)
+            os.close(control_read)
+            with contextlib.suppress(BrokenPipeError):
+                _write_all(control_write, job_line(job, site))
+        except BaseException:
+            # Ctrl-C comes at any moment, and nobody has entered the context yet who would end it.
+            self.end()
+            raise
 
     def __enter__(self) -> LocalWorker:
         return self

@@ -11,7 +11,7 @@ from pytest_modelbench.doctor import gpu_findings, machine_findings
 from pytest_modelbench.doctor.findings import Severity
 from pytest_modelbench.doctor.gpu import Gpu, read_gpu
 from pytest_modelbench.doctor.machine import Busy, Machine
-from tests.unit.fake_nvml import FakeNvml, NVMLError
+from pytest_modelbench.testing.nvml import FakeNvml, NVMLError
 
 FINE, ADVICE, PROBLEM = Severity.FINE, Severity.ADVICE, Severity.PROBLEM
 

@@ -7,13 +7,7 @@ from pathlib import Path
 import pytest
 
 from pytest_modelbench.host.cgroup import quota_cores
-
-
-def write(root: Path, files: dict[str, str]) -> None:
-    for name, text in files.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text + "\n")
+from pytest_modelbench.testing.machine import write_files
 
 
 @pytest.mark.parametrize(
@@ -53,5 +47,5 @@ def write(root: Path, files: dict[str, str]) -> None:
 def test_the_tightest_quota_of_a_container_and_its_parents_holds(
     tmp_path: Path, files: dict[str, str], cores: float | None
 ) -> None:
-    write(tmp_path, files)
+    write_files(tmp_path, files)
     assert quota_cores(tmp_path) == cores

@@ -10,7 +10,7 @@ import pytest
 
 from pytest_modelbench.host.gpu import GpuFacts, GpuState, NvmlGpu, gpu_by_ordinal, gpu_by_uuid
 from pytest_modelbench.host.nvml import Nvml, open_nvml
-from tests.unit.fake_nvml import UUID, FakeNvml, MismatchError, NotSupportedError, NVMLError
+from pytest_modelbench.testing.nvml import UUID, FakeNvml, MismatchError, NotSupportedError, NVMLError
 
 
 def opened(library: FakeNvml) -> Nvml:

@@ -7,13 +7,7 @@ from pathlib import Path
 import pytest
 
 from pytest_modelbench.host import power
-
-
-def write(root: Path, files: dict[str, str]) -> None:
-    for name, text in files.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text + "\n")
+from pytest_modelbench.testing.machine import write_files
 
 
 @pytest.mark.parametrize(
@@ -27,5 +21,5 @@ def write(root: Path, files: dict[str, str]) -> None:
     ],
 )
 def test_only_the_machines_own_battery_counts(tmp_path: Path, supplies: dict[str, str], on_battery: bool) -> None:
-    write(tmp_path, {f"supplies/{name}": text for name, text in supplies.items()})
+    write_files(tmp_path, {f"supplies/{name}": text for name, text in supplies.items()})
     assert power.on_battery(tmp_path / "supplies") is on_battery

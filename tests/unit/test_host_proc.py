@@ -27,6 +27,7 @@ from pytest_modelbench.host.proc import (
     siblings,
     swapped_pages,
 )
+from pytest_modelbench.testing.machine import process_stat
 
 STAT = """\
 cpu  10633 0 6734 208417 813 0 129 24 0 0
@@ -125,19 +126,17 @@ def write_processes(proc: Path, *stats: str) -> None:
     (proc / "self" / "stat").write_text(PROCESS)
 
 
-def stat(pid: int, name: str, parent: int) -> str:
-    return f"{pid} ({name}) R {parent} {'0 ' * 40}"
-
-
 def test_siblings_are_what_the_same_parent_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.getppid", lambda: 7)
-    write_processes(tmp_path, stat(10, "pytest", 7), stat(11, "a) b) 7 (c", 7), stat(12, "7", 8), "")
+    write_processes(
+        tmp_path, process_stat(10, "pytest", 7), process_stat(11, "a) b) 7 (c", 7), process_stat(12, "7", 8), ""
+    )
     assert siblings(tmp_path) == {10, 11}
     assert siblings(tmp_path / "nowhere") == frozenset()
 
 
 def test_processes_that_end_meanwhile_are_left_out(tmp_path: Path) -> None:
-    write_processes(tmp_path, stat(10, "pytest", 7), "")
+    write_processes(tmp_path, process_stat(10, "pytest", 7), "")
     assert [process.pid for process in processes(tmp_path)] == [10]
 
 

@@ -2,8 +2,10 @@
 
 import ast
 import json
+import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -12,45 +14,53 @@ import pytest_modelbench
 
 PACKAGE = Path(pytest_modelbench.__file__).parent
 
-#: For each layer, the layers that it may import.
-MAY_IMPORT = {
-    "options": set(),
-    "core": {"options"},
-    "judge": {"core"},
-    "host": {"core"},
-    "vcs": {"core"},
-    "store": {"core", "judge"},
-    "measure": {"core", "host"},
-    "data": {"core"},
-    "models": {"core", "data"},
-    "workers": {"core", "host", "vcs"},
-    "report": {"options", "core", "judge"},
-    "samples": {"core", "measure", "models", "data"},
-    "bench": {"core", "host", "measure", "models", "data", "samples"},
-    "published": {"core", "judge", "report"},
-    "session": {"options", "core", "judge", "vcs", "store", "workers", "report", "bench", "plugin"},
-    "doctor": {"core", "judge", "host", "workers", "report"},
-    "plugin": {"options", "core", "session", "bench", "measure", "models"},
-    "cli": {"options", "core", "store", "published", "report", "doctor"},
-}
-#: Packages that a layer never imports, not even late.
-NEVER = {
-    "options": {"torch", "pytest", "timm", "numpy"},
-    "core": {"torch", "pytest", "timm", "numpy"},
-    "judge": {"torch", "pytest", "timm", "numpy"},
-    "host": {"torch", "pytest", "timm", "numpy"},
-    "vcs": {"torch", "pytest", "timm", "numpy"},
-    "store": {"torch", "pytest", "timm"},
-    "published": {"torch", "pytest", "timm", "numpy"},
-    "report": {"torch", "timm"},
-    "measure": {"pytest", "timm"},
-    "data": {"pytest"},
-    "models": {"pytest"},
-    "samples": {"pytest"},
-    "workers": {"torch", "timm"},
-    "session": {"torch", "timm"},
-    "doctor": {"torch", "pytest", "timm"},
-    "cli": {"torch", "pytest", "timm"},
+ARCHITECTURE = PACKAGE.parent / "docs" / "architecture.md"
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What a layer holds, which others it may import, and which packages it never does, not even late."""
+
+    holds: str
+    may_import: str = ""
+    never: str = ""
+
+    @property
+    def others(self):
+        return set(self.may_import.split())
+
+
+#: From the bottom up. `docs/architecture.md` has this table: MODELBENCH_GOLDEN=write writes it anew.
+LAYERS = {
+    "options": Layer("the one table of options: flags, settings, help, defaults", "", "torch pytest timm numpy"),
+    "core": Layer(
+        "what a measurement is and what it means: values and pure functions", "options", "torch pytest timm numpy"
+    ),
+    "judge": Layer("a check's state, and verdicts on it: exact, stored, paired", "core", "torch pytest timm numpy"),
+    "host": Layer(
+        "what the machine tells: cores, /proc, /sys, control groups, NVML", "core", "torch pytest timm numpy"
+    ),
+    "vcs": Layer("git: revisions, and their files on the disk", "core", "torch pytest timm numpy"),
+    "store": Layer("baseline and results files, and what may become a baseline", "core judge", "torch pytest timm"),
+    "measure": Layer("how a quantity is measured", "core host", "pytest timm"),
+    "data": Layer("labelled data, and how they become batches", "core", "pytest"),
+    "models": Layer("what is measured: builders, tasks, techniques, training", "core data", "pytest"),
+    "workers": Layer("worker processes: events, jobs, rounds, pairs in lockstep", "core host vcs", "torch timm"),
+    "report": Layer("how results read: values in, text out", "options core judge", "torch timm"),
+    "published": Layer(
+        "the replication of published tables: catalog, coverage, guide", "core judge report", "torch pytest timm numpy"
+    ),
+    "samples": Layer("small trained models on generated scenes", "core measure models data", "pytest"),
+    "bench": Layer("what a test sees: the fixtures' bodies", "core host measure models data samples"),
+    "session": Layer(
+        "a session in the controlling process", "options core judge vcs store workers report bench", "torch timm"
+    ),
+    "doctor": Layer(
+        "the machine looked at, and an A/A trial on it", "core judge host workers report", "torch pytest timm"
+    ),
+    "testing": Layer("fakes for tests: clock, worker, machine, NVML", "core workers", "torch pytest timm numpy"),
+    "plugin": Layer("pytest's entry point", "options core session bench measure models"),
+    "cli": Layer("`pytest-modelbench`", "options core store published report doctor", "torch pytest timm"),
 }
 
 
@@ -85,15 +95,68 @@ def test_imports_point_downwards(path):
     layer = layer_of(path)
     for module in imports(path):
         top, _, rest = module.partition(".")
-        assert top not in NEVER.get(layer, set()), f"{layer} imports {module}"
+        assert top not in LAYERS[layer].never.split(), f"{layer} imports {module}"
         if top == "pytest_modelbench" and rest:
             other = rest.partition(".")[0]
-            assert other == layer or other in MAY_IMPORT[layer], f"{layer} imports {module}"
+            assert other == layer or other in LAYERS[layer].others, f"{layer} imports {module}"
 
 
 def test_the_table_of_options_takes_the_lightest_of_the_standard_library_alone():
     """Every pytest run of everyone who has the package installed imports it."""
     assert set(imports(PACKAGE / "options.py")) == {"enum", "typing"}
+
+
+def test_no_layer_is_above_itself():
+    below = {}
+    for name, layer in LAYERS.items():  # from the bottom up, so that what is below is known
+        assert layer.others <= below.keys(), f"{name} may import {layer.others - below.keys()}, which are not below it"
+        below[name] = layer.others
+
+
+def module_of(path):
+    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def test_no_file_imports_itself_by_way_of_others():
+    names = {module_of(path): path for path in PACKAGE.rglob("*.py")}
+    needs = {
+        name: {other for other in imports(path) if other in names and other != name} for name, path in names.items()
+    }
+    done, doing = set(), []
+
+    def visit(name):
+        assert name not in doing, " -> ".join([*doing[doing.index(name) :], name])
+        if name not in done:
+            doing.append(name)
+            for other in sorted(needs[name]):
+                visit(other)
+            done.add(doing.pop())
+
+    for name in sorted(needs):
+        visit(name)
+
+
+def test_nothing_needs_the_published_part():
+    users = {
+        layer_of(path) for path in FILES if any(m.startswith("pytest_modelbench.published") for m in imports(path))
+    }
+    assert users <= {"published", "cli"}
+
+
+def test_the_architecture_page_has_the_table():
+    rows = ["| layer | holds | may import |", "| --- | --- | --- |"]
+    rows += [
+        f"| `{name}` | {layer.holds} | {', '.join(f'`{other}`' for other in layer.may_import.split()) or 'nothing'} |"
+        for name, layer in LAYERS.items()
+    ]
+    text = ARCHITECTURE.read_text()
+    before, rest = text.split("<!-- layers -->\n")
+    _, after = rest.split("<!-- end of layers -->\n")
+    wanted = before + "<!-- layers -->\n" + "\n".join(rows) + "\n<!-- end of layers -->\n" + after
+    if os.environ.get("MODELBENCH_GOLDEN") == "write":
+        ARCHITECTURE.write_text(wanted)
+    assert ARCHITECTURE.read_text() == wanted
 
 
 def test_only_the_edge_knows_pytest():
@@ -105,13 +168,14 @@ def test_only_the_edge_knows_pytest():
     assert users == {
         "plugin.py",
         "workers/worker.py",
-        "session/runner.py",
+        "session/closing.py",
+        "session/hooks.py",
         "session/inline.py",
         "session/launch.py",
         "session/marks.py",
         "session/progress.py",
         "session/replay.py",
-        "session/hooks.py",
+        "session/runner.py",
     }
 
 

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from pytest_modelbench.measure.gpu_health import GpuHealth, GpuProbe, GpuReading, gpu_probe, over
-from tests.unit.fake_nvml import UUID, FakeNvml, NotSupportedError, NVMLError
+from pytest_modelbench.testing.nvml import UUID, FakeNvml, NotSupportedError, NVMLError
 
 FIRST = "pid:[4026531836]"
 CONTAINER = "pid:[4026532211]"

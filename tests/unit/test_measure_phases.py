@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
-from itertools import pairwise
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -18,54 +17,17 @@ from pytest_modelbench.measure.lockstep import InTurns
 from pytest_modelbench.measure.phases import (
     PhaseClock,
     PhasedSamples,
-    Step,
     sample_phases,
     sample_runs,
 )
 from pytest_modelbench.measure.plan import SamplingPlan
 from pytest_modelbench.measure.samples import Block
 from pytest_modelbench.measure.sampling import Alone, Conditions, Target, sample
+from pytest_modelbench.testing.clock import FakeClock
 
 MS = 1_000_000
 NAMES = ("forward", "backward")
 TWO_BLOCKS = SamplingPlan(min_blocks=2, max_blocks=2)
-
-
-class FakeClock:
-    """Nanoseconds that phases add to."""
-
-    name = "fake"
-
-    def __init__(self) -> None:
-        self.now_ns = 0
-        self.waits = 0
-        self.reads: list[int] = []  # marks per read
-
-    def mark(self) -> int:
-        return self.now_ns
-
-    def elapsed_s(self, marks: Sequence[int]) -> list[float]:
-        self.reads.append(len(marks))
-        return [(later - earlier) / 1e9 for earlier, later in pairwise(marks)]
-
-    def synchronize(self) -> None:
-        self.waits += 1
-
-    def work(self, cost_ns: int) -> Callable[[], None]:
-        def call() -> None:
-            self.now_ns += cost_ns
-
-        return call
-
-    def step(self, *phases: tuple[str, int]) -> Step:
-        """Each phase by name with what it costs."""
-
-        def call(mark: Callable[[str], object]) -> None:
-            for name, cost_ns in phases:
-                self.now_ns += cost_ns
-                mark(name)
-
-        return call
 
 
 def test_each_phase_has_its_seconds_per_iteration_beside_the_same_reference() -> None:

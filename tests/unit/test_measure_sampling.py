@@ -7,7 +7,7 @@ import math
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from itertools import cycle, pairwise
+from itertools import cycle
 from typing import Any
 
 import pytest
@@ -19,43 +19,9 @@ from pytest_modelbench.measure.clocks import Clock
 from pytest_modelbench.measure.plan import SamplingPlan
 from pytest_modelbench.measure.samples import Block, Samples
 from pytest_modelbench.measure.sampling import Alone, Conditions, Target, sample
+from pytest_modelbench.testing.clock import FakeClock, series
 
 MS = 1_000_000
-
-
-class FakeClock:
-    """Nanoseconds that workloads add to."""
-
-    name = "fake"
-
-    def __init__(self) -> None:
-        self.now_ns = 0
-        self.reads: list[int] = []  # marks per read
-        self.log: list[str] = []
-
-    def mark(self) -> int:
-        self.log.append("|")
-        return self.now_ns
-
-    def elapsed_s(self, marks: Sequence[int]) -> list[float]:
-        self.reads.append(len(marks))
-        return [(later - earlier) / 1e9 for earlier, later in pairwise(marks)]
-
-    def synchronize(self) -> None:
-        pass
-
-    def work(self, cost: int | Callable[[], int], letter: str = "T") -> Callable[[], None]:
-        def call() -> None:
-            self.log.append(letter)
-            self.now_ns += cost if isinstance(cost, int) else cost()
-
-        return call
-
-
-def series(*values: int) -> Callable[[], int]:
-    """Each value once, then the last for ever."""
-    rest = list(values)
-    return lambda: rest.pop(0) if len(rest) > 1 else rest[0]
 
 
 def alone(
