@@ -11,7 +11,7 @@ from enum import Enum
 from typing import NamedTuple
 
 
-class Kind(Enum):
+class OptionType(Enum):
     """How a value is written; ``core/settings.py`` has the reader of each."""
 
     SWITCH = "nothing: it is given or not"
@@ -27,7 +27,7 @@ class Kind(Enum):
 class Option(NamedTuple):
     """One option. Without ``flag`` it is a setting only, without ``setting`` it is for the command line only."""
 
-    kind: Kind
+    kind: OptionType
     help: str
     flag: str | None = None
     setting: str | None = None  #: its key in ``[tool.modelbench]``
@@ -47,7 +47,7 @@ class Option(NamedTuple):
     @property
     def field(self) -> str:
         """Its name in ``Settings``: the setting's, with the unit of what is kept."""
-        return (self.setting or "").replace("-", "_") + ("_s" if self.kind is Kind.DURATION else "")
+        return (self.setting or "").replace("-", "_") + ("_s" if self.kind is OptionType.DURATION else "")
 
     @property
     def value(self) -> str | None:
@@ -74,19 +74,19 @@ class Option(NamedTuple):
 OPTIONS = (
     Option(
         flag="--modelbench",
-        kind=Kind.SWITCH,
+        kind=OptionType.SWITCH,
         help="Run the benchmark tests, and only them: measure in fresh worker processes, compare with the baselines.",
     ),
     Option(
         flag="--update-baselines",
-        kind=Kind.SWITCH,
+        kind=OptionType.SWITCH,
         help="With --modelbench: accept what is measured as the new baselines, and print old -> new.",
     ),
     Option(
         flag="--modelbench-device",
         alias="--device",
         setting="device",
-        kind=Kind.TEXT,
+        kind=OptionType.TEXT,
         metavar="DEVICE",
         default="auto",
         repeated=True,
@@ -95,7 +95,7 @@ OPTIONS = (
     Option(
         flag="--modelbench-suite",
         setting="suite",
-        kind=Kind.NAMES,
+        kind=OptionType.NAMES,
         metavar="NAME[,NAME]",
         otherwise="quick, if a test is in it, else every test",
         repeated=True,
@@ -104,7 +104,7 @@ OPTIONS = (
     Option(
         flag="--modelbench-against",
         setting="against",
-        kind=Kind.TEXT,
+        kind=OptionType.TEXT,
         metavar="REF",
         repeated=True,
         help="Compare with this git revision, measured side by side here and now, in place of the stored baselines.",
@@ -112,7 +112,7 @@ OPTIONS = (
     Option(
         flag="--modelbench-against-python",
         setting="against-python",
-        kind=Kind.TEXT,
+        kind=OptionType.TEXT,
         metavar="PATH",
         repeated=True,
         help="Compare with the same code in another interpreter: does the upgraded torch there slow it down? With "
@@ -121,7 +121,7 @@ OPTIONS = (
     Option(
         flag="--modelbench-budget",
         setting="budget",
-        kind=Kind.DURATION,
+        kind=OptionType.DURATION,
         metavar="DURATION",
         otherwise="no bound",
         help="How long the session may take, as in 90s or 10m; what is not settled by then is inconclusive.",
@@ -129,7 +129,7 @@ OPTIONS = (
     Option(
         flag="--modelbench-data",
         setting="data",
-        kind=Kind.TEXT,
+        kind=OptionType.TEXT,
         metavar="PATH",
         repeated=True,
         help="Data for accuracy tests: a folder per class, CIFAR's, COCO's, Pascal VOC's or Cityscapes', or a file in "
@@ -137,19 +137,19 @@ OPTIONS = (
     ),
     Option(
         flag="--modelbench-json",
-        kind=Kind.TEXT,
+        kind=OptionType.TEXT,
         metavar="FILE",
         help="Write everything that was measured and decided to FILE.",
     ),
     Option(
         flag="--modelbench-inline",
-        kind=Kind.SWITCH,
+        kind=OptionType.SWITCH,
         help="Measure once, in this very process: for debugging, with --pdb and the like. Times are less certain.",
     ),
     Option(
         flag="--modelbench-baselines",
         setting="baselines",
-        kind=Kind.TEXT,
+        kind=OptionType.TEXT,
         metavar="DIR",
         default="baselines",
         repeated=True,
@@ -158,7 +158,7 @@ OPTIONS = (
     Option(
         flag="--modelbench-missing",
         setting="missing",
-        kind=Kind.CHOICE,
+        kind=OptionType.CHOICE,
         choices=("pass", "fail"),
         default="pass",
         help="What to make of an environment that has no baseline at all: pass and say NOT GATED, or fail.",
@@ -166,7 +166,7 @@ OPTIONS = (
     Option(
         flag="--modelbench-skipped",
         setting="skipped",
-        kind=Kind.CHOICE,
+        kind=OptionType.CHOICE,
         choices=("pass", "fail"),
         default="fail",
         help="What to make of a skipped test that has a baseline: its gate did not hold.",
@@ -174,7 +174,7 @@ OPTIONS = (
     Option(
         flag="--modelbench-inconclusive",
         setting="inconclusive",
-        kind=Kind.CHOICE,
+        kind=OptionType.CHOICE,
         choices=("pass", "fail"),
         default="fail",
         help="What to make of a session with checks that the noise leaves open: exit status 10 (fail) or 0 (pass).",
@@ -182,7 +182,7 @@ OPTIONS = (
     Option(
         flag="--modelbench-confirm",
         setting="confirm",
-        kind=Kind.CHOICE,
+        kind=OptionType.CHOICE,
         choices=("duet", "rerun"),
         default="duet",
         repeated=True,
@@ -193,7 +193,7 @@ OPTIONS = (
         flag="--modelbench-rounds",
         setting="rounds",
         formerly="passes",
-        kind=Kind.LOOKS,
+        kind=OptionType.LOOKS,
         metavar="N[,N]",
         default="2,4,6,9",
         help="After how many rounds open checks are looked at. A round measures each test once, in a fresh process; "
@@ -204,7 +204,7 @@ OPTIONS = (
     Option(
         setting="update-rounds",
         formerly="update-passes",
-        kind=Kind.COUNT,
+        kind=OptionType.COUNT,
         metavar="N",
         default="12",
         help="How many rounds --update-baselines takes: processes behind each baseline.",
@@ -212,7 +212,7 @@ OPTIONS = (
     Option(
         flag="--modelbench-pairs",
         setting="pairs",
-        kind=Kind.LOOKS,
+        kind=OptionType.LOOKS,
         metavar="N[,N]",
         default="3,5,8,13,20",
         help="After how many pairs of processes, base and candidate, a duet is looked at.",
@@ -220,7 +220,7 @@ OPTIONS = (
     Option(
         flag="--modelbench-threads",
         setting="threads",
-        kind=Kind.COUNT,
+        kind=OptionType.COUNT,
         metavar="N",
         default="1",
         repeated=True,
@@ -229,21 +229,21 @@ OPTIONS = (
     Option(
         flag="--modelbench-timeout",
         setting="timeout",
-        kind=Kind.DURATION,
+        kind=OptionType.DURATION,
         metavar="DURATION",
         default="15m",
         help="How long one test may take in one process before it counts as hanging, as in 90s or 10m.",
     ),
     Option(
         setting="bands",
-        kind=Kind.BANDS,
+        kind=OptionType.BANDS,
         metavar="TABLE",
         otherwise="each metric's own",
         help="Tolerated change by metric: bands = { latency = '3%', macs = '0.5%' }.",
     ),
     Option(
         flag="--modelbench-save-benchmark",
-        kind=Kind.TEXT,
+        kind=OptionType.TEXT,
         metavar="NAME",
         help="Save the latencies in pytest-benchmark's own storage, .benchmarks/, for its compare and its histograms.",
     ),

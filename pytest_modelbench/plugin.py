@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_modelbench.options import OPTIONS, Kind
+from pytest_modelbench.options import OPTIONS, OptionType
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
@@ -37,7 +37,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         if option.flag is None:
             continue
         told = option.told.replace("%", "%%")
-        if option.kind is Kind.SWITCH:
+        if option.kind is OptionType.SWITCH:
             group.addoption(option.flag, action="store_true", help=told)
         else:
             group.addoption(option.flag, metavar=option.value, help=told)

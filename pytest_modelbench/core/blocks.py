@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 #: Standard error of the median over blocks, in log, below which more of them are not worth their time. Processes differ
-#: by 1.3 % on a calm machine, however many blocks they take; on a busy one half as many blocks more take two fifths
+#: by 1.3 % on a quiet machine, however many blocks they take; on a busy one half as many blocks more take two fifths
 #: off a process's variance (`tests/trials/block_noise.py`).
 PRECISE = 0.008
 #: Standard deviation of a normal distribution over its median absolute deviation, and standard error of its median over
@@ -17,11 +17,11 @@ _OF_MAD = 1.4826
 _OF_MEDIAN = math.sqrt(math.pi / 2)
 
 
-def median_error(levels: Sequence[float]) -> float:
-    """Standard error of the median of ``levels``, by their median absolute deviation: a few wild ones do not count."""
-    center = statistics.median(levels)
-    spread = _OF_MAD * statistics.median(abs(level - center) for level in levels)
-    return _OF_MEDIAN * spread / math.sqrt(len(levels))
+def median_error(log_ratios: Sequence[float]) -> float:
+    """Standard error of the median, by the median absolute deviation: a few wild ones do not count."""
+    center = statistics.median(log_ratios)
+    spread = _OF_MAD * statistics.median(abs(one - center) for one in log_ratios)
+    return _OF_MEDIAN * spread / math.sqrt(len(log_ratios))
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +32,16 @@ class Amount:
     most: int
     repeats: int
 
-    def enough(self, levels: Sequence[float], repeated: int) -> bool:
-        """Whether the blocks with these ``levels`` will do, after ``repeated`` disturbed ones.
+    def enough(self, log_ratios: Sequence[float], repeated: int) -> bool:
+        """Whether the blocks with these ``log_ratios`` will do, after ``repeated`` disturbed ones.
 
-        Once there are no more repeats, the machine is not calm enough for more blocks to tell more.
+        Once there are no more repeats, the machine is too busy for more blocks to tell more.
         """
-        if len(levels) < self.planned:
+        if len(log_ratios) < self.planned:
             return False
-        return len(levels) >= self.most or repeated >= self.repeats or median_error(levels) <= PRECISE
+        return len(log_ratios) >= self.most or repeated >= self.repeats or median_error(log_ratios) <= PRECISE
 
     def beside(self, other: Amount) -> Amount:
-        """That of both twins of a duet: as many blocks as either plans, and repeats that both have."""
+        """That of both sides of a pair: as many blocks as either plans, and repeats that both have."""
         planned = max(self.planned, other.planned)
         return Amount(planned, max(planned, min(self.most, other.most)), min(self.repeats, other.repeats))

@@ -126,7 +126,7 @@ class Measurement:
 
 #: A reference that is this much slower than at its best says that the machine is, or that this process has a bad
 #: place: a busy neighbour on the same physical core cost it 20-70 % (tests/trials/neighbour.py), one process in some
-#: dozens runs it 20-40 % slower for as long as it lives, and in calm 19 of 20 blocks are within 12 % of the fastest.
+#: dozens runs it 20-40 % slower for as long as it lives, and left alone 19 of 20 blocks are within 12 % of the best.
 SLOWED = 0.12
 
 

@@ -11,7 +11,7 @@ from pytest_modelbench.core.bands import parse_band
 from pytest_modelbench.core.errors import UsageError, did_you_mean
 from pytest_modelbench.core.metrics import METRICS
 from pytest_modelbench.core.units import parse_duration_s
-from pytest_modelbench.options import SETTINGS, Kind, Option
+from pytest_modelbench.options import SETTINGS, Option, OptionType
 
 
 def _kind(value: object) -> str:
@@ -88,19 +88,19 @@ def check_bands(bands: Mapping[str, object], where: str) -> dict[str, str]:
 
 
 #: For each kind of setting, its reader, and what stands for one that is not set.
-_READERS: dict[Kind, tuple[Callable[[object, str], Any], Any]] = {
-    Kind.TEXT: (_text, ""),
-    Kind.NAMES: (_names, ()),
-    Kind.COUNT: (_count, None),
-    Kind.LOOKS: (_looks, ()),
-    Kind.DURATION: (_seconds, None),
-    Kind.BANDS: (_bands, {}),
+_READERS: dict[OptionType, tuple[Callable[[object, str], Any], Any]] = {
+    OptionType.TEXT: (_text, ""),
+    OptionType.NAMES: (_names, ()),
+    OptionType.COUNT: (_count, None),
+    OptionType.LOOKS: (_looks, ()),
+    OptionType.DURATION: (_seconds, None),
+    OptionType.BANDS: (_bands, {}),
 }
 
 
 def read_value(option: Option, value: object, where: str) -> Any:
     """``value``, from a file or a command line, as `Settings` keeps it; UsageError that begins with ``where``."""
-    if option.kind is Kind.CHOICE:
+    if option.kind is OptionType.CHOICE:
         return _choice(option.choices, value, where)
     reader, _ = _READERS[option.kind]
     return reader(value, where)

@@ -6,7 +6,7 @@ import shutil
 from typing import TextIO
 
 from pytest_modelbench.doctor.trial import TrialProgress
-from pytest_modelbench.report.progress import progress_line
+from pytest_modelbench.report.progress import Course, progress_line
 
 _ERASE_LINE = "\r\x1b[K"
 
@@ -21,16 +21,15 @@ class TrialLine:
     def show(self, progress: TrialProgress) -> None:
         """Replace what is shown."""
         if self._live:
-            line = progress_line(
+            course = Course(
                 progress.number,
                 progress.planned,
                 progress.done,
                 progress.total,
-                progress.test,
                 progress.elapsed_s,
                 progress.remaining_s,
-                shutil.get_terminal_size().columns - 1,
             )
+            line = progress_line(course, progress.test, shutil.get_terminal_size().columns - 1)
             self._stream.write(f"{_ERASE_LINE}{line}")
             self._stream.flush()
 

@@ -185,7 +185,7 @@ def _trial_to_json(trial: Trial, noises: Sequence[Noise]) -> dict[str, Any]:
             asdict(noise)
             | {
                 "bands_known": noise.told,
-                "levels": [one.log_ratio for one in trial.cases[noise.case]],
+                "log_ratios": [one.log_ratio for one in trial.cases[noise.case]],
                 "latencies_s": [one.latency_s for one in trial.cases[noise.case]],
             }
             for noise in noises

@@ -1,9 +1,9 @@
 """The comparison of noisy measurements with a stored baseline, on logs.
 
-The process is the unit of replication: every number here is the level of one process (`records.Record.level`), and a
-session is the list of its processes' levels. Two components of variance are told apart, between processes of one
-session and between sessions (days). Source of the approximation for the degrees of freedom: Satterthwaite,
-Biometrics Bulletin 2 (1946), 110-114.
+The process is the unit of replication: every number here is the log ratio of one process, as
+`core.measurement.Measurement` has it, and a session is the list of its processes' log ratios. Two components of
+variance are told apart, between processes of one session and between sessions (days). Source of the approximation for
+the degrees of freedom: Satterthwaite, Biometrics Bulletin 2 (1946), 110-114.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from statistics import fmean, variance
 
 from pytest_modelbench.judge.estimate import Estimate
 
-Levels = Sequence[float]
+LogRatios = Sequence[float]
 
 #: Least spread between days that is believed, in log: a machine's clocks, layout of memory and neighbours move by this
 #: much on the quietest machine tried (0.3-0.6 %), and one or two stored sessions cannot show it.
@@ -25,16 +25,16 @@ DAY_FLOOR_DOF = 4.0
 #: Least spread between processes that is believed, in log: two processes that agree by chance prove nothing.
 PROCESS_FLOOR = 0.001
 #: Share of a change of the machine's speed that the reference workload may fail to take out. Processes whose reference
-#: ran 5-9 % slower had levels up to 2 % off (six models; `tests/trials/reference_mix.py`).
+#: ran 5-9 % slower had log ratios up to 2 % off (six models; `tests/trials/reference_mix.py`).
 UNCANCELLED = 0.25
-#: Beyond this change of the machine's speed, in log, levels say nothing: with a busy neighbour on the same physical
+#: Beyond this change of the machine's speed, in log, log ratios say nothing: with a busy neighbour on the same physical
 #: core the reference lost 20-30 %, and mobilenetv3_small 30-70 % (`tests/trials/neighbour.py`).
 MOST_DRIFT = 0.10
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Tonight's mean level less the baseline's, and the two spreads that say how well it is known."""
+    """Tonight's mean log ratio less the baseline's, and the two spreads that say how well it is known."""
 
     change: Estimate
     process_sd: float
@@ -47,7 +47,7 @@ class Comparison:
         return Estimate(self.change.theta, math.sqrt(variance), self.change.dof)
 
 
-def compare(tonight: Levels, anchor: Levels, others: Sequence[Levels] = (), drift: float = 0.0) -> Comparison:
+def compare(tonight: LogRatios, anchor: LogRatios, others: Sequence[LogRatios] = (), drift: float = 0.0) -> Comparison:
     """Difference of ``tonight`` to the session ``anchor``; ``others`` only help to learn how much sessions vary.
 
     se^2 = s_p^2 (1/n + 1/n_a) + 2 sigma_d^2 + (drift / 4)^2, with n processes tonight and n_a in the anchor, each a day
@@ -71,24 +71,24 @@ def compare(tonight: Levels, anchor: Levels, others: Sequence[Levels] = (), drif
     return Comparison(change, math.sqrt(process_var), math.sqrt(day_var), len(tonight))
 
 
-def _pooled_variance(sessions: Sequence[Levels]) -> tuple[float, float]:
+def _pooled_variance(sessions: Sequence[LogRatios]) -> tuple[float, float]:
     """Variance between processes of one session, pooled, and its degrees of freedom."""
-    dof = sum(len(levels) - 1 for levels in sessions)
+    dof = sum(len(session) - 1 for session in sessions)
     if dof <= 0:
         # Nothing replicated anywhere: assume the noisiest machine measured (4.5 %), on one degree of freedom.
         return 0.045**2, 1.0
-    squares = sum(variance(levels) * (len(levels) - 1) for levels in sessions if len(levels) > 1)
+    squares = sum(variance(session) * (len(session) - 1) for session in sessions if len(session) > 1)
     return max(squares / dof, PROCESS_FLOOR**2), float(dof)
 
 
-def _between_days(sessions: Sequence[Levels], process_var: float) -> tuple[float, float]:
+def _between_days(sessions: Sequence[LogRatios], process_var: float) -> tuple[float, float]:
     """Variance between sessions beyond what their processes explain, with degrees of freedom; never below the floor."""
     days = len(sessions)
     floor = DAY_FLOOR**2
     if days < 2:
         return floor, DAY_FLOOR_DOF
-    means = [fmean(levels) for levels in sessions]
-    explained = process_var * fmean(1 / len(levels) for levels in sessions)
+    means = [fmean(session) for session in sessions]
+    explained = process_var * fmean(1 / len(session) for session in sessions)
     learned = variance(means) - explained
     if learned <= floor:
         return floor, max(DAY_FLOOR_DOF, days - 1.0)

@@ -14,7 +14,7 @@ from pytest_modelbench.core.reasons import Beside, Cleared, MeasuredAgain, Pairs
 from pytest_modelbench.core.verdicts import Judgement, Verdict
 from pytest_modelbench.judge.estimate import Edges, paired, repeated, repetitions_needed, spent
 from pytest_modelbench.judge.procedure import ALPHA, Compared, Duet, Procedure, typical
-from pytest_modelbench.judge.ruling import Measured, Outlook, Ruling, sure_verdict, why_open
+from pytest_modelbench.judge.ruling import NoisyChange, Outlook, Ruling, sure_verdict, why_open
 from pytest_modelbench.judge.state import Event
 from pytest_modelbench.judge.stored import (
     STORED_SHARE,
@@ -48,7 +48,7 @@ def judge_pairs(compared: Compared, procedure: Procedure, duet: Duet) -> Ruling:
         )
         return Ruling(Event.DECIDED if last else Event.UNDECIDED, judgement)
     estimate = paired(duet.changes)
-    told = Measured(metric, compared.value, baseline.value, estimate, processes, n)
+    told = NoisyChange(metric, compared.value, baseline.value, estimate, processes, n)
     if not last and duet.pairs not in duet.looks:
         return told.open(Event.UNDECIDED, seen)
     alpha = spent(ALPHA / max(1, duet.checks), duet.looks, duet.pairs)
@@ -68,7 +68,7 @@ def judge_pairs(compared: Compared, procedure: Procedure, duet: Duet) -> Ruling:
     return told.said(verdict, beside)
 
 
-def _beside_stored(cleared: Verdict, told: Measured, compared: Compared, procedure: Procedure, duet: Duet) -> Ruling:
+def _beside_stored(cleared: Verdict, told: NoisyChange, compared: Compared, procedure: Procedure, duet: Duet) -> Ruling:
     """The ruling on a check whose code a ``duet`` cleared: that, unless it stays away from what is stored.
 
     What makes it stand out before the duet may be a bad spell of the machine; processes after it tell, on their own.

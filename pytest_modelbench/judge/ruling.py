@@ -35,7 +35,7 @@ class Outlook:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class NoisyChange:
     """A noisy check as it was measured, whatever its direction: ``slowdown`` has up as bad."""
 
     metric: Metric

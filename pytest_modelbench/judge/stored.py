@@ -29,7 +29,7 @@ from pytest_modelbench.core.verdicts import BaselineView, Verdict
 from pytest_modelbench.judge.comparison import MOST_DRIFT, Comparison, compare
 from pytest_modelbench.judge.estimate import Edges, Estimate, repetitions_needed, spent
 from pytest_modelbench.judge.procedure import ALPHA, Compared, Procedure
-from pytest_modelbench.judge.ruling import Measured, Outlook, Ruling, sure_verdict, why_open
+from pytest_modelbench.judge.ruling import NoisyChange, Outlook, Ruling, sure_verdict, why_open
 from pytest_modelbench.judge.state import Event
 
 #: What the stored comparison spends of the error rate of "ok" where a duet can follow, which has the rest. More of it
@@ -47,7 +47,7 @@ def judge_stored(compared: Compared, procedure: Procedure) -> Ruling:
     metric, baseline, n = compared.metric, compared.stored, len(compared.measurements)
     comparison, drift = compared_with_stored(compared.measurements, baseline)
     edges = Edges.of_band(metric.band.ratio(baseline.value))
-    told = Measured(metric, compared.value, baseline.value, comparison.change, n)
+    told = NoisyChange(metric, compared.value, baseline.value, comparison.change, n)
     # The first pairs of a duet tell more than the processes between the last two looks, and cost about as much.
     looks = procedure.looks[:-1] if procedure.confirmed and len(procedure.looks) > 1 else procedure.looks
     last = n >= looks[-1]
@@ -107,7 +107,7 @@ def untrustworthy(measurements: Sequence[Measurement], drift: float) -> Disturbe
     return Drifted(drift) if abs(drift) > MOST_DRIFT else None
 
 
-def by_no_change_of_code(told: Measured, compared: Compared, code: SameCode | Cleared, event: Event) -> Ruling:
+def by_no_change_of_code(told: NoisyChange, compared: Compared, code: SameCode | Cleared, event: Event) -> Ruling:
     """The ruling on a slowdown that the code is not to blame for: versions are, if they moved, or the machine."""
     if moved := differences(compared.stored.provenance or {}, compared.provenance):
         return told.said(Verdict.REGRESSED, EnvironmentMoved(code, moved), event=event)

@@ -8,7 +8,7 @@ from typing import Protocol
 from pytest_modelbench.core.blocks import Amount
 from pytest_modelbench.measure.plan import SamplingPlan
 from pytest_modelbench.measure.samples import Block, Samples
-from pytest_modelbench.measure.sampling import Start, Target, block_s
+from pytest_modelbench.measure.sampling import SampleStart, Target, block_s
 from pytest_modelbench.measure.workload import warm_up
 
 #: Calls of less are made once more, untimed, at the start of each turn: the process was stopped, and the other one has
@@ -43,12 +43,12 @@ class InTurns:
         self._case = case
         self.timing: int | None = None
 
-    def begin(self, target: Target, plan: SamplingPlan) -> Start:
+    def begin(self, target: Target, plan: SamplingPlan) -> SampleStart:
         plan = replace(plan, rewarm_below_s=_REWARM_BELOW_S)
         main = warm_up(target.call, "target", target.clock, plan)
         amount = plan.amount(block_s(main))
         self.timing = self._turns.ready(self._case, amount)
-        return Start(main, (main,), amount)
+        return SampleStart(main, (main,), amount)
 
     def more(self) -> bool:
         return self._turns.wait()
@@ -59,5 +59,5 @@ class InTurns:
         self._turns.done(take.log_ratio, disturbed)
         return True
 
-    def samples(self, blocks: tuple[Block, ...], start: Start) -> Samples:
+    def samples(self, blocks: tuple[Block, ...], start: SampleStart) -> Samples:
         return Samples(blocks, start.main.inner, 0, start.main.warmup)

@@ -51,7 +51,7 @@ class Conditions:
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class SampleStart:
     """A warmed-up target, the ``steps`` of which one take consists, in order, and how many blocks are to be made."""
 
     main: Workload
@@ -66,7 +66,7 @@ class Lead(Protocol):
     def stops(self) -> bool:
         """Whether this process is stopped between takes: what happens meanwhile is no sample's."""
 
-    def begin(self, target: Target, plan: SamplingPlan) -> Start:
+    def begin(self, target: Target, plan: SamplingPlan) -> SampleStart:
         """Warm up everything that is measured."""
 
     def more(self) -> bool:
@@ -75,7 +75,7 @@ class Lead(Protocol):
     def taken(self, take: Block, disturbed: bool) -> bool:
         """Whether ``take`` counts; if not, it is made again."""
 
-    def samples(self, blocks: tuple[Block, ...], start: Start) -> Samples:
+    def samples(self, blocks: tuple[Block, ...], start: SampleStart) -> Samples:
         """What was measured, with what only the lead knows of it."""
 
 
@@ -96,17 +96,17 @@ class Alone:
         self._log_ratios: list[float] = []
         self._repeated = self._disturbed = 0
 
-    def begin(self, target: Target, plan: SamplingPlan) -> Start:
+    def begin(self, target: Target, plan: SamplingPlan) -> SampleStart:
         # The reference first: what it leaves in the caches is what every block meets, and it wakes a sleeping device.
         aside = warm_up(self._reference, "reference", target.clock, plan) if self._reference else None
         main = warm_up(target.call, "target", target.clock, plan)
         self._amount = plan.amount(block_s(main))
         if aside is None:
             main = replace(main, rewarm=False)
-            return Start(main, (main, main), self._amount)
+            return SampleStart(main, (main, main), self._amount)
         self._inner = aside.inner
         self._best_s = min(self._best_s, aside.pace_s)
-        return Start(main, (aside, main, main, aside), self._amount)
+        return SampleStart(main, (aside, main, main, aside), self._amount)
 
     def more(self) -> bool:
         return not self._amount.enough(self._log_ratios, self._repeated)
@@ -121,7 +121,7 @@ class Alone:
         self._log_ratios.append(take.log_ratio)
         return True
 
-    def samples(self, blocks: tuple[Block, ...], start: Start) -> Samples:
+    def samples(self, blocks: tuple[Block, ...], start: SampleStart) -> Samples:
         return Samples(
             blocks, start.main.inner, self._inner, start.main.warmup, self._repeated, self._disturbed,
             self._best_s if math.isfinite(self._best_s) else None,
@@ -170,12 +170,12 @@ def block_s(main: Workload) -> float:
     return _SAMPLES_PER_BLOCK * main.inner * main.pace_s
 
 
-def _targets(start: Start) -> int:
+def _targets(start: SampleStart) -> int:
     """How many target samples a take has."""
     return sum(step is start.main for step in start.steps)
 
 
-def _take(target: Target, start: Start) -> Block:
+def _take(target: Target, start: SampleStart) -> Block:
     seconds = list(zip(start.steps, seconds_of(start.steps, target.clock), strict=True))
     phases_s = target.phases_s(_targets(start), start.main.inner) if target.phases_s else ()
     return Block(

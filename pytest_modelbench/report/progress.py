@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from statistics import fmean
 
 from pytest_modelbench.report.table import display_width, elide, printable
@@ -12,24 +13,27 @@ _DOT = " · "
 _LEAST_CASE = 12
 
 
-def progress_line(
-    round_number: int,
-    rounds: int,
-    done: int,
-    total: int,
-    case: str,
-    elapsed_s: float,
-    remaining_s: float | None,
-    width: int,
-) -> str:
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How far a session is: in which of its rounds, and with how many of the round's tests it is done."""
+
+    round_number: int
+    rounds: int
+    done: int
+    total: int
+    elapsed_s: float
+    remaining_s: float | None = None  #: None: nothing was measured yet
+
+
+def progress_line(course: Course, case: str, width: int) -> str:
     """``round 2/3 · 5 of 12 · resnet50-b1-224-fp32 · 0:42 elapsed, about 0:50 left``, at most ``width`` wide.
 
     Where that is too long the case is elided, then the times go, then the case.
     """
-    where = f"round {round_number}/{rounds}{_DOT}{done} of {total}"
-    case = printable(case)
-    time = f"{clock(elapsed_s)} elapsed" + (f", about {clock(remaining_s)} left" if remaining_s is not None else "")
-    for ending in (_DOT + time, _DOT + clock(elapsed_s), ""):
+    where = f"round {course.round_number}/{course.rounds}{_DOT}{course.done} of {course.total}"
+    case, elapsed = printable(case), clock(course.elapsed_s)
+    left = f", about {clock(course.remaining_s)} left" if course.remaining_s is not None else ""
+    for ending in (f"{_DOT}{elapsed} elapsed{left}", _DOT + elapsed, ""):
         room = width - display_width(where + ending) - len(_DOT)
         if case and room >= min(_LEAST_CASE, display_width(case)):
             return where + _DOT + elide(case, room) + ending

@@ -66,11 +66,11 @@ def layout(
     if room < min(_LEAST_HEADING, widths[0]) or len({elide(heading, room) for heading in headings}) < len(headings):
         return "\n".join(_stacked(columns, rows, width, colour))
     widths[0] = room
-    lines = [_line(columns, [columns[i].title for i in kept], kept, widths, Colour.BOLD, colour, whole=True)]
+    lines = [_line(columns, [columns[i].title for i in kept], widths, Colour.BOLD, colour, whole=True)]
     before = None
     for row in rows:
         cells = ["" if i == 0 and row.cells[0] == before else row.cells[i] for i in kept]
-        lines.append(_line(columns, cells, kept, widths, row.colour, colour))
+        lines.append(_line(columns, cells, widths, row.colour, colour))
         before = row.cells[0]
     return "\n".join(lines)
 
@@ -96,14 +96,14 @@ def _stacked(columns: Sequence[Column], rows: Sequence[Row], width: int, colour:
         above.append(below.pop(0))
         widths = _widths(columns, rows, below)
         _shrink(widths, width - len(_GAP))
-    yield _GAP + _line(columns, [columns[i].title for i in below], below, widths, Colour.BOLD, colour, whole=True)
+    yield _GAP + _line(columns, [columns[i].title for i in below], widths, Colour.BOLD, colour, whole=True)
     before = None
     for row in rows:
         heading = _GAP.join(row.cells[i] for i in above)
         if heading != before:
             before = heading
             yield elide(heading, width)
-        yield _GAP + _line(columns, [row.cells[i] for i in below], below, widths, row.colour, colour)
+        yield _GAP + _line(columns, [row.cells[i] for i in below], widths, row.colour, colour)
 
 
 def _widths(columns: Sequence[Column], rows: Sequence[Row], kept: Sequence[int]) -> dict[int, int]:
@@ -124,14 +124,13 @@ def _shrink(widths: dict[int, int], width: int) -> None:
 def _line(
     columns: Sequence[Column],
     cells: Sequence[str],
-    kept: Sequence[int],
     widths: dict[int, int],
     paint: Colour,
     colour: bool,
     whole: bool = False,
 ) -> str:
     parts = []
-    for cell, i in zip(cells, kept, strict=True):
+    for cell, i in zip(cells, widths, strict=True):
         text = elide(cell, widths[i])
         space = " " * (widths[i] - display_width(text))
         if colour and (whole or columns[i].coloured):

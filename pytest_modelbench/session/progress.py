@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pytest_modelbench.report.progress import progress_line, remaining
+from pytest_modelbench.report.progress import Course, progress_line, remaining
 from pytest_modelbench.workers.runs import TestRun
 
 _ERASE_BELOW = "\x1b[J"
@@ -49,16 +49,11 @@ class Progress:
             return
         self.clear()
         writer = self._terminal._tw
-        line = progress_line(
-            round_number=self._round,
-            rounds=self._rounds,
-            done=self._total - len(self._left),
-            total=self._total,
-            case=test.rpartition("::")[2],
-            elapsed_s=time.monotonic() - self._started_s,
-            remaining_s=remaining([*self._left, *self._later], self._durations_s),
-            width=writer.fullwidth - 1,
-        )
+        done = self._total - len(self._left)
+        elapsed_s = time.monotonic() - self._started_s
+        remaining_s = remaining([*self._left, *self._later], self._durations_s)
+        course = Course(self._round, self._rounds, done, self._total, elapsed_s, remaining_s)
+        line = progress_line(course, test.rpartition("::")[2], writer.fullwidth - 1)
         # Below the line that pytest is writing dots on, and back to where it was: relative moves survive scrolling.
         column = writer.width_of_current_line
         right = f"\x1b[{column}C" if column else ""

@@ -23,7 +23,7 @@ _HALF_A_VALUE = re.compile(r"|t|tr|tru|f|fa|fal|fals|n|nu|nul|-|\.|[eE][+-]?")
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class DocumentKind:
     """What a document says it is, and how to get a good one; ``{file}`` in ``way_out`` stands for the file."""
 
     format: str
@@ -65,7 +65,7 @@ def first_flaw(error: ValidationError) -> tuple[tuple[str | int, ...], str]:
     return place, f"{shown(flaw['input'])} cannot be used ({what})"
 
 
-def read_document(path: Path, kind: Kind) -> tuple[str, dict[str, Any]]:
+def read_document(path: Path, kind: DocumentKind) -> tuple[str, dict[str, Any]]:
     """Text and content of the document at ``path``: an object of this format and schema, without duplicate keys.
 
     Raises BaselineError for everything else, also for numbers that are not finite, wherever they are.
@@ -87,7 +87,7 @@ def read_document(path: Path, kind: Kind) -> tuple[str, dict[str, Any]]:
     return text, content
 
 
-def _read_text(path: Path, kind: Kind) -> str:
+def _read_text(path: Path, kind: DocumentKind) -> str:
     try:
         data = path.read_bytes()
     except FileNotFoundError:
@@ -104,7 +104,7 @@ def _read_text(path: Path, kind: Kind) -> str:
         raise kind.fault(path, f"is not UTF-8 text: byte {error.start} is 0x{data[error.start]:02x}") from None
 
 
-def _parse(path: Path, kind: Kind, text: str) -> object:
+def _parse(path: Path, kind: DocumentKind, text: str) -> object:
     twice: list[tuple[dict[str, Any], str]] = []
 
     def collect(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -12,9 +12,9 @@ from pytest_modelbench.core.errors import BaselineError, ModelbenchError
 from pytest_modelbench.core.plain import plain
 from pytest_modelbench.core.session import Session
 from pytest_modelbench.store.atomic import write_atomically
-from pytest_modelbench.store.documents import Kind, read_document
+from pytest_modelbench.store.documents import DocumentKind, read_document
 
-RESULTS = Kind(
+RESULTS = DocumentKind(
     "pytest-modelbench results",
     2,
     "Write it again with `pytest --modelbench --modelbench-json {file}`",

@@ -21,10 +21,10 @@ from pytest_modelbench.core.environment import Fact
 from pytest_modelbench.core.measurement import Comparability
 from pytest_modelbench.core.observations import Observations
 from pytest_modelbench.core.observations import read as read_observations
-from pytest_modelbench.store.documents import Kind, read_document, shown
+from pytest_modelbench.store.documents import DocumentKind, read_document, shown
 from pytest_modelbench.store.upgrade import upgraded
 
-BASELINE = Kind(
+BASELINE = DocumentKind(
     "pytest-modelbench baseline",
     2,
     "Take the committed file back with `git checkout -- {file}`, or delete it and record again with "

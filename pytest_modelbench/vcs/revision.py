@@ -70,7 +70,7 @@ def _fetch(repo: Repository, ref: str) -> str:
 
 
 def _refuse_ambiguous(repo: Repository, ref: str) -> None:
-    """Nothing; UsageError if a branch and a tag have this name and differ. Git would take the tag, with a warning."""
+    """Raise UsageError if a branch and a tag have this name and differ. Git would take the tag, with a warning."""
     name = re.split(r"[~^:]|@\{", ref, maxsplit=1)[0]
     places = [place.format(name) for place in _PLACES] if name else []
     listed = ask(repo.root, "for-each-ref", "--format=%(refname)", *places).output.splitlines() if places else []

@@ -34,7 +34,7 @@ class Slot:
     descriptor: int
 
     def note(self, facts: Mapping[str, str]) -> None:
-        """Nothing; ``facts`` are there for whoever finds the folder after a crash."""
+        """Leave ``facts`` for whoever finds the folder after a crash."""
         os.pwrite(self.descriptor, json.dumps(facts).encode(), 0)
 
     def facts(self) -> dict[str, str]:
@@ -46,14 +46,14 @@ class Slot:
         return {str(key): str(value) for key, value in read.items()} if isinstance(read, dict) else {}
 
     def empty(self) -> None:
-        """Nothing; all but the owner's note is removed, as far as permissions go."""
+        """Remove all but the owner's note, as far as permissions go."""
         with contextlib.suppress(OSError):
             for path in list(self.folder.iterdir()):
                 if path.name != _OWNER:
                     _delete(path)
 
     def free(self) -> None:
-        """Nothing; the folder is gone, or another process may have it."""
+        """Remove the folder if it is empty, and let another process have it if it is not."""
         with contextlib.suppress(OSError):
             if all(path.name == _OWNER for path in self.folder.iterdir()):
                 os.unlink(self.folder / _OWNER)
@@ -61,7 +61,7 @@ class Slot:
         self.close()
 
     def close(self) -> None:
-        """Nothing; the next process that looks for abandoned folders finds this one."""
+        """Let go of it: the next process that looks for abandoned folders finds it."""
         os.close(self.descriptor)
 
 
@@ -139,7 +139,7 @@ def _old(path: Path) -> bool:
 
 
 def _delete(path: Path) -> None:
-    """Nothing; ``path`` and all below is gone, folders that forbid it included."""
+    """Remove ``path`` and all below, folders that forbid it included."""
     if path.is_symlink() or not path.is_dir():
         path.unlink(missing_ok=True)
         return

@@ -37,7 +37,7 @@ class Source:
 
 
 def fill(source: Source, tree: Path, scratch: Path) -> None:
-    """Nothing; each submodule of ``source``, checked out at ``tree``, is filled with the commit recorded for it.
+    """Fill each submodule of ``source``, checked out at ``tree``, with the commit recorded for it.
 
     One that the user's own checkout leaves empty stays empty. UsageError if the user has a submodule, but not that
     commit of it. ``scratch`` is a folder for temporary files.
@@ -99,7 +99,7 @@ def _kept(source: Source, path: str, commit: str, tree: Path) -> Source | None:
 
 
 def _export(source: Source, place: Path, scratch: Path) -> None:
-    """Nothing; ``place`` holds the files of ``source``: all of them, where `git archive` leaves out export-ignore."""
+    """Write the files of ``source`` to ``place``: all of them, where `git archive` leaves out export-ignore."""
     index = scratch / "submodule-index"
     try:
         git(

@@ -9,18 +9,18 @@ import pytest
 from pytest_modelbench import plugin
 from pytest_modelbench.core.errors import UsageError
 from pytest_modelbench.core.settings import Settings, default_of, read_settings, read_value
-from pytest_modelbench.options import OPTIONS, SETTINGS, Kind, Option, flag_of
+from pytest_modelbench.options import OPTIONS, SETTINGS, Option, OptionType, flag_of
 from pytest_modelbench.report.options_page import render
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference-options.md"
 #: For each kind of setting: as people write it, and what is kept.
 WRITTEN = {
-    Kind.TEXT: ("some text", "some text"),
-    Kind.NAMES: ("a,b", ("a", "b")),
-    Kind.COUNT: ("3", 3),
-    Kind.LOOKS: ("3,7", (3, 7)),
-    Kind.DURATION: ("2m", 120.0),
-    Kind.BANDS: ({"latency": "3%"}, {"latency": "3%"}),
+    OptionType.TEXT: ("some text", "some text"),
+    OptionType.NAMES: ("a,b", ("a", "b")),
+    OptionType.COUNT: ("3", 3),
+    OptionType.LOOKS: ("3,7", (3, 7)),
+    OptionType.DURATION: ("2m", 120.0),
+    OptionType.BANDS: ({"latency": "3%"}, {"latency": "3%"}),
 }
 FLAGGED = [option for option in OPTIONS if option.flag]
 SET_BY_FLAG = [option for option in FLAGGED if option.setting]
@@ -54,7 +54,7 @@ def parser():
 
 def another(option):
     """Another value than the default: as people write it, and what is kept."""
-    if option.kind is Kind.CHOICE:
+    if option.kind is OptionType.CHOICE:
         return (next(choice for choice in option.choices if choice != option.default),) * 2
     return WRITTEN[option.kind]
 
@@ -101,10 +101,10 @@ def test_an_option_says_what_a_reader_needs(option):
     assert option.flag or option.setting
     assert option.help.endswith(".")
     assert "efault" not in option.help  # it is told from the default itself
-    assert (option.value is None) == (option.kind is Kind.SWITCH)
-    assert bool(option.choices) == (option.kind is Kind.CHOICE)
+    assert (option.value is None) == (option.kind is OptionType.SWITCH)
+    assert bool(option.choices) == (option.kind is OptionType.CHOICE)
     assert not (option.default and option.otherwise)
-    assert not (option.repeated and option.kind is Kind.SWITCH)  # a command repeats values
+    assert not (option.repeated and option.kind is OptionType.SWITCH)  # a command repeats values
 
 
 def test_no_two_options_share_a_name_old_or_new():
@@ -121,8 +121,8 @@ def test_pytest_is_given_every_flag_with_its_help_and_no_default(parser):
     assert list(shown) == [option.flag for option in FLAGGED]
     assert parser.help.keys() - shown.keys() == {"--modelbench-passes"}
     values = vars(parser.options.parse_args([]))
-    assert {values[option.dest] for option in FLAGGED if option.kind is not Kind.SWITCH} == {None}
-    assert {values[option.dest] for option in FLAGGED if option.kind is Kind.SWITCH} == {False}
+    assert {values[option.dest] for option in FLAGGED if option.kind is not OptionType.SWITCH} == {None}
+    assert {values[option.dest] for option in FLAGGED if option.kind is OptionType.SWITCH} == {False}
 
 
 def test_the_old_name_of_a_flag_is_refused_with_the_new_one(parser):
@@ -149,12 +149,12 @@ def test_the_page_shows_flag_setting_default_and_old_name_in_one_row():
             alias="--x",
             setting="x",
             formerly="y",
-            kind=Kind.CHOICE,
+            kind=OptionType.CHOICE,
             choices=("a", "b"),
             default="a",
             help="Does <this>.",
         ),
-        Option(setting="z", kind=Kind.COUNT, metavar="N", otherwise="as many as | fit", help="Counts."),
+        Option(setting="z", kind=OptionType.COUNT, metavar="N", otherwise="as many as | fit", help="Counts."),
     ]
     rows = [line for line in render(options).splitlines() if line.startswith("|")]
     assert rows[2:] == [

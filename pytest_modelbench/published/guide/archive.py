@@ -168,13 +168,13 @@ def _titles(environments: Sequence[Environment]) -> list[str]:
     """A title for each: its device's name, with the versions that differ where two have the same."""
     titles = []
     for one in environments:
-        twins = [other for other in environments if other.name == one.name]
+        namesakes = [other for other in environments if other.name == one.name]
         told = [
             f"{name} {one.provenance.get(name, 'unknown')}"
             for name in VERSIONS
-            if len({other.provenance.get(name) for other in twins}) > 1
+            if len({other.provenance.get(name) for other in namesakes}) > 1
         ]
-        if len({other.slug for other in twins}) > 1:
+        if len({other.slug for other in namesakes}) > 1:
             told.insert(0, one.slug)
         titles.append(", ".join([one.name, *told]))
     return titles
