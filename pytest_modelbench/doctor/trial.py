@@ -13,7 +13,8 @@ from pytest_modelbench.core.measurement import Measurement
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.doctor.cases import CASES, PROBE, PROBE_INI
 from pytest_modelbench.workers.connection import Launch
-from pytest_modelbench.workers.events import Warned
+from pytest_modelbench.workers.driver import Heard
+from pytest_modelbench.workers.events import Hello, Started
 from pytest_modelbench.workers.job import Code, Job, Site
 from pytest_modelbench.workers.local import LocalWorker, Start
 from pytest_modelbench.workers.rounds import Limits, RoundPlan, run_rounds
@@ -136,16 +137,20 @@ class _Run:
         self._planned = plan.fewest
         self._done = self._total = 0
 
-    def environment_known(self, environment: Environment) -> None:
-        self.environment = environment
-
     def round_started(self, number: int, tests: Sequence[str]) -> None:
         self.processes, self._done, self._total = number, 0, len(tests)
         self._round_started_s = self._now_s()
         # Shown at once: starting takes seconds.
-        self.test_started("")
+        self._show_test("")
 
-    def test_started(self, test: str) -> None:
+    def heard(self, event: Heard) -> None:
+        """Where it measures, and how far it is; warnings of the models' libraries are not what this is about."""
+        if isinstance(event, Hello):
+            self.environment = event.environment
+        elif isinstance(event, Started):
+            self._show_test(event.test)
+
+    def _show_test(self, test: str) -> None:
         elapsed_s = self._now_s() - self.started_s
         ended_s, before = self._round_started_s - self.started_s, self.processes - 1
         remaining_s = max(0.0, self._planned * ended_s / before - elapsed_s) if before else None
@@ -177,9 +182,6 @@ class _Run:
     def unsettled(self, tests: Sequence[str]) -> Sequence[str]:
         """All that got through, while another process like the longest so far still fits into the time."""
         return [test for test in tests if test not in self.failures] if self.processes < self._planned else []
-
-    def warned(self, warning: Warned) -> None:
-        """Warnings of the models' libraries are not what this is about."""
 
 
 def _failure(run: TestRun) -> str:

@@ -35,7 +35,8 @@ from pytest_modelbench.session.results import Results
 from pytest_modelbench.session.termination import sigterm_interrupts
 from pytest_modelbench.store.baselines import BaselineStore
 from pytest_modelbench.vcs.git import stamp
-from pytest_modelbench.workers.events import Warned
+from pytest_modelbench.workers.driver import Heard
+from pytest_modelbench.workers.events import Hello, Started, Warned
 from pytest_modelbench.workers.rounds import Limits, RoundPlan, run_rounds
 from pytest_modelbench.workers.runs import PairRun, TestRun
 
@@ -193,15 +194,16 @@ class SessionRunner:
 
     # --- what workers tell
 
-    def environment_known(self, environment: Environment) -> None:
-        """Open the baselines, at the first worker."""
-        self.results.environment_known(environment)
+    def heard(self, event: Heard) -> None:
+        """Open the baselines, at the first worker; show which test runs; pass warnings on."""
+        if isinstance(event, Hello):
+            self.results.environment_known(event.environment)
+        elif isinstance(event, Started):
+            self._shown().test_started(event.test)
+        else:
+            self._warn(event)
 
-    def test_started(self, test: str) -> None:
-        """Show."""
-        self._shown().test_started(test)
-
-    def warned(self, warning: Warned) -> None:
+    def _warn(self, warning: Warned) -> None:
         """Hand a worker's warning to pytest's own summary of warnings."""
         category = _category(warning.module, warning.category)
         self.config.hook.pytest_warning_recorded.call_historic(

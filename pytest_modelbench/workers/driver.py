@@ -31,20 +31,19 @@ from pytest_modelbench.workers.runs import TestRun
 STARTS = 2
 
 
+#: What is told at once, since it is not about what becomes of a test: where a worker measures, that a test begins, and
+#: what it is warned of.
+Heard = Hello | Started | Warned
+
+
 class Listener(Protocol):
     """Who is told what happens in a worker."""
 
-    def environment_known(self, environment: Environment) -> None:
-        """A worker has started; it measures in this environment."""
-
-    def test_started(self, test: str) -> None:
-        """A worker begins with ``test``."""
+    def heard(self, event: Heard) -> None:
+        """A worker told something."""
 
     def test_ended(self, run: TestRun) -> None:
         """``run`` is over, one way or another."""
-
-    def warned(self, warning: Warned) -> None:
-        """A warning was raised in a worker."""
 
 
 class Driver:
@@ -112,15 +111,13 @@ class Driver:
             raise UsageError(event.message)
         if isinstance(event, Hello):
             self._environment = event.environment
-            self._listener.environment_known(event.environment)
-        elif isinstance(event, Warned):
-            self._listener.warned(event)
-        elif isinstance(event, Unimportable):
-            self._unimportable.append(event)
         elif isinstance(event, Started):
             self._resumed_s = time.monotonic()
             self.running = self.runs[event.test] = TestRun(event.test, self._process, self._environment)
-            self._listener.test_started(event.test)
+        elif isinstance(event, Unimportable):
+            self._unimportable.append(event)
+        if isinstance(event, (Hello, Started, Warned)):
+            self._listener.heard(event)
         elif self.running is not None:
             self._of_test(self.running, event)
 

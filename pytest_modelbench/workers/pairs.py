@@ -15,10 +15,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.workers.connection import Launch, Timeout
-from pytest_modelbench.workers.driver import STARTS, Driver, Listener
-from pytest_modelbench.workers.events import Begin, Ready, Taken, Warned
+from pytest_modelbench.workers.driver import STARTS, Driver, Heard, Listener
+from pytest_modelbench.workers.events import Begin, Ready, Started, Taken
 from pytest_modelbench.workers.origin import told
 from pytest_modelbench.workers.reports import first_line, skip_reason
 from pytest_modelbench.workers.runs import NOT_FOUND, PairedTiming, PairRun, TestRun
@@ -47,8 +46,8 @@ def run_pair(
     while left:
         with sides.base(left, number) as of_base, sides.candidate(left, number) as of_candidate:
             # Side by side: nothing is measured, and no core chosen, before each waits to begin its first test.
-            base = Driver(of_base, number, timeout_s, _Unheard())
-            candidate = Driver(of_candidate, number, timeout_s, _Heard(listener))
+            base = Driver(of_base, number, timeout_s, _Base())
+            candidate = Driver(of_candidate, number, timeout_s, _Candidate(listener))
             base.go()
             candidate.go()
             # If the base cannot even start, the tests still have outcomes of their own.
@@ -57,7 +56,7 @@ def run_pair(
             for test in left:
                 if candidate.trouble or (base.trouble and not alone):
                     break
-                listener.test_started(test)
+                listener.heard(Started(test))
                 yield _test(PairRun(test, number), base, candidate)
                 ended += 1
             base.leave()
@@ -73,35 +72,26 @@ def run_pair(
             return
 
 
-class _Unheard:
-    """A listener that nobody asks: what the base tells is in its runs."""
+class _Base:
+    """Hears the base: what it tells is in its runs, and its warnings are not what the session is about."""
 
-    def environment_known(self, environment: Environment) -> None:
-        """Each run holds it."""
-
-    def test_started(self, test: str) -> None:
-        """The pair tells when both start."""
+    def heard(self, event: Heard) -> None:
+        """Each run holds what matters of it."""
 
     def test_ended(self, run: TestRun) -> None:
-        """The pair tells when both are over."""
-
-    def warned(self, warning: Warned) -> None:
-        """Warnings of older code are not what the session is about."""
+        """A test is over when both sides have left it."""
 
 
-class _Heard(_Unheard):
-    """A listener that passes on where the candidate measures, and its warnings."""
+class _Candidate(_Base):
+    """Hears the candidate, and passes on where it measures and what it is warned of; a pair starts its tests itself."""
 
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
 
-    def environment_known(self, environment: Environment) -> None:
+    def heard(self, event: Heard) -> None:
         """Pass on."""
-        self._listener.environment_known(environment)
-
-    def warned(self, warning: Warned) -> None:
-        """Pass on."""
-        self._listener.warned(warning)
+        if not isinstance(event, Started):
+            self._listener.heard(event)
 
 
 def _test(run: PairRun, base: Driver, candidate: Driver) -> PairRun:
