@@ -118,15 +118,20 @@ class Results:
         runs = (run for entry in self.entries.values() for run in entry.runs)
         return min((best for run in runs for one in run.measurements if (best := one.best_reference_s)), default=None)
 
-    @property
-    def disturbance(self) -> Disturbed | None:
-        """What disturbed every noisy measurement of the tests that are open; None if any was left alone."""
-        runs = [run for entry in self.entries.values() if entry.decision is None for run in entry.runs]
-        noisy = [one for run in runs for one in run.measurements if one.metric.noisy]
-        processes = len({run.process for run in runs})
-        if not noisy or not all(one.quality.disturbed for one in noisy):
+    def timed(self, tests: Sequence[str]) -> list[str]:
+        """Those of ``tests`` that timed anything, and so can be disturbed."""
+        return [test for test in tests if self._timings(test)]
+
+    def disturbance(self, tests: Sequence[str]) -> Disturbed | None:
+        """What disturbed every single timing of ``tests``; None if any was left alone."""
+        timings = [one for test in tests for one in self._timings(test)]
+        processes = len({one.process for one in timings})
+        if not timings or not all(one.quality.disturbed for one in timings):
             return None
-        return Disturbed(processes, processes, noisy[0].quality.disturbance)
+        return Disturbed(processes, processes, timings[0].quality.disturbance)
+
+    def _timings(self, test: str) -> list[Measurement]:
+        return [one for run in self.entry(test).runs for one in run.measurements if one.quality.blocks]
 
     # --- what it amounts to
 

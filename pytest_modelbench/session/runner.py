@@ -238,13 +238,13 @@ class SessionRunner:
             for test in self.results.undecided(list(self.results.entries)):
                 self._decide(test)
         if number == HOPELESS_AFTER and self.updating:
-            self._hopeless = self.results.disturbance
+            open_ = self.results.undecided(list(self.results.entries))
+            self._hopeless = self.results.disturbance(self.results.timed(open_))
 
     def unsettled(self, tests: Sequence[str]) -> Sequence[str]:
         """Tests that another round may decide."""
-        if self._hopeless is not None:
-            return []
-        return [test for test in tests if isinstance(self.results.following(test), Round)]
+        given_up = self.results.timed(tests) if self._hopeless is not None else ()
+        return [test for test in tests if test not in given_up and isinstance(self.results.following(test), Round)]
 
     # --- what pairs tell
 
