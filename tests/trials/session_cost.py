@@ -1,7 +1,7 @@
 """How long sessions of unchanged code take by simulation, with other baselines, looks, and shares of the error rate.
 
 Six models that spread as those of the trust trials did on a noisy day (or on a busy host), judged by the code that
-decides. Seconds are those of `tests/trials/trust.py` on two cores: the twins of a duet import side by side.
+decides. Seconds are those of `tests/trials/trust.py` on two cores: both sides of a duet import side by side.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from machine import ROOT, describe, write
 
 sys.path.insert(0, str(ROOT))
 from pytest_modelbench.core.settings import Settings
-from pytest_modelbench.judge import noisy
+from pytest_modelbench.judge import paired, stored
+from pytest_modelbench.judge.state import Event
 from tests.unit.simulated import DEFAULTS, SimulatedCheck, Spreads
 
 SESSIONS = 1000
@@ -33,7 +34,7 @@ MODELS: Models = {
 DAY_SD = 0.004
 #: The same where the host is busy: blocks in spells, whatever the model.
 BUSY: Models = dict.fromkeys(MODELS, (0.022, 0.017))
-SCREENS = ((2, 4, 6, 9), (2, 5, 9), (3, 6, 9), (3, 5, 7, 9))
+LOOKS = ((2, 4, 6, 9), (2, 5, 9), (3, 6, 9), (3, 5, 7, 9))
 DUETS = ((3, 5, 8, 13, 20), (4, 6, 9, 14, 20), (4, 8, 14, 20))
 CHECKS_PER_TEST = 2
 CONTROLLER_S, IMPORTS_S, TEST_S, WORKTREE_S, TEST_IN_PAIR_S = 1.5, 3.3, 1.05, 1.5, 2.4
@@ -49,16 +50,17 @@ def session_s(rng: random.Random, models: Models, settings: Settings) -> tuple[f
             break
         seconds += (look - before) * (IMPORTS_S + TEST_S * len(open_tests))
         before = look
-        judgements = [(test, test.screened(look)) for test in open_tests]
-        duets += [test for test, judgement in judgements if judgement.escalated]
-        open_tests = [test for test, judgement in judgements if not (judgement.settled or judgement.escalated)]
+        events = [(test, test.against_stored(look).event) for test in open_tests]
+        duets += [test for test, event in events if event is Event.ESCALATED]
+        open_tests = [test for test, event in events if event is Event.UNDECIDED]
     left = list(duets)
     seconds += WORKTREE_S if left else 0.0
     for pair in range(1, settings.pairs[-1] + 1):
         if not left:
             break
         seconds += IMPORTS_S + TEST_IN_PAIR_S * len(left)
-        left = [test for test in left if not test.paired(pair, CHECKS_PER_TEST * len(duets)).settled]
+        events = [(test, test.in_pairs(pair, CHECKS_PER_TEST * len(duets)).event) for test in left]
+        left = [test for test, event in events if event is not Event.DECIDED]
     return seconds, len(duets)
 
 
@@ -80,17 +82,17 @@ def main() -> None:
     found: list[dict[str, Any]] = []
     for processes in (8, 12, 16):
         for share in (0.5, 0.8):
-            noisy.SCREEN_SHARE = share
+            stored.STORED_SHARE = paired.STORED_SHARE = share
             settings = replace(DEFAULTS, update_rounds=processes)
-            found.append({"baseline_processes": processes, "screen_share": share} | cost(MODELS, settings))
+            found.append({"baseline_processes": processes, "stored_share": share} | cost(MODELS, settings))
             print(found[-1], flush=True)
-    noisy.SCREEN_SHARE = 0.5
+    stored.STORED_SHARE = paired.STORED_SHARE = 0.5
     looks: list[dict[str, Any]] = []
     for day, models in (("noisy", MODELS), ("busy host", BUSY)):
-        for passes in SCREENS:
+        for rounds in LOOKS:
             for pairs in DUETS:
-                settings = replace(DEFAULTS, rounds=passes, pairs=pairs)
-                looks.append({"day": day, "passes": passes, "pairs": pairs} | cost(models, settings))
+                settings = replace(DEFAULTS, rounds=rounds, pairs=pairs)
+                looks.append({"day": day, "rounds": rounds, "pairs": pairs} | cost(models, settings))
                 print(looks[-1], flush=True)
     figures = {"sessions": SESSIONS, "models": MODELS, "busy": BUSY, "day_sd": DAY_SD, "found": found, "looks": looks}
     write("session_cost", machine, figures)

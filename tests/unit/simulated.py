@@ -1,30 +1,49 @@
-"""The verdict on one check by the code that decides, screen and duet, on levels drawn from given spreads."""
+"""The ruling on one check by the code that decides, stored comparison and duet, on log ratios drawn from given spreads.
+
+Also what tests of the judge are made of: one measurement, one baseline, one ruling.
+"""
 
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import dataclass
 
-from pytest_modelbench.core.records import Record
-from pytest_modelbench.judge.judge import judge
-from pytest_modelbench.judge.noisy import AFRESH
-
+from pytest_modelbench.core.case import NamedCase
+from pytest_modelbench.core.measurement import Comparability, Measurement, Quality, Timing
 from pytest_modelbench.core.metrics import METRICS
 from pytest_modelbench.core.settings import Settings
-from pytest_modelbench.core.verdicts import BaselineView, Duet, Judgement, Procedure, Verdict
+from pytest_modelbench.core.verdicts import BaselineView, Verdict
 from pytest_modelbench.judge.estimate import Edges
+from pytest_modelbench.judge.judging import judge
+from pytest_modelbench.judge.paired import AFRESH
+from pytest_modelbench.judge.procedure import Compared, Duet, Procedure
+from pytest_modelbench.judge.ruling import Ruling
+from pytest_modelbench.judge.state import Event
 
 EDGES = Edges.of_band(0.05)
 DEFAULTS = Settings()
+BESIDE_CONV = Comparability(reference="conv")
 
 
-def record(process=1, metric="latency", value=0.1, level=0.0, basis="conv"):
-    return Record("t", metric, METRICS[metric], "case", value, level, basis, process=process)
+def measurement(process=1, metric="latency", value=0.1, log_ratio=0.0, disturbance="", best_reference_s=None):
+    """One process's value, as far above the reference's time as ``log_ratio`` says."""
+    timing = Timing(log_ratio, value / math.exp(log_ratio), best_reference_s)
+    return Measurement.of(
+        metric, value, NamedCase("case"), timing=timing, comparability=BESIDE_CONV, quality=Quality(disturbance),
+        test="t", process=process,
+    )  # fmt: skip
 
 
 def baseline(metric="latency", anchor=(0.0, 0.01, -0.01, 0.005, -0.005), **more):
+    """What is stored of the same: by default one session of five processes that spread by 1 %."""
     unit, better = METRICS[metric].unit, METRICS[metric].better
-    return BaselineView("case", unit, better, 0.1, "conv", anchor, identity={}, **more)
+    return BaselineView("case", unit, better, 0.1, BESIDE_CONV, anchor, identity={}, **more)
+
+
+def ruling(measurements, stored, procedure=None, now=None, duet=None, identity=None):
+    """The ruling where provenance is ``now``."""
+    return judge(Compared(measurements, stored, identity or {}, now or {}), procedure or Procedure(), duet)
 
 
 @dataclass(frozen=True)
@@ -37,7 +56,7 @@ class Spreads:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Ended:
     """How a check ended, and what it took."""
 
     verdict: Verdict
@@ -54,18 +73,18 @@ class SimulatedCheck:
         self._rng, self._truth, self._today, self._spreads = rng, truth, today, spreads
         self._settings = settings
         self._view = baseline(anchor=anchor)
-        self.records: list[Record] = []
+        self.measurements: list[Measurement] = []
         self.changes: list[float] = []
-        self._screened = 0
+        self._before = 0
 
-    def screened(self, processes: int) -> Judgement:
-        """The screen's judgement after so many processes."""
-        self._measured(processes)
-        self._screened = processes
-        return judge(self.records, self._view, Procedure(self._settings.rounds, 12, confirmed=True), {}, {})
+    def against_stored(self, processes: int) -> Ruling:
+        """The ruling of the stored comparison after so many processes, where a duet can follow."""
+        self._measure(processes)
+        self._before = processes
+        return ruling(self.measurements, self._view, Procedure(self._settings.rounds, 12, confirmed=True))
 
-    def paired(self, pairs: int, checks: int = 1) -> Judgement:
-        """The judgement after so many pairs of a duet that confirms ``checks``, and what it wants measured afresh."""
+    def in_pairs(self, pairs: int, checks: int = 1) -> Ruling:
+        """The ruling after so many pairs of a duet that confirms ``checks``, and what it wants measured afresh."""
         while len(self.changes) < pairs:
             self.changes.append(self._rng.gauss(self._truth, self._spreads.pair))
         procedure = Procedure(self._settings.rounds, 12)
@@ -75,31 +94,31 @@ class SimulatedCheck:
             checks,
             changes=tuple(self.changes),
             pairs=pairs,
-            screened=self._screened,
+            before=self._before,
         )
-        judgement = judge(self.records, self._view, procedure, {}, {}, duet)
-        if judgement.after_duet:
-            self._measured(self._screened + AFRESH)
-            judgement = judge(self.records, self._view, procedure, {}, {}, duet)
-        return judgement
+        told = ruling(self.measurements, self._view, procedure, duet=duet)
+        if told.event is Event.AWAY:
+            self._measure(self._before + AFRESH)
+            told = ruling(self.measurements, self._view, procedure, duet=duet)
+        return told
 
-    def _measured(self, processes: int) -> None:
-        while len(self.records) < processes:
-            level = self._today + self._rng.gauss(0, self._spreads.process)
-            self.records.append(record(len(self.records) + 1, level=level))
+    def _measure(self, processes: int) -> None:
+        while len(self.measurements) < processes:
+            log_ratio = self._today + self._rng.gauss(0, self._spreads.process)
+            self.measurements.append(measurement(len(self.measurements) + 1, log_ratio=log_ratio))
 
 
-def whole(rng: random.Random, truth: float, spreads: Spreads) -> Outcome:
-    """How one check ends by the whole procedure: the screen, and a duet on what it does not clear."""
+def whole(rng: random.Random, truth: float, spreads: Spreads) -> Ended:
+    """How one check ends by the whole procedure: the stored comparison, and a duet on what it does not clear."""
     check = SimulatedCheck(rng, truth, spreads)
     for processes in range(1, DEFAULTS.rounds[-1] + 1):
-        judgement = check.screened(processes)
-        if judgement.escalated:
+        told = check.against_stored(processes)
+        if told.event is Event.ESCALATED:
             break
-        if judgement.settled:
-            return Outcome(judgement.verdict, processes, 0)
+        if told.event is Event.DECIDED:
+            return Ended(told.judgement.verdict, processes, 0)
     for pairs in DEFAULTS.pairs:
-        judgement = check.paired(pairs)
-        if judgement.settled:
+        told = check.in_pairs(pairs)
+        if told.event is Event.DECIDED:
             break
-    return Outcome(judgement.verdict, len(check.records), len(check.changes))
+    return Ended(told.judgement.verdict, len(check.measurements), len(check.changes))
