@@ -1,9 +1,9 @@
-"""Where the twins of a duet run."""
+"""Where the processes of a pair run."""
 
-from pytest_modelbench.session.launch import Place
+from pytest_modelbench.session.launch import Tree
 
 
-def test_a_twin_runs_in_the_same_folder_of_its_own_tree(tmp_path, monkeypatch) -> None:
+def test_a_process_runs_in_the_same_folder_of_its_own_tree(tmp_path, monkeypatch) -> None:
     here, there = tmp_path / "here", tmp_path / "there"
     (here / "runs" / "new").mkdir(parents=True)
     (there / "runs").mkdir(parents=True)
@@ -13,9 +13,9 @@ def test_a_twin_runs_in_the_same_folder_of_its_own_tree(tmp_path, monkeypatch) -
     def path_of(path):
         return there / path.relative_to(here) if path.is_relative_to(here) else None
 
-    twin = Place(there, path_of)
+    tree = Tree(there, path_of)
     folders = {}
     for folder in (here, here / "runs", here / "runs" / "new", outside):
         monkeypatch.chdir(folder)
-        folders[folder] = twin.folder
+        folders[folder] = tree.folder
     assert folders == {here: there, here / "runs": there / "runs", here / "runs" / "new": there, outside: outside}

@@ -14,8 +14,9 @@ import pytest
 from pytest_modelbench.core.errors import ModelbenchError, UsageError
 from pytest_modelbench.vcs import git as git_module
 from pytest_modelbench.vcs import slot as slot_module
-from pytest_modelbench.vcs.checkout import Checkout, Revision, resolve, same_code
+from pytest_modelbench.vcs.checkout import Checkout
 from pytest_modelbench.vcs.git import stamp
+from pytest_modelbench.vcs.revision import Revision, resolve, same_code
 
 
 @pytest.fixture(autouse=True)
@@ -576,7 +577,8 @@ def test_folders_that_nobody_may_write_are_removed_all_the_same(project, cache):
 OWNER = """
 import sys, time
 from pathlib import Path
-from pytest_modelbench.vcs.checkout import Checkout, resolve
+from pytest_modelbench.vcs.checkout import Checkout
+from pytest_modelbench.vcs.revision import resolve
 root, cache = map(Path, sys.argv[1:])
 with Checkout(root, resolve(root, "HEAD~1"), cache) as checkout:
     print(checkout.root, flush=True)
@@ -587,7 +589,10 @@ with Checkout(root, resolve(root, "HEAD~1"), cache) as checkout:
 def owner(project, cache):
     """A process that is within a checkout, and the folder of it."""
     process = subprocess.Popen([sys.executable, "-c", OWNER, project, cache], stdout=subprocess.PIPE, text=True)
-    return process, Path(process.stdout.readline().strip())
+    folder = Path(process.stdout.readline().strip())
+    # Tests remove this folder: of a process that failed and said nothing, it would be the one that they run in.
+    assert folder.is_relative_to(cache), "the process did not get into its checkout"
+    return process, folder
 
 
 def kill(process):

@@ -1,4 +1,4 @@
-"""Where a twin's code comes from."""
+"""Where the code of either side of a pair comes from."""
 
 import sys
 from pathlib import Path
@@ -6,8 +6,8 @@ from types import ModuleType
 
 import pytest
 
+from pytest_modelbench.workers.job import Site
 from pytest_modelbench.workers.origin import import_path, packages, project_path, strays
-from pytest_modelbench.workers.protocol import Job
 
 
 def project(root: Path, *files: str) -> Path:
@@ -58,7 +58,7 @@ def test_a_package_that_a_hook_imports_comes_first(tmp_path, monkeypatch):
 
 
 OWN, OTHER = "/cache/there", "/projects/here"
-TWIN = Job([], {}, {}, [], 1, duet=True, own_root=OWN, other_root=OTHER, packages=["pkg"])
+SIDE = Site([], own_root=OWN, other_root=OTHER, packages=["pkg"])
 
 
 @pytest.mark.parametrize(
@@ -77,14 +77,14 @@ TWIN = Job([], {}, {}, [], 1, duet=True, own_root=OWN, other_root=OTHER, package
 )
 def test_code_from_elsewhere_is_a_stray(name, file, stray):
     modules = module(name, file) if file else {name: ModuleType(name)}
-    assert strays(TWIN, modules) == ([f"{name} from {file}"] if stray else [])
+    assert strays(SIDE, modules) == ([f"{name} from {file}"] if stray else [])
 
 
-def test_without_a_duet_nothing_is_a_stray():
-    assert strays(Job([], {}, {}, [], 1), module("pkg", "/anywhere/pkg.py")) == []
+def test_outside_of_pairs_nothing_is_a_stray():
+    assert strays(Site([]), module("pkg", "/anywhere/pkg.py")) == []
 
 
 def test_one_tree_in_two_interpreters_shares_its_files():
-    same = Job([], {}, {}, [], 1, duet=True, own_root=OWN, other_root=OWN, packages=["pkg"])
+    same = Site([], own_root=OWN, other_root=OWN, packages=["pkg"])
     assert strays(same, module("helper", f"{OWN}/tests/helper.py")) == []
     assert strays(same, module("pkg", "/venv/site-packages/pkg/__init__.py"))
