@@ -8,14 +8,16 @@ from statistics import fmean
 from typing import Any
 
 from pytest_modelbench.core.bands import Band
+from pytest_modelbench.core.case import NamedCase
 from pytest_modelbench.core.environment import Environment
+from pytest_modelbench.core.measurement import CheckKey, Comparability, Measurement, Timing
 from pytest_modelbench.core.metrics import METRICS, Better, Metric, Scope
-from pytest_modelbench.core.records import CheckKey, Record
-from pytest_modelbench.core.session import Check, Session, Stamp, TestResult
+from pytest_modelbench.core.reasons import OtherKey, Reason
+from pytest_modelbench.core.session import Check, Outcome, Session, Stamp, TestResult
 from pytest_modelbench.core.verdicts import BaselineView, Judgement, Verdict
 
 FOLDER = "cpu-amd-epyc-f26m2-2c-t1"
-REFERENCE = "conv3x3-64x112x112-fp32-v1"
+REFERENCE, REFERENCE_S = "conv3x3-64x112x112-fp32-v1", 0.0005
 ACCEPTED = "2026-11-20, commit abc1234"
 
 ENVIRONMENT = Environment(
@@ -38,8 +40,8 @@ def check(
     values: tuple[float, ...] = (),
     test: str = "",
     name: str = "",
-    reason: str = "",
-    basis: str = "",
+    reasons: tuple[Reason, ...] = (),
+    reference: str = "",
     ratio: float | None = None,
     unit_then: str = "",
 ) -> Check:
@@ -48,20 +50,14 @@ def check(
     test = test or f"tests/benchmarks/test_inference.py::test_inference[{case}]"
     name = name or metric.name
     values = values or ((value * 0.99, value, value * 1.02) if metric.noisy else (value,))
-    records = tuple(
-        Record(
-            test,
-            name,
-            metric,
-            case,
-            one,
-            level=math.log(one) + (7 if basis else 0) if metric.noisy else None,
-            basis=basis,
-            samples=(one, one * 1.01) if metric.noisy else (),
-            process=process,
+    named, made = NamedCase(case), Comparability(reference=reference)
+    measurements = tuple(
+        Measurement(
+            name, metric, named, one, _timing(metric, one, reference) if metric.noisy else None,
+            (one, one * 1.01) if metric.noisy else (), made, test=test, process=process,
         )
         for process, one in enumerate(values)
-    )
+    )  # fmt: skip
     spread: dict[str, Any] = {}
     view = None
     if baseline is not None:
@@ -70,24 +66,44 @@ def check(
             wide = half_width if metric.noisy else 0.0
             spread = {"ratio": ratio, "low_ratio": ratio - wide, "high_ratio": ratio + wide}
         unit = unit_then or metric.unit
-        speed = None
-        if basis and ratio:
-            # What the change leaves out is the machine's doing.
-            now = fmean(math.log(one.value) - one.level for one in records if one.level is not None)
-            speed = now - math.log(value / baseline / ratio)
+        reference_log_s = None
+        if reference and ratio:
+            # What the change leaves out is the machine's doing: a rate falls where the reference takes longer.
+            slowdown = math.log(value / baseline / ratio) * (-1 if _is_rate(metric) else 1)
+            reference_log_s = fmean(math.log(_reference_s(one)) for one in measurements) - slowdown
         view = BaselineView(
-            case, unit, metric.better, baseline, basis, accepted=ACCEPTED, provenance={"torch": "2.14.0"}, speed=speed
-        )
+            case, unit, metric.better, baseline, made, accepted=ACCEPTED, provenance={"torch": "2.14.0"},
+            reference_log_s=reference_log_s,
+        )  # fmt: skip
     if verdict is Verdict.INCONCLUSIVE:
         spread |= {"more": 4, "detectable_ratio": 1.079}
-    judgement = Judgement(verdict, value, baseline, reason=reason, processes=len(values), **spread)
-    return Check(CheckKey(test, name), metric, case, records, judgement, ENVIRONMENT.folder(metric.scope), view)
+    judgement = Judgement(verdict, value, baseline, reasons=reasons, processes=len(values), **spread)
+    folder = ENVIRONMENT.folder(metric.scope)
+    return Check(CheckKey(test, name), metric, named, measurements, judgement, folder, view, ENVIRONMENT.slug)
+
+
+def _timing(metric: Metric, value: float, reference: str) -> Timing:
+    """Beside a reference workload of half a millisecond a call, or none."""
+    rate = _is_rate(metric)
+    if not reference:
+        return Timing(math.log(value), rate=rate)
+    return Timing(math.log(value) + math.log(REFERENCE_S) * (1 if rate else -1), REFERENCE_S, rate=rate)
+
+
+def _is_rate(metric: Metric) -> bool:
+    return metric.better is Better.HIGHER
+
+
+def _reference_s(measurement: Measurement) -> float:
+    assert measurement.timing is not None
+    assert measurement.timing.reference_s is not None
+    return measurement.timing.reference_s
 
 
 MAP = Metric("map|50:95", "fraction", Better.HIGHER, Scope.PORTABLE, Band(absolute=0.005, text="0.5pp"))
 JOULES = Metric("energy", "J", Better.LOWER, Scope.DEVICE, Band(0.1, text="10%"), noisy=True)
 
-REASON = "the unit changed from 'Wh' to 'J'"
+REASON = OtherKey("unit", "Wh", "J")
 CHECKS = (
     check("resnet50-b1-224-fp32", "latency", Verdict.OK, 0.1104, 0.110),
     check("resnet50-b1-224-fp32", "parameters", Verdict.REGRESSED, 25_557_033, 25_557_032),
@@ -99,7 +115,7 @@ CHECKS = (
     check("mobilenetv3_large_100-b1-224-fp32", "top1", Verdict.REGRESSED, 0.85, 0.9),
     check("模型測試-b1-224-fp32", "latency", Verdict.INCONCLUSIVE, 85.3e-6, 83.1e-6, half_width=0.043),
     check("a|b<c>&*d*-b1-224-fp32", MAP, Verdict.OK, 0.861, 0.86),
-    check("a|b<c>&*d*-b1-224-fp32", JOULES, Verdict.INCOMPARABLE, 12.5, 0.3, unit_then="Wh", reason=REASON),
+    check("a|b<c>&*d*-b1-224-fp32", JOULES, Verdict.INCOMPARABLE, 12.5, 0.3, unit_then="Wh", reasons=(REASON,)),
     check("efficientnet_b0-b64-224-fp32-train", "peak_live_memory", Verdict.NEW, 4_398_046_511),
     check("efficientnet_b0-b64-224-fp32-train", "latency", Verdict.NEW, 0.41),
 )
@@ -107,12 +123,12 @@ CHECKS = (
 #: Every verdict; markup, wide characters; everything there can be to say below the table.
 SESSION = Session(
     stamp=Stamp("2026-11-25T08:00:00Z", "0123456789abcdef0123456789abcdef01234567"),
-    environment=ENVIRONMENT,
+    environments=(ENVIRONMENT,),
     checks=CHECKS,
     tests=(
-        *(TestResult(test, "passed", 1.5) for test in dict.fromkeys(check.key.test for check in CHECKS)),
-        TestResult("tests/benchmarks/test_cuda.py::test_graph[resnet50|b1]", "skipped", 0.0, "needs a CUDA device"),
-        TestResult("tests/benchmarks/test_inference.py::test_inference[swin]", "error", 3.0, "\nBuildError: <no> swin"),
+        *(TestResult(test, Outcome.PASSED, 1.5) for test in dict.fromkeys(check.key.test for check in CHECKS)),
+        TestResult("tests/benchmarks/test_cuda.py::test_graph[resnet50|b1]", Outcome.SKIPPED, 0.0, "needs a CUDA device"),
+        TestResult("tests/benchmarks/test_inference.py::test_inference[swin]", Outcome.FAILED, 3.0, "\nBuildError: <no> swin"),
     ),
     duration_s=222.4,
     processes=9,
@@ -124,7 +140,7 @@ SESSION = Session(
     warnings=("resnet50-b1-224-fp32: 2 blocks were measured while the hypervisor took 7 % of the time",),
 )
 
-EMPTY = Session(SESSION.stamp, None, (), (), 0.4, 0)
+EMPTY = Session(SESSION.stamp, (), (), (), 0.4, 0)
 FINE = replace(
     SESSION,
     checks=tuple(one for one in CHECKS if one.judgement.verdict is Verdict.OK),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
+from pytest_modelbench.core.case import NamedCase
 from pytest_modelbench.core.environment import Environment
+from pytest_modelbench.core.measurement import CheckKey, Comparability, Figure, Measurement, Quality, Timing
 from pytest_modelbench.core.metrics import METRICS, Metric
-from pytest_modelbench.core.records import CheckKey, Record
-from pytest_modelbench.core.session import Check, Session, Stamp, TestResult
+from pytest_modelbench.core.session import Check, Outcome, Session, Stamp, TestResult
 from pytest_modelbench.core.verdicts import BaselineView, Judgement, Verdict
 
 ENVIRONMENT = Environment(
@@ -25,45 +27,55 @@ def stamp(day: int, commit: str | None = "abc1234567890") -> Stamp:
 
 
 def macs(value: float, verdict: Verdict = Verdict.NEW, test: str = INFERENCE, case: str = "resnet50-b1") -> Check:
-    metric = METRICS["macs"]
-    record = Record(test, "macs", metric, case, value)
-    return Check(CheckKey(test, "macs"), metric, case, (record,), Judgement(verdict, value), "portable")
+    return exact(METRICS["macs"], value, verdict, test=test, case=case)
 
 
-def exact(metric: Metric, value: float, verdict: Verdict = Verdict.NEW) -> Check:
-    record = Record(INFERENCE, metric.name, metric, "case", value)
-    return Check(record.key, metric, "case", (record,), Judgement(verdict, value), "portable")
+def exact(
+    metric: Metric, value: float, verdict: Verdict = Verdict.NEW, *, test: str = INFERENCE, case: str = "case"
+) -> Check:
+    one = Measurement(metric.name, metric, NamedCase(case), value, test=test)
+    return Check(
+        one.key, metric, one.case, (one,), Judgement(verdict, value), "portable", environment=ENVIRONMENT.slug
+    )
 
 
 def latency(
     values: Sequence[float],
-    levels: Sequence[float],
+    log_ratios: Sequence[float],
     verdict: Verdict = Verdict.NEW,
     *,
     test: str = INFERENCE,
-    basis: str = "conv",
+    reference: str = "conv",
     baseline: BaselineView | None = None,
-    details: Mapping[str, object] | None = None,
+    disturbance: str = "",
+    figures: Mapping[str, Figure] | None = None,
 ) -> Check:
-    metric = METRICS["latency"]
-    records = tuple(
-        Record(test, "latency", metric, "resnet50-b1", value, level, basis, process=process, details=details or {})
-        for process, (value, level) in enumerate(zip(values, levels, strict=True))
-    )
+    """A latency of one process for each value; the reference workload took what value and log ratio say."""
+    metric, case = METRICS["latency"], NamedCase("resnet50-b1")
+    measurements = tuple(
+        Measurement(
+            "latency", metric, case, value, Timing(log_ratio, value / math.exp(log_ratio) if reference else None),
+            comparability=Comparability(reference=reference), quality=Quality(disturbance), figures=figures or {},
+            test=test, process=process,
+        )
+        for process, (value, log_ratio) in enumerate(zip(values, log_ratios, strict=True))
+    )  # fmt: skip
     judgement = Judgement(verdict, values[0], processes=len(values))
-    return Check(CheckKey(test, "latency"), metric, "resnet50-b1", records, judgement, ENVIRONMENT.slug, baseline)
+    return Check(
+        CheckKey(test, "latency"), metric, case, measurements, judgement, ENVIRONMENT.slug, baseline, ENVIRONMENT.slug
+    )
 
 
 def session(
     *checks: Check,
     day: int = 22,
     tests: Sequence[TestResult] | None = None,
-    environment: Environment | None = ENVIRONMENT,
+    environments: tuple[Environment, ...] = (ENVIRONMENT,),
     interrupted: bool = False,
     orphans: Sequence[CheckKey] = (),
 ) -> Session:
     if tests is None:
-        tests = [TestResult(test, "passed", 1.0) for test in sorted({check.key.test for check in checks})]
+        tests = [TestResult(test, Outcome.PASSED, 1.0) for test in sorted({check.key.test for check in checks})]
     return Session(
-        stamp(day), environment, checks, tuple(tests), 12.5, 3, interrupted=interrupted, orphans=tuple(orphans)
+        stamp(day), environments, checks, tuple(tests), 12.5, 3, interrupted=interrupted, orphans=tuple(orphans)
     )

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from pytest_modelbench.core.errors import UsageError
+from pytest_modelbench.core.measurement import Measurement
 from pytest_modelbench.core.session import Stamp
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.report import benchmark_storage
@@ -91,7 +92,7 @@ def test_a_name_with_a_slash_is_refused(tmp_path: Path) -> None:
 
 def test_pytest_benchmark_compares_two_of_our_sessions(tmp_path: Path) -> None:
     slower = replace(
-        SESSION, checks=tuple(replace(c, records=tuple(_doubled(r) for r in c.records)) for c in SESSION.checks)
+        SESSION, checks=tuple(replace(c, measurements=tuple(map(_doubled, c.measurements))) for c in SESSION.checks)
     )
     for session, name in ((SESSION, "before"), (slower, "after")):
         benchmark_storage.save(session, tmp_path / "runs", name)
@@ -110,7 +111,7 @@ def test_pytest_benchmark_compares_two_of_our_sessions(tmp_path: Path) -> None:
 
 
 def test_reports_need_neither_torch_nor_pytest(tmp_path: Path) -> None:
-    modules = "benchmark_storage, markdown, messages, progress, scale, summary, table, terminal"
+    modules = "benchmark_storage, markdown, messages, progress, reasons, refusals, scale, summary, table, terminal"
     code = (
         f"import sys; from pytest_modelbench.report import {modules}; print({{'torch', 'pytest'}} & {{*sys.modules}})"
     )
@@ -118,8 +119,8 @@ def test_reports_need_neither_torch_nor_pytest(tmp_path: Path) -> None:
     assert done.stdout == "set()\n", done.stderr
 
 
-def _doubled(record):
-    return replace(record, samples=tuple(2 * sample for sample in record.samples))
+def _doubled(measurement: Measurement) -> Measurement:
+    return replace(measurement, samples=tuple(2 * sample for sample in measurement.samples))
 
 
 def run(folder: Path, module: str, *arguments: str) -> str:

@@ -9,30 +9,25 @@ After a change that is meant, write them anew and read the difference before com
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from pytest_modelbench.core.records import UNHEALTHY, CheckKey
 
-from pytest_modelbench.core.session import Check
+from pytest_modelbench.core.acceptance import Cause, Refusal
+from pytest_modelbench.core.change import Change, ChangeKind
+from pytest_modelbench.core.measurement import CheckKey, Quality
+from pytest_modelbench.core.reasons import MayBeAway, Varies
+from pytest_modelbench.core.session import Check, Session
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.report import markdown, terminal
-from pytest_modelbench.report.messages import failure
+from pytest_modelbench.report.messages import Advice, failure
+from pytest_modelbench.report.refusals import refusal_notices
+from pytest_modelbench.report.terminal import Look, Told
 from tests.unit.report_sessions import CHECKS, EMPTY, ENVIRONMENT, FINE, FOLDER, REFERENCE, SESSION, check
 
 GOLDEN = Path(__file__).parent / "golden"
-
-
-@dataclass(frozen=True)
-class Change:
-    key: CheckKey
-    folder: str
-    file: str
-    kind: str
-    old: float | None
-    new: float | None
-    unit: str
 
 
 def assert_golden(name: str, text: str) -> None:
@@ -47,12 +42,12 @@ def assert_golden(name: str, text: str) -> None:
 @pytest.mark.parametrize("width", [120, 80, 50])
 @pytest.mark.parametrize("colour", [False, True], ids=["plain", "coloured"])
 def test_terminal_shows_every_verdict(width: int, colour: bool) -> None:
-    text = terminal.render(SESSION, width=width, colour=colour)
+    text = terminal.render(SESSION, Look(width, colour))
     assert_golden(f"terminal-{width}{'-coloured' if colour else ''}.txt", text + "\n")
 
 
 def test_quiet_terminal_shows_trouble_and_one_line() -> None:
-    text = "\n\n".join(terminal.render(one, width=120, colour=False, quiet=True) for one in (SESSION, FINE, EMPTY))
+    text = "\n\n".join(terminal.render(one, Look(120, quiet=True)) for one in (SESSION, FINE, EMPTY))
     assert_golden("terminal-quiet.txt", text + "\n")
 
 
@@ -65,8 +60,12 @@ def test_terminal_of_other_sessions() -> None:
         "only improved": replace(FINE, checks=tuple(c for c in CHECKS if c.judgement.verdict is Verdict.IMPROVED)),
         "no table": replace(EMPTY, tests=SESSION.tests[-2:]),
     }
-    texts = [f"--- {name}\n{terminal.render(one, width=100, colour=False)}\n" for name, one in sessions.items()]
+    texts = [f"--- {name}\n{terminal.render(one, Look(100))}\n" for name, one in sessions.items()]
     assert_golden("terminal-others.txt", "\n".join(texts))
+
+
+def kept(one: Check) -> ChangeKind:
+    return ChangeKind.SESSION_ADDED if one.metric.noisy else ChangeKind.UNCHANGED
 
 
 @pytest.mark.parametrize("width", [120, 80, 50])
@@ -76,9 +75,7 @@ def test_accepted_changes(width: int) -> None:
             one.key,
             one.folder,
             "inference.json",
-            {Verdict.NEW: "new", Verdict.OK: "session added" if one.metric.noisy else "unchanged"}.get(
-                one.judgement.verdict, "re-anchored"
-            ),
+            {Verdict.NEW: ChangeKind.NEW, Verdict.OK: kept(one)}.get(one.judgement.verdict, ChangeKind.REANCHORED),
             one.judgement.baseline,
             one.judgement.value,
             one.metric.unit,
@@ -91,30 +88,33 @@ def test_accepted_changes(width: int) -> None:
 
 
 @pytest.mark.parametrize(("name", "session"), [("every-verdict", SESSION), ("all-ok", FINE), ("empty", EMPTY)])
-def test_markdown(name: str, session) -> None:
+def test_markdown(name: str, session: Session) -> None:
     assert_golden(f"markdown-{name}.md", markdown.render(session))
 
 
-def message(one: Check, neighbours: list[CheckKey]) -> str:
+def message(one: Check, neighbours: Sequence[CheckKey]) -> str:
     node = f"'{one.key.test}'"
-    return failure(
-        one,
+    advice = Advice(
         rerun=f"pytest --modelbench {node}",
         settle=f"pytest --modelbench --modelbench-rounds=3,5,7 {node}" if one.judgement.more else "",
         accept=f"pytest --modelbench --update-baselines {node}",
         neighbours=neighbours,
         provenance=ENVIRONMENT.provenance,
     )
+    return failure(one, advice)
 
 
 def test_messages() -> None:
     renamed = CheckKey("tests/benchmarks/test_inference.py::test_infer[efficientnet_b0-b64-224-fp32-train]", "latency")
-    unstable = check("r", "macs", Verdict.REGRESSED, 12, 10, values=(10, 12), reason="it differs between processes")
-    drifted = check("r", "latency", Verdict.REGRESSED, 0.15, 0.11, ratio=1.234, basis=REFERENCE)
-    steady = check("r", "throughput", Verdict.REGRESSED, 23.4, 29.2, ratio=0.8, basis=REFERENCE)
-    faster = check("r", "throughput", Verdict.INCONCLUSIVE, 31.0, 29.2, ratio=0.96, basis=REFERENCE, reason="why open")
-    first, *others = drifted.records
-    disturbed = replace(drifted, records=(replace(first, details={UNHEALTHY: "steal"}), *others))
+    unstable = check("r", "macs", Verdict.REGRESSED, 12, 10, values=(10, 12), reasons=(Varies(),))
+    drifted = check("r", "latency", Verdict.REGRESSED, 0.15, 0.11, ratio=1.234, reference=REFERENCE)
+    steady = check("r", "throughput", Verdict.REGRESSED, 23.4, 29.2, ratio=0.8, reference=REFERENCE)
+    left_open = (MayBeAway(1.062, 1.05),)
+    faster = check(
+        "r", "throughput", Verdict.INCONCLUSIVE, 31.0, 29.2, ratio=0.96, reference=REFERENCE, reasons=left_open
+    )
+    first, *others = drifted.measurements
+    disturbed = replace(drifted, measurements=(replace(first, quality=Quality("steal")), *others))
     messages = [message(one, [renamed]) for one in (*CHECKS, unstable, drifted, steady, faster, disturbed)]
     messages.append(message(CHECKS[-1], []))
     assert_golden("messages.txt", "\n\n".join(messages) + "\n")
@@ -124,9 +124,9 @@ def test_messages() -> None:
 @pytest.mark.parametrize(("against", "named"), [("main", "main"), ("", "the other code")])
 def test_what_other_code_does_not_measure_is_no_missing_baseline(against: str, named: str) -> None:
     new = next(one for one in CHECKS if one.judgement.verdict is Verdict.NEW)
-    text = failure(new, rerun="pytest", accept="", against=against)
+    text = failure(new, Advice(rerun="pytest", accept="", against=against))
     headline, now, *advice = text.splitlines()
-    assert headline == f"{new.case}: {new.key.name} has nothing to compare with: {named} does not measure it"
+    assert headline == f"{new.case.id}: {new.key.name} has nothing to compare with: {named} does not measure it"
     assert now.startswith("  now       ")
     assert advice == [
         "  if it is new here, there is no change to judge: compare with a revision that measures it, or hold it",

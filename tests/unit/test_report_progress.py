@@ -13,11 +13,11 @@ from pytest_modelbench.report.table import display_width
 @pytest.mark.parametrize(
     ("width", "line"),
     [
-        (73, "pass 2/3 · 5 of 12 · resnet50-b1-224-fp32 · 0:42 elapsed, about 0:50 left"),
-        (72, "pass 2/3 · 5 of 12 · resnet50-…-224-fp32 · 0:42 elapsed, about 0:50 left"),
-        (50, "pass 2/3 · 5 of 12 · resnet50-b1-224-fp32 · 0:42"),
-        (40, "pass 2/3 · 5 of 12 · resnet…-fp32 · 0:42"),
-        (18, "pass 2/3 · 5 of 12"),
+        (74, "round 2/3 · 5 of 12 · resnet50-b1-224-fp32 · 0:42 elapsed, about 0:50 left"),
+        (73, "round 2/3 · 5 of 12 · resnet50-…-224-fp32 · 0:42 elapsed, about 0:50 left"),
+        (50, "round 2/3 · 5 of 12 · resnet50-b1-224-fp32 · 0:42"),
+        (41, "round 2/3 · 5 of 12 · resnet…-fp32 · 0:42"),
+        (19, "round 2/3 · 5 of 12"),
     ],
 )
 def test_the_line_shrinks_with_the_terminal(width: int, line: str) -> None:
@@ -25,7 +25,7 @@ def test_the_line_shrinks_with_the_terminal(width: int, line: str) -> None:
 
 
 def test_an_unknown_end_is_not_guessed() -> None:
-    assert progress_line(1, 3, 0, 12, "", 0.0, None, 80) == "pass 1/3 · 0 of 12 · 0:00 elapsed"
+    assert progress_line(1, 3, 0, 12, "", 0.0, None, 80) == "round 1/3 · 0 of 12 · 0:00 elapsed"
     assert remaining(["a"], {}) is None
 
 

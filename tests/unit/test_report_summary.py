@@ -8,7 +8,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_modelbench.core.session import TestResult
+from pytest_modelbench.core.session import Outcome, TestResult
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.report import markdown, summary
 from pytest_modelbench.report.summary import Standing
@@ -44,13 +44,13 @@ def test_cases_that_two_tests_measure_go_by_the_tests() -> None:
 
 
 def test_few_changed_tests_are_accepted_by_name() -> None:
-    session = replace(FINE, tests=tuple(TestResult(f"t.py::t[{i} x]", "passed", 0) for i in range(9)), checks=())
+    session = replace(FINE, tests=tuple(TestResult(f"t.py::t[{i} x]", Outcome.PASSED, 0) for i in range(9)), checks=())
     assert summary.accept_of(["t.py::t[1 x]"], session, "ACCEPT") == "ACCEPT 't.py::t[1 x]'"
     assert summary.accept_of([f"t.py::t[{i} x]" for i in range(8)], session, "ACCEPT") == "ACCEPT"
 
 
 def test_all_tests_are_accepted_without_naming_them() -> None:
-    session = replace(FINE, tests=(TestResult("t.py::t", "failed", 0),), checks=())
+    session = replace(FINE, tests=(TestResult("t.py::t", Outcome.FAILED, 0),), checks=())
     assert summary.accept_of(["t.py::t"], session, "ACCEPT") == "ACCEPT"
 
 
@@ -61,7 +61,7 @@ def test_what_was_not_gated_is_said_with_the_command() -> None:
 
 
 def test_long_lists_are_cut_and_counted() -> None:
-    tests = tuple(TestResult(f"t.py::t{i}", "skipped", 0) for i in range(8))
+    tests = tuple(TestResult(f"t.py::t{i}", Outcome.SKIPPED, 0) for i in range(8))
     (notice,) = summary.notices(replace(FINE, tests=tests))
     assert notice.items[-1] == "and 3 more"
     assert len(notice.items) == 6

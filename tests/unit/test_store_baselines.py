@@ -15,11 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pytest_modelbench.core.errors import BaselineError
+from pytest_modelbench.core.measurement import CheckKey, Comparability
 from pytest_modelbench.core.metrics import METRICS, Better, Metric, Scope
-from pytest_modelbench.core.records import CheckKey
 from pytest_modelbench.core.session import Check
-from pytest_modelbench.core.verdicts import BaselineView, Procedure, Verdict
-from pytest_modelbench.judge.judge import judge
+from pytest_modelbench.core.verdicts import BaselineView, Verdict
+from pytest_modelbench.judge.judging import judge
+from pytest_modelbench.judge.procedure import Compared, Procedure
 from pytest_modelbench.store.baselines import BaselineStore
 from tests.unit.store_checks import ENVIRONMENT, INFERENCE, exact, latency, macs, stamp
 
@@ -34,7 +35,7 @@ def store(tmp_path: Path) -> BaselineStore:
 
 
 def accept(store: BaselineStore, *checks: Check, day: int) -> list[str]:
-    return [change.kind for change in store.accept(checks, stamp(day), ENVIRONMENT)]
+    return [change.kind.value for change in store.accept(checks, stamp(day), ENVIRONMENT)]
 
 
 def stored(store: BaselineStore, folder: str, key: CheckKey) -> BaselineView:
@@ -50,7 +51,7 @@ def file(store: BaselineStore, folder: str = DEVICE) -> Path:
 
 def test_new_checks_go_to_the_folder_of_their_scope_and_the_file_of_their_module(store: BaselineStore) -> None:
     changes = store.accept([macs(4089184256), latency([0.3, 0.1, 0.11], [3.5, 3.1, 3.0])], stamp(1), ENVIRONMENT)
-    assert [(c.key, c.folder, c.file, c.kind, c.old, c.new, c.unit) for c in changes] == [
+    assert [(c.key, c.folder, c.file, c.kind.value, c.old, c.new, c.unit) for c in changes] == [
         (MACS, "portable", str(file(store, "portable")), "new", None, 4089184256, "count"),
         (LATENCY, DEVICE, str(file(store)), "new", None, 0.11, "s"),
     ]
@@ -63,12 +64,12 @@ def test_new_checks_go_to_the_folder_of_their_scope_and_the_file_of_their_module
         accepted=FIRST,
         commit="abc1234567890",
     )
-    # The value is the median, the level the mean.
+    # The value is the median.
     assert stored(store, DEVICE, LATENCY) == BaselineView(
-        "resnet50-b1", "s", Better.LOWER, 0.11, "conv", (3.5, 3.1, 3.0), (),
+        "resnet50-b1", "s", Better.LOWER, 0.11, Comparability(reference="conv"), (3.5, 3.1, 3.0), (),
         {"device": "Some CPU", "threads": 1, "tf32": False}, {"torch": "2.15.0", "cuda": None}, FIRST,
-        # What the machine's speed was: values over levels.
-        speed=pytest.approx((math.log(0.3) + math.log(0.1) + math.log(0.11) - 9.6) / 3), commit="abc1234567890",
+        # How fast the machine was: the mean over the processes.
+        reference_log_s=pytest.approx((math.log(0.3) + math.log(0.1) + math.log(0.11) - 9.6) / 3), commit="abc1234567890",
     )  # fmt: skip
     assert store.find(DEVICE, LATENCY) == stored(store, DEVICE, LATENCY)
 
@@ -76,7 +77,7 @@ def test_new_checks_go_to_the_folder_of_their_scope_and_the_file_of_their_module
 def test_the_text_of_a_new_file(store: BaselineStore) -> None:
     accept(store, macs(4089184256), day=1)
     assert file(store, "portable").read_text() == (
-        '{\n "format": "pytest-modelbench baseline",\n "schema": 1,\n "sessions": {\n'
+        '{\n "format": "pytest-modelbench baseline",\n "schema": 2,\n "sessions": {\n'
         '  "2026-11-01T15:04:05Z-abc1234567": {"commit": "abc1234567890", "dirty": false, '
         '"provenance": {"cuda": null, "torch": "2.15.0"}}\n },\n "entries": {\n'
         '  "tests/benchmarks/test_inference.py::test_inference[resnet50]": {\n'
@@ -100,7 +101,7 @@ def test_an_accepted_exact_value_is_ok_when_it_is_measured_again(
     store = BaselineStore(tmp_path_factory.mktemp("baselines"))
     accept(store, check, day=1)
     view = stored(store, "portable", check.key)
-    assert judge(check.records, view, Procedure(), {}, {}).verdict is Verdict.OK
+    assert judge(Compared(check.measurements, view), Procedure()).judgement.verdict is Verdict.OK
 
 
 def test_integers_that_came_through_a_results_file_are_written_as_integers(store: BaselineStore) -> None:
@@ -111,10 +112,11 @@ def test_integers_that_came_through_a_results_file_are_written_as_integers(store
 @pytest.mark.parametrize("verdict", [Verdict.NEW, Verdict.REGRESSED, Verdict.IMPROVED, Verdict.INCOMPARABLE])
 def test_what_changed_is_re_anchored_and_noisy_entries_start_again(store: BaselineStore, verdict: Verdict) -> None:
     accept(store, macs(10), latency([0.1, 0.1], [3.0, 3.1]), day=1)
-    changes = store.accept([macs(12, verdict), latency([0.2], [3.7], verdict, basis="gemm")], stamp(2), ENVIRONMENT)
-    assert [(c.kind, c.old, c.new) for c in changes] == [("re-anchored", 10, 12), ("re-anchored", 0.1, 0.2)]
+    changes = store.accept([macs(12, verdict), latency([0.2], [3.7], verdict, reference="gemm")], stamp(2), ENVIRONMENT)
+    assert [(c.kind.value, c.old, c.new) for c in changes] == [("re-anchored", 10, 12), ("re-anchored", 0.1, 0.2)]
     view = stored(store, DEVICE, LATENCY)
-    assert (view.value, view.anchor, view.basis, view.sessions) == (0.2, (3.7,), "gemm", ())
+    assert (view.value, view.anchor, view.sessions) == (0.2, (3.7,), ())
+    assert view.comparability == Comparability(reference="gemm")
     assert (view.accepted, stored(store, "portable", MACS).value) == (stamp(2).id, 12)
     assert FIRST not in file(store).read_text()  # no entry refers to it any more
 
@@ -124,7 +126,7 @@ def test_what_did_not_change_keeps_its_anchor_and_learns_the_session(store: Base
     accept(store, macs(10), latency([0.1, 0.1], [3.0, 3.1]), day=1)
     before = file(store, "portable").stat()
     changes = store.accept([macs(10.0, verdict), latency([0.102], [3.02], verdict)], stamp(2), ENVIRONMENT)
-    assert [(c.kind, c.old, c.new) for c in changes] == [("unchanged", 10, 10), ("session added", 0.1, 0.1)]
+    assert [(c.kind.value, c.old, c.new) for c in changes] == [("unchanged", 10, 10), ("session added", 0.1, 0.1)]
     view = stored(store, DEVICE, LATENCY)
     assert (view.value, view.accepted) == (0.1, FIRST)
     assert (view.anchor, view.sessions) == ((3.0, 3.1), ((3.02,),))
@@ -175,9 +177,9 @@ def test_ok_against_an_anchor_that_was_moved_meanwhile_leaves_the_new_anchor_alo
     assert stored(store, DEVICE, LATENCY).anchor == (3.7,)
 
 
-def test_ok_that_meets_an_entry_on_another_basis_is_re_anchored(store: BaselineStore) -> None:
-    accept(store, latency([0.1], [3.0], basis="gemm"), day=1)
-    assert accept(store, latency([0.1], [2.0], Verdict.OK, basis="conv"), day=2) == ["re-anchored"]
+def test_ok_that_meets_an_entry_beside_another_reference_is_re_anchored(store: BaselineStore) -> None:
+    accept(store, latency([0.1], [3.0], reference="gemm"), day=1)
+    assert accept(store, latency([0.1], [2.0], Verdict.OK, reference="conv"), day=2) == ["re-anchored"]
     assert stored(store, DEVICE, LATENCY).anchor == (2.0,)
 
 
@@ -204,10 +206,10 @@ def test_only_the_given_keys_are_touched(store: BaselineStore) -> None:
 
 def test_numbers_that_people_wrote_stay_as_they_are(store: BaselineStore) -> None:
     accept(store, latency([0.1], [3.0]), latency([0.2], [4.0], test="test_inference.py::b"), day=1)
-    text = file(store).read_text().replace('"level": 4.0', '"level": 4.12345678901234')
+    text = file(store).read_text().replace('"log_ratios": [4.0]', '"log_ratios": [4.12345678901234]')
     file(store).write_text(text)
     accept(store, latency([0.3], [3.0], Verdict.REGRESSED), day=2)
-    assert '"level": 4.12345678901234' in file(store).read_text()
+    assert '"log_ratios": [4.12345678901234]' in file(store).read_text()
 
 
 def test_modules_of_the_same_name_share_a_file(store: BaselineStore) -> None:
@@ -266,7 +268,7 @@ def test_a_value_that_cannot_be_a_baseline_is_refused_before_anything_is_written
     with pytest.raises(BaselineError, match=r"\[resnet50\] peak_live_memory: value: 0 is not a positive measurement"):
         accept(store, macs(5), exact(peak, 0), day=1)
     with pytest.raises(BaselineError, match="macs: nothing was measured"):
-        accept(store, replace(macs(5), records=()), day=1)
+        accept(store, replace(macs(5), measurements=()), day=1)
     assert list(store.folder.rglob("*.json")) == []
 
 
@@ -294,8 +296,6 @@ _ACCEPT_MANY = """
 import sys
 from pathlib import Path
 from tests.unit.store_checks import ENVIRONMENT, latency, stamp
-from pytest_modelbench.core.records import CheckKey
-from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.store.baselines import BaselineStore
 
 store, mine = BaselineStore(Path(sys.argv[1])), sys.argv[2]
@@ -359,7 +359,7 @@ def test_nothing_is_created_by_looking_or_by_accepting_nothing(store: BaselineSt
 def test_a_folder_holds_something_only_if_it_has_an_entry(store: BaselineStore) -> None:
     (store.folder / "portable").mkdir(parents=True)
     (store.folder / "portable" / "a.json").write_text(
-        json.dumps({"format": "pytest-modelbench baseline", "schema": 1, "sessions": {}, "entries": {}})
+        json.dumps({"format": "pytest-modelbench baseline", "schema": 2, "sessions": {}, "entries": {}})
     )
     assert not store.holds_any("portable")
     accept(store, macs(1), day=1)
@@ -406,7 +406,7 @@ _metrics = st.builds(
 _exact_checks = st.builds(exact, _metrics, st.integers(0, 2**53) | st.floats(0, 1e12), st.sampled_from(Verdict))
 _times = st.lists(st.tuples(st.floats(1e-9, 1e3), st.floats(-50, 50, allow_subnormal=False)), min_size=1, max_size=4)
 _noisy_checks = st.builds(
-    lambda pairs, verdict: latency([v for v, _ in pairs], [level for _, level in pairs], verdict),
+    lambda pairs, verdict: latency([value for value, _ in pairs], [log_ratio for _, log_ratio in pairs], verdict),
     _times, st.sampled_from(Verdict),
 )  # fmt: skip
 
