@@ -89,6 +89,10 @@ def test_imports_point_downwards(path):
             assert other == layer or other in MAY_IMPORT[layer], f"{layer} imports {module}"
 
 
+def test_nothing_but_a_command_needs_the_published_part():
+    assert [layer for layer, others in MAY_IMPORT.items() if "published" in others] == ["cli"]
+
+
 def test_only_the_edge_knows_pytest():
     users = {
         str(path.relative_to(PACKAGE))
