@@ -4,6 +4,9 @@ import json
 
 import pytest
 
+# Imported once, here: pytester takes out of a session in this process what that has imported.
+import pytest_modelbench.session.hooks  # noqa: F401
+
 
 @pytest.fixture
 def pytester(pytester, monkeypatch):
@@ -14,16 +17,20 @@ def pytester(pytester, monkeypatch):
 
 @pytest.fixture
 def bench(pytester):
-    """Runs ``pytest --modelbench`` on ``source`` (or on what is there) in one pass, or as the arguments say."""
+    """Runs ``pytest --modelbench`` on ``source`` (or on what is there) in one round, or as the arguments say.
 
-    def run(*arguments, source=None, passes="1"):
+    The controller runs in this very process, which saves its start and imports. Not so ``apart``: for what measures in
+    the controller's own process, writes past sys.stdout, or patches our modules.
+    """
+
+    def run(*arguments, source=None, passes="1", apart=False):
         if source is not None:
             pytester.makepyfile(test_it=source)
         command = ["--modelbench", "--device=cpu", *arguments]
         if passes and "--update-baselines" not in arguments:
             command.append(f"--modelbench-rounds={passes}")
-        # A process of its own: torch cannot be imported twice in one, as pytester would have it.
-        return pytester.runpytest_subprocess(*command)
+        apart = apart or "--modelbench-inline" in arguments
+        return (pytester.runpytest_subprocess if apart else pytester.runpytest_inprocess)(*command)
 
     return run
 

@@ -180,7 +180,7 @@ def test_what_could_not_be_accepted_is_kept_and_accepted_later(bench, pytester, 
         "def full(*_):\n    raise BaselineError('baselines: no space left on device')\n\n"
         "baselines.BaselineStore.accept = full\n"
     )
-    result = bench("--update-baselines", source=ONE.format(answer=42))
+    result = bench("--update-baselines", source=ONE.format(answer=42), apart=True)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stdout.fnmatch_lines(["NOT ACCEPTED: *no space left*", "results written to *", "nothing is lost: *"])
     assert stored() == {}

@@ -90,7 +90,7 @@ def test_addopts_of_the_project_do_not_reach_the_worker(bench, pytester):
 
 
 def test_output_goes_straight_to_the_terminal_when_asked(bench):
-    result = bench("-s", source="def test_one(modelbench):\n    print('live')\n")
+    result = bench("-s", apart=True, source="def test_one(modelbench):\n    print('live')\n")
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(["*live*"])
 

@@ -99,7 +99,7 @@ def test_an_environment_that_torch_contradicts_is_refused_by_name(bench, pyteste
     pytester.makeconftest(
         "from pytest_modelbench.measure import environment\n\nenvironment.instruction_set = lambda *_: 'ABACUS'\n"
     )
-    result = bench(source=CONTRADICTED)
+    result = bench(source=CONTRADICTED, apart=True)
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         ["*told before torch was imported, *: instruction_set ABACUS -> *Import torch in conftest.py*"]
