@@ -3,14 +3,11 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from pytest_modelbench.core.bands import parse_band
 from pytest_modelbench.core.case import NamedCase
-from pytest_modelbench.core.measurement import Comparability, Measurement
+from pytest_modelbench.core.measurement import Measurement
 from pytest_modelbench.core.metrics import METRICS, Better
-from pytest_modelbench.core.observations import Observations, Observed, hits, numbers, scores
 from pytest_modelbench.core.verdicts import BaselineView, Verdict
 from pytest_modelbench.judge.state import Event
 from pytest_modelbench.report.reasons import sentences
