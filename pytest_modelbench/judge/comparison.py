@@ -1,9 +1,9 @@
 """The comparison of noisy measurements with a stored baseline, on logs.
 
 The process is the unit of replication: every number here is the log ratio of one process (`Timing.log_ratio`), a level
-for short, and a session is the list of its processes' levels. Two components of variance are told apart, between processes of one
-session and between sessions (days). Source of the approximation for the degrees of freedom: Satterthwaite,
-Biometrics Bulletin 2 (1946), 110-114.
+for short, and a session is the list of its processes' levels. Two components of variance are told apart, between
+processes of one session and between sessions (days). Source of the approximation for the degrees of freedom:
+Satterthwaite, Biometrics Bulletin 2 (1946), 110-114.
 """
 
 from __future__ import annotations
