@@ -15,14 +15,13 @@ from pytest_modelbench.judge.state import Event
 def judge_exact(compared: Compared) -> Ruling:
     """The ruling on all processes so far: the one farthest out speaks for all.
 
-    Where both sides hold what they were made of, that is compared, piece by piece.
+    Where both sides hold what they were made of, that is compared, piece by piece. A process that is out by its pieces
+    is farther out than one whose value is, and whose pieces excuse it: a later process never takes a verdict back.
     """
     metric, baseline, measurements = compared.metric, compared.stored, compared.measurements
-    worst = max(measurements, key=lambda one: abs(one.value - baseline.value))
-    value, change = worst.value, worst.value - baseline.value
-    verdict, reasons = Verdict.OK, tuple[Reason, ...]()
-    if worst.observations and baseline.observations:
-        change, reasons = _by_pieces(worst, baseline, change)
+    changes = [(one.value, *_change(one, baseline)) for one in measurements]
+    value, change, reasons = max(changes, key=lambda one: (abs(one[1]), abs(one[0] - baseline.value)))
+    verdict = Verdict.OK
     # Room for the rounding of decimal fractions in the comparison itself, not in the measurement.
     rounding = 1e-12 * max(abs(value), abs(baseline.value))
     if abs(change) > metric.band.allowance(baseline.value) + rounding:
@@ -36,10 +35,11 @@ def judge_exact(compared: Compared) -> Ruling:
     return Ruling(Event.DECIDED, judgement)
 
 
-def _by_pieces(one: Measurement, baseline: BaselineView, change: float) -> tuple[float, tuple[Reason, ...]]:
+def _change(one: Measurement, baseline: BaselineView) -> tuple[float, tuple[Reason, ...]]:
     """The change that counts, and what the pieces say of it: no change where the band allows for chance and it was."""
-    then, now, band = baseline.observations, one.observations, one.metric.band
-    assert then is not None and now is not None  # noqa: PT018 - asked for both
+    change, then, now, band = one.value - baseline.value, baseline.observations, one.observations, one.metric.band
+    if then is None or now is None:
+        return change, ()
     if (deviation := largest_deviation(then, now)) is not None:
         return deviation, (NumbersDiffer(deviation),) if deviation else ()
     paired = paired_change(then, now)

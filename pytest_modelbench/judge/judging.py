@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from pytest_modelbench.core.environment import differences
+from pytest_modelbench.core.measurement import Measurement
 from pytest_modelbench.core.metrics import Scope
 from pytest_modelbench.core.reasons import OtherEnvironment, OtherKey, Reason, UnknownEnvironment
-from pytest_modelbench.core.verdicts import Judgement, Verdict
+from pytest_modelbench.core.verdicts import BaselineView, Judgement, Verdict
 from pytest_modelbench.judge.exact import judge_exact
 from pytest_modelbench.judge.paired import judge_pairs
 from pytest_modelbench.judge.procedure import Compared, Duet, Procedure
@@ -34,9 +35,21 @@ def judge(compared: Compared, procedure: Procedure, duet: Duet | None = None) ->
 
 
 def obstacle_to_comparison(compared: Compared) -> Reason | None:
-    """Why the two sides cannot be compared; None if they can."""
-    one, stored, kinds = compared.measurements[-1], compared.stored, {True: "noisy", False: "deterministic"}
-    then_made, now_made = stored.comparability, one.comparability
+    """Why the two sides cannot be compared; None if they can. One process is enough, also an earlier one."""
+    for one in compared.measurements:
+        if other := _other_key(one, compared.stored):
+            return other
+    if compared.metric.scope is not Scope.DEVICE:
+        return None
+    if compared.stored.identity is None:
+        return UnknownEnvironment()
+    moved = differences(compared.stored.identity, compared.identity)
+    return OtherEnvironment(moved) if moved else None
+
+
+def _other_key(one: Measurement, stored: BaselineView) -> OtherKey | None:
+    """What of ``one`` is another one than stored; None if nothing is."""
+    kinds, then_made, now_made = {True: "noisy", False: "deterministic"}, stored.comparability, one.comparability
     pairs = {
         "case": (stored.case, one.case.id),
         "kind of measurement": (kinds[bool(stored.anchor)], kinds[one.metric.noisy]),
@@ -49,9 +62,4 @@ def obstacle_to_comparison(compared: Compared) -> Reason | None:
     for what, (then, now) in pairs.items():
         if then != now:
             return OtherKey(what, then, now)
-    if one.metric.scope is not Scope.DEVICE:
-        return None
-    if stored.identity is None:
-        return UnknownEnvironment()
-    moved = differences(stored.identity, compared.identity)
-    return OtherEnvironment(moved) if moved else None
+    return None

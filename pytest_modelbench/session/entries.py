@@ -48,9 +48,13 @@ class Standing:
     unconfirmed: NotConfirmed | None = None  #: why they told nothing
 
     def take(self, check: Check, event: Event) -> None:
-        """Take in a judgement. An exact check that is settled can still be contradicted by a later process."""
+        """Take in a judgement. An exact check that is settled can still be contradicted by a later process.
+
+        ValueError for a noisy one that is settled, or that the judgement does not fit: its verdict stays as it is.
+        """
+        contradicted = self.state is State.SETTLED and not check.metric.noisy
+        self.state = advance(self.state, Event.CONTRADICTED if contradicted else event)
         self.check = check
-        self.state = advance(self.state, Event.CONTRADICTED if self.state is State.SETTLED else event)
 
     def move(self, event: Event) -> None:
         """Move on without a judgement."""

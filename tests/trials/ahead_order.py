@@ -3,8 +3,8 @@
     python tests/trials/ahead_order.py [SESSIONS]
 
 Sessions of eight processes on the models of the trust trials, which start two at a time and one by one, in turns; with
-the code of commit 822500e, the last that could start them so. Resumes where it was interrupted; every machine has a
-file of its own.
+the code of commit 822500e, the last that could start them so, and that commit's option and results. Resumes where it
+was interrupted; every machine has a file of its own.
 """
 
 import json
@@ -34,7 +34,7 @@ def session(project, together, code):
             "PYTHONPATH": os.pathsep.join([folder, code, environment["PYTHONPATH"]]),
         }
         results = Path(folder, "results.json")
-        options = [f"--modelbench-rounds={PROCESSES}", f"--modelbench-baselines={folder}/none"]
+        options = [f"--modelbench-passes={PROCESSES}", f"--modelbench-baselines={folder}/none"]
         command = [sys.executable, "-m", "pytest", "-q", "-p", "together", "--modelbench", "--device=cpu", *options]
         command.append(f"--modelbench-json={results}")
         subprocess.run(command, cwd=project.folder, env=environment, capture_output=True, text=True, check=False)

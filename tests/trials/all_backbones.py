@@ -1,4 +1,4 @@
-"""Wall time of all 25 backbones: latency, throughput, memory and cost, up to three passes."""
+"""Wall time of all 25 backbones: latency, throughput, memory and cost, up to three rounds."""
 
 import subprocess
 import sys

@@ -67,26 +67,26 @@ def measure():
 def rules():
     """How many of the blocks to come each rule takes, by its name."""
     for blocks in (8, 12, 16, 24):
-        yield f"always {blocks}", lambda levels, blocks=blocks: blocks
+        yield f"always {blocks}", lambda log_ratios, blocks=blocks: blocks
     for precise in (0.006, 0.008, 0.010, 0.012):
 
-        def until(levels, precise=precise):
+        def until(log_ratios, precise=precise):
             taken = FEWEST
-            while taken < min(MOST, len(levels)) and median_error(levels[:taken]) > precise:
+            while taken < min(MOST, len(log_ratios)) and median_error(log_ratios[:taken]) > precise:
                 taken += 1
             return taken
 
-        def once(levels, precise=precise):
-            return min(MOST, max(FEWEST, math.ceil(FEWEST * (median_error(levels[:FEWEST]) / precise) ** 2)))
+        def once(log_ratios, precise=precise):
+            return min(MOST, max(FEWEST, math.ceil(FEWEST * (median_error(log_ratios[:FEWEST]) / precise) ** 2)))
 
         yield f"until {precise:.1%}", until
         yield f"once {precise:.1%}", once
 
 
-def calm(rows):
-    """Levels of a model's blocks as `layouts.py` keeps them, a block of each layout in turns."""
-    levels = [target - (before + after) / 2 for _, target, before, after in rows]
-    return [level for first in range(LAYOUT_BLOCKS) for level in levels[first::LAYOUT_BLOCKS]]
+def of_layouts(rows):
+    """Log ratios of a model's blocks as `layouts.py` keeps them, a block of each layout in turns."""
+    log_ratios = [target - (before + after) / 2 for _, target, before, after in rows]
+    return [log_ratio for first in range(LAYOUT_BLOCKS) for log_ratio in log_ratios[first::LAYOUT_BLOCKS]]
 
 
 def tell(series):
@@ -95,8 +95,8 @@ def tell(series):
         blocks, spreads = [], {}
         for model, stretches in series.items():
             values = []
-            for levels in stretches:
-                left = levels
+            for log_ratios in stretches:
+                left = log_ratios
                 while len(left) >= FEWEST:
                     taken = min(wanted(left), len(left))
                     blocks.append(taken)
@@ -137,7 +137,7 @@ def main() -> None:
     tell(series)
     for path in sorted(RESULTS.glob("layouts-*.jsonl")):
         print(path.stem)
-        tell({model: [calm(process[model]) for process in read(path)] for model in SMALL_MODELS})
+        tell({model: [of_layouts(process[model]) for process in read(path)] for model in SMALL_MODELS})
 
 
 if __name__ == "__main__":

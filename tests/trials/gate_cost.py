@@ -1,7 +1,7 @@
-"""Wall time of the quick gate (3 passes: latency, memory, cost of four backbones, and the photos) beside timm's loop.
+"""Wall time of the quick gate (3 rounds: latency, memory, cost of four backbones, and the photos) beside timm's loop.
 
 Alternating, same machine, same thread count. The gate is compared with a baseline that it recorded just before, and
-stops after three passes, so that every round costs the same.
+stops after three rounds, so that it costs the same each time.
 """
 
 import subprocess

@@ -1,4 +1,4 @@
-"""How far levels differ between processes, and between memory layouts within one: raw, block by block.
+"""How far log ratios differ between processes, and between memory layouts within one: raw, block by block.
 
 One process a time; each measures every model in four layouts. Resumes where it was interrupted; every machine has a
 file of its own. Prints how far processes spread by how many blocks of each layout.
@@ -73,7 +73,7 @@ def main() -> None:
 
 
 def spread(processes, blocks):
-    """Standard deviation of the processes' levels, each the median over so many blocks of each layout."""
+    """Standard deviation of the processes' log ratios, each the median over so many blocks of each layout."""
     chosen = [
         [row for start in range(0, len(rows), BLOCKS) for row in rows[start : start + blocks]] for rows in processes
     ]

@@ -1,6 +1,6 @@
 """What makes processes differ: huge pages, Python's hash seed, and where the kernel puts a process in memory.
 
-Kinds in turns, a fresh process each: the level of small models against the reference workload, as a session has it.
+Kinds in turns, a fresh process each: the log ratio of small models to the reference workload, as a session has it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ KINDS: dict[str, tuple[tuple[str, ...], dict[str, str]]] = {
 
 
 def measure() -> dict[str, float]:
-    """The level of each model in this process."""
+    """The log ratio of each model in this process."""
     import torch
 
     from pytest_modelbench.measure.allocator import settle_allocator
@@ -41,7 +41,7 @@ def measure() -> dict[str, float]:
     torch.set_num_threads(1)
     pin(1)
     settle_allocator()
-    levels = {}
+    log_ratios = {}
     for name in random.sample(MODELS, len(MODELS)):
         model, reference = build(name, device=device, image_size=SMALL_MODELS[name]), reference_workload(device)
 
@@ -51,14 +51,14 @@ def measure() -> dict[str, float]:
 
         with model.inference() as run:
             target, conditions = Target(run, clock_for(device)), Conditions(renew=renew)
-            levels[name] = sample(target, Alone(reference.run), conditions=conditions).log_ratio
-    return levels
+            log_ratios[name] = sample(target, Alone(reference.run), conditions=conditions).log_ratio
+    return log_ratios
 
 
-def spread(levels: list[float]) -> float:
+def spread(log_ratios: list[float]) -> float:
     """Standard deviation by the median absolute deviation: single processes in a disturbed spell do not count."""
-    middle = statistics.median(levels)
-    return round(1.4826 * statistics.median(abs(level - middle) for level in levels), 4)
+    middle = statistics.median(log_ratios)
+    return round(1.4826 * statistics.median(abs(log_ratio - middle) for log_ratio in log_ratios), 4)
 
 
 def main() -> None:
@@ -66,18 +66,18 @@ def main() -> None:
         print(json.dumps(measure()))
         return
     machine = describe()
-    levels: dict[str, dict[str, list[float]]] = {kind: {name: [] for name in MODELS} for kind in KINDS}
+    log_ratios: dict[str, dict[str, list[float]]] = {kind: {name: [] for name in MODELS} for kind in KINDS}
     for number in range(PROCESSES):
         for kind, (prefix, variables) in KINDS.items():
             command = [*prefix, sys.executable, __file__, "child"]
             ran = subprocess.run(
                 command, env={**os.environ, **variables}, stdout=subprocess.PIPE, text=True, check=True
             )
-            for name, level in json.loads(ran.stdout).items():
-                levels[kind][name].append(round(level, 4))
+            for name, log_ratio in json.loads(ran.stdout).items():
+                log_ratios[kind][name].append(round(log_ratio, 4))
         print(number + 1, flush=True)
-    spreads = {kind: {name: spread(found[name]) for name in MODELS} for kind, found in levels.items()}
-    write("process_noise", machine, {"spread": spreads, "levels": levels})
+    spreads = {kind: {name: spread(found[name]) for name in MODELS} for kind, found in log_ratios.items()}
+    write("process_noise", machine, {"spread": spreads, "log_ratios": log_ratios})
 
 
 if __name__ == "__main__":

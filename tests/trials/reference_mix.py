@@ -137,14 +137,16 @@ def told(processes, name):
         for key in processes[0]["models"][name][0]
     }
     first, *others = [key for key in medians if key != "target"]
-    level = medians["target"] - medians[first]
+    log_ratio = medians["target"] - medians[first]
     for key in (first, *others):
         second, missed = medians[key] - medians[first], []
-        for left_out in range(len(level)):
-            known = numpy.arange(len(level)) != left_out
-            x, y = second[known] - second[known].mean(), level[known] - level[known].mean()
+        for left_out in range(len(log_ratio)):
+            known = numpy.arange(len(log_ratio)) != left_out
+            x, y = second[known] - second[known].mean(), log_ratio[known] - log_ratio[known].mean()
             weight = x @ y / (x @ x) if key != first else 0.0
-            missed.append(level[left_out] - level[known].mean() - weight * (second[left_out] - second[known].mean()))
+            missed.append(
+                log_ratio[left_out] - log_ratio[known].mean() - weight * (second[left_out] - second[known].mean())
+            )
         yield f"{key} {100 * math.sqrt(statistics.fmean(square**2 for square in missed)):.2f} %"
 
 

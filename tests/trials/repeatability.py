@@ -1,9 +1,8 @@
 """Unchanged code, eleven sessions: one that records, ten that compare.
 
-Deterministic metrics must not differ by a byte; for latencies, how far the level of one process lies from another's.
+Deterministic metrics must not differ by a byte; for latencies, how far log ratios of processes lie apart.
 """
 
-import json
 import math
 import statistics
 import subprocess
@@ -14,13 +13,15 @@ from pathlib import Path
 
 from machine import ROOT, describe, write
 
+from pytest_modelbench.store.results import read_results
+
 SESSIONS = int(sys.argv[1]) if len(sys.argv) > 1 else 10
 
 
 def main() -> None:
     machine = describe()
     values: dict[str, set[float]] = defaultdict(set)
-    levels: dict[str, list[list[float]]] = defaultdict(list)
+    log_ratios: dict[str, list[list[float]]] = defaultdict(list)
     verdicts: Counter[str] = Counter()
     statuses: Counter[int] = Counter()
     sessions = []
@@ -34,21 +35,21 @@ def main() -> None:
             done = subprocess.run(
                 [*command, *(more or ["--modelbench-rounds=3"])], cwd=ROOT, capture_output=True, text=True, check=False
             )
-            results = json.loads(Path(folder, "results.json").read_text())["session"]
+            session = read_results(Path(folder, "results.json"))
             noisy = []
-            for check in results["checks"]:
-                name = f"{check['case']} {check['key'][1]}"
-                if not check["metric"]["noisy"]:
-                    values[name].update(record["value"] for record in check["records"])
+            for check in session.checks:
+                name, verdict = f"{check.case.id} {check.key.name}", check.judgement.verdict.value
+                if not check.metric.noisy:
+                    values[name].update(one.value for one in check.measurements)
                     continue
-                levels[name].append([record["level"] for record in check["records"]])
-                noisy.append((name, check["judgement"]["verdict"], check["judgement"]["processes"]))
+                log_ratios[name].append([one.log_ratio for one in check.measurements])
+                noisy.append((name, verdict, check.judgement.processes))
                 if number:
-                    verdicts[check["judgement"]["verdict"]] += 1
+                    verdicts[verdict] += 1
             if number:
                 statuses[done.returncode] += 1
-            sessions.append({"status": done.returncode, "duration_s": results["duration_s"], "noisy": noisy})
-            print(number, done.returncode, round(results["duration_s"], 1), Counter(v for _, v, _ in noisy), flush=True)
+            sessions.append({"status": done.returncode, "duration_s": session.duration_s, "noisy": noisy})
+            print(number, done.returncode, round(session.duration_s, 1), Counter(v for _, v, _ in noisy), flush=True)
     differing = sorted(name for name, seen in values.items() if len(seen) > 1)
     write(
         "repeatability",
@@ -61,14 +62,14 @@ def main() -> None:
             "noisy_verdicts": verdicts,
             "process_sd_percent": {
                 name: round(100 * math.sqrt(statistics.fmean(statistics.variance(s) for s in runs)), 2)
-                for name, runs in levels.items()
+                for name, runs in log_ratios.items()
             },
             "session_sd_percent": {
                 name: round(100 * statistics.stdev(statistics.fmean(s) for s in runs), 2)
-                for name, runs in levels.items()
+                for name, runs in log_ratios.items()
             },
             "raw_sessions": sessions,
-            "raw_levels": levels,
+            "raw_log_ratios": log_ratios,
         },
     )
 

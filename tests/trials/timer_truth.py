@@ -13,8 +13,9 @@ from machine import describe, write
 from pytest_modelbench.measure.allocator import settle_allocator
 from pytest_modelbench.measure.clocks import clock_for
 from pytest_modelbench.measure.environment import pin
+from pytest_modelbench.measure.plan import SamplingPlan
 from pytest_modelbench.measure.reference import Reference, reference_workload
-from pytest_modelbench.measure.sampling import SamplingPlan, sample
+from pytest_modelbench.measure.sampling import Alone, Target, sample
 from pytest_modelbench.models.build import build
 from pytest_modelbench.models.built import BuiltModel
 from pytest_modelbench.published.backbones import QUICK
@@ -65,12 +66,13 @@ def child() -> dict[str, list[float]]:
         model = build(name, device=device, image_size=224)
         bare = Bare(model, reference)
         with model.inference() as run:
-            alone = sample(run, None, clock_for(device))
+            target = Target(run, clock_for(device))
+            alone = sample(target, Alone())
             bare.inner = alone.inner_target
             # A block is two samples, two bare loops of as many calls, and what surrounds them.
             blocks = min(MOST_BLOCKS, math.ceil(SPENT_S / (5 * alone.inner_target * alone.median_s)))
             plan = SamplingPlan(min_blocks=blocks, max_blocks=blocks, more_blocks=0)
-            samples = sample(run, bare, clock_for(device), plan)
+            samples = sample(target, Alone(bare), plan)
         # One call of the bare loop before each block and one after it; those before the first were warm-up.
         laps = bare.laps[-2 * blocks :]
         # A sample of the bare loop may hold several calls of it, if those are short.

@@ -20,12 +20,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from machine import RESULTS, SMALL_MODELS, describe, slug
 from trust_project import VARIANTS, Project
+
+from pytest_modelbench.core.session import Check
+from pytest_modelbench.report.reasons import sentences
+from pytest_modelbench.store.results import read_results
 
 TOLERANCE = 0.05
 #: Pairs of long measurements behind each true size.
@@ -92,19 +96,24 @@ class Series:
         wall_s = round(time.monotonic() - start, 1)
         if not path.exists():
             raise SystemExit(f"a session of ours ended without results:\n{done.stdout}\n{done.stderr}")
-        session = json.loads(path.read_text())["session"]
+        session = read_results(path)
         checks = {
-            "::".join(check["key"]).split("[")[1].replace("]", ""): {
-                key: check["judgement"][key]
-                for key in ("verdict", "ratio", "low_ratio", "high_ratio", "processes", "pairs", "reason")
+            "::".join(check.key).split("[")[1].replace("]", ""): {
+                "verdict": check.judgement.verdict.value,
+                "ratio": check.judgement.ratio,
+                "low_ratio": check.judgement.low_ratio,
+                "high_ratio": check.judgement.high_ratio,
+                "processes": check.judgement.processes,
+                "pairs": check.judgement.pairs,
+                "reason": sentences(check.judgement.reasons),
             }
-            for check in session["checks"]
+            for check in session.checks
         }
         return {
             "exit": done.returncode,
             "wall_s": wall_s,
-            "processes": session["processes"],
-            "slowed": _slowed(session["checks"]),
+            "processes": session.processes,
+            "slowed": _slowed(session.checks),
             "checks": checks,
         }
 
@@ -143,14 +152,14 @@ class Series:
         return {"wall_s": wall_s, "failed": sorted(n for n in medians if medians[n] > (1 + TOLERANCE) * then[n])}
 
 
-def _slowed(checks: list[dict[str, Any]]) -> dict[int, float]:
-    """How much slower, in log, each process of the screen ran the reference than the fastest of the session."""
+def _slowed(checks: Sequence[Check]) -> dict[int, float]:
+    """How much slower, in log, each process of the rounds ran the reference than the fastest of the session."""
     slower: dict[int, list[float]] = {}
     for check in checks:
-        if check["metric"]["name"] == "latency":
-            speeds = {one["process"]: math.log(one["value"]) - one["level"] for one in check["records"]}
-            for process, speed in speeds.items():
-                slower.setdefault(process, []).append(speed - min(speeds.values()))
+        if check.metric.name == "latency":
+            logs = {one.process: math.log(one.value) - one.log_ratio for one in check.measurements}
+            for process, log_s in logs.items():
+                slower.setdefault(process, []).append(log_s - min(logs.values()))
     return {process: round(statistics.median(found), 4) for process, found in sorted(slower.items())}
 
 
@@ -168,7 +177,7 @@ def accepted(series: Series) -> None:
     for number in range(5):
         series.ours("--update-baselines")
         stored = "".join(path.read_text() for path in project.folder.glob("baselines/cpu-*/*"))
-        if stored.count('"level"') == 2 * len(SMALL_MODELS):
+        if stored.count('"accepted"') == 2 * len(SMALL_MODELS):
             break
         print("not accepted, attempt", number, flush=True)
     else:

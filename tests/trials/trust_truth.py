@@ -29,7 +29,7 @@ def main() -> None:
     pin(1)
     settle_allocator()
     images = torch.randn(1, 3, names.MODELS[name], names.MODELS[name])
-    kept, levels = [], []
+    kept, log_ratios = [], []
     with torch.inference_mode():
         for number in range(LAYOUTS):
             kept.append(torch.empty(100_000 * number + 1))
@@ -43,8 +43,8 @@ def main() -> None:
                 first = lap(plain, images, calls)
                 middle = lap(varied, images, calls) + lap(varied, images, calls)
                 blocks.append((middle - first - lap(plain, images, calls)) / 2)
-            levels.append(statistics.median(blocks))
-    print(statistics.fmean(levels))
+            log_ratios.append(statistics.median(blocks))
+    print(statistics.fmean(log_ratios))
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from pytest_modelbench.core.blocks import PRECISE, Amount, median_error
 
-LEVELS = st.lists(st.floats(-1, 1), min_size=1, max_size=40)
+LOG_RATIOS = st.lists(st.floats(-1, 1), min_size=1, max_size=40)
 COUNTS = st.integers(0, 30)
 AMOUNTS = st.builds(lambda planned, more, repeats: Amount(planned, planned + more, repeats), COUNTS, COUNTS, COUNTS)
 
@@ -35,15 +35,15 @@ def test_planned_blocks_are_always_taken_and_the_most_is_never_exceeded():
     assert amount.enough(apart[:5], 3)
 
 
-@given(LEVELS, COUNTS, COUNTS, COUNTS, COUNTS)
-def test_enough_is_one_of_four_reasons(levels, planned, more, repeats, repeated):
+@given(LOG_RATIOS, COUNTS, COUNTS, COUNTS, COUNTS)
+def test_enough_is_one_of_four_reasons(log_ratios, planned, more, repeats, repeated):
     amount = Amount(planned, planned + more, repeats)
-    stops = len(levels) >= amount.most or repeated >= repeats or median_error(levels) <= PRECISE
-    assert amount.enough(levels, repeated) == (len(levels) >= planned and stops)
+    stops = len(log_ratios) >= amount.most or repeated >= repeats or median_error(log_ratios) <= PRECISE
+    assert amount.enough(log_ratios, repeated) == (len(log_ratios) >= planned and stops)
 
 
 @given(AMOUNTS, AMOUNTS)
-def test_twins_take_as_many_blocks_as_either_plans_and_repeat_what_both_may(one, other):
+def test_both_sides_of_a_pair_take_as_many_blocks_as_either_plans_and_repeat_what_both_may(one, other):
     both = one.beside(other)
     assert both == other.beside(one)
     assert both.planned == max(one.planned, other.planned)

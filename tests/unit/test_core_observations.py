@@ -1,46 +1,42 @@
-import math
-from dataclasses import replace
+"""Observations as values and as the line of text that files keep."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_modelbench.core import observations as evidence
-from pytest_modelbench.core.bands import parse_band
-from pytest_modelbench.core.metrics import METRICS
-from pytest_modelbench.core.observations import MOST_SAMPLES, Evidence, Kind
-from pytest_modelbench.core.records import Record
-from pytest_modelbench.core.verdicts import BaselineView, Procedure, Verdict
-from pytest_modelbench.judge.judge import judge
-from pytest_modelbench.judge.per_sample import largest_deviation, paired_change
+from pytest_modelbench.core.observations import MOST_SAMPLES, Observations, Observed, hits, numbers, read, scores
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=300))
 def test_hits_survive_the_way_through_a_line_of_text(correct):
-    assert evidence.read(evidence.hits(correct)) == Evidence(Kind.HITS, tuple(map(float, correct)))
+    found = hits(correct)
+    assert read(found.text()) == found == Observations(Observed.HITS, tuple(map(float, correct)))
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=50))
 def test_scores_survive_to_a_fraction_of_a_percent(values):
-    read = evidence.read(evidence.scores(values))
-    assert read.kind is Kind.SCORES
-    assert read.values == pytest.approx(values, abs=0.5 / 255 + 1e-9)
+    found = scores(values)
+    assert read(found.text()) == found
+    assert found.kind is Observed.SCORES
+    assert found.values == pytest.approx(values, abs=0.5 / 255 + 1e-9)
 
 
 @given(st.lists(st.floats(-1e30, 1e30), min_size=1, max_size=20))
 def test_numbers_survive_to_nine_digits(values):
-    assert evidence.read(evidence.numbers(values)).values == pytest.approx(values, rel=1e-8)
+    found = numbers(values)
+    assert read(found.text()) == found
+    assert found.values == pytest.approx(values, rel=1e-8)
 
 
 def test_texts_are_short():
-    assert evidence.hits([True, True, False, True, False]) == "hits 5 1a"
-    assert evidence.scores([1.0, 0.5, 0.0]) == "scores 3 ff8000"
-    assert evidence.numbers([1.25, -0.5]) == "numbers 1.25 -0.5"
+    assert hits([True, True, False, True, False]).text() == "hits 5 1a"
+    assert scores([1.0, 0.5, 0.0]).text() == "scores 3 ff8000"
+    assert numbers([1.25, -0.5]).text() == "numbers 1.25 -0.5"
 
 
-def test_a_data_set_too_large_to_keep_leaves_no_evidence():
-    assert evidence.hits([True] * (MOST_SAMPLES + 1)) == ""
-    assert evidence.scores([0.5] * (MOST_SAMPLES + 1)) == ""
+def test_a_data_set_too_large_to_keep_leaves_no_observations():
+    assert hits([True] * (MOST_SAMPLES + 1)) is None
+    assert scores([0.5] * (MOST_SAMPLES + 1)) is None
 
 
 @pytest.mark.parametrize(
@@ -48,184 +44,18 @@ def test_a_data_set_too_large_to_keep_leaves_no_evidence():
     ["", "hits", "hits 5", "hits 5 ff", "hits 20 1a", "hits x 1a", "hits 4 -1", "scores 2 ff", "scores 1 zz",
      "scores 1 0x", "numbers", "numbers nan", "numbers 1 two", "guesses 3 1"],
 )  # fmt: skip
-def test_what_is_no_evidence_is_refused(text):
+def test_what_is_no_observation_is_refused(text):
     with pytest.raises(ValueError):
-        evidence.read(text)
+        read(text)
 
 
-def of_hits(lost, won, total):
-    """The same samples before and after: ``lost`` and ``won`` of them changed."""
-    then = [1.0] * (total - won) + [0.0] * won
-    now = [0.0] * lost + [1.0] * (total - lost)
-    return Evidence(Kind.HITS, tuple(then)), Evidence(Kind.HITS, tuple(now))
+@pytest.mark.parametrize("values", [(), (float("nan"),), (1.0, float("inf"))])
+def test_observations_are_finite_numbers(values):
+    with pytest.raises(ValueError, match="one finite number or more"):
+        Observations(Observed.NUMBERS, values)
 
 
-@pytest.mark.parametrize(
-    ("lost", "won", "worse", "better"),
-    # One-sided sign test at 5 %: 1/32 for five of five, 1/16 for four of four; 7/64 for five of six.
-    [(0, 0, False, False), (1, 0, False, False), (4, 0, False, False), (5, 0, True, False), (0, 5, False, True),
-     (5, 1, False, False), (7, 1, True, False)],
-)  # fmt: skip
-def test_a_change_counts_once_chance_does_not_explain_it(lost, won, worse, better):
-    change = paired_change(*of_hits(lost, won, 100))
-    assert (change.worse, change.better) == (worse, better)
-    assert change.mean == pytest.approx((won - lost) / 100)
-    assert change.low < change.mean < change.high or lost == won
-
-
-def test_the_interval_says_something_also_where_nothing_changed():
-    change = paired_change(*of_hits(0, 0, 98))
-    # Agresti and Min: 1.96 * sqrt(1) / 100.
-    assert (change.low, change.high) == (pytest.approx(-0.0196), pytest.approx(0.0196))
-
-
-def test_many_flips_are_judged_by_the_normal_approximation_alike():
-    assert paired_change(*of_hits(560, 500, 4000)).worse is True
-    assert paired_change(*of_hits(530, 500, 4000)).worse is False
-
-
-def test_scores_are_compared_sample_by_sample():
-    then = Evidence(Kind.SCORES, (0.9, 0.8, 0.7, 0.95))
-    now = replace(then, values=(0.8, 0.71, 0.6, 0.86))
-    change = paired_change(then, now)
-    assert change.worse
-    assert change.mean == pytest.approx(-0.095)
-    assert not paired_change(then, replace(then, values=(0.95, 0.75, 0.7, 0.95))).worse
-
-
-def test_other_samples_are_not_paired():
-    then, _ = of_hits(0, 0, 10)
-    assert paired_change(then, of_hits(0, 0, 11)[0]) is None
-    assert paired_change(then, Evidence(Kind.SCORES, then.values)) is None
-    assert largest_deviation(then, then) is None
-
-
-def accuracy(value, correct, then_value, then_correct, band=None):
-    metric = METRICS["top1"]
-    if band:
-        metric = replace(metric, band=parse_band(band, "fraction", ""))
-    record = Record("t", "top1", metric, "c", value, evidence=evidence.hits(correct))
-    baseline = BaselineView("c", "fraction", metric.better, then_value, evidence=evidence.hits(then_correct))
-    return judge([record], baseline, Procedure(), {}, {})
-
-
-def with_losses(lost, band=None, total=100):
-    right = [True] * total
-    return accuracy(1 - lost / total, [False] * lost + right[lost:], 1.0, right, band)
-
-
-def test_one_flipped_sample_of_a_hundred_is_no_regression():
-    judgement = with_losses(1)
-    assert judgement.verdict is Verdict.OK
-    assert judgement.reason == ("1 of 100 samples lost, 0 won: -1.0 pp (95 % sure: -3.7 to +1.7); chance explains that")
-    assert with_losses(6).verdict is Verdict.REGRESSED
-
-
-@pytest.mark.parametrize(
-    ("total", "lost", "verdict"),
-    # One sample, or one point of all: chance would explain all of these.
-    [(20, 1, Verdict.OK), (20, 2, Verdict.REGRESSED), (20, 3, Verdict.REGRESSED), (199, 1, Verdict.OK),
-     (199, 2, Verdict.REGRESSED), (300, 3, Verdict.OK), (300, 4, Verdict.REGRESSED)],
-)  # fmt: skip
-def test_what_few_samples_cannot_tell_from_chance_is_excused_up_to_one_or_a_point(total, lost, verdict):
-    assert not paired_change(*of_hits(lost, 0, total)).worse
-    assert with_losses(lost, total=total).verdict is verdict
-
-
-def test_message_says_why_chance_is_no_excuse():
-    assert with_losses(3, total=20).reason == (
-        "3 of 20 samples lost, 0 won: -15.0 pp (95 % sure: -30.5 to +3.2); beyond 5.0 pp chance is no excuse"
-    )
-    assert with_losses(40, total=4000).reason.endswith("; chance does not explain that")
-
-
-def test_limit_is_for_losses_less_gains_in_both_directions():
-    judgement = accuracy(0.95, [False] * 5 + [True] * 95, 0.96, [True] * 96 + [False] * 4)
-    assert judgement.verdict is Verdict.OK
-    judgement = accuracy(0.96, [True] * 96 + [False] * 4, 0.94, [False] * 6 + [True] * 94)
-    assert judgement.verdict is Verdict.IMPROVED
-
-
-def test_unless_the_band_says_so():
-    assert with_losses(1, "exact").verdict is Verdict.REGRESSED
-    assert with_losses(6, "sampling + 6pp").verdict is Verdict.OK
-    assert with_losses(7, "sampling + 6pp").verdict is Verdict.REGRESSED
-
-
-def test_an_accuracy_without_evidence_is_held_as_it_is():
-    metric = METRICS["top1"]
-    record = Record("t", "top1", metric, "c", 0.99, evidence=evidence.hits([True]))
-    baseline = BaselineView("c", "fraction", metric.better, 1.0)
-    assert judge([record], baseline, Procedure(), {}, {}).verdict is Verdict.REGRESSED
-
-
-def miou(change, then, now, band=None):
-    """mIoU moved by ``change``, with these scores of images before and after."""
-    metric = METRICS["miou"]
-    if band:
-        metric = replace(metric, band=parse_band(band, "fraction", ""))
-    record = Record("t", "miou", metric, "c", 0.8 + change, evidence=evidence.scores(now))
-    return judge(
-        [record], BaselineView("c", "fraction", metric.better, 0.8, evidence=evidence.scores(then)), Procedure(), {}, {}
-    )
-
-
-IMAGES = [0.8 + 0.001 * (number % 7) for number in range(200)]
-
-
-@pytest.mark.parametrize("change", [1e-6, -1e-6, 0.0038, -0.0038])
-def test_no_moved_score_is_no_change_within_a_step_of_them(change):
-    judgement = miou(change, IMAGES, IMAGES)
-    assert judgement.verdict is Verdict.OK
-    assert judgement.reason == ("0 of 200 samples lost, 0 won: +0.0 pp (95 % sure: -0.4 to +0.4); chance explains that")
-
-
-def test_beyond_a_step_of_the_scores_one_would_have_moved():
-    judgement = miou(-0.0041, IMAGES, IMAGES)
-    assert judgement.verdict is Verdict.REGRESSED
-    assert judgement.reason.endswith("; their mean does not explain -0.4 pp")
-    assert miou(0.0041, IMAGES, IMAGES).verdict is Verdict.IMPROVED
-
-
-def test_unless_the_band_is_exact():
-    judgement = miou(-1e-6, IMAGES, IMAGES, "exact")
-    assert judgement.verdict is Verdict.REGRESSED
-    assert judgement.reason.startswith("0 of 200 samples lost, 0 won")
-
-
-def moved(*changes):
-    return [score + change for score, change in zip(IMAGES, [*changes, *[0.0] * 200], strict=False)]
-
-
-def test_lost_class_of_two_images_is_beyond_what_chance_explains():
-    # One of six classes, at 0.8 in two images: 13 points of mIoU, and a mean over images with t = 1.4.
-    now = moved(-0.13, -0.13)
-    assert not paired_change(evidence.read(evidence.scores(IMAGES)), evidence.read(evidence.scores(now))).worse
-    judgement = miou(-0.13, IMAGES, now)
-    assert judgement.verdict is Verdict.REGRESSED
-    assert judgement.reason.endswith("; beyond 1.0 pp chance is no excuse")
-    assert miou(-0.0099, IMAGES, now).verdict is Verdict.OK
-
-
-def test_mean_of_the_other_sign_explains_nothing():
-    risen = moved(0.1)
-    assert miou(-0.006, IMAGES, risen).verdict is Verdict.REGRESSED
-    assert miou(0.006, IMAGES, risen).verdict is Verdict.OK
-    # Within a step, rounding alone may have turned the sign.
-    assert miou(-1e-6, IMAGES, risen).verdict is Verdict.OK
-
-
-def test_what_all_images_lose_counts_however_little():
-    judgement = miou(-0.006, IMAGES, [score - 0.006 for score in IMAGES])
-    assert judgement.verdict is Verdict.REGRESSED
-    assert judgement.reason.endswith("; chance does not explain that")
-
-
-@pytest.mark.parametrize(("apart", "verdict"), [(0.0, Verdict.OK), (9e-5, Verdict.OK), (2e-4, Verdict.REGRESSED)])
-def test_outputs_are_compared_number_by_number(apart, verdict):
-    metric = replace(METRICS["parameters"], name="output", unit="rms", band=parse_band("0.01%", "rms", ""))
-    record = Record("t", "output", metric, "c", 1.0, evidence=evidence.numbers([1.0, -0.5 + apart]))
-    baseline = BaselineView("c", "rms", metric.better, 1.0, evidence=evidence.numbers([1.0, -0.5]))
-    judgement = judge([record], baseline, Procedure(), {}, {})
-    assert judgement.verdict is verdict
-    assert math.isfinite(judgement.value)
+@pytest.mark.parametrize("score", [-0.1, 1.1])
+def test_scores_lie_between_0_and_1(score):
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        scores([0.5, score])

@@ -186,5 +186,5 @@ def test_progress_is_shown_on_one_line_of_a_terminal(monkeypatch: pytest.MonkeyP
     line = TrialLine(stream)
     line.show(TrialProgress(2, 8, 1, 5, "resnet18", 42.0, 126.0))
     line.clear()
-    shown = "\r\x1b[Kpass 2/8 · 1 of 5 · resnet18 · 0:42 elapsed, about 2:06 left\r\x1b[K"
+    shown = "\r\x1b[Kround 2/8 · 1 of 5 · resnet18 · 0:42 elapsed, about 2:06 left\r\x1b[K"
     assert stream.written == (shown if terminal else "")

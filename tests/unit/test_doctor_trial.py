@@ -1,4 +1,4 @@
-"""The course of a trial, with workers that are lists of messages and a clock that they move."""
+"""The course of a trial, with workers that are lists of events and a clock that they move."""
 
 from __future__ import annotations
 
@@ -9,17 +9,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pytest_modelbench.core.records import CALM, UNHEALTHY, Record
 
+from pytest_modelbench.core.case import NamedCase
+from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.errors import UsageError
-from pytest_modelbench.core.metrics import METRICS
+from pytest_modelbench.core.measurement import Measurement, Quality, Timing
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.doctor import trial as trial_module
 from pytest_modelbench.doctor.cases import CASES, PROBE, PROBE_INI
 from pytest_modelbench.doctor.trial import Measured, Trial, TrialPlan, TrialProgress, run_trial
+from pytest_modelbench.workers.connection import Timeout
+from pytest_modelbench.workers.events import Done, Event, Finished, Hello, Recorded, Refused, Reported, Started
+from pytest_modelbench.workers.job import Job, Site
+from pytest_modelbench.workers.local import Start
 
-ENVIRONMENT = {"kind": "cpu", "name": "a CPU", "slug": "cpu-a", "identity": {}, "provenance": {}}
+ENVIRONMENT = Environment("cpu", "a CPU", "cpu-a", {}, {})
 TESTS = [case.test for case in CASES]
+#: What one process, by its number, tells of the tests that it is given.
+Script = Callable[[Sequence[str], int], Iterator[Event]]
 
 
 class Clock:
@@ -31,12 +38,21 @@ class Clock:
 
 
 class FakeWorker:
-    def __init__(self, messages: Iterator[dict[str, Any]]) -> None:
-        self._messages = messages
+    def __init__(self, events: Iterator[Event]) -> None:
+        self._events = events
 
-    def messages(self, timeout_s: Callable[[str | None], float]) -> Iterator[dict[str, Any]]:
+    def messages(self, timeout_s: Timeout) -> Iterator[Event]:
         assert timeout_s(None) == timeout_s(TESTS[0]) == trial_module.TIMEOUT_S
-        yield from self._messages
+        yield from self._events
+
+    def answer(self, word: str) -> None:
+        raise AssertionError("a process of a trial asks nothing")
+
+    def pause(self) -> None:
+        raise AssertionError("a process of a trial is never stopped")
+
+    def resume(self) -> None:
+        pass
 
     def wait(self) -> int:
         return 0
@@ -45,16 +61,14 @@ class FakeWorker:
         return "it died"
 
 
-def measured(test: str, process: int, **details: object) -> dict[str, Any]:
-    """A test that measures a log ratio of its process's number."""
-    record = Record(
-        test, "latency", METRICS["latency"], f"case of {test}", 0.01 * process, float(process), details=details
-    )
-    return {"kind": "record", "record": record.to_json()}
+def measured(test: str, process: int) -> Measurement:
+    """What a test measures: a log ratio of its process's number."""
+    timing = Timing(float(process))
+    return Measurement.of("latency", 0.01 * process, NamedCase(f"case of {test}"), timing=timing, test=test)
 
 
 def run(
-    script: Callable[[Sequence[str], int], Iterator[dict[str, Any]]],
+    script: Script,
     clock: Clock | None = None,
     allowed_s: float = 0.0,
     **more: Any,
@@ -66,27 +80,37 @@ def run(
     return run_trial(Settings(), TrialPlan(allowed_s), launch=launch, now_s=clock or Clock(), **more)
 
 
-def healthy(tests: Sequence[str], process: int) -> Iterator[dict[str, Any]]:
-    yield {"kind": "hello", "environment": ENVIRONMENT}
+def healthy(tests: Sequence[str], process: int) -> Iterator[Event]:
+    yield Hello(ENVIRONMENT)
     for test in tests:
-        yield {"kind": "start", "test": test}
-        yield measured(test, process)
-        yield {"kind": "finish", "test": test}
-    yield {"kind": "done"}
+        yield Started(test)
+        yield Recorded(measured(test, process))
+        yield Finished(test)
+    yield Done()
 
 
-def taking(clock: Clock, *passes_s: float) -> Callable[[Sequence[str], int], Iterator[dict[str, Any]]]:
+def with_measurements(change: Callable[[Measurement, int], Measurement]) -> Script:
+    """Healthy processes, with every measurement changed."""
+
+    def script(tests: Sequence[str], process: int) -> Iterator[Event]:
+        for event in healthy(tests, process):
+            yield Recorded(change(event.measurement, process)) if isinstance(event, Recorded) else event
+
+    return script
+
+
+def taking(clock: Clock, *rounds_s: float) -> Script:
     """Processes that take so long; those beyond the ones named take as long as the last one."""
 
-    def script(tests: Sequence[str], process: int) -> Iterator[dict[str, Any]]:
-        clock.now_s += passes_s[min(process, len(passes_s)) - 1]
+    def script(tests: Sequence[str], process: int) -> Iterator[Event]:
+        clock.now_s += rounds_s[min(process, len(rounds_s)) - 1]
         yield from healthy(tests, process)
 
     return script
 
 
 @pytest.mark.parametrize(
-    ("passes_s", "allowed_s", "processes"),
+    ("rounds_s", "allowed_s", "processes"),
     [
         ((10,), 100, 10),
         ((10,), 99, 9),
@@ -96,10 +120,10 @@ def taking(clock: Clock, *passes_s: float) -> Callable[[Sequence[str], int], Ite
     ],
 )
 def test_as_many_processes_run_as_fit_into_the_time(
-    passes_s: tuple[float, ...], allowed_s: float, processes: int
+    rounds_s: tuple[float, ...], allowed_s: float, processes: int
 ) -> None:
     clock = Clock()
-    found = run(taking(clock, *passes_s), clock, allowed_s)
+    found = run(taking(clock, *rounds_s), clock, allowed_s)
     assert found.processes == processes
     assert len(found.cases) == len(CASES)
     assert all(
@@ -115,7 +139,7 @@ def test_as_many_processes_run_as_fit_into_the_time(
 def test_every_process_runs_the_tests_in_another_order() -> None:
     orders: list[tuple[str, ...]] = []
 
-    def script(tests: Sequence[str], process: int) -> Iterator[dict[str, Any]]:
+    def script(tests: Sequence[str], process: int) -> Iterator[Event]:
         orders.append(tuple(tests))
         yield from healthy(tests, process)
 
@@ -137,11 +161,11 @@ def test_progress_tells_how_far_it_is_and_how_long_it_takes() -> None:
 
 
 def test_an_interrupt_keeps_what_was_measured() -> None:
-    def script(tests: Sequence[str], process: int) -> Iterator[dict[str, Any]]:
-        for number, message in enumerate(healthy(tests, process)):
+    def script(tests: Sequence[str], process: int) -> Iterator[Event]:
+        for number, event in enumerate(healthy(tests, process)):
             if process == 2 and number == 5:
                 raise KeyboardInterrupt
-            yield message
+            yield event
 
     found = run(script)
     assert found.interrupted
@@ -151,15 +175,14 @@ def test_an_interrupt_keeps_what_was_measured() -> None:
 def test_a_case_that_fails_is_told_and_not_tried_again() -> None:
     broken, seen = TESTS[2], list[int]()
 
-    def script(tests: Sequence[str], process: int) -> Iterator[dict[str, Any]]:
-        for message in healthy(tests, process):
-            if message.get("test") == broken and message["kind"] == "finish":
+    def script(tests: Sequence[str], process: int) -> Iterator[Event]:
+        for event in healthy(tests, process):
+            if event == Finished(broken):
                 seen.append(process)
                 crash = {"reprcrash": {"message": "BuildError: no such model\nand more"}}
-                report = {"outcome": "failed", "when": "call", "longrepr": crash}
-                yield {"kind": "report", "test": broken, "report": report}
-            if message["kind"] != "record" or message["record"]["test"] != broken:
-                yield message
+                yield Reported(broken, {"outcome": "failed", "when": "call", "longrepr": crash})
+            if not (isinstance(event, Recorded) and event.measurement.test == broken):
+                yield event
 
     found = run(script)
     assert found.failures == {broken: "its test is failed in call: BuildError: no such model"}
@@ -175,43 +198,33 @@ def test_workers_that_cannot_start_end_the_trial() -> None:
 
 def test_a_device_that_is_not_there_is_the_workers_own_word() -> None:
     with pytest.raises(UsageError, match="no such device"):
-        run(lambda tests, process: iter([{"kind": "fatal", "message": "this machine has no such device"}]))
+        run(lambda tests, process: iter([Refused("this machine has no such device")]))
 
 
 def test_what_disturbed_a_measurement_is_kept() -> None:
-    def script(tests: Sequence[str], process: int) -> Iterator[dict[str, Any]]:
-        for message in healthy(tests, process):
-            if message["kind"] == "record":
-                yield measured(message["record"]["test"], process, **{UNHEALTHY: "steal"})
-            else:
-                yield message
-
-    assert {one.unhealthy for values in run(script).cases.values() for one in values} == {"steal"}
+    found = run(with_measurements(lambda one, process: replace(one, quality=Quality("steal"))))
+    assert {one.unhealthy for values in found.cases.values() for one in values} == {"steal"}
 
 
 def test_each_worker_is_told_the_best_time_of_the_reference(monkeypatch: pytest.MonkeyPatch) -> None:
-    jobs = []
+    started: list[tuple[Job, Site]] = []
+    best_s = {1: 0.005, 2: 0.004, 3: 0.006}
+    script = with_measurements(
+        lambda one, process: replace(one, timing=Timing(one.log_ratio, best_reference_s=best_s.get(process)))
+    )
 
     @contextmanager
-    def worker(job: Any) -> Iterator[FakeWorker]:
-        jobs.append(job)
+    def worker(job: Job, site: Site, start: Start) -> Iterator[FakeWorker]:
+        started.append((job, site))
+        yield FakeWorker(script(job.tests, job.process))
 
-        def script() -> Iterator[dict[str, Any]]:
-            for message in healthy(job.tests, job.process):
-                if message["kind"] == "record":
-                    best_s = {1: 0.005, 2: 0.004, 3: 0.006}.get(job.process)
-                    message = measured(message["record"]["test"], job.process, **{CALM: best_s})
-                yield message
-
-        yield FakeWorker(script())
-
-    monkeypatch.setattr(trial_module, "Worker", worker)
+    monkeypatch.setattr(trial_module, "LocalWorker", worker)
     run_trial(Settings(threads=2), TrialPlan(0.0), now_s=Clock())
-    assert [job.calm_s for job in jobs] == [None, 0.005, 0.004, 0.004]
-    job = jobs[0]
+    assert [job.best_reference_s for job, _ in started] == [None, 0.005, 0.004, 0.004]
+    job, site = started[0]
     assert Settings.from_json(job.settings).threads == 2
-    assert str(PROBE) in job.arguments
-    assert str(PROBE_INI) in job.arguments
+    assert str(PROBE) in site.arguments
+    assert str(PROBE_INI) in site.arguments
     assert job.options["modelbench"] is True
 
 

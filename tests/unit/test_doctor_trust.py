@@ -85,7 +85,7 @@ def test_a_machine_whose_speed_wanders_is_not_trusted_on_its_log_ratios_alone() 
     chance = random.Random(3)
     wandering = [Measured(one.log_ratio, 0.01 * (1 + chance.random())) for one in steady]
     assert noise("c", wandering).smallest_band != noise("c", steady).smallest_band
-    # Twins share whatever the machine does.
+    # Base and candidate of a pair share whatever the machine does.
     assert noise("c", wandering).smallest_duet_band == noise("c", steady).smallest_duet_band
 
 

@@ -8,6 +8,7 @@ from pytest_modelbench.core.bands import parse_band
 from pytest_modelbench.core.case import NamedCase
 from pytest_modelbench.core.measurement import Measurement
 from pytest_modelbench.core.metrics import METRICS, Better
+from pytest_modelbench.core.observations import numbers, scores
 from pytest_modelbench.core.verdicts import BaselineView, Verdict
 from pytest_modelbench.judge.state import Event
 from pytest_modelbench.report.reasons import sentences
@@ -52,3 +53,56 @@ def test_a_deterministic_metric_that_differs_between_processes_is_a_regression()
     judgement = ruling(measured, BaselineView("c", "count", Better.LOWER, 100)).judgement
     assert judgement.verdict is Verdict.REGRESSED
     assert "differs between processes" in sentences(judgement.reasons)
+
+
+def output(value, *parts):
+    """An output by a few of its numbers, held to 0.01 %."""
+    metric = replace(METRICS["parameters"], name="output", unit="rms", band=parse_band("0.01%", "rms", ""))
+    return Measurement("output", metric, CASE, value, observations=numbers(parts), test="t")
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_process_whose_numbers_are_off_is_not_hidden_by_one_whose_value_is(order):
+    """The value is a summary: another one may be farther out, and have every number in its place."""
+    measured = [output(1.0, 1.0, -0.5 + 2e-4), output(1.0 + 1e-9, 1.0, -0.5)][::order]
+    view = BaselineView("c", "rms", Better.EQUAL, 1.0, observations=numbers([1.0, -0.5]))
+    assert ruling(measured[:1], view).judgement.verdict is (Verdict.REGRESSED if order == 1 else Verdict.OK)
+    assert ruling(measured, view).judgement.verdict is Verdict.REGRESSED
+
+
+def test_what_one_process_made_of_other_data_stays_incomparable():
+    one = Measurement.of("macs", 100, CASE, test="t")
+    other = replace(one, comparability=Comparability(data="other"))
+    view = BaselineView("c", "count", Better.LOWER, 100)
+    for measured in ([other], [other, one], [one, other]):
+        judgement = ruling(measured, view).judgement
+        assert judgement.verdict is Verdict.INCOMPARABLE
+        assert sentences(judgement.reasons) == "the data changed from 'none' to 'other'"
+
+
+IMAGES = [0.8 + 0.001 * (number % 7) for number in range(200)]
+ALL_LOSE, ONE_LOSES = [score - 0.006 for score in IMAGES], [0.7, *IMAGES[1:]]
+MIOU = [
+    Measurement.of("miou", 0.8 + change, CASE, observations=scores(images) if images else None, test="t")
+    for change in (0.0, -1e-6, -0.006, -0.007, -0.02, 0.006, 0.02)
+    for images in (IMAGES, ALL_LOSE, ONE_LOSES, None)
+]
+OUTPUTS = [output(1.0 + off, 1.0, -0.5 + apart) for off in (0.0, 1e-9, 2e-4) for apart in (0.0, 9e-5, 2e-4)]
+COUNTS = [
+    Measurement.of("macs", value, CASE, comparability=Comparability(data), test="t")
+    for value in (99, 100, 101)
+    for data in ("", "other")
+]
+VIEWS = {
+    "miou": BaselineView("c", "fraction", Better.HIGHER, 0.8, observations=scores(IMAGES)),
+    "output": BaselineView("c", "rms", Better.EQUAL, 1.0, observations=numbers([1.0, -0.5])),
+    "macs": BaselineView("c", "count", Better.LOWER, 100),
+}
+BADNESS = [Verdict.OK, Verdict.IMPROVED, Verdict.REGRESSED, Verdict.INCOMPARABLE]
+
+
+@given(st.sampled_from([MIOU, OUTPUTS, COUNTS]).flatmap(lambda pool: st.lists(st.sampled_from(pool), min_size=2)))
+def test_a_later_process_makes_a_verdict_worse_and_never_better(measured):
+    view = VIEWS[measured[0].name]
+    verdicts = [ruling(measured[:n], view).judgement.verdict for n in range(1, len(measured) + 1)]
+    assert verdicts == sorted(verdicts, key=BADNESS.index)

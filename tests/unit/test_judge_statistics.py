@@ -65,7 +65,7 @@ def test_a_session_without_processes_is_no_session(tonight, anchor, others):
 )
 def test_shifting_both_sides_shifts_nothing(tonight, sessions, shift):
     one = compare(tonight, sessions[0], sessions[1:]).change
-    moved = [[x + shift for x in levels] for levels in sessions]
+    moved = [[x + shift for x in log_ratios] for log_ratios in sessions]
     other = compare([x + shift for x in tonight], moved[0], moved[1:]).change
     assert other.theta == pytest.approx(one.theta, abs=1e-9)
     assert other.se == pytest.approx(one.se, rel=1e-3, abs=1e-6)

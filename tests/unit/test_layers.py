@@ -159,10 +159,6 @@ def test_the_architecture_page_has_the_table():
     assert ARCHITECTURE.read_text() == wanted
 
 
-def test_nothing_but_a_command_needs_the_published_part():
-    assert [layer for layer, others in MAY_IMPORT.items() if "published" in others] == ["cli"]
-
-
 def test_only_the_edge_knows_pytest():
     users = {
         str(path.relative_to(PACKAGE))

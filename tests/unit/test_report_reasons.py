@@ -1,0 +1,150 @@
+"""Every reason as a sentence."""
+
+from typing import get_args
+
+import pytest
+
+from pytest_modelbench.core.environment import Difference
+from pytest_modelbench.core.reasons import (
+    AssumedSpread,
+    Beside,
+    BetweenLooks,
+    Cleared,
+    Disturbed,
+    Drifted,
+    EnvironmentMoved,
+    MachineMoved,
+    MayBeAway,
+    MeasuredAgain,
+    NoPairs,
+    NotConfirmed,
+    NotEverywhere,
+    NumbersDiffer,
+    Objection,
+    OtherEnvironment,
+    OtherKey,
+    OutOfBudget,
+    PairsSoFar,
+    Reason,
+    SameCode,
+    SamplesChanged,
+    Since,
+    UnknownEnvironment,
+    UnknownWhetherAway,
+    Varies,
+)
+from pytest_modelbench.report import reasons
+from pytest_modelbench.report.reasons import sentence, sentences
+
+MOVED = (Difference("torch", "2.14", "2.15"), Difference("driver", 570, 575))
+AWAY = MayBeAway(1.071, 1.05)
+CLEARED = Cleared(Beside("commit abc", 5, 0), faster=False)
+FASTER = Cleared(Beside("commit abc", 5, 1), faster=True)
+SAMPLES = (3, 1, 20, -0.1, -0.25, 0.05)
+
+TEXTS = [
+    (OtherKey("case", "a", "b"), "the case changed from 'a' to 'b'"),
+    (OtherKey("data", "", "b"), "the data changed from 'none' to 'b'"),
+    (OtherKey("recipe", "a", ""), "the recipe changed from 'a' to 'none'"),
+    (UnknownEnvironment(), "its file does not say in which environment it was recorded"),
+    (OtherEnvironment(MOVED), "the environment is another one: torch 2.14 -> 2.15, driver 570 -> 575"),
+    (BetweenLooks(3, 9), "measured in 3 of 9 processes"),
+    (Disturbed(3, 4, "steal"), "the machine was disturbed in 3 of 4 processes; steal"),
+    (Drifted(0.1823), "the machine itself runs 20% slower than when the baseline was recorded"),
+    (Drifted(-0.1823), "the machine itself runs 17% faster than when the baseline was recorded"),
+    (AWAY, "it may be up to +7.1% away, and the band ends at +5.0%"),
+    (AssumedSpread(one_process=False), "the baseline holds one session, so how far days differ is assumed"),
+    (
+        AssumedSpread(one_process=True),
+        "the baseline holds one process of one session, so how far processes and days differ is assumed",
+    ),
+    (NoPairs("this clone is shallow"), "no duet could confirm it: this clone is shallow"),
+    (NotConfirmed("commit abc", "it does not start"), "not confirmed beside commit abc: it does not start"),
+    (OutOfBudget(90.0), "the budget of 1 min 30 s was over"),
+    (NotEverywhere(), "not every process measured it"),
+    (PairsSoFar("commit abc", 2, 20, 0), "measured in 2 of 20 pairs beside commit abc"),
+    (
+        PairsSoFar("commit abc", 2, 20, 1),
+        "measured in 2 of 20 pairs beside commit abc; the machine was disturbed in 1 of them",
+    ),
+    (Beside("commit abc", 5, 0), "beside commit abc in 5 pairs"),
+    (
+        Beside("commit abc", 5, 2, AWAY),
+        "beside commit abc in 5 pairs; the machine was disturbed in 2 of them: "
+        "it may be up to +7.1% away, and the band ends at +5.0%",
+    ),
+    (SameCode(), "the code is the very same"),
+    (CLEARED, "the code is as fast beside commit abc in 5 pairs"),
+    (
+        FASTER,
+        "the code is faster beside commit abc in 5 pairs; the machine was disturbed in 1 of them",
+    ),
+    (
+        MeasuredAgain(CLEARED, 1, 4),
+        "the code is as fast beside commit abc in 5 pairs, but was away from what is stored; "
+        "measured again in 1 of 4 processes",
+    ),
+    (
+        UnknownWhetherAway(CLEARED),
+        "the code is as fast beside commit abc in 5 pairs, but whether both are away from what is stored "
+        "cannot be told",
+    ),
+    (
+        EnvironmentMoved(SameCode(), MOVED[:1]),
+        "the environment moved: the code is the very same; since the baseline: torch 2.14 -> 2.15",
+    ),
+    (
+        EnvironmentMoved(CLEARED, MOVED[:1]),
+        "the environment moved: the code is as fast beside commit abc in 5 pairs, but both are away from what is "
+        "stored; since the baseline: torch 2.14 -> 2.15",
+    ),
+    (MachineMoved(SameCode()), "the machine moved: the code is the very same, and so are all versions"),
+    (
+        MachineMoved(CLEARED),
+        "the machine moved: the code is as fast beside commit abc in 5 pairs, but both are away from what is stored, "
+        "and so are all versions",
+    ),
+    (Since(MOVED), "since the baseline: torch 2.14 -> 2.15, driver 570 -> 575"),
+    (Varies(), "it differs between processes, though it should be deterministic"),
+    (NumbersDiffer(0.000123456), "its numbers differ by up to 0.000123"),
+    (SamplesChanged(*SAMPLES), "3 of 20 samples lost, 1 won: -10.0 pp (95 % sure: -25.0 to +5.0)"),
+    (
+        SamplesChanged(*SAMPLES, excused=True),
+        "3 of 20 samples lost, 1 won: -10.0 pp (95 % sure: -25.0 to +5.0); chance explains that",
+    ),
+    (
+        SamplesChanged(*SAMPLES, excused=False, objection=Objection()),
+        "3 of 20 samples lost, 1 won: -10.0 pp (95 % sure: -25.0 to +5.0); chance does not explain that",
+    ),
+    (
+        SamplesChanged(*SAMPLES, excused=False, objection=Objection(limit=0.05)),
+        "3 of 20 samples lost, 1 won: -10.0 pp (95 % sure: -25.0 to +5.0); beyond 5.0 pp chance is no excuse",
+    ),
+    (
+        SamplesChanged(*SAMPLES, excused=False, objection=Objection(unexplained=-0.004)),
+        "3 of 20 samples lost, 1 won: -10.0 pp (95 % sure: -25.0 to +5.0); their mean does not explain -0.4 pp",
+    ),
+]
+
+
+@pytest.mark.parametrize(("reason", "text"), TEXTS)
+def test_reasons_are_told_in_these_words(reason, text):
+    assert sentence(reason) == text
+
+
+def test_every_kind_of_reason_has_a_sentence_and_is_told_above():
+    kinds = set(get_args(Reason))
+    assert set(reasons._SENTENCES) == kinds
+    assert {type(reason) for reason, _ in TEXTS} == kinds
+
+
+def test_kinds_are_told_apart_in_files():
+    kinds = [kind.__dataclass_fields__["kind"].default for kind in get_args(Reason)]
+    assert len(set(kinds)) == len(kinds)
+
+
+def test_several_reasons_are_one_line():
+    assert sentences([BetweenLooks(3, 9), Varies()]) == (
+        "measured in 3 of 9 processes; it differs between processes, though it should be deterministic"
+    )
+    assert sentences([]) == ""
