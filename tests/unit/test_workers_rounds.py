@@ -13,7 +13,6 @@ from pytest_modelbench.workers.events import Done, Hello, Recorded, Refused, Rep
 from pytest_modelbench.workers.rounds import Limits, RoundPlan, run_rounds, shuffled
 from tests.unit.fake_workers import ENVIRONMENT, ScriptedWorker, launching, report, whole
 
-
 THREE = RoundPlan(most=3, seed="s")
 
 
