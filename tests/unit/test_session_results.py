@@ -6,20 +6,31 @@ import math
 
 import pytest
 
+from pytest_modelbench.core.acceptance import Cause
+from pytest_modelbench.core.case import NamedCase
 from pytest_modelbench.core.environment import Environment
+from pytest_modelbench.core.measurement import CheckKey, Comparability, Measurement, Quality, Timing
 from pytest_modelbench.core.metrics import METRICS
-from pytest_modelbench.core.records import TIMING, CheckKey, Record
+from pytest_modelbench.core.reasons import OutOfBudget
+from pytest_modelbench.core.session import Outcome, Session, Stamp
 from pytest_modelbench.core.settings import Settings
-from pytest_modelbench.core.verdicts import BaselineView, Duet, Verdict
+from pytest_modelbench.core.verdicts import BaselineView, Verdict
+from pytest_modelbench.judge.procedure import Duet
+from pytest_modelbench.judge.state import Nothing, Pair, Round, State
 from pytest_modelbench.session.commands import Commands
-from pytest_modelbench.session.gate import Gate, Recourse
-from pytest_modelbench.session.pairing import Recourses
-from pytest_modelbench.session.results import Ledger
-from pytest_modelbench.workers.pairs import PairRun, Timing
-from pytest_modelbench.workers.rounds import TestRun
+from pytest_modelbench.session.confirming import Recourses
+from pytest_modelbench.session.deciding import Decider
+from pytest_modelbench.session.entries import ResultKey
+from pytest_modelbench.session.gate import Gate, Policy, Recourse
+from pytest_modelbench.session.measured import MeasuredBaselines
+from pytest_modelbench.session.results import Results
+from pytest_modelbench.store.acceptance import refusals
+from pytest_modelbench.workers.runs import PairedTiming, PairRun, TestRun
+from tests.unit.fake_workers import report
 
 HERE = Environment("cpu", "a machine", "cpu-a", {"threads": 1}, {"torch": "2.15"})
 TEST = "test_it.py::test_net"
+LOOKS = (2, 4, 6, 9)
 SLOW = (0.2, 0.21)
 OPEN = (0.033, 0.028)  # neither within the band for sure, nor hopeless
 
@@ -40,75 +51,109 @@ class Store:
         if key.name not in self._commits:
             return None
         metric = METRICS[key.name]
-        levels = (0.0, 0.012, -0.012, 0.01, -0.01, 0.005, -0.005, 0.0) if metric.noisy else ()
+        log_ratios = (0.0, 0.012, -0.012, 0.01, -0.01, 0.005, -0.005, 0.0) if metric.noisy else ()
         return BaselineView(
-            "case", metric.unit, metric.better, 0.1, "conv", levels, identity=HERE.identity,
-            provenance=HERE.provenance, commit=self._commits[key.name],
+            "case", metric.unit, metric.better, 0.1, Comparability(reference="conv"), log_ratios,
+            identity=HERE.identity, provenance=HERE.provenance, commit=self._commits[key.name],
         )  # fmt: skip
 
     def keys(self, folder):
         return [CheckKey(TEST, name) for name in self._commits] if folder == "cpu-a" else []
 
 
-def ledger_of(commits, *, updating=False, settings=None):
-    settings = settings or Settings()
+def results_of(commits, *, updating=False):
+    """Results beside what is stored: the commit of each check's baseline."""
 
     def recourse(commit):
         return Recourse(duet=True) if commit else Recourse(why_none="it was recorded with changes")
 
     def open_gate(environment):
-        return Gate(Store(commits), environment, settings, (2, 4, 6, 9), updating=updating, recourse=recourse)
+        return Gate(Store(commits), environment, Policy(Settings(), (5,) if updating else LOOKS, updating, recourse))
 
-    ledger = Ledger(settings, Commands(), open_gate, updating=updating)
-    ledger.environment_known(HERE)
-    return ledger
+    results = Results(Decider(Settings(), Commands(), "a session", updating=updating), open_gate)
+    results.environment_known(HERE)
+    return results
 
 
-def run(process=1, outcome="passed", trouble="", **levels):
-    """A test's run in one process, with a level for each metric."""
-    reports = [{"when": when, "outcome": "passed"} for when in ("setup", "call", "teardown")]
-    reports[1] = {"when": "call", "outcome": outcome, "longrepr": "it did not hold"}
-    records = [
-        Record(
-            TEST, name, METRICS[name], "case", 0.1 if METRICS[name].noisy else level, level, "conv", process=process,
-            details={TIMING: number},
+def results_against():
+    """Results beside code that is measured in each pair."""
+
+    def open_gate(environment):
+        measured = MeasuredBaselines(lambda test: results.entry(test).pairs)
+        return Gate(measured, environment, Policy(Settings(), LOOKS))
+
+    results = Results(Decider(Settings(), Commands(), "a session", updating=False), open_gate, State.PAIRED)
+    results.environment_known(HERE)
+    return results
+
+
+def run(process=1, outcome="passed", trouble="", upset="", **log_ratios):
+    """A test's run in one process, with a log ratio for each metric; of exact ones it is the value."""
+    reports = [report("setup"), report("call", outcome, longrepr="it did not hold"), report("teardown")]
+    measurements = [
+        Measurement.of(
+            name,
+            0.1 if METRICS[name].noisy else log_ratio,
+            NamedCase("case"),
+            timing=Timing(log_ratio, turn=number) if METRICS[name].noisy else None,
+            comparability=Comparability(reference="conv"),
+            quality=Quality(upset),
+            test=TEST,
+            process=process,
         )
-        for number, (name, level) in enumerate(levels.items())
-    ]  # fmt: skip
-    return TestRun(TEST, process, [] if trouble else reports, records, trouble=trouble)
+        for number, (name, log_ratio) in enumerate(log_ratios.items())
+    ]
+    return TestRun(TEST, process, HERE, [] if trouble else reports, measurements, 1.0, trouble)
 
 
-def measured(ledger, *runs):
-    """The decision after the last of ``runs``, each looked at as the conductor does."""
+def measured(results, *runs):
+    """The decision after the last of ``runs``, each looked at as the session's runner does."""
     decision = None
     for one in runs:
-        ledger.add(one)
+        results.add(one)
         if one.process > 1:
-            decision = ledger.decide(TEST, last_pass=False)
+            decision = results.decide(TEST, last_round=False)
     return decision
 
 
-def pair(number=1, new=None, old=None, obstacle="", **changes):
+def pair(number=1, candidate=None, base=None, obstacle="", **changes):
     """A pair that tells so much of a change of each metric."""
     names = dict.fromkeys(changes, 0.0)
-    timings = {place: Timing("case", (change,)) for place, change in enumerate(changes.values())}
-    return PairRun(TEST, number, old or run(number, **names), new or run(number, **names), timings, obstacle)
+    timings = {place: PairedTiming("case", (change,)) for place, change in enumerate(changes.values())}
+    return PairRun(TEST, number, base or run(number, **names), candidate or run(number, **names), timings, obstacle)
 
 
-def beside(ledger, duet, pairs, **changes):
+def beside(results, duet, pairs, **changes):
     """The decision after so many more pairs."""
     decision = None
     for number in range(1, pairs + 1):
-        ledger.add_pair(pair(number, **changes), alone=not duet.stored)
+        results.add_pair(pair(number, **changes), alone=not duet.stored)
         if number > 1 or duet.stored:
-            decision = ledger.decide_beside(TEST, duet, last_pair=number == duet.looks[-1])
+            decision = results.decide_beside(TEST, duet, last_pair=number == duet.looks[-1])
         if decision is not None:
             break
     return decision
 
 
-def verdicts(ledger):
-    return {key.name: check.judgement.verdict for key, check in ledger.entries[TEST].checks.items()}
+def standing(results, name):
+    return results.entries[TEST].standings[ResultKey(TEST, name, HERE.slug)]
+
+
+def waiting(results):
+    """How many checks wait for pairs, by the commit beside which they would be."""
+    return {commit: results.waiting(TEST, commit) for commit in results.bases(TEST)}
+
+
+def refused(results, *, updating):
+    """Why nothing of it may become a baseline, by the name of a check."""
+    stamp = Stamp("2026-01-01T00:00:00Z")
+    checks, tests = tuple(results.checks()), tuple(results.results())
+    session = Session(stamp, results.environments, checks, tests, 1.0, 1, updating=updating)
+    return {key.name: refusal.cause for key, refusal in refusals(session).items()}
+
+
+def verdicts(results):
+    return {check.key.name: check.judgement.verdict for check in results.checks()}
 
 
 def stored_duet(commit, checks):
@@ -117,187 +162,208 @@ def stored_duet(commit, checks):
 
 def test_each_check_is_decided_beside_the_commit_of_its_own_baseline():
     """backward_time is a tenth slower than c1, which is not where its baseline is from."""
-    ledger = ledger_of({"latency": "c1", "backward_time": "c2"})
-    levels = [run(n, latency=level, backward_time=level) for n, level in enumerate(SLOW, 1)]
-    assert measured(ledger, *levels) is None
-    assert ledger.by_commit(TEST) == {"c1": 1, "c2": 1}
+    results = results_of({"latency": "c1", "backward_time": "c2"})
+    runs = [run(n, latency=slow, backward_time=slow) for n, slow in enumerate(SLOW, 1)]
+    assert measured(results, *runs) is None
+    assert waiting(results) == {"c1": 1, "c2": 1}
     first = stored_duet("c1", 2)
-    assert beside(ledger, first, 3, latency=0.1, backward_time=0.1) is None
-    assert verdicts(ledger) == {"latency": Verdict.REGRESSED, "backward_time": Verdict.INCONCLUSIVE}
-    assert not ledger.waits(TEST, first)
-    ledger.begin_duet([TEST])
+    assert beside(results, first, 3, latency=0.1, backward_time=0.1) is None
+    assert verdicts(results) == {"latency": Verdict.REGRESSED, "backward_time": Verdict.INCONCLUSIVE}
+    assert not results.waiting(TEST, first.commit)
+    results.begin_duet([TEST])
     second = stored_duet("c2", 2)
-    assert ledger.waits(TEST, second)
-    decision = beside(ledger, second, 3, latency=0.0, backward_time=0.2)
+    assert results.waiting(TEST, second.commit)
+    decision = beside(results, second, 3, latency=0.0, backward_time=0.2)
     assert decision is not None
-    assert verdicts(ledger) == {"latency": Verdict.REGRESSED, "backward_time": Verdict.REGRESSED}
+    assert verdicts(results) == {"latency": Verdict.REGRESSED, "backward_time": Verdict.REGRESSED}
 
 
 def test_a_duet_takes_along_what_is_open_besides_and_counts_it():
-    ledger = ledger_of({"latency": "c1", "backward_time": "c1"})
+    results = results_of({"latency": "c1", "backward_time": "c1"})
     runs = [run(n, latency=SLOW[n - 1], backward_time=OPEN[n - 1]) for n in (1, 2)]
-    assert measured(ledger, *runs) is None
-    assert [c.judgement.escalated for c in ledger.entries[TEST].checks.values()] == [True, False]
-    assert not ledger.wants_pass(TEST)
-    assert ledger.by_commit(TEST) == {"c1": 2}
+    assert measured(results, *runs) is None
+    assert [standing(results, name).state for name in ("latency", "backward_time")] == [State.PAIRED] * 2
+    assert results.following(TEST) == Pair("c1")
+    assert waiting(results) == {"c1": 2}
+    # By itself, it would be measured in another round.
+    results = results_of({"backward_time": "c1"})
+    assert measured(results, *(run(n, backward_time=OPEN[n - 1]) for n in (1, 2))) is None
+    assert results.following(TEST) == Round()
 
 
-def test_what_no_duet_can_decide_is_measured_in_further_passes():
-    ledger = ledger_of({"latency": "c1", "backward_time": None})
+def test_what_no_duet_can_decide_is_measured_in_further_rounds():
+    results = results_of({"latency": "c1", "backward_time": None})
     runs = [run(n, latency=SLOW[n - 1], backward_time=OPEN[n - 1]) for n in (1, 2)]
-    assert measured(ledger, *runs) is None
-    assert ledger.wants_pass(TEST)
-    assert ledger.by_commit(TEST) == {"c1": 1}
+    assert measured(results, *runs) is None
+    assert results.following(TEST) == Round()
+    assert waiting(results) == {"c1": 1}
 
 
 def test_a_check_that_is_settled_is_not_looked_at_again():
-    ledger = ledger_of({"latency": "c1", "backward_time": None})
-    levels = [(0.0, 0.033), (0.001, 0.028), (0.3, 0.033), (0.3, 0.028)]
-    runs = [run(n, latency=one, backward_time=other) for n, (one, other) in enumerate(levels, 1)]
-    measured(ledger, *runs)
-    judgement = ledger.entries[TEST].checks[CheckKey(TEST, "latency")].judgement
+    results = results_of({"latency": "c1", "backward_time": None})
+    log_ratios = [(0.0, 0.033), (0.001, 0.028), (0.3, 0.033), (0.3, 0.028)]
+    runs = [run(n, latency=one, backward_time=other) for n, (one, other) in enumerate(log_ratios, 1)]
+    measured(results, *runs)
+    judgement = standing(results, "latency").check.judgement
     assert (judgement.verdict, judgement.processes) == (Verdict.OK, 2)
 
 
 @pytest.mark.parametrize("end", [{"trouble": "The worker process died of SIGSEGV"}, {"outcome": "failed"}])
 def test_a_test_that_fails_in_its_duet_is_told_as_it_failed_there(end):
-    ledger = ledger_of({"latency": "c1"})
-    assert measured(ledger, *(run(n, latency=level) for n, level in enumerate(SLOW, 1))) is None
+    results = results_of({"latency": "c1"})
+    assert measured(results, *(run(n, latency=slow) for n, slow in enumerate(SLOW, 1))) is None
     failing = run(1, **end)
-    ledger.add_pair(pair(new=failing, latency=0.0), alone=False)
-    decision = ledger.decide_beside(TEST, stored_duet("c1", 1), last_pair=False)
-    assert (decision.outcome, decision.own) == ("failed", True)
-    assert ledger.entries[TEST].runs[-1] is failing
-    assert not ledger.waits(TEST, stored_duet("c1", 1))  # another pair would tell it twice
+    results.add_pair(pair(candidate=failing, latency=0.0), alone=False)
+    decision = results.decide_beside(TEST, stored_duet("c1", 1), last_pair=False)
+    assert (decision.outcome, decision.own) == (Outcome.FAILED, True)
+    assert results.entries[TEST].runs[-1] is failing
+    assert not results.waiting(TEST, "c1")  # another pair would tell it twice
 
 
 AGAINST = Duet("main (abc)", stored=False)
 
 
 @pytest.mark.parametrize("left", [{}, {"backward_time": 0.0}])
-def test_a_measurement_that_only_the_other_code_makes_fails_the_test(left):
-    ledger = ledger_of({})
-    old = run(latency=0.0, backward_time=0.0)
-    ledger.add_pair(pair(old=old, new=run(**left), **left), alone=True)
-    decision = ledger.decide_beside(TEST, AGAINST, last_pair=False)
-    assert decision.outcome == "failed"
+def test_a_measurement_that_only_the_base_makes_fails_the_test(left):
+    results = results_against()
+    base = run(latency=0.0, backward_time=0.0)
+    results.add_pair(pair(base=base, candidate=run(**left), **left), alone=True)
+    decision = results.decide_beside(TEST, AGAINST, last_pair=False)
+    assert decision.outcome is Outcome.FAILED
     assert "main (abc) measures " in decision.headline
     assert "latency" in decision.headline
     assert f"--deselect {TEST}" in decision.message
 
 
-def test_a_test_that_is_skipped_and_measured_in_the_other_code_fails():
-    ledger = ledger_of({})
-    ledger.add_pair(pair(old=run(latency=0.0), new=run(outcome="skipped")), alone=True)
-    decision = ledger.decide_beside(TEST, AGAINST, last_pair=False)
-    assert decision.outcome == "failed"
+def test_a_test_that_is_skipped_and_measured_in_the_base_fails():
+    results = results_against()
+    results.add_pair(pair(base=run(latency=0.0), candidate=run(outcome="skipped")), alone=True)
+    decision = results.decide_beside(TEST, AGAINST, last_pair=False)
+    assert decision.outcome is Outcome.FAILED
     assert "skipped, so its baseline was not checked" in decision.message
 
 
-OVER = "the budget of 10m was over"
+OVER = OutOfBudget(600.0)
+TOLD = "the budget of 10 min 00 s was over"
 
 
 def test_a_failing_assertion_is_told_though_the_budget_is_over():
-    ledger = ledger_of({"latency": "c1"})
+    results = results_of({"latency": "c1"})
     failing = run(outcome="failed", latency=0.0)
-    ledger.add(failing)
-    assert ledger.decided_by_itself(failing)
-    assert ledger.give_up(TEST, OVER).outcome == "failed"
+    results.add(failing)
+    decision = results.give_up(TEST, OVER)
+    assert (decision.outcome, decision.own, decision.message) == (Outcome.FAILED, True, "it did not hold")
 
 
-def test_what_the_budget_leaves_open_is_inconclusive_and_never_accepted():
-    for updating, outcome in ((False, "inconclusive"), (True, "failed")):
-        ledger = ledger_of({"latency": "c1"}, updating=updating)
-        ledger.add(run(latency=0.0))
-        decision = ledger.give_up(TEST, OVER)
-        assert decision.outcome == outcome
-        assert OVER in decision.message
-        assert ledger.checks(decided_only=updating) == [] or not updating
+def test_what_the_budget_leaves_open_is_inconclusive():
+    results = results_of({"latency": "c1"})
+    results.add(run(latency=0.0))
+    decision = results.give_up(TEST, OVER)
+    assert decision.outcome is Outcome.INCONCLUSIVE
+    assert TOLD in decision.message
+
+
+def test_what_the_budget_leaves_open_of_an_update_fails_and_is_never_accepted():
+    """Not even of processes that would be enough: it was asked for more of them."""
+    results = results_of({"latency": "c1", "macs": None}, updating=True)
+    assert measured(results, *(run(n, latency=0.0, macs=7.0) for n in (1, 2, 3))) is None
+    decision = results.give_up(TEST, OVER)
+    assert decision.outcome is Outcome.FAILED
+    assert TOLD in decision.message
+    assert refused(results, updating=True) == {"latency": Cause.NOT_ENDED, "macs": Cause.NOT_ENDED}
+
+
+def test_a_regression_that_only_the_verdict_fails_may_be_accepted():
+    results = results_of({"latency": None})
+    decision = measured(results, *(run(n, latency=0.2 + n / 1000) for n in range(1, LOOKS[-1] + 1)))
+    assert (decision.outcome, decision.own) == (Outcome.FAILED, False)
+    assert refused(results, updating=False) == {}
 
 
 def test_a_pair_that_the_budget_cut_short_has_not_been():
-    ledger = ledger_of({})
+    results = results_against()
     cut = run(trouble="killed")
     cut.cut = True
-    ledger.add_pair(pair(1, latency=0.0), alone=True)
-    ledger.add_pair(pair(2, new=cut, latency=0.0), alone=True)
-    assert ledger.drop_cut(TEST)
-    assert not ledger.drop_cut(TEST)
-    assert [one.pair for one in ledger.entries[TEST].pairs] == [1]
-    assert not any(one.trouble for one in ledger.entries[TEST].runs)
+    results.add_pair(pair(1, latency=0.0), alone=True)
+    results.add_pair(pair(2, candidate=cut, latency=0.0), alone=True)
+    assert results.drop_cut(TEST)
+    assert not results.drop_cut(TEST)
+    assert [one.pair for one in results.entries[TEST].pairs] == [1]
+    assert not any(one.trouble for one in results.entries[TEST].runs)
 
 
 def test_what_was_never_compared_is_not_judged_when_the_budget_is_over():
-    """The old twin imported other code: its records are of no baseline."""
-    ledger = ledger_of({"macs": None})
-    ledger.add_pair(pair(obstacle="it imported nets from elsewhere", new=run(macs=7.0)), alone=True)
-    decision = ledger.give_up(TEST, OVER)
-    assert decision.outcome == "inconclusive"
-    assert ledger.checks() == []
+    """The base imported other code: its measurements are no baseline."""
+    results = results_against()
+    results.add_pair(pair(obstacle="it imported nets from elsewhere", candidate=run(macs=7.0)), alone=True)
+    decision = results.give_up(TEST, OVER)
+    assert decision.outcome is Outcome.INCONCLUSIVE
+    assert results.checks() == []
 
 
-def further(ledger, *levels):
+def further(results, *log_ratios):
     """The decision after further processes, which nothing may come before."""
     decision = None
-    for number, level in enumerate(levels, len(ledger.entries[TEST].runs) + 1):
+    for number, log_ratio in enumerate(log_ratios, len(results.entries[TEST].runs) + 1):
         assert decision is None
-        assert ledger.wants_pass(TEST)
-        decision = measured(ledger, run(number, latency=level))
+        assert results.following(TEST) == Round()
+        decision = measured(results, run(number, latency=log_ratio))
     return decision
 
 
-def escalated_and(ledger, duet, pairs=3, **told):
+def escalated_and(results, duet, pairs=3, **told):
     """The decision after a duet on a latency that was a fifth slower in two processes."""
-    assert measured(ledger, *(run(n, latency=level) for n, level in enumerate(SLOW, 1))) is None
-    assert not ledger.wants_pass(TEST)
-    ledger.begin_duet([TEST])
+    assert measured(results, *(run(n, latency=slow) for n, slow in enumerate(SLOW, 1))) is None
+    assert results.following(TEST) == Pair("c1")
+    results.begin_duet([TEST])
     decision = None
     for number in range(1, pairs + 1):
-        ledger.add_pair(pair(number, **told), alone=False)
-        decision = ledger.decide_beside(TEST, duet, last_pair=number == pairs)
+        results.add_pair(pair(number, **told), alone=False)
+        decision = results.decide_beside(TEST, duet, last_pair=number == pairs)
     return decision
 
 
 @pytest.mark.parametrize(
-    ("levels", "outcome", "verdict"),
+    ("log_ratios", "outcome", "verdict"),
     [
-        ((0.0, 0.01, -0.01, 0.005), "passed", Verdict.OK),
-        ((0.2, 0.21, 0.19, 0.2), "inconclusive", Verdict.INCONCLUSIVE),
+        ((0.0, 0.01, -0.01, 0.005), Outcome.PASSED, Verdict.OK),
+        ((0.2, 0.21, 0.19, 0.2), Outcome.INCONCLUSIVE, Verdict.INCONCLUSIVE),
     ],
 )
-def test_what_a_duet_clears_and_still_stands_out_is_measured_again(levels, outcome, verdict):
-    ledger, duet = ledger_of({"latency": "c1"}), stored_duet("c1", 1)
-    assert escalated_and(ledger, duet, latency=0.0) is None
-    assert not ledger.waits(TEST, duet)
-    assert ledger.by_commit(TEST) == {}
-    assert further(ledger, *levels).outcome == outcome
-    judgement = ledger.entries[TEST].checks[CheckKey(TEST, "latency")].judgement
+def test_what_a_duet_clears_and_still_stands_out_is_measured_again(log_ratios, outcome, verdict):
+    results, duet = results_of({"latency": "c1"}), stored_duet("c1", 1)
+    assert escalated_and(results, duet, latency=0.0) is None
+    assert not results.waiting(TEST, duet.commit)
+    assert waiting(results) == {}
+    assert further(results, *log_ratios).outcome is outcome
+    assert results.following(TEST) == Nothing()
+    judgement = standing(results, "latency").check.judgement
     assert (judgement.verdict, judgement.processes, judgement.pairs) == (verdict, 6, 3)
 
 
 def test_what_the_budget_leaves_unmeasured_after_a_duet_is_inconclusive():
-    ledger = ledger_of({"latency": "c1"})
-    assert escalated_and(ledger, stored_duet("c1", 1), latency=0.0) is None
-    decision = ledger.give_up(TEST, OVER)
-    assert decision.outcome == "inconclusive"
+    results = results_of({"latency": "c1"})
+    assert escalated_and(results, stored_duet("c1", 1), latency=0.0) is None
+    decision = results.give_up(TEST, OVER)
+    assert decision.outcome is Outcome.INCONCLUSIVE
     assert "as fast beside commit c1" in decision.message
-    assert OVER in decision.message
+    assert TOLD in decision.message
 
 
 def test_where_a_duet_tells_nothing_the_stored_baseline_decides_after_all_its_looks():
-    ledger, duet = ledger_of({"latency": "c1"}), stored_duet("c1", 1)
-    assert escalated_and(ledger, duet, obstacle="it is skipped in the code compared with") is None
-    assert not ledger.waits(TEST, duet)
-    decision = further(ledger, *(0.2 + 0.001 * n for n in range(7)))
-    assert decision.outcome == "failed"
+    results, duet = results_of({"latency": "c1"}), stored_duet("c1", 1)
+    assert escalated_and(results, duet, obstacle="it is skipped in the code compared with") is None
+    assert not results.waiting(TEST, duet.commit)
+    decision = further(results, *(0.2 + 0.001 * n for n in range(7)))
+    assert decision.outcome is Outcome.FAILED
     assert "not confirmed beside commit c1: it is skipped" in decision.message
-    assert math.isfinite(ledger.entries[TEST].checks[CheckKey(TEST, "latency")].judgement.ratio)
+    assert math.isfinite(standing(results, "latency").check.judgement.ratio)
 
 
 def test_where_a_duet_tells_nothing_a_bad_spell_fails_nobody():
-    ledger = ledger_of({"latency": "c1"})
-    assert escalated_and(ledger, stored_duet("c1", 1), obstacle="it is skipped in the code compared with") is None
-    assert further(ledger, *(0.001 * n for n in range(7))).outcome == "inconclusive"
+    results = results_of({"latency": "c1"})
+    assert escalated_and(results, stored_duet("c1", 1), obstacle="it is skipped in the code compared with") is None
+    assert further(results, *(0.001 * n for n in range(7))).outcome is Outcome.INCONCLUSIVE
 
 
 @pytest.mark.parametrize(
@@ -306,3 +372,37 @@ def test_where_a_duet_tells_nothing_a_bad_spell_fails_nobody():
 )
 def test_where_no_duet_can_follow_nothing_waits_for_one(tmp_path, settings, inline, why):
     assert Recourses(tmp_path, settings, inline=inline)("c" * 40) == Recourse(why_none=why)
+
+
+def test_the_time_of_a_test_is_that_of_all_its_processes_once():
+    results = results_against()
+    results.add_pair(pair(1, latency=0.0), alone=True)
+    results.add_pair(pair(2, latency=0.0), alone=True)
+    results.begin_duet([TEST])
+    results.add_pair(pair(1, latency=0.0), alone=True)
+    assert results.entry(TEST).duration_s == 6.0
+
+
+UPSET = "3 of 4 blocks were disturbed: the hypervisor took 20 % of the CPU time"
+
+
+def test_what_disturbed_every_measurement_of_open_tests_is_known():
+    results = results_of({"latency": "c1"}, updating=True)
+    assert results.disturbance is None  # nothing was measured
+    results.add(run(1, latency=0.0, macs=7.0, upset=UPSET))
+    results.add(run(2, latency=0.0, macs=7.0, upset=UPSET))
+    found = results.disturbance
+    assert (found.processes, found.of, found.cause) == (2, 2, UPSET)
+    results.add(run(3, latency=0.0, macs=7.0))
+    assert results.disturbance is None
+
+
+def test_an_update_that_is_given_up_is_inconclusive_and_refused():
+    results = results_of({"latency": "c1"}, updating=True)
+    assert measured(results, *(run(n, latency=0.0, upset=UPSET) for n in (1, 2))) is None
+    decision = results.give_up(TEST, results.disturbance)
+    assert decision.outcome is Outcome.INCONCLUSIVE
+    assert decision.message == (
+        f"latency cannot be accepted: the machine was disturbed while it was measured: in 2 of 2 processes; {UPSET}"
+    )
+    assert refused(results, updating=True) == {"latency": Cause.DISTURBED}

@@ -1,0 +1,89 @@
+"""The course of a session, with workers that are scripts: how many rounds there are, and when it gives up."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from pytest_modelbench.core.case import NamedCase
+from pytest_modelbench.core.measurement import Measurement, Quality, Timing
+from pytest_modelbench.core.session import Outcome
+from pytest_modelbench.core.settings import Settings
+from pytest_modelbench.session.commands import Commands
+from pytest_modelbench.session.marks import Marks
+from pytest_modelbench.session.runner import SessionRunner, Wanted
+from pytest_modelbench.store.acceptance import refusals
+from pytest_modelbench.workers.events import Done, Hello, Recorded
+from tests.unit.fake_workers import ENVIRONMENT, ScriptedWorker, launching, reported, whole
+
+UPSET = "3 of 4 blocks were disturbed: the hypervisor took 20 % of the CPU time"
+TESTS = ("test_it.py::test_a", "test_it.py::test_b")
+ROUNDS = 5
+
+
+@pytest.fixture
+def updated(tmp_path, monkeypatch):
+    """Runs an update whose worker finds the machine disturbed where ``disturbed(test, process)``.
+
+    What comes back: the session as a value, the tests of each round, and each test's outcome as pytest was told it.
+    """
+
+    def run(disturbed):
+        jobs, outcomes = [], {}
+
+        def worker(tests, process):
+            def measured(test):
+                timing = Timing(0.01 * process)
+                quality = Quality(UPSET if disturbed(test, process) else "", blocks=4)
+                return Measurement.of(
+                    "latency", 0.1, NamedCase("net"), timing=timing, quality=quality, test=test, process=process
+                )
+
+            told = (event for test in tests for event in whole(test, Recorded(measured(test)), *reported(test)))
+            return ScriptedWorker([Hello(ENVIRONMENT), *told, Done()])
+
+        here = SimpleNamespace(paths={}, best_reference_s=None, here=lambda: None, worker=launching(worker, jobs))
+        place = "pytest_modelbench.session.runner"
+        monkeypatch.setattr(f"{place}.Launcher", lambda config, settings: here)
+        monkeypatch.setattr(f"{place}.replay", lambda item, entry, told: outcomes.update({item.nodeid: told.outcome}))
+        config = SimpleNamespace(
+            rootpath=tmp_path,
+            option=SimpleNamespace(modelbench_inline=False),
+            pluginmanager=SimpleNamespace(get_plugin=lambda name: None),
+            get_verbosity=lambda: 0,
+        )
+        items = [SimpleNamespace(nodeid=test, path=tmp_path / "test_it.py") for test in TESTS]
+        runner = SessionRunner(config, Wanted(Settings(), (ROUNDS,), Commands(), updating=True))
+        runner.run(SimpleNamespace(items=items, shouldfail=False, shouldstop=False), Marks({}))
+        return runner.result(set(), {}), [sorted(tests) for _, tests in jobs], outcomes
+
+    return run
+
+
+def test_an_update_measures_in_all_its_rounds(updated):
+    session, rounds, outcomes = updated(lambda test, process: False)
+    assert rounds == [list(TESTS)] * ROUNDS
+    assert outcomes == dict.fromkeys(TESTS, Outcome.PASSED)
+    assert refusals(session) == {}
+
+
+def test_an_update_stops_after_two_rounds_in_which_everything_was_disturbed(updated):
+    session, rounds, outcomes = updated(lambda test, process: True)
+    assert rounds == [list(TESTS)] * 2
+    assert outcomes == dict.fromkeys(TESTS, Outcome.INCONCLUSIVE)
+    assert (session.interrupted, session.processes) == (False, 2)
+    assert {refusal.text for refusal in refusals(session).values()} == {
+        f"the machine was disturbed while it was measured: in 2 of 2 processes; {UPSET}"
+    }
+
+
+@pytest.mark.parametrize(
+    "disturbed",
+    [
+        pytest.param(lambda test, process: process == 1, id="one round"),
+        pytest.param(lambda test, process: test == TESTS[0], id="one test"),
+        pytest.param(lambda test, process: process > 2, id="later rounds"),
+    ],
+)
+def test_an_update_goes_on_where_anything_was_left_alone(updated, disturbed):
+    _, rounds, _ = updated(disturbed)
+    assert len(rounds) == ROUNDS
