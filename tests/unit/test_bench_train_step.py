@@ -11,16 +11,17 @@ from typing import Any
 
 import pytest
 import torch
-from pytest_modelbench.core.records import CALM, RATE, TIMING, UNHEALTHY, Case, Record
 from torch import Tensor, nn
 
 from pytest_modelbench.bench import train_step as fixture
 from pytest_modelbench.bench.modelbench import ModelBench
 from pytest_modelbench.bench.process import Bench
-from pytest_modelbench.bench.train_step import SpeedRuns, TrainFigures, second_step_peak, speed_runs
+from pytest_modelbench.bench.train_step import SpeedRuns, StepPlan, TrainFigures, second_step_peak, speed_runs
 from pytest_modelbench.core.blocks import Amount
+from pytest_modelbench.core.case import Case
 from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.errors import MeasureError, UsageError
+from pytest_modelbench.core.measurement import Comparability, Measurement, Quality
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.core.train_options import TrainOptions
 from pytest_modelbench.measure.memory import AllocatedPeak, LivePeak
@@ -28,8 +29,7 @@ from pytest_modelbench.measure.phases import PhasedRuns
 from pytest_modelbench.measure.plan import SamplingPlan
 from pytest_modelbench.models.build import BuiltModel, build
 from pytest_modelbench.published.speed_lines import lines
-from pytest_modelbench.workers.pairs import PairRun, Timing
-from pytest_modelbench.workers.rounds import TestRun
+from pytest_modelbench.workers.runs import PairedTiming, PairRun, TestRun
 
 CPU = torch.device("cpu")
 MS = 1_000_000
