@@ -127,8 +127,12 @@ SESSION = Session(
     checks=CHECKS,
     tests=(
         *(TestResult(test, Outcome.PASSED, 1.5) for test in dict.fromkeys(check.key.test for check in CHECKS)),
-        TestResult("tests/benchmarks/test_cuda.py::test_graph[resnet50|b1]", Outcome.SKIPPED, 0.0, "needs a CUDA device"),
-        TestResult("tests/benchmarks/test_inference.py::test_inference[swin]", Outcome.FAILED, 3.0, "\nBuildError: <no> swin"),
+        TestResult(
+            "tests/benchmarks/test_cuda.py::test_graph[resnet50|b1]", Outcome.SKIPPED, 0.0, "needs a CUDA device"
+        ),
+        TestResult(
+            "tests/benchmarks/test_inference.py::test_inference[swin]", Outcome.FAILED, 3.0, "\nBuildError: <no> swin"
+        ),
     ),
     duration_s=222.4,
     processes=9,

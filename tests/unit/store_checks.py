@@ -34,9 +34,7 @@ def exact(
     metric: Metric, value: float, verdict: Verdict = Verdict.NEW, *, test: str = INFERENCE, case: str = "case"
 ) -> Check:
     one = Measurement(metric.name, metric, NamedCase(case), value, test=test)
-    return Check(
-        one.key, metric, one.case, (one,), Judgement(verdict, value), "portable", environment=ENVIRONMENT.slug
-    )
+    return Check(one.key, metric, one.case, (one,), Judgement(verdict, value), "portable", environment=ENVIRONMENT.slug)
 
 
 def latency(

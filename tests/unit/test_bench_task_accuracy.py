@@ -54,7 +54,9 @@ class Recorder(dict):
 
 
 def measured(metric, value, case, data, **more):
-    return Measurement.of(metric, value, case, comparability=Comparability(data=f"{data.name} {data.fingerprint}"), **more)
+    return Measurement.of(
+        metric, value, case, comparability=Comparability(data=f"{data.name} {data.fingerprint}"), **more
+    )
 
 
 class Knows(nn.Module):

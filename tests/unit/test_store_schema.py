@@ -250,7 +250,9 @@ _junk_json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=5),
     lambda inner: (
         st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(["entries", "sessions", "value", "unit", "observations", "x"]), inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["entries", "sessions", "value", "unit", "observations", "x"]), inner, max_size=3
+        )
     ),
     max_leaves=8,
 )
@@ -298,7 +300,9 @@ def _noisy(draw: st.DrawFn) -> Entry:
         size = draw(st.integers(1, 3))
         numbers: Callable[[Any], Any] = lambda each, n=size: tuple(draw(st.lists(each, min_size=n, max_size=n)))  # noqa: E731
         sessions[session] = Processes(
-            values=numbers(_positive), log_ratios=numbers(_number), reference_s=numbers(_positive) if draw(st.booleans()) else ()
+            values=numbers(_positive),
+            log_ratios=numbers(_number),
+            reference_s=numbers(_positive) if draw(st.booleans()) else (),
         )
     return Entry(
         case=draw(st.text(max_size=5)), value=median(sessions[accepted].values), unit="s", better=draw(_better),
