@@ -10,8 +10,8 @@ from pydantic import ValidationError
 from pytest_modelbench.core.acceptance import Cause, Refusal
 from pytest_modelbench.core.change import ChangeKind
 from pytest_modelbench.core.errors import BaselineError
-from pytest_modelbench.core.measurement import CheckKey, counted, disturbance, log_ratios, undisturbed
-from pytest_modelbench.core.session import Check, Outcome, Session, TestResult
+from pytest_modelbench.core.measurement import counted, disturbance, log_ratios, undisturbed
+from pytest_modelbench.core.session import Check, Outcome, Session
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.store.documents import first_flaw
 from pytest_modelbench.store.schema import Entry
@@ -54,14 +54,9 @@ def accept_check(entry: Entry | None, check: Check, session: str) -> tuple[Entry
 LEAST_PROCESSES = 2
 
 
-def refusals(session: Session) -> dict[CheckKey, Refusal]:
-    """Why checks of ``session`` must not become a baseline, for those that must not."""
-    tests = {test.test: test for test in session.tests}
-    found = {check.key: _refusal(check, tests.get(check.key.test), session) for check in session.checks}
-    return {key: refusal for key, refusal in found.items() if refusal is not None}
-
-
-def _refusal(check: Check, test: TestResult | None, session: Session) -> Refusal | None:
+def refusal_in(session: Session, check: Check) -> Refusal | None:
+    """Why ``check`` of ``session`` must not become a baseline; None if it may."""
+    test = next((test for test in session.tests if test.test == check.key.test), None)
     if session.interrupted:
         return Refusal(Cause.INTERRUPTED)
     if session.environment is None:
@@ -85,9 +80,9 @@ def refusal_of(check: Check, session: str) -> Refusal | None:
     if check.metric.noisy and (count := len(undisturbed(check.measurements))) < LEAST_PROCESSES:
         return Refusal(Cause.TOO_FEW, f"in {count}")
     try:
-        _anchored(check, session)
-    except BaselineError as error:
-        return Refusal(Cause.UNFIT, str(error))
+        Entry.model_validate(_fields(check, session))
+    except ValidationError as error:
+        return Refusal(Cause.UNFIT, _flaw(error))
     return None
 
 
@@ -95,6 +90,21 @@ def _anchored(check: Check, session: str) -> Entry:
     """A fresh entry: the check's own value, on its own."""
     if not check.measurements:
         raise BaselineError(f"{check.key}: nothing was measured, so there is nothing to accept; measure it again")
+    try:
+        return Entry.model_validate(_fields(check, session))
+    except ValidationError as error:
+        raise BaselineError(
+            f"{check.key}: {_flaw(error)}; this cannot be a baseline: mend what the test records"
+        ) from None
+
+
+def _flaw(error: ValidationError) -> str:
+    place, what = first_flaw(error)
+    return f"{' > '.join(map(str, place))}: {what}"
+
+
+def _fields(check: Check, session: str) -> dict[str, Any]:
+    """What an entry of the check's own value alone would hold, not validated."""
     measurements = counted(check.measurements)
     values = [one.value for one in measurements]
     made = check.measurements[-1].comparability
@@ -120,13 +130,7 @@ def _anchored(check: Check, session: str) -> Entry:
         fields["value"] = _whole(value, check.metric.unit)
         observed = next(one.observations for one in check.measurements if one.value == value)
         fields["observations"] = observed.text() if observed else ""
-    try:
-        return Entry.model_validate(fields)
-    except ValidationError as error:
-        place, what = first_flaw(error)
-        raise BaselineError(
-            f"{check.key}: {' > '.join(map(str, place))}: {what}; this cannot be a baseline: mend what the test records"
-        ) from None
+    return fields
 
 
 def _comparable(entry: Entry, fresh: Entry) -> bool:

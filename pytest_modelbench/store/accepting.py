@@ -9,7 +9,7 @@ from pytest_modelbench.core.acceptance import Refusal
 from pytest_modelbench.core.change import Change
 from pytest_modelbench.core.measurement import CheckKey
 from pytest_modelbench.core.session import Session
-from pytest_modelbench.store.acceptance import refusals
+from pytest_modelbench.store.acceptance import refusal_in
 from pytest_modelbench.store.baselines import BaselineStore
 
 
@@ -24,15 +24,12 @@ class Acceptance:
 def accept(session: Session, store: BaselineStore) -> Acceptance:
     """Make what ``session`` measured the new baseline, less what is refused: that costs nothing else.
 
-    Raises BaselineError if the files cannot be written; then none of them is touched.
+    Raises BaselineError if the files of an environment cannot be written; then none of its files is touched.
     """
-    refused = refusals(session)
+    judged = [(check, refusal_in(session, check)) for check in session.checks]
     changes: list[Change] = []
     for environment in session.environments:
-        checks = [
-            check
-            for check in session.checks
-            if check.key not in refused and session.environment_of(check) is environment
-        ]
+        checks = [check for check, refusal in judged if not refusal and session.environment_of(check) is environment]
         changes += store.accept(checks, session.stamp, environment)
-    return Acceptance(tuple(changes), refused)
+    # What is refused in one environment may well be accepted in another.
+    return Acceptance(tuple(changes), {check.key: refusal for check, refusal in judged if refusal})

@@ -54,7 +54,6 @@ class Draft:
         converted = sorted(self.folder.outdated)
         self._changed.update(converted)
         self.write()
-        self.folder.outdated.clear()
         return converted
 
     def write(self) -> None:
@@ -66,6 +65,7 @@ class Draft:
             else:
                 remove(path)
                 del self.folder.files[path]
+            self.folder.outdated.discard(path)
         self._changed.clear()
 
     def _put(

@@ -28,13 +28,15 @@ def _each(found: Any, upgrade: Any) -> Any:
 def _entry(entry: Any) -> Any:
     if not isinstance(entry, dict):
         return entry
-    fields = {key: value for key, value in entry.items() if key not in {"level", "basis", "evidence"}}
-    basis = entry.get("basis", "")
-    if isinstance(basis, str) and basis:
+    fields, basis = dict(entry), entry.get("basis", "")
+    if isinstance(basis, str):
+        fields.pop("basis", None)
         fields |= _made_from(basis)
     if "evidence" in entry:
-        fields["observations"] = entry["evidence"]
+        fields["observations"] = fields.pop("evidence")
     if "sessions" in entry:
+        # It repeated what the accepted session holds.
+        fields.pop("level", None)
         timed = isinstance(basis, str) and basis.startswith(_REFERENCE)
         rate = entry.get("better") == "higher"
         fields["sessions"] = _each(entry["sessions"], lambda one: _processes(one, timed, rate))
@@ -42,6 +44,8 @@ def _entry(entry: Any) -> Any:
 
 
 def _made_from(basis: str) -> dict[str, str]:
+    if not basis:
+        return {}
     if basis == "meta":
         return {"recipe": basis}
     if basis.startswith(_REFERENCE):
@@ -68,6 +72,7 @@ def _processes(one: Any, timed: bool, rate: bool) -> Any:
 
 
 def _numbers(found: Any) -> bool:
+    # No `math.isfinite`, which refuses integers of hundreds of digits.
     return isinstance(found, list) and all(
-        isinstance(one, (int, float)) and not isinstance(one, bool) and math.isfinite(one) for one in found
+        isinstance(one, (int, float)) and not isinstance(one, bool) and abs(one) < math.inf for one in found
     )

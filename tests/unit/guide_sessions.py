@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from pytest_modelbench.core.bands import Band
+from pytest_modelbench.core.case import Case
 from pytest_modelbench.core.environment import Environment
+from pytest_modelbench.core.measurement import CheckKey, Comparability, Figure, Measurement, Quality, Timing
 from pytest_modelbench.core.metrics import METRICS, Better, Metric, Scope
-from pytest_modelbench.core.records import CheckKey, Record
 from pytest_modelbench.core.session import Check, Session, Stamp
 from pytest_modelbench.core.verdicts import Judgement, Verdict
 from pytest_modelbench.published.catalog.reader import read_tables
@@ -202,27 +203,48 @@ MAP = METRICS.get("box_map") or Metric("box_map", "fraction", Better.HIGHER, Sco
 Measured = tuple[str, str | Metric, float]
 
 
-def check(case: str, metric: str | Metric, value: float, *, data: str = "", test: str = "", **details: Any) -> Check:
-    """A check without a baseline; three processes for a noisy metric."""
+_ID = re.compile(r"(.+)-b(\d+)-(\d+)-(fp32|bf16|amp-bf16|amp-fp16)(?:-(.*))?")
+
+
+def case_of(text: str, data: str = "") -> Case:
+    """The case that has ``text`` for its id, but for the ``data``."""
+    match = _ID.fullmatch(text)
+    assert match is not None, text
+    model, batch_size, size, precision, rest = match.groups()
+    words = rest.split("-") if rest else []
+    mode = words.pop() if words and words[-1] in ("train", "training", "backward") else "inference"
+    task = words.pop() if words and words[-1] == "detection" else "classification"
+    case = Case(model, int(batch_size), (int(size),) * 2, precision, task, mode, "-".join(words), data)
+    assert replace(case, data="").id == text
+    return case
+
+
+def check(
+    case: str, metric: str | Metric, value: float, *, data: str = "", test: str = "", disturbance: str = "",
+    **figures: Figure,
+) -> Check:  # fmt: skip
+    """A check without a baseline, of the case with such an id on ``data``; three processes for a noisy metric."""
     metric = METRICS[metric] if isinstance(metric, str) else metric
     key = CheckKey(test or f"tests/test_{metric.name}.py::test_it[{case}]", metric.name)
-    case, basis = (f"{case}-{data}", f"{data} 0123456789abcdef") if data else (case, "")
+    measured = case_of(case, data)
+    made = Comparability(data=f"{data} 0123456789abcdef" if data else "")
     count = 3 if metric.noisy else 1
-    records = tuple(
-        Record(
-            key.test, key.name, metric, case, value, math.log(value) if metric.noisy else None, basis, process=process,
-            details=details,
+    measurements = tuple(
+        Measurement(
+            key.name, metric, measured, value, Timing(math.log(value)) if metric.noisy else None, comparability=made,
+            quality=Quality(disturbance), figures=figures, test=key.test, process=process,
         )
         for process in range(count)
     )  # fmt: skip
-    return Check(key, metric, case, records, Judgement(Verdict.NEW, value, processes=count), "folder")
+    return Check(key, metric, measured, measurements, Judgement(Verdict.NEW, value, processes=count), "folder")
 
 
 def session(environment: Environment | None, measured: Sequence[Measured | Check], day: str = "2026-11-22") -> Session:
     """A session of these figures on a day."""
     checks = tuple(one if isinstance(one, Check) else check(*one) for one in measured)
     stamp = Stamp(f"{day}T08:00:00Z", "0123456789abcdef0123456789abcdef01234567")
-    return Session(stamp, environment, checks, (), 60.0, 3 if environment else 0)
+    environments = (environment,) if environment else ()
+    return Session(stamp, environments, checks, (), 60.0, 3 if environment else 0)
 
 
 ODD, LARGE = "a|b<c>&*d*", "大模型"
@@ -278,7 +300,7 @@ GPU_SESSION = session(
         ("middle-b128-224-fp32-inplace_abn+input=ones-train", "train_step", 0.1),
         ("middle-b256-224-amp-fp16-input=ones-train", "backward_time", 0.15),
         ("middle-b256-224-amp-fp16-input=ones-train", "optimizer_time", 0.004),
-        check("middle-b32-224-amp-bf16-train", "train_throughput", 2500.0, unhealthy="the GPU was throttled: <heat>"),
+        check("middle-b32-224-amp-bf16-train", "train_throughput", 2500.0, disturbance="the GPU was throttled: <heat>"),
     ],
     "2026-11-23",
 )

@@ -1,20 +1,20 @@
-"""Accuracy by task and training to a target: which records they make, of which data."""
+"""Accuracy by task and training to a target: which measurements they make, of which data."""
 
 from __future__ import annotations
 
 import math
 import pickle
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy
 import pytest
 import torch
 from PIL import Image
-from pytest_modelbench.core.records import Record
-from pytest_modelbench.judge.judge import judge
 from torch import nn
 
 from pytest_modelbench.bench.task_accuracy import (
+    Naming,
     class_images,
     record_class_accuracy,
     record_detection_accuracy,
@@ -22,11 +22,13 @@ from pytest_modelbench.bench.task_accuracy import (
 )
 from pytest_modelbench.bench.train_to_target import ShortTraining, class_pair, record_training
 from pytest_modelbench.core.errors import DataUnavailableError, MeasureError, UsageError
-from pytest_modelbench.core.metrics import METRICS
+from pytest_modelbench.core.measurement import Comparability, Measurement, Timing
 from pytest_modelbench.core.observations import hits, scores
-from pytest_modelbench.core.verdicts import BaselineView, Procedure, Verdict
+from pytest_modelbench.core.verdicts import BaselineView, Verdict
 from pytest_modelbench.data.datasets import ClassData
 from pytest_modelbench.data.scenes import scene_classes, scene_maps, scene_objects
+from pytest_modelbench.judge.judging import judge
+from pytest_modelbench.judge.procedure import Compared, Procedure
 from pytest_modelbench.models.build import build
 from pytest_modelbench.models.fitting import Budget
 from pytest_modelbench.published.catalog.tables import table
@@ -35,12 +37,26 @@ from tests.benchmarks.test_published_training import train_on_cifar
 CPU = torch.device("cpu")
 
 
-class Recorder(dict):
-    """What was recorded: arguments by name of the record."""
+PLAIN = Naming()
 
-    def __call__(self, metric, value, case, name="", band=None, **more):
-        assert (name or metric) not in self
-        self[name or metric] = {"metric": metric, "value": value, "case": case, "band": band, **more}
+
+class Recorder(dict):
+    """What was recorded, by name, and the band that was asked for."""
+
+    def __init__(self):
+        super().__init__()
+        self.bands = {}
+
+    def __call__(self, measurement, band=None, *, default=""):
+        assert measurement.name not in self
+        self[measurement.name] = measurement
+        self.bands[measurement.name] = band
+
+
+def measured(metric, value, case, data, **more):
+    return Measurement.of(
+        metric, value, case, comparability=Comparability(data=f"{data.name} {data.fingerprint}"), **more
+    )
 
 
 class Knows(nn.Module):
@@ -73,20 +89,24 @@ def test_classes_are_recorded_with_their_data():
     answers = one_hot(data.labels, 5)
     answers[0] = -answers[0]
     record = Recorder()
-    result = record_class_accuracy(knowing(answers, 5), data, record, band="1pp")
+    model = knowing(answers, 5)
+    result = record_class_accuracy(model, data, record, Naming(band="1pp"))
     assert result.top == {1: 6 / 7}
-    assert record["top1"] == {
-        "metric": "top1", "value": 6 / 7, "case": "knows-b3-96-fp32-scenes", "band": "1pp",
-        "basis": f"scenes {data.fingerprint}", "details": {"samples": 7}, "evidence": hits([False] + [True] * 6),
+    assert record == {
+        "top1": measured(
+            "top1", 6 / 7, replace(model.case, data="scenes"), data, figures={"samples": 7},
+            observations=hits([False] + [True] * 6),
+        )
     }  # fmt: skip
-    assert set(record) == {"top1"}
+    assert record["top1"].case.id == "knows-b3-96-fp32-scenes"
+    assert record.bands == {"top1": "1pp"}
 
 
 def test_top_five_is_of_more_than_five_classes():
     data = ClassData("some", torch.zeros((2, 3, 4, 4), dtype=torch.uint8), torch.tensor([0, 5]), 6, "0")
     record = Recorder()
-    record_class_accuracy(knowing(-torch.eye(6)[[1, 5]], 6), data, record, name="second")
-    assert {name: entry["value"] for name, entry in record.items()} == {"second_top1": 0.5, "second_top5": 0.5}
+    record_class_accuracy(knowing(-torch.eye(6)[[1, 5]], 6), data, record, Naming("second"))
+    assert {name: one.value for name, one in record.items()} == {"second_top1": 0.5, "second_top5": 0.5}
 
 
 def test_labelled_images_have_names(tmp_path):
@@ -124,40 +144,44 @@ def test_objects_are_recorded_with_their_data(masks):
     pytest.importorskip("pycocotools")
     data, record = scene_objects(7), Recorder()
     task = "instance_segmentation" if masks else "detection"
-    result = record_detection_accuracy(knowing(truth(data, masks), 5, task=task), data, "", record)
+    model = knowing(truth(data, masks), 5, task=task)
+    result = record_detection_accuracy(model, data, "", record, PLAIN)
     kinds = ["box", "mask"] if masks else ["box"]
     assert list(record) == [f"{kind}_{figure}" for kind in kinds for figure in ("map", "map50", "map75")]
-    assert all(entry["value"] == 1.0 for entry in record.values())
-    assert record["box_map50"] == {
-        "metric": "box_map50", "value": 1.0, "case": f"knows-b3-96-fp32-{task}-scenes", "band": None,
-        "basis": f"scenes {data.fingerprint}", "details": {"samples": 7, "objects": result.objects}, "evidence": "",
-    }  # fmt: skip
+    assert all(one.value == 1.0 for one in record.values())
+    figures = {"samples": 7, "objects": result.objects}
+    assert record["box_map50"] == measured("box_map50", 1.0, replace(model.case, data="scenes"), data, figures=figures)
+    assert record["box_map50"].case.id == f"knows-b3-96-fp32-{task}-scenes"
+    assert set(record.bands.values()) == {None}
 
 
 def test_scenes_are_the_held_out_ones():
     pytest.importorskip("pycocotools")
     record = Recorder()
     data = scene_objects()
-    record_detection_accuracy(knowing(truth(data, False), 5, task="detection", batch_size=50), "scenes", "", record)
-    assert record["box_map"]["basis"] == f"scenes {data.fingerprint}"
-    assert record["box_map"]["details"]["samples"] == 200
+    model = knowing(truth(data, False), 5, task="detection", batch_size=50)
+    record_detection_accuracy(model, "scenes", "", record, PLAIN)
+    assert record["box_map"].comparability == Comparability(data=f"scenes {data.fingerprint}")
+    assert record["box_map"].figures["samples"] == 200
 
 
 def test_label_maps_are_recorded_with_their_data():
     data, record = scene_maps(4), Recorder()
     answers = [one_hot(data.read(index)[1], 6).permute(2, 0, 1) for index in range(4)]
-    result = record_segmentation_accuracy(knowing(answers, 6, task="segmentation"), data, "", record)
+    model = knowing(answers, 6, task="segmentation")
+    result = record_segmentation_accuracy(model, data, "", record, PLAIN)
     assert (result.miou, result.pixel_accuracy) == (1.0, 1.0)
-    assert record["miou"] == {
-        "metric": "miou", "value": 1.0, "case": "knows-b3-96-fp32-segmentation-scenes", "band": None,
-        "basis": f"scenes {data.fingerprint}", "details": {"samples": 4}, "evidence": scores([1.0] * 4),
-    }  # fmt: skip
-    assert record["pixel_accuracy"]["evidence"] == ""
+    assert record["miou"] == measured(
+        "miou", 1.0, replace(model.case, data="scenes"), data, figures={"samples": 4}, observations=scores([1.0] * 4)
+    )
+    assert record["miou"].case.id == "knows-b3-96-fp32-segmentation-scenes"
+    assert record["pixel_accuracy"].observations is None
+    assert record.bands == {"miou": None, "pixel_accuracy": None}
 
 
 def test_data_of_another_number_of_classes_are_refused():
     with pytest.raises(UsageError, match="tells 3 classes apart, and scenes has 6; build it with num_classes=6"):
-        record_segmentation_accuracy(knowing([], 3), scene_maps(1), "", Recorder())
+        record_segmentation_accuracy(knowing([], 3), scene_maps(1), "", Recorder(), PLAIN)
 
 
 def voc(folder):
@@ -173,9 +197,9 @@ def test_label_maps_are_found_by_path_and_by_the_sessions_option(tmp_path):
     answer[0, :48] = 2.0  # the image fills the upper half
     for data, given in ((voc(tmp_path), ""), ("", str(tmp_path))):
         record = Recorder()
-        record_segmentation_accuracy(knowing([answer], 21), data, given, record)
-        assert record["miou"]["value"] == 1.0
-        assert record["miou"]["case"] == "knows-b3-96-fp32-voc-val"
+        record_segmentation_accuracy(knowing([answer], 21), data, given, record, PLAIN)
+        assert record["miou"].value == 1.0
+        assert record["miou"].case.id == "knows-b3-96-fp32-voc-val"
 
 
 @pytest.mark.parametrize(
@@ -184,13 +208,13 @@ def test_label_maps_are_found_by_path_and_by_the_sessions_option(tmp_path):
 )
 def test_path_of_the_session_that_holds_other_data_skips_and_that_of_the_test_fails(tmp_path, measure, kind):
     with pytest.raises(DataUnavailableError, match=rf"--modelbench-data=.* holds {kind}"):
-        measure(knowing([], 5), "", str(tmp_path), Recorder())
+        measure(knowing([], 5), "", str(tmp_path), Recorder(), PLAIN)
     with pytest.raises(UsageError, match=rf"holds {kind}.*; pass the folder that does"):
-        measure(knowing([], 5), tmp_path, "", Recorder())
+        measure(knowing([], 5), tmp_path, "", Recorder(), PLAIN)
     with pytest.raises(UsageError, match=r"there is no .*absent: correct the path"):
-        measure(knowing([], 5), tmp_path / "absent", "", Recorder())
+        measure(knowing([], 5), tmp_path / "absent", "", Recorder(), PLAIN)
     with pytest.raises(DataUnavailableError, match=r"give a (file|folder) .* with --modelbench-data"):
-        measure(knowing([], 5), "", "", Recorder())
+        measure(knowing([], 5), "", "", Recorder(), PLAIN)
 
 
 def test_file_without_masks_is_refused_for_masks():
@@ -198,7 +222,7 @@ def test_file_without_masks_is_refused_for_masks():
     data = scene_objects(1)
     boxes = type(data)(data.name, data.classes, 1, data.fingerprint, data.read, has_masks=False)
     with pytest.raises(UsageError, match="scenes has boxes alone"):
-        record_detection_accuracy(knowing([], 5, task="instance_segmentation"), boxes, "", Recorder())
+        record_detection_accuracy(knowing([], 5, task="instance_segmentation"), boxes, "", Recorder(), PLAIN)
 
 
 class Tone(nn.Module):
@@ -228,62 +252,67 @@ def test_training_is_recorded_and_leaves_the_model_alone():
     model, record = tone(), Recorder()
     before = {name: tensor.clone() for name, tensor in model.module.state_dict().items()}
     fitted = record_training(
-        model, (tones(40), tones(20)), record, ShortTraining(0.9, Budget(10, 60.0), lr=0.1), band="2pp"
+        model, (tones(40), tones(20)), record, ShortTraining(0.9, Budget(10, 60.0), lr=0.1), Naming(band="2pp")
     )
     assert list(record) == [
         "final_accuracy", "loss_at_25", "loss_at_50", "loss_at_100", "steps_to_target", "time_to_target",
     ]  # fmt: skip
-    assert record["final_accuracy"]["value"] == fitted.scores[-1][1] == 1.0
-    assert record["final_accuracy"]["evidence"] == hits([True] * 20)
-    assert record["final_accuracy"]["band"] == "2pp"
-    course = "tones fingerprint40 fingerprint20 lr=0.1 epochs=10 seed=0"
-    assert {entry["basis"] for name, entry in record.items() if "target" not in name} == {course}
-    assert {entry["basis"] for name, entry in record.items() if "target" in name} == {f"{course} target=0.9"}
-    assert record["final_accuracy"]["case"] == "Tone-b4-4-fp32-training-tones"
-    assert record["steps_to_target"]["value"] == fitted.steps_to_target
-    assert record["loss_at_50"]["metric"] == "training_loss"
-    assert record["loss_at_50"]["value"] == sum(fitted.losses[40:50]) / 10
-    assert record["time_to_target"]["level"] == math.log(fitted.seconds_to_target)
-    assert all(entry["details"]["seconds"] == fitted.seconds for entry in record.values())
+    assert record["final_accuracy"].value == fitted.scores[-1][1] == 1.0
+    assert record["final_accuracy"].observations == hits([True] * 20)
+    assert record.bands == {name: "2pp" if name == "final_accuracy" else None for name in record}
+    data, recipe = "tones fingerprint40 fingerprint20", "lr=0.1 epochs=10 seed=0"
+    made = {name: one.comparability for name, one in record.items()}
+    assert {made[name] for name in made if "target" not in name} == {Comparability(data, recipe)}
+    assert {made[name] for name in made if "target" in name} == {Comparability(data, f"{recipe} target=0.9")}
+    assert record["final_accuracy"].case.id == "Tone-b4-4-fp32-training-tones"
+    assert record["steps_to_target"].value == fitted.steps_to_target
+    assert record["loss_at_50"].metric.name == "training_loss"
+    assert record["loss_at_50"].value == sum(fitted.losses[40:50]) / 10
+    assert record["time_to_target"].timing == Timing(math.log(fitted.seconds_to_target))
+    assert record["time_to_target"].samples == (fitted.seconds_to_target,)
+    assert all(one.figures["seconds"] == fitted.seconds for one in record.values())
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.module.state_dict().items())
 
 
 def test_target_that_is_not_reached_fails_and_says_how_far_it_came():
     record = Recorder()
     with pytest.raises(MeasureError, match=r"Tone-b4-4-fp32 on tones reaches \d.\d+ in 10 steps, not the 1.1 it is to"):
-        record_training(tone(), (tones(40), tones(20)), record, ShortTraining(1.1, Budget(1, 60.0)))
+        record_training(tone(), (tones(40), tones(20)), record, ShortTraining(1.1, Budget(1, 60.0)), PLAIN)
     assert list(record) == ["final_accuracy", "loss_at_2", "loss_at_5", "loss_at_10"]
 
 
 def test_training_without_a_target_records_how_far_it_came():
     record = Recorder()
-    record_training(tone(), (tones(40), tones(20)), record, ShortTraining(None, Budget(1, 60.0)), name="short")
+    record_training(tone(), (tones(40), tones(20)), record, ShortTraining(None, Budget(1, 60.0)), Naming("short"))
     assert list(record) == ["short_final_accuracy", "short_loss_at_2", "short_loss_at_5", "short_loss_at_10"]
 
 
 def test_trained_top_five_is_of_more_than_five_classes():
     record = Recorder()
     data = ClassData("six", tones(12).images, torch.arange(12) % 6, 6, "0")
-    record_training(tone(num_classes=6), (data, data), record, ShortTraining(None, Budget(1, 60.0)), band="2pp")
+    training = ShortTraining(None, Budget(1, 60.0))
+    record_training(tone(num_classes=6), (data, data), record, training, Naming(band="2pp"))
     top1, top5 = record["final_accuracy"], record["final_top5"]
-    assert top5["metric"] == "final_top5"
-    assert (top5["case"], top5["basis"], top5["details"], top5["band"]) == (
-        top1["case"], top1["basis"], top1["details"], "2pp",
-    )  # fmt: skip
+    assert top5.metric.name == "final_top5"
+    assert (top5.case, top5.comparability, top5.figures) == (top1.case, top1.comparability, top1.figures)
+    assert record.bands["final_accuracy"] == record.bands["final_top5"] == "2pp"
     # Six tones in a line, of which a linear model puts one or two last.
-    assert top5["value"] > top1["value"]
-    assert top5["evidence"] != top1["evidence"]
+    assert top5.value > top1.value
+    assert top5.observations != top1.observations
 
 
 def test_what_is_reached_sooner_for_a_lower_target_is_not_compared():
-    metric, basis = METRICS["steps_to_target"], []
+    records = []
     for target in (0.9, 0.5):
-        record = Recorder()
-        record_training(tone(), (tones(40), tones(20)), record, ShortTraining(target, Budget(10, 60.0), lr=0.1))
-        basis.append(record["steps_to_target"]["basis"])
-    now = Record("t", metric.name, metric, "c", 10, basis=basis[1])
-    stored = BaselineView("c", metric.unit, metric.better, 20, basis=basis[0], identity={})
-    assert judge([now], stored, Procedure(), {}, {}).verdict is Verdict.INCOMPARABLE
+        records.append(Recorder())
+        training = ShortTraining(target, Budget(10, 60.0), lr=0.1)
+        record_training(tone(), (tones(40), tones(20)), records[-1], training, PLAIN)
+    then, now = (record["steps_to_target"] for record in records)
+    metric = now.metric
+    stored = BaselineView(then.case.id, metric.unit, metric.better, 20, then.comparability, identity={})
+    (reason,) = judge(Compared([now], stored), Procedure()).judgement.reasons
+    assert (reason.what, reason.then, reason.now) == ("recipe", then.comparability.recipe, now.comparability.recipe)
+    assert judge(Compared([now], stored), Procedure()).judgement.verdict is Verdict.INCOMPARABLE
 
 
 def test_cifar_is_trained_once_and_without_a_target_that_nothing_vouches_for(tmp_path):
@@ -308,4 +337,4 @@ def test_training_without_data_says_which():
 
 def test_compiled_model_is_not_copied():
     with pytest.raises(UsageError, match=r"torch.compile has none; build it without"):
-        record_training(tone(compile=True), (tones(4), tones(4)), Recorder(), ShortTraining(0.9))
+        record_training(tone(compile=True), (tones(4), tones(4)), Recorder(), ShortTraining(0.9), PLAIN)

@@ -11,16 +11,18 @@ from typing import Any
 
 import pytest
 import torch
-from pytest_modelbench.core.records import CALM, RATE, TIMING, UNHEALTHY, Case, Record
 from torch import Tensor, nn
 
+from pytest_modelbench.bench import timing
 from pytest_modelbench.bench import train_step as fixture
 from pytest_modelbench.bench.modelbench import ModelBench
 from pytest_modelbench.bench.process import Bench
-from pytest_modelbench.bench.train_step import SpeedRuns, TrainFigures, second_step_peak, speed_runs
+from pytest_modelbench.bench.train_step import SpeedRuns, StepPlan, TrainFigures, second_step_peak, speed_runs
 from pytest_modelbench.core.blocks import Amount
+from pytest_modelbench.core.case import Case
 from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.errors import MeasureError, UsageError
+from pytest_modelbench.core.measurement import Comparability, Measurement, Quality
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.core.train_options import TrainOptions
 from pytest_modelbench.measure.memory import AllocatedPeak, LivePeak
@@ -28,13 +30,15 @@ from pytest_modelbench.measure.phases import PhasedRuns
 from pytest_modelbench.measure.plan import SamplingPlan
 from pytest_modelbench.models.build import BuiltModel, build
 from pytest_modelbench.published.speed_lines import lines
-from pytest_modelbench.workers.pairs import PairRun, Timing
-from pytest_modelbench.workers.rounds import TestRun
+from pytest_modelbench.workers.runs import PairedTiming, PairRun, TestRun
 
 CPU = torch.device("cpu")
 MS = 1_000_000
 TEST = "tests/test_it.py::test_it"
 PHASE_MS = {"forward": 10, "backward": 25, "optimizer": 5}
+TIMES_ALONE = StepPlan(memory=False)
+#: For real steps, whose times are of no interest here.
+SHORT = SamplingPlan(min_sample_s=1e-4, target_s=0, min_blocks=1, max_blocks=1)
 
 
 class FakeClock:
@@ -113,19 +117,20 @@ class Turns:
 
 
 class Recorder:
-    """Keeps what is recorded, by name."""
+    """Keeps what is recorded, by name; ``probe`` watches the machine."""
 
     def __init__(self) -> None:
-        self.records: dict[str, Record] = {}
+        self.found: dict[str, Measurement] = {}
+        self.probe = Probe()
         environment = Environment("cpu", "a CPU", "cpu-a", {}, {})
         self.bench = Bench(Settings(), "cpu", environment, 1, self.send)
         self.modelbench = ModelBench(self.bench, TEST)
 
-    def send(self, record: Record) -> None:
-        self.records[record.name] = record
+    def send(self, measurement: Measurement) -> None:
+        self.found[measurement.name] = measurement
 
-    def train(self, model: Any, probe: Any = None, **options: Any) -> TrainFigures:
-        return fixture.train_step(model, self.bench, self.modelbench._record, lambda: probe or Probe(), **options)
+    def train(self, model: Any, plan: StepPlan = TIMES_ALONE, **options: Any) -> TrainFigures:
+        return fixture.train_step(model, self.bench, self.modelbench._record, plan, **options)
 
 
 class Net(nn.Module):
@@ -142,8 +147,10 @@ def net(**options: Any) -> BuiltModel:
 
 
 @pytest.fixture
-def recorder() -> Recorder:
-    return Recorder()
+def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
+    recorder = Recorder()
+    monkeypatch.setattr(timing, "probe_of", lambda bench: recorder.probe)
+    return recorder
 
 
 @pytest.fixture
@@ -153,27 +160,32 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
     reference = SimpleNamespace(id="conv", run=lambda: clock.work(20 * MS), renew=lambda: None)
     monkeypatch.setattr(fixture, "TrainStep", FakeStep)
     monkeypatch.setattr(fixture, "clock_for", lambda device: clock)
-    monkeypatch.setattr(fixture, "reference_workload", lambda device: reference)
+    monkeypatch.setattr(timing, "reference_workload", lambda device: reference)
     return clock
 
 
 def test_times_are_recorded_whole_and_by_phase_against_the_reference(clock: FakeClock, recorder: Recorder) -> None:
-    figures = recorder.train(net(), memory=False)
+    figures = recorder.train(net())
     expected_s = {"train_step": 0.04, "forward_time": 0.01, "backward_time": 0.025, "optimizer_time": 0.005}
-    assert list(recorder.records) == ["train_step", "train_throughput", *list(expected_s)[1:]]
+    assert list(recorder.found) == ["train_step", "train_throughput", *list(expected_s)[1:]]
     for name, seconds in expected_s.items():
-        record = recorder.records[name]
-        assert (record.metric.name, record.case, record.basis) == (name, "net-b4-8-fp32-train", "conv")
-        assert record.value == pytest.approx(seconds)
-        assert record.level == pytest.approx(math.log(seconds / 0.02))
-        assert record.samples == pytest.approx((seconds,) * 8)
-        assert record.details == {"blocks": 4, "repeated": 0, CALM: 0.02}
-    rate = recorder.records["train_throughput"]
+        one = recorder.found[name]
+        assert (one.metric.name, one.case.id) == (name, "net-b4-8-fp32-train")
+        assert one.comparability == Comparability(reference="conv")
+        assert one.value == pytest.approx(seconds)
+        assert one.log_ratio == pytest.approx(math.log(seconds / 0.02))
+        assert one.samples == pytest.approx((seconds,) * 8)
+        assert (one.quality, one.figures) == (Quality("", blocks=4, repeated=0), {})
+        assert one.timing is not None
+        assert (one.timing.reference_s, one.timing.best_reference_s) == (pytest.approx(0.02), 0.02)
+        assert (one.timing.turn, one.timing.rate) == (None, False)
+    rate = recorder.found["train_throughput"]
     assert rate.value == pytest.approx(8 / 0.04)
-    assert rate.level == pytest.approx(math.log(8) - math.log(0.04 / 0.02))
+    assert rate.log_ratio == pytest.approx(math.log(8) - math.log(0.04 / 0.02))
     assert rate.samples == pytest.approx((200.0,) * 8)
-    assert rate.details[RATE] is True
-    assert recorder.bench.calm_s == 0.02
+    assert rate.timing is not None
+    assert (rate.timing.rate, rate.timing.reference_s) == (True, pytest.approx(0.02))
+    assert recorder.bench.best_reference_s == 0.02
     assert (figures.step_s, figures.forward_s, figures.backward_s, figures.optimizer_s) == pytest.approx(
         (0.04, 0.01, 0.025, 0.005)
     )
@@ -182,61 +194,64 @@ def test_times_are_recorded_whole_and_by_phase_against_the_reference(clock: Fake
 
 
 def test_the_loss_is_checked_before_and_after_the_timing_and_not_within(clock: FakeClock, recorder: Recorder) -> None:
-    recorder.train(net(), memory=False)
+    recorder.train(net())
     assert FakeStep.log == ["enter", "check", "check", "exit"]
 
 
 def test_a_disturbed_machine_shows_in_every_time(clock: FakeClock, recorder: Recorder) -> None:
-    recorder.train(net(), Probe(upset=True), memory=False)
-    causes = {record.details[UNHEALTHY] for record in recorder.records.values()}
+    recorder.probe = Probe(upset=True)
+    recorder.train(net())
+    causes = {one.quality.disturbance for one in recorder.found.values()}
     assert causes == {"4 of 4 blocks were disturbed: somebody else"}
 
 
-def test_beside_a_twin_the_whole_is_its_timing_and_phases_are_compared_by_level(
+def test_in_a_pair_the_whole_is_its_timing_and_phases_are_compared_by_their_log_ratios(
     clock: FakeClock, recorder: Recorder
 ) -> None:
     turns = recorder.bench.turns = Turns()
-    recorder.train(net(), memory=False)
+    recorder.train(net())
     assert turns.asked == ("net-b4-8-fp32-train", 4)
-    records = recorder.records
-    assert [name for name in records if TIMING in records[name].details] == ["train_step", "train_throughput"]
-    assert records["train_step"].details[TIMING] == 3
-    assert {record.basis for record in records.values()} == {""}
-    assert records["forward_time"].level == pytest.approx(math.log(0.01))
+    found = recorder.found
+    numbers = {name: one.timing.turn for name, one in found.items() if one.timing}
+    assert {name: turn for name, turn in numbers.items() if turn is not None} == {
+        "train_step": 3,
+        "train_throughput": 3,
+    }
+    assert {one.comparability for one in found.values()} == {Comparability()}
+    assert found["forward_time"].log_ratio == pytest.approx(math.log(0.01))
 
-    # What the controller makes of it: the old code's forward pass took 5 ms, its whole step 80 % of ours.
-    old = TestRun(TEST, 1, records=[_at(records["forward_time"], 0.005), _at(records["train_step"], 0.001)])
-    pair = PairRun(TEST, 1, old=old, timings={3: Timing("net", (math.log(1 / 0.8),))})
-    assert pair.change(records["forward_time"]) == pytest.approx(math.log(2))
-    assert pair.change(records["train_step"]) == pytest.approx(math.log(1 / 0.8))
-    assert pair.change(records["train_throughput"]) == pytest.approx(math.log(0.8))
+    # What the session makes of it: the base's forward pass took 5 ms, its whole step 80 % of the candidate's.
+    base = TestRun(TEST, 1, measurements=[_at(found["forward_time"], 0.005), _at(found["train_step"], 0.001)])
+    pair = PairRun(TEST, 1, base=base, timings={3: PairedTiming("net-b4-8-fp32-train", (math.log(1 / 0.8),))})
+    assert pair.change(found["forward_time"]) == pytest.approx(math.log(2))
+    assert pair.change(found["train_step"]) == pytest.approx(math.log(1 / 0.8))
+    assert pair.change(found["train_throughput"]) == pytest.approx(math.log(0.8))
 
 
-def _at(record: Record, seconds: float) -> Record:
-    return replace(record, value=seconds, level=math.log(seconds))
+def _at(measurement: Measurement, seconds: float) -> Measurement:
+    assert measurement.timing is not None
+    return replace(measurement, value=seconds, timing=replace(measurement.timing, log_ratio=math.log(seconds)))
 
 
 def test_name_goes_in_front_and_the_band_is_for_times(recorder: Recorder) -> None:
-    plan = SamplingPlan(min_sample_s=1e-4, target_s=0, min_blocks=1, max_blocks=1)
-    recorder.train(net(), name="abn", band="20%", plan=plan)
-    assert list(recorder.records) == [
+    recorder.train(net(), StepPlan(name="abn", band="20%", sampling=SHORT))
+    assert list(recorder.found) == [
         "abn_train_step", "abn_train_throughput", "abn_forward_time", "abn_backward_time", "abn_optimizer_time",
         "abn_train_peak_live_memory",
     ]  # fmt: skip
-    bands = {name: record.metric.band.text for name, record in recorder.records.items()}
+    bands = {name: one.metric.band.text for name, one in recorder.found.items()}
     assert set(bands.values()) == {"20%", "1%"}
     assert bands["abn_train_peak_live_memory"] == "1%"
 
 
 def test_a_real_step_is_timed_and_its_peak_followed_beside_that_of_a_single_pass(recorder: Recorder) -> None:
-    plan = SamplingPlan(min_sample_s=1e-4, target_s=0, min_blocks=1, max_blocks=1)
     model = net()
     before = [tensor.detach().clone() for tensor in model.tensors()]
-    figures = recorder.train(model, plan=plan, accumulate=2, optimizer="adamw")
-    recorder.modelbench.peak_memory(model, backward=True)  # no record of the same name
-    peak = recorder.records["train_peak_live_memory"]
-    assert peak.case == "Net-b4-2-fp32-adamw+accumulate=2-train"
-    assert (peak.metric.name, peak.basis) == ("peak_live_memory", "meta")
+    figures = recorder.train(model, StepPlan(sampling=SHORT), accumulate=2, optimizer="adamw")
+    recorder.modelbench.peak_memory(model, backward=True)  # nothing of the same name
+    peak = recorder.found["train_peak_live_memory"]
+    assert peak.case.id == "Net-b4-2-fp32-adamw+accumulate=2-train"
+    assert (peak.metric.name, peak.comparability) == ("peak_live_memory", Comparability(recipe="meta"))
     assert figures.live is not None
     assert peak.value == figures.peak_bytes == figures.live.peak_bytes
     assert figures.images == 8
@@ -253,13 +268,12 @@ def test_memory_of_the_second_step_is_more_than_that_of_a_single_pass() -> None:
 
 
 def test_the_peak_alone_is_recorded_as_by_a_whole_measurement(recorder: Recorder) -> None:
-    plan = SamplingPlan(min_sample_s=1e-4, target_s=0, min_blocks=1, max_blocks=1)
-    options: dict[str, Any] = {"input": "ones", "accumulate": 2, "name": "big"}
-    recorder.train(net(), plan=plan, **options)
-    whole = recorder.records.pop("big_train_peak_live_memory")
+    options: dict[str, Any] = {"input": "ones", "accumulate": 2}
+    recorder.train(net(), StepPlan(name="big", sampling=SHORT), **options)
+    whole = recorder.found.pop("big_train_peak_live_memory")
     recorder.modelbench = ModelBench(recorder.bench, TEST)
-    peak = recorder.modelbench.train_peak(net(), **options)
-    assert recorder.records["big_train_peak_live_memory"] == whole
+    peak = recorder.modelbench.train_peak(net(), name="big", **options)
+    assert recorder.found["big_train_peak_live_memory"] == whole
     assert whole.value == peak.peak_bytes
 
 
@@ -274,14 +288,14 @@ def test_on_cuda_the_allocator_is_asked_before_the_reference_takes_memory(
         return AllocatedPeak(700, 800, 900, 100)
 
     monkeypatch.setattr(fixture, "allocated_peak", peak)
-    reference = fixture.reference_workload(CPU)
-    monkeypatch.setattr(fixture, "reference_workload", lambda device: FakeStep.log.append("reference") or reference)
-    figures = recorder.train(net())
+    reference = timing.reference_workload(CPU)
+    monkeypatch.setattr(timing, "reference_workload", lambda device: FakeStep.log.append("reference") or reference)
+    figures = recorder.train(net(), StepPlan())
     assert FakeStep.log == ["enter", "check", "peak on cuda", "reference", "check", "exit"]
-    record = recorder.records["train_peak_allocated_memory"]
-    assert (record.metric.name, record.value) == ("peak_allocated_memory", 700)
-    assert record.details == {"reserved_bytes": 800, "device_bytes": 900}
-    assert (figures.peak_bytes, recorder.records["train_peak_live_memory"].value) == (700, 5)
+    peak_of_all = recorder.found["train_peak_allocated_memory"]
+    assert (peak_of_all.metric.name, peak_of_all.value) == ("peak_allocated_memory", 700)
+    assert peak_of_all.figures == {"reserved_bytes": 800, "device_bytes": 900}
+    assert (figures.peak_bytes, recorder.found["train_peak_live_memory"].value) == (700, 5)
 
 
 def test_a_loss_that_is_not_finite_fails_before_anything_is_recorded(recorder: Recorder) -> None:
@@ -289,8 +303,8 @@ def test_a_loss_that_is_not_finite_fails_before_anything_is_recorded(recorder: R
     with torch.no_grad():
         model.module.linear.weight.fill_(math.nan)
     with pytest.raises(MeasureError, match=r"Net-b4-2-fp32-train: the loss is nan in train step 1"):
-        recorder.train(model, memory=False)
-    assert recorder.records == {}
+        recorder.train(model)
+    assert recorder.found == {}
 
 
 def test_only_built_models_are_trained(recorder: Recorder) -> None:
@@ -331,4 +345,4 @@ def test_resnet18_is_measured_on_the_cpu(recorder: Recorder) -> None:
     figures = recorder.modelbench.train_step(model)
     phases = (phase.target_s for phase in figures.samples.phases.values())
     assert [math.fsum(parts) for parts in zip(*phases, strict=True)] == pytest.approx(figures.samples.whole.target_s)
-    assert set(recorder.records) >= {"train_step", "train_throughput", "train_peak_live_memory"}
+    assert set(recorder.found) >= {"train_step", "train_throughput", "train_peak_live_memory"}

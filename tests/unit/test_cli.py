@@ -10,11 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from pytest_modelbench.core.records import CheckKey
 
 from pytest_modelbench.cli import main
 from pytest_modelbench.cli.output import write
-from pytest_modelbench.core.session import Session, TestResult
+from pytest_modelbench.core.measurement import CheckKey
+from pytest_modelbench.core.session import Outcome, Session, TestResult
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.store.baselines import BaselineStore
 from pytest_modelbench.store.results import write_results
@@ -170,38 +170,44 @@ def test_accept_does_what_updating_would_have_done_and_prints_old_and_new(store:
 
 
 @pytest.mark.parametrize(
-    ("result", "accepted"),
+    ("result", "why"),
     [
-        (TestResult(INFERENCE, "passed", 1.0), True),
-        (TestResult(INFERENCE, "inconclusive", 1.0), True),
-        (TestResult(INFERENCE, "failed", 1.0, "macs regressed", by_verdict=True), True),
-        (TestResult(INFERENCE, "failed", 1.0, "assert False"), False),
-        (TestResult(INFERENCE, "error", 1.0, by_verdict=True), False),
-        (TestResult(INFERENCE, "skipped", 1.0), False),
-        (TestResult("test_other.py::test", "passed", 1.0), False),
+        (TestResult(INFERENCE, Outcome.PASSED, 1.0), ""),
+        (TestResult(INFERENCE, Outcome.INCONCLUSIVE, 1.0), ""),
+        (TestResult(INFERENCE, Outcome.FAILED, 1.0, "macs regressed", by_verdict=True), ""),
+        (TestResult(INFERENCE, Outcome.FAILED, 1.0, "assert False"),
+         "the test ended otherwise than it should (failed); mend the test, then accept it again"),
+        (TestResult(INFERENCE, Outcome.SKIPPED, 1.0, by_verdict=True),
+         "the test ended otherwise than it should (skipped); mend the test, then accept it again"),
+        (TestResult("test_other.py::test", Outcome.PASSED, 1.0), "the test did not end; run it to its end"),
     ],
-)
+)  # fmt: skip
 def test_accept_refuses_what_a_failing_test_measured_but_not_what_a_verdict_failed(
-    capsys: Output, result: TestResult, accepted: bool
+    capsys: Output, result: TestResult, why: str
 ) -> None:
     status = main(["accept", results(session(macs(5, Verdict.REGRESSED), tests=[result]))])
     out = capsys.readouterr().out
-    assert status == (0 if accepted else 1)
-    assert Path("baselines/portable/inference.json").exists() == accepted
-    why = "did not end" if result.test != INFERENCE else f"ended as {result.outcome}"
-    assert (f"refused: {INFERENCE} macs: its test {why}" in out) == (not accepted)
+    assert status == (1 if why else 0)
+    assert Path("baselines/portable/inference.json").exists() == (not why)
+    told = f"NOT ACCEPTED: 1 check of 1 test: {why}\n    {INFERENCE} macs\n"
+    assert (out == told) == bool(why)
+    assert ("NOT ACCEPTED" in out) == bool(why)
 
 
-def test_accept_refuses_unhealthy_and_unmeasured_checks_and_takes_the_rest(capsys: Output) -> None:
-    unhealthy = latency([0.1, 0.1], [3.0, 3.0], details={"unhealthy": "steal time 12%"})
+def test_accept_refuses_disturbed_and_unmeasured_checks_and_takes_the_rest(capsys: Output) -> None:
+    disturbed = latency([0.1, 0.1], [3.0, 3.0], disturbance="steal time 12%")
     alone = replace(latency([0.1], [3.0]), key=CheckKey("t.py::alone", "latency"))
-    empty = replace(macs(1, test="t.py::empty"), records=())
-    assert main(["accept", results(session(macs(5), unhealthy, empty, alone))]) == 1
-    assert capsys.readouterr().out.splitlines()[-3:] == [
-        "refused: t.py::alone latency: it was measured in 1 process, too few for a baseline to rest on",
-        "refused: t.py::empty macs: nothing was measured",
-        f"refused: {INFERENCE} latency: the machine was disturbed while it was measured, in 2 of 2 processes; "
-        "steal time 12%",
+    empty = replace(macs(1, test="t.py::empty"), measurements=())
+    assert main(["accept", results(session(macs(5), disturbed, empty, alone))]) == 1
+    assert capsys.readouterr().out.splitlines()[-6:] == [
+        "NOT ACCEPTED: 1 check of 1 test: nothing was measured; measure it again",
+        "    t.py::empty macs",
+        "NOT ACCEPTED: 1 check of 1 test: the machine was disturbed while it was measured (in 2 of 2 processes; steal "
+        "time 12%); run the same again when the machine is less busy; pytest-modelbench doctor says how busy it is",
+        f"    {INFERENCE} latency",
+        "NOT ACCEPTED: 1 check of 1 test: it was measured in too few undisturbed processes for a baseline to rest on "
+        "(in 1); run the same again, with --update-baselines, when the machine is less busy",
+        "    t.py::alone latency",
     ]
     assert sorted(map(str, Path("baselines").rglob("*.json"))) == ["baselines/portable/inference.json"]
 
@@ -209,14 +215,19 @@ def test_accept_refuses_unhealthy_and_unmeasured_checks_and_takes_the_rest(capsy
 @pytest.mark.parametrize(
     ("value", "why"),
     [
-        (session(macs(5), interrupted=True), "the session was interrupted"),
-        (session(macs(5), environment=None), "no process ever measured"),
+        (session(macs(5), interrupted=True), "the session was interrupted; run it to its end"),
+        (session(macs(5), environments=()), "the session names no environment; no process ever measured: look at"),
     ],
 )
 def test_accept_takes_nothing_of_an_incomplete_session(capsys: Output, value: Session, why: str) -> None:
     assert main(["accept", results(value)]) == 1
-    assert capsys.readouterr().out.startswith(f"nothing accepted: {why}; run")
+    assert capsys.readouterr().out.startswith(f"NOT ACCEPTED: 1 check of 1 test: {why}")
     assert not Path("baselines").exists()
+
+
+def test_accept_of_a_session_that_measured_nothing_says_so(capsys: Output) -> None:
+    assert main(["accept", results(session())]) == 1
+    assert capsys.readouterr().out == "nothing to accept: nothing was measured\n"
 
 
 def test_prune_removes_the_orphans_of_a_results_file_after_a_dry_run_said_so(
@@ -257,7 +268,7 @@ def test_report_renders_a_results_file_again(capsys: Output) -> None:
     value = session(macs(5), latency([0.1], [3.0]))
     file = results(value)
     assert main(["report", file]) == 0
-    assert capsys.readouterr().out == terminal.render(value, width=200, colour=False) + "\n"
+    assert capsys.readouterr().out == terminal.render(value, terminal.Look(200)) + "\n"
     assert main(["report", file, "--format", "markdown"]) == 0
     assert capsys.readouterr().out == markdown.render(value).rstrip("\n") + "\n"
 

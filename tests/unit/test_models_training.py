@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 import torch
-from pytest_modelbench.core.records import Case
 from torch import Tensor, nn
 
+from pytest_modelbench.core.case import Case
 from pytest_modelbench.core.errors import BuildError, MeasureError, UsageError
 from pytest_modelbench.core.train_options import LEARNING_RATE, TrainOptions
 from pytest_modelbench.measure.memory import live_peak

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_modelbench.core.records import Case
+from pytest_modelbench.core.case import Case, NamedCase
 from pytest_modelbench.published.guide.capacity import USABLE, MemoryLine, fit
 from pytest_modelbench.published.guide.cases import Setting, Subject, read_case
 from pytest_modelbench.published.guide.choice import (
@@ -35,25 +35,26 @@ def test_a_case_is_found_by_its_subject_at_its_setting(
 ) -> None:
     case = Case(model, batch_size, (height, width), precision, task, mode, technique)
     subject = Subject(model, task, technique, mode)
-    assert read_case(case.id) == (subject.stem, Setting(batch_size, (height, width), precision))
+    assert read_case(case) == (subject, Setting(batch_size, (height, width), precision))
+    # What it was scored on is no part of what it is.
+    assert read_case(replace(case, data="photos")) == read_case(case)
 
 
 def test_what_is_not_the_setting_tells_subjects_apart() -> None:
-    plain = Subject("resnet50")
+    plain = Case("resnet50", 1, (224, 224))
     others = [
         replace(plain, model="resnet50-b1"),
         replace(plain, task="detection"),
         replace(plain, technique="checkpoint"),
         replace(plain, mode="train"),
     ]
-    assert len({subject.stem for subject in (plain, *others)}) == 5
+    found = [read_case(case) for case in (plain, *others)]
+    assert len({read[0] for read in found if read}) == 5
 
 
-@pytest.mark.parametrize(
-    "case_id", ["answer", "resnet50-b32-224", "resnet50-b0-224-fp32", "resnet50-b1-224-fp8", "-b1-224-fp32", ""]
-)
-def test_an_id_without_a_setting_is_of_no_model(case_id) -> None:
-    assert read_case(case_id) is None
+@pytest.mark.parametrize("name", ["answer", "resnet50-b1-224-fp32", ""])
+def test_what_a_test_gave_a_name_is_of_no_model(name) -> None:
+    assert read_case(NamedCase(name)) is None
 
 
 def test_amp_is_either_of_its_types() -> None:

@@ -90,6 +90,42 @@ def test_markdown(name: str, session: Session) -> None:
     assert_golden(f"markdown-{name}.md", markdown.render(session))
 
 
+def refused(cause: Cause, *tests: str, detail: str = "") -> dict[CheckKey, Refusal]:
+    return {CheckKey(test, name): Refusal(cause, detail) for test in tests for name in ("latency", "macs")}
+
+
+def test_refusals_say_each_cause_once() -> None:
+    many = [f"tests/test_inference.py::test[模型|b{batch}<c>]" for batch in range(8)]
+    slow, empty = "tests/test_inference.py::test_slow", "tests/test_inference.py::test_empty"
+    sessions = {
+        "every cause, by its own": {cause.name.lower(): refused(cause, slow) for cause in Cause},
+        "one detail": {"": refused(Cause.DISTURBED, *many, detail="in 3 of 3 processes; steal time 12 %")},
+        "many details": {
+            "": refused(Cause.TOO_FEW, many[0], detail="in 0") | refused(Cause.TOO_FEW, *many[1:3], detail="in 1")
+        },
+        "all causes at once": {
+            "": refused(Cause.UNFIT, empty, detail="value: 0 is not a positive measurement in 'bytes'")
+            | refused(Cause.DISTURBED, slow, detail="in 3 of 3 processes; steal")
+            | refused(Cause.FAILED, many[0], detail="failed")
+        },
+        "nothing": {"": {}},
+    }
+    texts = []
+    for name, found in sessions.items():
+        lines = [
+            line
+            for each in found.values()
+            for notice in refusal_notices(each)
+            for line in terminal.notice_lines(notice, colour=False)
+        ]
+        texts.append("\n".join([f"--- {name}", *lines]))
+    told = Told(refused=tuple(refusal_notices(sessions["all causes at once"][""])))
+    updating = replace(FINE, updating=True)
+    texts += [f"--- {'quiet' if quiet else 'whole'}\n{terminal.render(updating, Look(120, quiet=quiet), told)}"
+              for quiet in (True, False)]  # fmt: skip
+    assert_golden("refusals.txt", "\n\n".join(texts) + "\n")
+
+
 def message(one: Check, neighbours: Sequence[CheckKey]) -> str:
     node = f"'{one.key.test}'"
     advice = Advice(

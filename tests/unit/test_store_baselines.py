@@ -69,7 +69,8 @@ def test_new_checks_go_to_the_folder_of_their_scope_and_the_file_of_their_module
         "resnet50-b1", "s", Better.LOWER, 0.11, Comparability(reference="conv"), (3.5, 3.1, 3.0), (),
         {"device": "Some CPU", "threads": 1, "tf32": False}, {"torch": "2.15.0", "cuda": None}, FIRST,
         # How fast the machine was: the mean over the processes.
-        reference_log_s=pytest.approx((math.log(0.3) + math.log(0.1) + math.log(0.11) - 9.6) / 3), commit="abc1234567890",
+        reference_log_s=pytest.approx((math.log(0.3) + math.log(0.1) + math.log(0.11) - 9.6) / 3),
+        commit="abc1234567890",
     )  # fmt: skip
     assert store.find(DEVICE, LATENCY) == stored(store, DEVICE, LATENCY)
 

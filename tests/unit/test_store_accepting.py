@@ -1,0 +1,191 @@
+"""The one rule of what may become a baseline, for ``--update-baselines`` and ``pytest-modelbench accept`` alike."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from pytest_modelbench.cli import main
+from pytest_modelbench.core.acceptance import Cause, Refusal
+from pytest_modelbench.core.errors import BaselineError
+from pytest_modelbench.core.measurement import CheckKey
+from pytest_modelbench.core.metrics import METRICS
+from pytest_modelbench.core.session import Check, Outcome, Session, TestResult
+from pytest_modelbench.core.settings import Settings
+from pytest_modelbench.core.verdicts import Verdict
+from pytest_modelbench.session.closing import Closing
+from pytest_modelbench.session.commands import Commands
+from pytest_modelbench.store.accepting import accept
+from pytest_modelbench.store.baselines import BaselineStore
+from pytest_modelbench.store.results import write_results
+from tests.unit.store_checks import ENVIRONMENT, INFERENCE, exact, latency, macs, session
+
+PEAK = METRICS["peak_live_memory"]
+MACS = CheckKey(INFERENCE, "macs")
+LATENCY = CheckKey(INFERENCE, "latency")
+OTHER = replace(ENVIRONMENT, name="Another CPU", slug="cpu-another", identity={"device": "Another CPU"})
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> BaselineStore:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    return BaselineStore(Path("baselines"))
+
+
+def ended(test: str = INFERENCE, outcome: Outcome = Outcome.PASSED, *, by_verdict: bool = False) -> TestResult:
+    return TestResult(test, outcome, 1.0, by_verdict=by_verdict)
+
+
+def stored(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.json")}
+
+
+@pytest.mark.parametrize(
+    ("value", "refused"),
+    [
+        (session(macs(5)), {}),
+        (session(macs(5), tests=[ended(outcome=Outcome.INCONCLUSIVE)]), {}),
+        (session(macs(5, Verdict.REGRESSED), tests=[ended(outcome=Outcome.FAILED, by_verdict=True)]), {}),
+        (session(latency([0.1, 0.1], [3.0, 3.0])), {}),
+        (session(macs(5), interrupted=True), {MACS: Refusal(Cause.INTERRUPTED)}),
+        (session(macs(5), environments=()), {MACS: Refusal(Cause.NO_ENVIRONMENT)}),
+        (session(macs(5), tests=[]), {MACS: Refusal(Cause.NOT_ENDED)}),
+        (session(macs(5), tests=[ended(outcome=Outcome.FAILED)]), {MACS: Refusal(Cause.FAILED, "failed")}),
+        (session(macs(5), tests=[ended(outcome=Outcome.SKIPPED)]), {MACS: Refusal(Cause.FAILED, "skipped")}),
+        (session(replace(macs(5), measurements=())), {MACS: Refusal(Cause.NOT_MEASURED)}),
+        (session(latency([0.1, 0.1], [3.0, 3.0], disturbance="steal time 12%")),
+         {LATENCY: Refusal(Cause.DISTURBED, "in 2 of 2 processes; steal time 12%")}),
+        (session(latency([0.1], [3.0])), {LATENCY: Refusal(Cause.TOO_FEW, "in 1")}),
+        (session(exact(PEAK, 0)),
+         {CheckKey(INFERENCE, "peak_live_memory"):
+          Refusal(Cause.UNFIT, "value: 0 is not a positive measurement in 'bytes'")}),
+    ],
+)  # fmt: skip
+def test_every_cause_refuses_and_nothing_else_does(
+    store: BaselineStore, value: Session, refused: dict[CheckKey, Refusal]
+) -> None:
+    done = accept(value, store)
+    assert done.refused == refused
+    assert [change.key for change in done.changes] == [check.key for check in value.checks if check.key not in refused]
+    assert bool(stored(store.folder)) != bool(refused)
+
+
+def test_half_of_the_processes_left_alone_are_enough_if_they_are_two(store: BaselineStore) -> None:
+    half = latency([0.1] * 4, [3.0] * 4)
+    upset = latency([0.1] * 4, [3.0] * 4, disturbance="steal")
+    measured = (*half.measurements[:2], *upset.measurements[2:])
+    assert not accept(session(replace(half, measurements=measured)), store).refused
+    alone = (half.measurements[0], upset.measurements[1])
+    assert accept(session(replace(half, measurements=alone)), store).refused == {
+        LATENCY: Refusal(Cause.TOO_FEW, "in 1")
+    }
+
+
+def test_one_unfit_check_costs_nothing_else(store: BaselineStore) -> None:
+    done = accept(session(macs(5), exact(PEAK, 0), latency([0.1, 0.1], [3.0, 3.0]), macs(7, test="t.py::b")), store)
+    assert [(change.key, change.kind.value) for change in done.changes] == [
+        (MACS, "new"),
+        (LATENCY, "new"),
+        (CheckKey("t.py::b", "macs"), "new"),
+    ]
+    assert {key.name: refusal.cause for key, refusal in done.refused.items()} == {"peak_live_memory": Cause.UNFIT}
+
+
+def test_what_one_environment_refuses_another_may_accept(store: BaselineStore) -> None:
+    here = latency([0.1, 0.1], [3.0, 3.0], disturbance="steal")
+    there = replace(latency([0.2, 0.2], [3.5, 3.5]), folder=OTHER.slug, environment=OTHER.slug)
+    for checks in ((here, there), (there, here)):
+        done = accept(session(*checks, environments=(ENVIRONMENT, OTHER)), store)
+        assert [change.folder for change in done.changes] == [OTHER.slug]
+        assert {key: refusal.cause for key, refusal in done.refused.items()} == {LATENCY: Cause.DISTURBED}
+    assert BaselineStore(store.folder).folders() == [OTHER.slug]
+    view = store.find(OTHER.slug, LATENCY)
+    assert view is not None
+    assert view.identity == OTHER.identity
+
+
+def closed(value: Session, store: BaselineStore) -> tuple[Closing, str]:
+    """The session closed as by ``--update-baselines --modelbench-json=results.json``, and its report."""
+    here = store.folder.absolute().parent
+    option = SimpleNamespace(modelbench_json="results.json", modelbench_save_benchmark=None)
+    config: Any = SimpleNamespace(option=option, rootpath=here, invocation_params=SimpleNamespace(dir=here))
+    runner: Any = SimpleNamespace(
+        config=config, store=store, settings=Settings(), commands=Commands(), processes=3, stored_of_module=len
+    )
+    closing = Closing(runner)
+    closing.close(replace(value, updating=True), {})
+    return closing, closing.summary(200, colour=False, quiet=False)
+
+
+MIXED: tuple[Check, ...] = (
+    macs(1500, Verdict.REGRESSED),
+    exact(PEAK, 0),
+    latency([0.1, 0.1], [3.0, 3.0], Verdict.OK),
+    latency([0.1, 0.1], [3.0, 3.0], test="t.py::b", disturbance="steal time 12%"),
+    latency([0.1], [3.0], test="t.py::c"),
+    macs(7, test="t.py::d"),
+)
+
+
+@pytest.mark.parametrize(
+    "tests",
+    [
+        [ended(test) for test in (INFERENCE, "t.py::b", "t.py::c", "t.py::d")],
+        [ended(), ended("t.py::b"), ended("t.py::c", Outcome.FAILED), ended("t.py::d", Outcome.SKIPPED)],
+        [ended("t.py::d")],
+    ],
+)
+def test_updating_and_the_command_accept_and_refuse_the_same(
+    store: BaselineStore, capsys: pytest.CaptureFixture[str], tests: list[TestResult]
+) -> None:
+    before = session(macs(1000), latency([0.1, 0.1], [3.0, 3.1]), day=1)
+    other = BaselineStore(Path("other"))
+    for one in (store, other):
+        assert not accept(before, one).refused
+    closing, report = closed(session(*MIXED, tests=tests), store)
+    assert closing.exit_status(0) == 1  # something that was asked for was not done
+    assert main(["accept", "results.json", "--baselines", "other"]) == 1
+    told = capsys.readouterr().out.splitlines()
+    refusals = [line for line in told if line.startswith("NOT ACCEPTED")]
+    assert refusals
+    assert [line for line in report.splitlines() if line.startswith("NOT ACCEPTED")] == refusals
+    assert stored(store.folder) == stored(other.folder)
+    # And once more changes nothing.
+    assert main(["accept", "results.json", "--baselines", "baselines"]) == 1
+    assert [line for line in capsys.readouterr().out.splitlines() if line.startswith("NOT ACCEPTED")] == refusals
+    assert stored(store.folder) == stored(other.folder)
+
+
+def test_an_interrupted_session_is_accepted_by_neither(
+    store: BaselineStore, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, report = closed(session(macs(5), interrupted=True), store)
+    assert "INTERRUPTED: this is incomplete; nothing was recorded, and no baseline was touched" in report
+    assert main(["accept", "results.json"]) == 1
+    assert capsys.readouterr().out.startswith("NOT ACCEPTED: 1 check of 1 test: the session was interrupted")
+    assert not store.folder.exists()
+
+
+def test_what_was_refused_can_be_accepted_from_the_results_once_it_is_measured_again(store: BaselineStore) -> None:
+    upset = latency([0.1, 0.1], [3.0, 3.0], disturbance="steal")
+    assert accept(session(macs(5), upset), store).refused
+    done = accept(session(macs(5), latency([0.1, 0.1], [3.0, 3.0]), day=23), store)
+    assert [change.kind.value for change in done.changes] == ["unchanged", "new"]
+    assert not done.refused
+
+
+def test_files_that_cannot_be_written_raise_and_stay(store: BaselineStore) -> None:
+    store.folder.write_text("in the way")
+    with pytest.raises(BaselineError, match="baselines"):
+        accept(session(macs(5)), store)
+    assert store.folder.read_text() == "in the way"
+    closing, report = closed(session(macs(5)), store)
+    assert closing.exit_status(0) == pytest.ExitCode.USAGE_ERROR
+    assert "nothing is lost: once that is mended, run\n    pytest-modelbench accept --baselines baselines" in report
+    write_results(Path("again.json"), session(macs(5)))
+    assert main(["accept", "again.json"]) == 4
