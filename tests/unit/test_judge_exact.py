@@ -3,10 +3,12 @@
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pytest_modelbench.core.bands import parse_band
 from pytest_modelbench.core.case import NamedCase
-from pytest_modelbench.core.measurement import Measurement
+from pytest_modelbench.core.measurement import Comparability, Measurement
 from pytest_modelbench.core.metrics import METRICS, Better
 from pytest_modelbench.core.observations import numbers, scores
 from pytest_modelbench.core.verdicts import BaselineView, Verdict

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_modelbench.core.acceptance import Cause, Refusal
 from pytest_modelbench.core.change import Change, ChangeKind
 from pytest_modelbench.core.measurement import CheckKey, Quality
 from pytest_modelbench.core.reasons import MayBeAway, Varies
@@ -22,7 +23,8 @@ from pytest_modelbench.core.session import Check, Session
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.report import markdown, terminal
 from pytest_modelbench.report.messages import Advice, failure
-from pytest_modelbench.report.terminal import Look
+from pytest_modelbench.report.refusals import refusal_notices
+from pytest_modelbench.report.terminal import Look, Told
 from tests.unit.report_sessions import CHECKS, EMPTY, ENVIRONMENT, FINE, FOLDER, REFERENCE, SESSION, check
 
 GOLDEN = Path(__file__).parent / "golden"
