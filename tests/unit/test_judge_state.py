@@ -41,12 +41,12 @@ def test_every_state_is_reached():
     assert reachable(State.OPEN) == set(State)
 
 
-@pytest.mark.parametrize("state", reachable(State.OPEN))
+@pytest.mark.parametrize("state", State)
 def test_every_check_can_be_settled(state):
     assert State.SETTLED in reachable(state)
 
 
-@pytest.mark.parametrize("state", reachable(State.OPEN) - {State.SETTLED})
+@pytest.mark.parametrize("state", [state for state in State if state is not State.SETTLED])
 def test_every_open_check_can_be_decided_or_given_up_at_once(state):
     assert advance(state, Event.DECIDED) is advance(state, Event.GIVEN_UP) is State.SETTLED
 
