@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import atexit
 import gc
-import io
 import os
 import queue
 import signal
@@ -20,7 +19,6 @@ from pathlib import Path
 from typing import IO, Any, NoReturn
 
 import pytest
-from _pytest.config import create_terminal_writer
 
 from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.measurement import Measurement
@@ -37,15 +35,9 @@ from pytest_modelbench.workers.events import (
 )
 from pytest_modelbench.workers.job import Job, Site
 from pytest_modelbench.workers.origin import strays
+from pytest_modelbench.workers.terminal import SilentTerminal
 from pytest_modelbench.workers.turns import WorkerTurns
 from pytest_modelbench.workers.wire import Channel, read_job
-
-
-class SilentTerminal:
-    """What stands in for pytest's terminal reporter: before 9.1, explaining a failed comparison asks for its writer."""
-
-    def __init__(self, config: pytest.Config) -> None:
-        self._tw = create_terminal_writer(config, io.StringIO())
 
 
 class WorkerPlugin:

@@ -153,7 +153,7 @@ def test_an_entry_that_cannot_be_trusted_stops_the_session_and_is_named(bench, a
 def test_a_newer_schema_asks_for_an_upgrade(bench, accept, pytester):
     accept(source=ONE.format(answer=42))
     path = pytester.path / "baselines" / "portable" / "it.json"
-    path.write_text(path.read_text().replace('"schema": 1', '"schema": 99'))
+    path.write_text(path.read_text().replace('"schema": 2', '"schema": 99'))
     result = bench()
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["*99*pgrade*"])

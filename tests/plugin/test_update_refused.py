@@ -1,0 +1,65 @@
+"""An update that cannot accept everything: what is refused is told once, costs nothing else, and is not lost."""
+
+import json
+
+import pytest
+
+#: A machine on which every time is disturbed, as each worker finds.
+BUSY = """
+from dataclasses import replace
+
+def pytest_configure(config):
+    if not hasattr(config, "_modelbench_worker"):
+        return
+    from pytest_modelbench.bench.process import Bench
+    from pytest_modelbench.core.measurement import Quality
+
+    record = Bench.record
+
+    def disturbed(self, measurement):
+        quality = Quality("4 of 4 blocks were disturbed: the neighbours were loud", blocks=4)
+        record(self, replace(measurement, quality=quality) if measurement.metric.noisy else measurement)
+
+    Bench.record = disturbed
+"""
+MIXED = """
+import pytest
+
+@pytest.mark.parametrize("which", "abc")
+def test_lap(modelbench, which):
+    modelbench.record("lap", 1.0, unit="s", scope="device", noisy=True)
+
+def test_lag(modelbench):
+    modelbench.record("lag", 0.0, unit="s")
+
+def test_answer(modelbench):
+    modelbench.record("answer", 42)
+"""
+
+
+@pytest.mark.parametrize("verbosity", [(), ("-q",)])
+def test_an_update_says_once_what_it_refuses_keeps_the_rest_and_exits_with_1(
+    bench, pytester, stored, monkeypatch, verbosity
+):
+    monkeypatch.setenv("TMPDIR", str(pytester.mkdir("kept")))
+    pytester.makeconftest(BUSY)
+    result = bench("--update-baselines", *verbosity, source=MIXED)
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["*1 passed, 4 inconclusive*"])
+    output = result.stdout.str()
+    assert output.count("the machine was disturbed while it was measured") == 1
+    assert output.count("what was measured cannot be a baseline") == 1
+    assert output.count("NOT ACCEPTED: 3 checks of 3 tests: the machine was disturbed") == 1
+    assert output.count("NOT ACCEPTED: 1 check of 1 test: what was measured cannot be a baseline") == 1
+    assert stored() == {"portable": {"test_it.py::test_answer": stored()["portable"]["test_it.py::test_answer"]}}
+
+    (kept,) = (pytester.path / "kept").glob("modelbench-*/results.json")
+    result.stdout.fnmatch_lines([f"results written to {kept}"])
+    session = json.loads(kept.read_text())["session"]
+    counts = {"::".join(check["key"]): len(check["measurements"]) for check in session["checks"]}
+    # It gave up after two rounds of twelve.
+    assert counts == {
+        **{f"test_it.py::test_lap[{which}]::lap": 2 for which in "abc"},
+        "test_it.py::test_lag::lag": 1,
+        "test_it.py::test_answer::answer": 1,
+    }
