@@ -11,7 +11,7 @@ from pytest_modelbench.core.acceptance import Cause, Refusal
 from pytest_modelbench.core.change import ChangeKind
 from pytest_modelbench.core.errors import BaselineError
 from pytest_modelbench.core.measurement import counted, disturbance, log_ratios, undisturbed
-from pytest_modelbench.core.session import Check, Outcome, Session
+from pytest_modelbench.core.session import Check, Outcome, Session, TestResult
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.store.documents import first_flaw
 from pytest_modelbench.store.schema import Entry
@@ -54,9 +54,13 @@ def accept_check(entry: Entry | None, check: Check, session: str) -> tuple[Entry
 LEAST_PROCESSES = 2
 
 
-def refusal_in(session: Session, check: Check) -> Refusal | None:
-    """Why ``check`` of ``session`` must not become a baseline; None if it may."""
-    test = next((test for test in session.tests if test.test == check.key.test), None)
+def refusals(session: Session) -> list[Refusal | None]:
+    """For each check of ``session``, why it must not become a baseline; None if it may."""
+    tests = {test.test: test for test in session.tests}
+    return [_refusal(check, tests.get(check.key.test), session) for check in session.checks]
+
+
+def _refusal(check: Check, test: TestResult | None, session: Session) -> Refusal | None:
     if session.interrupted:
         return Refusal(Cause.INTERRUPTED)
     if session.environment is None:

@@ -9,7 +9,7 @@ from pytest_modelbench.core.acceptance import Refusal
 from pytest_modelbench.core.change import Change
 from pytest_modelbench.core.measurement import CheckKey
 from pytest_modelbench.core.session import Session
-from pytest_modelbench.store.acceptance import refusal_in
+from pytest_modelbench.store.acceptance import refusals
 from pytest_modelbench.store.baselines import BaselineStore
 
 
@@ -26,7 +26,7 @@ def accept(session: Session, store: BaselineStore) -> Acceptance:
 
     Raises BaselineError if the files of an environment cannot be written; then none of its files is touched.
     """
-    judged = [(check, refusal_in(session, check)) for check in session.checks]
+    judged = list(zip(session.checks, refusals(session), strict=True))
     changes: list[Change] = []
     for environment in session.environments:
         checks = [check for check, refusal in judged if not refusal and session.environment_of(check) is environment]

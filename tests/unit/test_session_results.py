@@ -25,8 +25,8 @@ from pytest_modelbench.session.gate import Gate, Policy, Recourse
 from pytest_modelbench.session.measured import MeasuredBaselines
 from pytest_modelbench.session.results import Results
 from pytest_modelbench.store.acceptance import refusals
+from pytest_modelbench.testing.worker import report
 from pytest_modelbench.workers.runs import PairedTiming, PairRun, TestRun
-from tests.unit.fake_workers import report
 
 HERE = Environment("cpu", "a machine", "cpu-a", {"threads": 1}, {"torch": "2.15"})
 TEST = "test_it.py::test_net"
@@ -149,7 +149,7 @@ def refused(results, *, updating):
     stamp = Stamp("2026-01-01T00:00:00Z")
     checks, tests = tuple(results.checks()), tuple(results.results())
     session = Session(stamp, results.environments, checks, tests, 1.0, 1, updating=updating)
-    return {key.name: refusal.cause for key, refusal in refusals(session).items()}
+    return {c.key.name: why.cause for c, why in zip(session.checks, refusals(session), strict=True) if why}
 
 
 def verdicts(results):

@@ -8,6 +8,7 @@ from pytest_modelbench.core.blocks import Amount
 from pytest_modelbench.core.case import NamedCase
 from pytest_modelbench.core.errors import UsageError
 from pytest_modelbench.core.measurement import Measurement
+from pytest_modelbench.testing.worker import ENVIRONMENT, ScriptedWorker, report, reported, whole
 from pytest_modelbench.workers.driver import Driver
 from pytest_modelbench.workers.events import (
     Begin,
@@ -23,9 +24,14 @@ from pytest_modelbench.workers.events import (
     Unimportable,
     Warned,
 )
-from tests.unit.fake_workers import ENVIRONMENT, ScriptedWorker, report, reported, told, whole
 
 TEST = "test_it.py::test_net"
+
+
+def told(run):
+    """What a run holds, less the time it took: measurements by name, and outcomes by phase."""
+    values = {one.name: one.value for one in run.measurements}
+    return values, [(data["when"], data["outcome"]) for data in run.reports]
 
 
 @dataclass

@@ -9,6 +9,7 @@ from pytest_modelbench.core.blocks import Amount
 from pytest_modelbench.core.case import NamedCase
 from pytest_modelbench.core.errors import UsageError
 from pytest_modelbench.core.measurement import CheckKey, Measurement, Quality, Timing
+from pytest_modelbench.testing.worker import ENVIRONMENT, ScriptedWorker, reported
 from pytest_modelbench.workers.events import (
     Begin,
     Done,
@@ -24,7 +25,6 @@ from pytest_modelbench.workers.events import (
 )
 from pytest_modelbench.workers.pairs import Sides, run_pair
 from pytest_modelbench.workers.runs import PairedTiming, PairRun, TestRun, changes, disturbed
-from tests.unit.fake_workers import ENVIRONMENT, ScriptedWorker, reported
 
 PLANNED, MOST = 3, 7
 REPEATS = 2

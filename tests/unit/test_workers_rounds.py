@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from pytest_modelbench.core.case import NamedCase
 from pytest_modelbench.core.errors import UsageError
 from pytest_modelbench.core.measurement import Measurement
+from pytest_modelbench.testing.worker import ENVIRONMENT, ScriptedWorker, launching, report, whole
 from pytest_modelbench.workers.events import Done, Hello, Recorded, Refused, Reported, Started, Warned
 from pytest_modelbench.workers.rounds import Limits, RoundPlan, run_rounds, shuffled
-from tests.unit.fake_workers import ENVIRONMENT, ScriptedWorker, launching, report, whole
 
 THREE = RoundPlan(most=3, seed="s")
 
