@@ -40,17 +40,12 @@ class Heard:
 
     told: list = field(default_factory=list)
 
-    def environment_known(self, environment):
-        self.told.append(environment)
-
-    def test_started(self, test):
-        self.told.append(f"{test} starts")
+    def heard(self, event):
+        told = {Hello: lambda: event.environment, Started: lambda: f"{event.test} starts"}
+        self.told.append(told.get(type(event), lambda: event)())
 
     def test_ended(self, run):
         self.told.append(f"{run.test} ends")
-
-    def warned(self, warning):
-        self.told.append(warning)
 
 
 def driven(script, *, left_s=60.0, cause="it died"):
