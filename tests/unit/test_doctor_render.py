@@ -120,7 +120,7 @@ def test_json_has_stable_keys_and_only_plain_values() -> None:
         "smallest_band": None,
         "smallest_duet_band": 0.02,
         "bands_known": True,
-        "levels": [0.5] * 8,
+        "log_ratios": [0.5] * 8,
         "latencies_s": [0.01] * 8,
     }
 

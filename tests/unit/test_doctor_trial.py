@@ -21,7 +21,7 @@ from pytest_modelbench.doctor.trial import Measured, Trial, TrialPlan, TrialProg
 from pytest_modelbench.workers.connection import Timeout
 from pytest_modelbench.workers.events import Done, Event, Finished, Hello, Recorded, Refused, Reported, Started
 from pytest_modelbench.workers.job import Job, Site
-from pytest_modelbench.workers.local import Start
+from pytest_modelbench.workers.local import ProcessStart
 
 ENVIRONMENT = Environment("cpu", "a CPU", "cpu-a", {}, {})
 TESTS = [case.test for case in CASES]
@@ -214,7 +214,7 @@ def test_each_worker_is_told_the_best_time_of_the_reference(monkeypatch: pytest.
     )
 
     @contextmanager
-    def worker(job: Job, site: Site, start: Start) -> Iterator[FakeWorker]:
+    def worker(job: Job, site: Site, start: ProcessStart) -> Iterator[FakeWorker]:
         started.append((job, site))
         yield FakeWorker(script(job.tests, job.process))
 

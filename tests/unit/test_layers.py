@@ -167,6 +167,7 @@ def test_only_the_edge_knows_pytest():
     }
     assert users == {
         "plugin.py",
+        "workers/terminal.py",
         "workers/worker.py",
         "session/closing.py",
         "session/hooks.py",

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_modelbench.report.progress import clock, progress_line, remaining
+from pytest_modelbench.report.progress import Course, clock, progress_line, remaining
 from pytest_modelbench.report.table import display_width
 
 
@@ -21,11 +21,11 @@ from pytest_modelbench.report.table import display_width
     ],
 )
 def test_the_line_shrinks_with_the_terminal(width: int, line: str) -> None:
-    assert progress_line(2, 3, 5, 12, "resnet50-b1-224-fp32", 42.4, 50.0, width) == line
+    assert progress_line(Course(2, 3, 5, 12, 42.4, 50.0), "resnet50-b1-224-fp32", width) == line
 
 
 def test_an_unknown_end_is_not_guessed() -> None:
-    assert progress_line(1, 3, 0, 12, "", 0.0, None, 80) == "round 1/3 · 0 of 12 · 0:00 elapsed"
+    assert progress_line(Course(1, 3, 0, 12, 0.0), "", 80) == "round 1/3 · 0 of 12 · 0:00 elapsed"
     assert remaining(["a"], {}) is None
 
 
@@ -41,6 +41,6 @@ def test_clock(seconds: float, text: str) -> None:
 
 @given(st.text(max_size=60), st.integers(0, 200), st.none() | st.floats(0, 1e5))
 def test_the_line_never_exceeds_its_width(case: str, width: int, remaining_s: float | None) -> None:
-    line = progress_line(10, 12, 100, 200, case, 4000.0, remaining_s, width)
+    line = progress_line(Course(10, 12, 100, 200, 4000.0, remaining_s), case, width)
     assert display_width(line) <= width
     assert line.isprintable() or not case.isprintable()
