@@ -81,17 +81,11 @@ class Listener:
     def __init__(self):
         self.told = []
 
-    def environment_known(self, environment):
-        self.told.append(environment.slug)
-
-    def test_started(self, test):
-        self.told.append(f"{test} starts")
+    def heard(self, event):
+        self.told.append(event)
 
     def test_ended(self, run):
         raise AssertionError("a pair tells by what it yields")
-
-    def warned(self, warning):
-        self.told.append(warning.text)
 
 
 def pair(base, candidate, tests=("a", "b"), timeout_s=lambda test: 1.0, listener=None):
@@ -369,7 +363,8 @@ def test_the_listener_hears_of_the_candidate_and_that_a_test_starts():
 
     listener = Listener()
     pair(course("base"), course("candidate"), tests=["a"], listener=listener)
-    assert listener.told == ["cpu-a", "a starts", "candidate warns"]
+    warned = Warned("a", "candidate warns", "UserWarning", "builtins", "f.py", 1)
+    assert listener.told == [Hello(ENVIRONMENT), Started("a"), warned]
 
 
 def test_a_test_that_is_repeated_in_a_process_is_one_test_of_the_pair():

@@ -27,14 +27,14 @@ class Recorder:
     warnings: list = field(default_factory=list)
     environments: list = field(default_factory=list)
 
-    def environment_known(self, environment):
-        self.environments.append(environment.slug)
+    def heard(self, event):
+        if isinstance(event, Hello):
+            self.environments.append(event.environment.slug)
+        elif isinstance(event, Warned):
+            self.warnings.append(event)
 
     def round_started(self, number, tests):
         self.started.append((number, sorted(tests)))
-
-    def test_started(self, test):
-        pass
 
     def test_ended(self, run):
         self.runs.append(run)
@@ -44,9 +44,6 @@ class Recorder:
 
     def unsettled(self, tests):
         return [test for test in tests if sum(run.test == test for run in self.runs) < self.needed]
-
-    def warned(self, warning):
-        self.warnings.append(warning)
 
 
 def go(listener, worker_for, tests=("m::a", "m::b"), plan=THREE, out_of_time=lambda: False):
