@@ -12,7 +12,7 @@ from pytest_modelbench.bench.process import Bench
 from pytest_modelbench.core.bands import Band, parse_band
 from pytest_modelbench.core.case import NamedCase
 from pytest_modelbench.core.errors import MeasureError, UsageError, hide_own_frames
-from pytest_modelbench.core.measurement import Measurement, Timing
+from pytest_modelbench.core.measurement import Measurement, RelativeTime
 from pytest_modelbench.core.metrics import METRICS, Better, Metric, Scope
 
 __tracebackhide__ = hide_own_frames
@@ -71,7 +71,7 @@ class Recorder:
         typical = statistics.median(samples)
         if own.noisy and not typical > 0:
             raise MeasureError(f"{where}: {typical} is not positive, as a noisy measurement has to be")
-        timing = Timing(math.log(typical)) if own.noisy else None
+        timing = RelativeTime(math.log(typical)) if own.noisy else None
         self.record(Measurement(name, metric, NamedCase(case or name), typical, timing, samples), band)
 
     def _with_band(self, metric: Metric, band: str | None) -> Metric:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pytest_modelbench.bench.process import Bench
 from pytest_modelbench.core.case import AnyCase, NamedCase
 from pytest_modelbench.core.errors import UsageError, hide_own_frames
-from pytest_modelbench.core.measurement import Comparability, Measurement, Quality, Timing
+from pytest_modelbench.core.measurement import Comparability, Measurement, Quality, RelativeTime
 from pytest_modelbench.host.proc import siblings
 from pytest_modelbench.measure.clocks import clock_for
 from pytest_modelbench.measure.devices import device_uuid
@@ -52,12 +52,12 @@ class Timed:
         """Samples of a phase of the same iterations: in a pair, they have no turns of their own."""
         return replace(self, samples=samples, turn=None)
 
-    def _timing(self, log_ratio: float) -> Timing:
+    def _timing(self, log_ratio: float) -> RelativeTime:
         samples = self.samples
-        return Timing(log_ratio, samples.reference_s, samples.best_reference_s, self.turn)
+        return RelativeTime(log_ratio, samples.reference_s, samples.best_reference_s, self.turn)
 
     def _measurement(
-        self, metric: str, name: str, value: float, samples: tuple[float, ...], timing: Timing
+        self, metric: str, name: str, value: float, samples: tuple[float, ...], timing: RelativeTime
     ) -> Measurement:
         return Measurement.of(
             metric, value, self.case, name, timing=timing, samples=samples, comparability=self.comparability,

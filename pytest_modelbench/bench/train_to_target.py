@@ -14,7 +14,7 @@ from torch import Tensor
 from pytest_modelbench.bench.recorder import Record
 from pytest_modelbench.bench.task_accuracy import DIGITS, SCENES, Naming, check_classes, ranks_told
 from pytest_modelbench.core.errors import DataUnavailableError, MeasureError, UsageError, hide_own_frames
-from pytest_modelbench.core.measurement import Comparability, Figure, Measurement, Timing
+from pytest_modelbench.core.measurement import Comparability, Figure, Measurement, RelativeTime
 from pytest_modelbench.core.observations import hits
 from pytest_modelbench.data.batches import class_batches
 from pytest_modelbench.data.cifar import cifar, is_cifar
@@ -112,7 +112,7 @@ def record_training(
     if training.timed:
         # Seconds have no reference workload beside them: a training takes too long for that.
         one = Measurement.of(
-            "time_to_target", seconds, case, f"{prefix}time_to_target", timing=Timing(math.log(seconds))
+            "time_to_target", seconds, case, f"{prefix}time_to_target", timing=RelativeTime(math.log(seconds))
         )
         record(replace(one, samples=(seconds,), comparability=made, figures=figures))
     return fitted

@@ -39,7 +39,7 @@ class Comparability:
 
 
 @dataclass(frozen=True, slots=True)
-class Timing:
+class RelativeTime:
     """How a noisy value was timed.
 
     ``log_ratio`` is what is compared across processes, in the metric's own direction: the log of the value over that of
@@ -81,7 +81,7 @@ class Measurement:
     metric: Metric
     case: AnyCase
     value: float
-    timing: Timing | None = None
+    timing: RelativeTime | None = None
     samples: tuple[float, ...] = ()
     comparability: Comparability = field(default_factory=Comparability)
     quality: Quality = field(default_factory=Quality)
@@ -113,14 +113,14 @@ class Measurement:
 
     @property
     def log_ratio(self) -> float:
-        """`Timing.log_ratio`; ValueError for a deterministic one, which has none."""
+        """`RelativeTime.log_ratio`; ValueError for a deterministic one, which has none."""
         if self.timing is None:
             raise ValueError(f"{self.name} is deterministic: nothing of it is compared by its log")
         return self.timing.log_ratio
 
     @property
     def best_reference_s(self) -> float | None:
-        """`Timing.best_reference_s`, None without."""
+        """`RelativeTime.best_reference_s`, None without."""
         return self.timing.best_reference_s if self.timing else None
 
 

@@ -16,7 +16,7 @@ from pytest_modelbench.workers.connection import Launch
 from pytest_modelbench.workers.driver import Heard
 from pytest_modelbench.workers.events import Hello, Started
 from pytest_modelbench.workers.job import Code, Job, Site
-from pytest_modelbench.workers.local import LocalWorker, Start
+from pytest_modelbench.workers.local import LocalWorker, ProcessStart
 from pytest_modelbench.workers.rounds import Limits, RoundPlan, run_rounds
 from pytest_modelbench.workers.runs import TestRun
 
@@ -117,7 +117,7 @@ def _worker(tests: Sequence[str], process: int, settings: Settings, best_referen
         word for name in ("no:terminal", "no:cacheprovider", "no:benchmark", "modelbench") for word in ("-p", name)
     ]
     place = ["--rootdir", str(PROBE.parent), "-c", str(PROBE_INI), "--noconftest", "--import-mode=importlib"]
-    return LocalWorker(job, Site([*plugins, "-o", "addopts=", *place, str(PROBE)], sys.path), Start())
+    return LocalWorker(job, Site([*plugins, "-o", "addopts=", *place, str(PROBE)], sys.path), ProcessStart())
 
 
 class _Run:

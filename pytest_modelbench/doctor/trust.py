@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from pytest_modelbench.core.bands import Band
 from pytest_modelbench.core.case import NamedCase
-from pytest_modelbench.core.measurement import Measurement, Quality, Timing
+from pytest_modelbench.core.measurement import Measurement, Quality, RelativeTime
 from pytest_modelbench.core.metrics import METRICS
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.core.verdicts import BaselineView, Verdict
@@ -177,7 +177,7 @@ def duet_session(pool: TrialPool, seed: str) -> DrawnSession:
 
 def _measurement(one: Measured, band: float) -> Measurement:
     metric = replace(_LATENCY, band=Band(band))
-    timing = Timing(one.log_ratio, one.reference_s)
+    timing = RelativeTime(one.log_ratio, one.reference_s)
     return Measurement(metric.name, metric, _CASE, one.latency_s, timing, quality=Quality(one.unhealthy))
 
 

@@ -91,8 +91,11 @@ def render(session: Session, look: Look, told: Told | None = None) -> str:
     worst = COLOURS[found[0].standing] if found else Colour.PLAIN
     said = [*notices(session, told.accept_command, told.baselines, told.selection), *told.refused]
     if quiet:
-        last = "; ".join([tally(session), *(notice.short for notice in said if notice.short)])
-        return "\n".join(part for part in (table, _paint(last, worst, colour)) if part)
+        short = (notice.short for notice in said if notice.short and notice not in told.refused)
+        last = "; ".join([tally(session), *short])
+        # What was asked for and not done is told in full.
+        refused = [line for notice in told.refused for line in notice_lines(notice, colour=colour)]
+        return "\n".join(part for part in (table, *refused, _paint(last, worst, colour)) if part)
     parts = [table] if table else []
     parts += ["\n".join(line for notice in said for line in notice_lines(notice, colour=colour))] if said else []
     parts.append(circumstances(session) + "\n" + _paint(tally(session), worst, colour))

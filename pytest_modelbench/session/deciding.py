@@ -10,7 +10,7 @@ from pytest_modelbench.core.session import Check, Outcome
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.report import messages
 from pytest_modelbench.session.commands import Commands
-from pytest_modelbench.session.entries import Decision, Entry, failed
+from pytest_modelbench.session.entries import Decision, TestEntry, failed
 from pytest_modelbench.session.gate import Gate
 from pytest_modelbench.store.acceptance import refusal_of
 from pytest_modelbench.workers.reports import first_line, missing_reports, skip_reason
@@ -27,7 +27,7 @@ class Decider:
         self._updating = updating
         self.warnings: list[str] = []
 
-    def by_itself(self, entry: Entry, run: TestRun, has_baseline: bool) -> Decision | None:
+    def by_itself(self, entry: TestEntry, run: TestRun, has_baseline: bool) -> Decision | None:
         """The decision that the test made itself in ``run``, if it did."""
         if run.ended and not run.trouble:
             run.trouble = missing_reports(run.reports)

@@ -39,7 +39,7 @@ class Decision:
 
 
 @dataclass(slots=True)
-class Standing:
+class CheckProgress:
     """One check of a test: where it is on its way, its verdict so far, and what pairs told of it."""
 
     state: State
@@ -71,14 +71,14 @@ class Standing:
 
 
 @dataclass(slots=True)
-class Entry:
+class TestEntry:
     """Everything known of one test. ``first``: where its checks begin."""
 
     first: State = State.OPEN
     runs: list[TestRun] = field(default_factory=list)
     pairs: list[PairRun] = field(default_factory=list)  #: of the duet that runs, or ran last
     earlier: list[PairRun] = field(default_factory=list)  #: of duets before that, beside other commits
-    standings: dict[ResultKey, Standing] = field(default_factory=dict)
+    course: dict[ResultKey, CheckProgress] = field(default_factory=dict)
     decision: Decision | None = None
 
     @property
@@ -91,15 +91,15 @@ class Entry:
                 grouped.setdefault(ResultKey(one.test, one.name, environment), []).append(one)
         return grouped
 
-    def standing(self, key: ResultKey) -> Standing:
-        """The check's standing, which begins where the test's checks begin."""
-        return self.standings.setdefault(key, Standing(self.first))
+    def progress(self, key: ResultKey) -> CheckProgress:
+        """The check's progress, which begins where the test's checks begin."""
+        return self.course.setdefault(key, CheckProgress(self.first))
 
-    def judged(self) -> Iterator[tuple[ResultKey, Standing, Check]]:
+    def judged(self) -> Iterator[tuple[ResultKey, CheckProgress, Check]]:
         """Every check that was judged."""
-        for key, standing in self.standings.items():
-            if standing.check is not None:
-                yield key, standing, standing.check
+        for key, progress in self.course.items():
+            if progress.check is not None:
+                yield key, progress, progress.check
 
     @property
     def checks(self) -> list[Check]:

@@ -13,7 +13,7 @@ import pytest
 from pytest_modelbench.core.errors import UsageError
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.workers.job import Code, Job, Site
-from pytest_modelbench.workers.local import LocalWorker, Start
+from pytest_modelbench.workers.local import LocalWorker, ProcessStart
 from pytest_modelbench.workers.origin import import_path, packages, project_path
 from pytest_modelbench.workers.worker import plain_options, worker_arguments
 
@@ -89,7 +89,7 @@ class Launcher:
         return Job(tree.code, tests, process, plain_options(self._config), settings.to_json())
 
     def _start(self, job: Job, site: Site, python: str, folder: Path) -> LocalWorker:
-        return LocalWorker(job, site, Start(python, str(folder), self._config.option.capture == "no"))
+        return LocalWorker(job, site, ProcessStart(python, str(folder), self._config.option.capture == "no"))
 
 
 def interpreter(text: str) -> str:

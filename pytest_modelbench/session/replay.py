@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pytest_modelbench.core.session import Outcome
-from pytest_modelbench.session.entries import Decision, Entry
+from pytest_modelbench.session.entries import Decision, TestEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Reason:
         return self.text
 
 
-def replay(item: pytest.Item, entry: Entry, decision: Decision) -> None:
+def replay(item: pytest.Item, entry: TestEntry, decision: Decision) -> None:
     """Tell pytest, by its ordinary hooks, how ``item`` ended."""
     hook = item.ihook
     hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
@@ -45,7 +45,7 @@ def replay(item: pytest.Item, entry: Entry, decision: Decision) -> None:
     hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
 
 
-def final_reports(item: pytest.Item, entry: Entry, decision: Decision) -> list[pytest.TestReport]:
+def final_reports(item: pytest.Item, entry: TestEntry, decision: Decision) -> list[pytest.TestReport]:
     """Reports of the last process, with the time of all, and the gate's decision on the test's own call."""
     if not entry.runs:
         return [_never_run(item, decision)]
@@ -98,7 +98,7 @@ def _never_run(item: pytest.Item, decision: Decision) -> pytest.TestReport:
     return report
 
 
-def _made_up(item: pytest.Item, entry: Entry, decision: Decision) -> pytest.TestReport:
+def _made_up(item: pytest.Item, entry: TestEntry, decision: Decision) -> pytest.TestReport:
     path, lineno, _ = item.location
     return pytest.TestReport(
         nodeid=item.nodeid,

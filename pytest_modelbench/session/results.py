@@ -13,7 +13,7 @@ from pytest_modelbench.core.session import Check, Outcome, TestResult
 from pytest_modelbench.judge.procedure import Duet
 from pytest_modelbench.judge.state import Event, Next, Nothing, Pair, Round, State, following
 from pytest_modelbench.session.deciding import Decider
-from pytest_modelbench.session.entries import Decision, Entry, ResultKey, Standing
+from pytest_modelbench.session.entries import CheckProgress, Decision, ResultKey, TestEntry
 from pytest_modelbench.session.gate import Gate
 from pytest_modelbench.workers.runs import PairRun, TestRun, changes, disturbed
 
@@ -30,7 +30,7 @@ class Results:
         self._first = first
         self._noisy: set[CheckKey] = set()
         self.gates: dict[str, Gate] = {}
-        self.entries: dict[str, Entry] = {}
+        self.entries: dict[str, TestEntry] = {}
 
     # --- where
 
@@ -79,16 +79,16 @@ class Results:
 
     # --- what follows
 
-    def entry(self, test: str) -> Entry:
+    def entry(self, test: str) -> TestEntry:
         """What is known of ``test``, which may be nothing."""
-        return self.entries.setdefault(test, Entry(self._first))
+        return self.entries.setdefault(test, TestEntry(self._first))
 
     def following(self, test: str) -> Next:
         """What has to be measured next of ``test``: a round before a pair, since all that is open shares it."""
         entry = self.entry(test)
         if entry.decision is not None:
             return Nothing()
-        wanted = [following(standing.state, self._base(key, check)) for key, standing, check in entry.judged()]
+        wanted = [following(progress.state, self._base(key, check)) for key, progress, check in entry.judged()]
         if not wanted or any(isinstance(one, Round) for one in wanted):
             return Round()
         return next((one for one in wanted if isinstance(one, Pair)), Nothing())
@@ -105,7 +105,7 @@ class Results:
     def bases(self, test: str) -> set[str]:
         """The commits beside which pairs are to decide something of ``test``."""
         judged = self.entry(test).judged()
-        return {self._base(key, check) for key, standing, check in judged if standing.state is State.PAIRED}
+        return {self._base(key, check) for key, progress, check in judged if progress.state is State.PAIRED}
 
     @property
     def noisy_checks(self) -> int:
@@ -141,10 +141,10 @@ class Results:
         decision = self._decider.by_itself(entry, entry.runs[-1], self._has_baseline(test))
         if decision is None:
             for key, measurements in entry.measurements.items():
-                standing = entry.standing(key)
+                progress = entry.progress(key)
                 # What is decided at one look is not looked at again; exact values may still turn out to differ.
-                if not measurements[-1].metric.noisy or standing.state not in (State.PAIRED, State.SETTLED):
-                    self._judge(key, standing, measurements)
+                if not measurements[-1].metric.noisy or progress.state not in (State.PAIRED, State.SETTLED):
+                    self._judge(key, progress, measurements)
             self._escalate_together(entry, last_round)
             decision = self._by_checks(test, entry)
         entry.decision = decision
@@ -183,10 +183,10 @@ class Results:
         """
         entry = self.entries[test]
         measurements = entry.measurements
-        for key, standing in list(self._waiting(entry, commit)):
-            standing.unconfirmed = reason
-            standing.move(Event.UNPAIRED)
-            self._judge(key, standing, measurements[key])
+        for key, progress in list(self._waiting(entry, commit)):
+            progress.unconfirmed = reason
+            progress.move(Event.UNPAIRED)
+            self._judge(key, progress, measurements[key])
         entry.decision = self._by_checks(test, entry)
         return entry.decision
 
@@ -196,10 +196,10 @@ class Results:
         decision = self._decider.by_itself(entry, entry.runs[-1], self._has_baseline(test)) if entry.runs else None
         if decision is None:
             for key, measurements in entry.measurements.items():
-                standing = entry.standing(key)
-                if standing.check is None and not entry.pairs:
-                    self._judge(key, standing, measurements)
-                standing.leave_open(reason)
+                progress = entry.progress(key)
+                if progress.check is None and not entry.pairs:
+                    self._judge(key, progress, measurements)
+                progress.leave_open(reason)
             decision = self._decider.given_up(reason, measured=bool(entry.checks))
             if decision is None:
                 decision = self._by_checks(test, entry)
@@ -227,64 +227,64 @@ class Results:
 
     # --- one check
 
-    def _judge(self, key: ResultKey, standing: Standing, measurements: Sequence[Measurement]) -> None:
+    def _judge(self, key: ResultKey, progress: CheckProgress, measurements: Sequence[Measurement]) -> None:
         """Judge a check by what its pairs told, or on what is stored alone if they told nothing."""
-        alone = standing.unconfirmed is not None
+        alone = progress.unconfirmed is not None
         check, event = self.gates[key.environment].check(
-            measurements, len(self._noisy), standing.duet, confirm=not alone
+            measurements, len(self._noisy), progress.duet, confirm=not alone
         )
-        if standing.unconfirmed is not None:
-            check = replace(check, judgement=check.judgement.noted(standing.unconfirmed))
-        standing.take(check, event)
+        if progress.unconfirmed is not None:
+            check = replace(check, judgement=check.judgement.noted(progress.unconfirmed))
+        progress.take(check, event)
 
-    def _judge_beside(self, entry: Entry, duet: Duet, last_pair: bool) -> None:
+    def _judge_beside(self, entry: TestEntry, duet: Duet, last_pair: bool) -> None:
         """Judge by the pairs so far what ``duet`` is to decide of a test."""
         for key, measurements in entry.measurements.items():
-            standing = entry.standing(key)
-            of_this = not duet.stored or (standing.check and self._base(key, standing.check) == duet.commit)
-            if standing.state is not State.PAIRED or not of_this:
+            progress = entry.progress(key)
+            of_this = not duet.stored or (progress.check and self._base(key, progress.check) == duet.commit)
+            if progress.state is not State.PAIRED or not of_this:
                 continue
             told = changes(entry.pairs, key.check)
-            standing.duet = replace(
+            progress.duet = replace(
                 duet,
                 changes=tuple(told),
                 pairs=len(entry.pairs),
                 disturbed=disturbed(entry.pairs, key.check),
                 before=len(measurements),
             )
-            self._judge(key, standing, measurements)
-            if last_pair and standing.state is State.PAIRED:
-                standing.move(Event.GIVEN_UP)
+            self._judge(key, progress, measurements)
+            if last_pair and progress.state is State.PAIRED:
+                progress.move(Event.GIVEN_UP)
 
-    def _escalate_together(self, entry: Entry, last_round: bool) -> None:
+    def _escalate_together(self, entry: TestEntry, last_round: bool) -> None:
         """What is open of a test goes along where pairs decide some of it, and all of it can be measured beside.
 
         After the last round, what cannot be escalated stays as it was judged.
         """
-        stored = [(key, standing, check) for key, standing, check in entry.judged() if standing.state is State.STORED]
+        stored = [(key, progress, check) for key, progress, check in entry.judged() if progress.state is State.STORED]
         bases = {key: self._base(key, check) for key, _, check in stored}
-        some = any(standing.state is State.PAIRED for standing in entry.standings.values())
-        unpairable = any(standing.state is State.AFTER for standing in entry.standings.values())
+        some = any(progress.state is State.PAIRED for progress in entry.course.values())
+        unpairable = any(progress.state is State.AFTER for progress in entry.course.values())
         together = some and all(bases.values()) and not unpairable
-        for key, standing, _ in stored:
+        for key, progress, _ in stored:
             if bases[key] and (together or last_round):
-                standing.move(Event.ESCALATED)
+                progress.move(Event.ESCALATED)
             elif last_round:
-                standing.move(Event.GIVEN_UP)
+                progress.move(Event.GIVEN_UP)
 
-    def _waiting(self, entry: Entry, commit: str) -> list[tuple[ResultKey, Standing]]:
+    def _waiting(self, entry: TestEntry, commit: str) -> list[tuple[ResultKey, CheckProgress]]:
         return [
-            (key, standing)
-            for key, standing, check in entry.judged()
-            if standing.state is State.PAIRED and self._base(key, check) == commit
+            (key, progress)
+            for key, progress, check in entry.judged()
+            if progress.state is State.PAIRED and self._base(key, check) == commit
         ]
 
     def _base(self, key: ResultKey, check: Check) -> str:
         return self.gates[key.environment].base_of(check)
 
-    def _by_checks(self, test: str, entry: Entry) -> Decision | None:
+    def _by_checks(self, test: str, entry: TestEntry) -> Decision | None:
         """How a test ends by its checks, once none of them is open."""
-        if any(standing.state is not State.SETTLED for standing in entry.standings.values()):
+        if any(progress.state is not State.SETTLED for progress in entry.course.values()):
             return None
         checks = [(check, self.gates[key.environment]) for key, _, check in entry.judged()]
         return self._decider.by_checks(test, checks, list(self.gates.values()))

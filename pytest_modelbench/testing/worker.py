@@ -15,7 +15,7 @@ ENVIRONMENT = Environment("cpu", "a CPU", "cpu-a", {}, {})
 
 
 class ScriptedWorker:
-    """A `workers.connection.Connection`: it tells what its script says, then dies of ``cause``, or is done if it said so.
+    """A `workers.connection.Connection` that tells what its script says; then it has died of ``cause``, or was done.
 
     A script that is a generator is sent what the worker is answered, None where it did not ask. It may not go on while
     the worker is stopped. ``answered`` hears every answer; ``left`` says whether the worker's end was waited for.

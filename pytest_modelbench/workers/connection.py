@@ -1,6 +1,6 @@
 """What is needed of a worker, wherever it runs: the seam behind which pipes and process groups lie.
 
-`workers.process.LocalWorker` is a process of this machine. Nothing above this file knows more than the protocol.
+`workers.local.LocalWorker` is a process of this machine. Nothing above this file knows more than the protocol.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ TAIL_LINES = 15
 
 
 @dataclass(frozen=True, slots=True)
-class Start:
+class ProcessStart:
     """How a process is started: by which interpreter, in which folder, and whether its output is shown."""
 
     python: str = sys.executable
@@ -45,7 +45,7 @@ class LocalWorker:
     Used as a context manager: at the end, the whole process group is gone.
     """
 
-    def __init__(self, job: Job, site: Site, start: Start) -> None:
+    def __init__(self, job: Job, site: Site, start: ProcessStart) -> None:
         if os.name != "posix":
             raise UsageError("worker processes need Linux or macOS; here, run with --modelbench-inline")
         event_read, event_write = os.pipe()

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pytest_modelbench.core.bands import Band
 from pytest_modelbench.core.case import Case
 from pytest_modelbench.core.environment import Environment
-from pytest_modelbench.core.measurement import CheckKey, Comparability, Figure, Measurement, Quality, Timing
+from pytest_modelbench.core.measurement import CheckKey, Comparability, Figure, Measurement, Quality, RelativeTime
 from pytest_modelbench.core.metrics import METRICS, Better, Metric, Scope
 from pytest_modelbench.core.session import Check, Session, Stamp
 from pytest_modelbench.core.verdicts import Judgement, Verdict
@@ -231,8 +231,8 @@ def check(
     count = 3 if metric.noisy else 1
     measurements = tuple(
         Measurement(
-            key.name, metric, measured, value, Timing(math.log(value)) if metric.noisy else None, comparability=made,
-            quality=Quality(disturbance), figures=figures, test=key.test, process=process,
+            key.name, metric, measured, value, RelativeTime(math.log(value)) if metric.noisy else None,
+            comparability=made, quality=Quality(disturbance), figures=figures, test=key.test, process=process,
         )
         for process in range(count)
     )  # fmt: skip

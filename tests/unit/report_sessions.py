@@ -10,7 +10,7 @@ from typing import Any
 from pytest_modelbench.core.bands import Band
 from pytest_modelbench.core.case import NamedCase
 from pytest_modelbench.core.environment import Environment
-from pytest_modelbench.core.measurement import CheckKey, Comparability, Measurement, Timing
+from pytest_modelbench.core.measurement import CheckKey, Comparability, Measurement, RelativeTime
 from pytest_modelbench.core.metrics import METRICS, Better, Metric, Scope
 from pytest_modelbench.core.reasons import OtherKey, Reason
 from pytest_modelbench.core.session import Check, Outcome, Session, Stamp, TestResult
@@ -82,12 +82,12 @@ def check(
     return Check(CheckKey(test, name), metric, named, measurements, judgement, folder, view, ENVIRONMENT.slug)
 
 
-def _timing(metric: Metric, value: float, reference: str) -> Timing:
+def _timing(metric: Metric, value: float, reference: str) -> RelativeTime:
     """Beside a reference workload of half a millisecond a call, or none."""
     rate = _is_rate(metric)
     if not reference:
-        return Timing(math.log(value), rate=rate)
-    return Timing(math.log(value) + math.log(REFERENCE_S) * (1 if rate else -1), REFERENCE_S, rate=rate)
+        return RelativeTime(math.log(value), rate=rate)
+    return RelativeTime(math.log(value) + math.log(REFERENCE_S) * (1 if rate else -1), REFERENCE_S, rate=rate)
 
 
 def _is_rate(metric: Metric) -> bool:

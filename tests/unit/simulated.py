@@ -10,7 +10,7 @@ import random
 from dataclasses import dataclass
 
 from pytest_modelbench.core.case import NamedCase
-from pytest_modelbench.core.measurement import Comparability, Measurement, Quality, Timing
+from pytest_modelbench.core.measurement import Comparability, Measurement, Quality, RelativeTime
 from pytest_modelbench.core.metrics import METRICS
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.core.verdicts import BaselineView, Verdict
@@ -28,7 +28,7 @@ BESIDE_CONV = Comparability(reference="conv")
 
 def measurement(process=1, metric="latency", value=0.1, log_ratio=0.0, disturbance="", best_reference_s=None):
     """One process's value, as far above the reference's time as ``log_ratio`` says."""
-    timing = Timing(log_ratio, value / math.exp(log_ratio), best_reference_s)
+    timing = RelativeTime(log_ratio, value / math.exp(log_ratio), best_reference_s)
     return Measurement.of(
         metric, value, NamedCase("case"), timing=timing, comparability=BESIDE_CONV, quality=Quality(disturbance),
         test="t", process=process,

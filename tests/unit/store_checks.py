@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from pytest_modelbench.core.case import NamedCase
 from pytest_modelbench.core.environment import Environment
-from pytest_modelbench.core.measurement import CheckKey, Comparability, Figure, Measurement, Quality, Timing
+from pytest_modelbench.core.measurement import CheckKey, Comparability, Figure, Measurement, Quality, RelativeTime
 from pytest_modelbench.core.metrics import METRICS, Metric
 from pytest_modelbench.core.session import Check, Outcome, Session, Stamp, TestResult
 from pytest_modelbench.core.verdicts import BaselineView, Judgement, Verdict
@@ -52,7 +52,7 @@ def latency(
     metric, case = METRICS["latency"], NamedCase("resnet50-b1")
     measurements = tuple(
         Measurement(
-            "latency", metric, case, value, Timing(log_ratio, value / math.exp(log_ratio) if reference else None),
+            "latency", metric, case, value, RelativeTime(log_ratio, value / math.exp(log_ratio) if reference else None),
             comparability=Comparability(reference=reference), quality=Quality(disturbance), figures=figures or {},
             test=test, process=process,
         )

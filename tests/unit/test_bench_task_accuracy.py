@@ -22,7 +22,7 @@ from pytest_modelbench.bench.task_accuracy import (
 )
 from pytest_modelbench.bench.train_to_target import ShortTraining, class_pair, record_training
 from pytest_modelbench.core.errors import DataUnavailableError, MeasureError, UsageError
-from pytest_modelbench.core.measurement import Comparability, Measurement, Timing
+from pytest_modelbench.core.measurement import Comparability, Measurement, RelativeTime
 from pytest_modelbench.core.observations import hits, scores
 from pytest_modelbench.core.verdicts import BaselineView, Verdict
 from pytest_modelbench.data.datasets import ClassData
@@ -268,7 +268,7 @@ def test_training_is_recorded_and_leaves_the_model_alone():
     assert record["steps_to_target"].value == fitted.steps_to_target
     assert record["loss_at_50"].metric.name == "training_loss"
     assert record["loss_at_50"].value == sum(fitted.losses[40:50]) / 10
-    assert record["time_to_target"].timing == Timing(math.log(fitted.seconds_to_target))
+    assert record["time_to_target"].timing == RelativeTime(math.log(fitted.seconds_to_target))
     assert record["time_to_target"].samples == (fitted.seconds_to_target,)
     assert all(one.figures["seconds"] == fitted.seconds for one in record.values())
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.module.state_dict().items())

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pytest_modelbench.core.bands import Band
 from pytest_modelbench.core.case import Case, NamedCase
 from pytest_modelbench.core.errors import MeasureError
-from pytest_modelbench.core.measurement import Comparability, Measurement, Quality, Timing
+from pytest_modelbench.core.measurement import Comparability, Measurement, Quality, RelativeTime
 from pytest_modelbench.core.metrics import Better, Metric, Scope
 from pytest_modelbench.workers.events import Recorded
 from pytest_modelbench.workers.wire import decode, encode
@@ -22,13 +22,13 @@ def test_measurements_that_are_not_finite_do_not_exist(value):
     with pytest.raises(MeasureError, match="not a finite number"):
         Measurement.of("macs", value, NAMED)
     with pytest.raises(MeasureError, match=r"log ratio to the reference is .* not a finite number"):
-        Measurement.of("latency", 1.0, NAMED, timing=Timing(value))
+        Measurement.of("latency", 1.0, NAMED, timing=RelativeTime(value))
 
 
 @pytest.mark.parametrize("value", [0.0, -1.0])
 def test_times_that_are_not_positive_do_not_exist(value):
     with pytest.raises(MeasureError, match="not a positive measurement"):
-        Measurement.of("latency", value, NAMED, timing=Timing(0.0))
+        Measurement.of("latency", value, NAMED, timing=RelativeTime(0.0))
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ CASES = st.builds(NamedCase, TEXTS) | st.builds(
 )
 def test_measurements_survive_the_way_between_processes(value, log_ratio, text, case, better, scope, samples):
     metric = Metric(text, "widgets", better, scope, Band(0.1, 2.0, "10% + 2"), noisy=True)
-    timing = Timing(log_ratio, value, value, 3, rate=True)
+    timing = RelativeTime(log_ratio, value, value, 3, rate=True)
     one = Measurement(
         text, metric, case, value, timing, tuple(samples), Comparability(text, text, text), Quality(text, 8, 1),
         figures={"a": 1, "b": 0.5, "c": text, "d": None}, test=text, process=3,

@@ -13,7 +13,7 @@ import pytest
 from pytest_modelbench.core.case import NamedCase
 from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.errors import UsageError
-from pytest_modelbench.core.measurement import Measurement, Quality, Timing
+from pytest_modelbench.core.measurement import Measurement, Quality, RelativeTime
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.doctor import trial as trial_module
 from pytest_modelbench.doctor.cases import CASES, PROBE, PROBE_INI
@@ -63,7 +63,7 @@ class FakeWorker:
 
 def measured(test: str, process: int) -> Measurement:
     """What a test measures: a log ratio of its process's number."""
-    timing = Timing(float(process))
+    timing = RelativeTime(float(process))
     return Measurement.of("latency", 0.01 * process, NamedCase(f"case of {test}"), timing=timing, test=test)
 
 
@@ -210,7 +210,7 @@ def test_each_worker_is_told_the_best_time_of_the_reference(monkeypatch: pytest.
     started: list[tuple[Job, Site]] = []
     best_s = {1: 0.005, 2: 0.004, 3: 0.006}
     script = with_measurements(
-        lambda one, process: replace(one, timing=Timing(one.log_ratio, best_reference_s=best_s.get(process)))
+        lambda one, process: replace(one, timing=RelativeTime(one.log_ratio, best_reference_s=best_s.get(process)))
     )
 
     @contextmanager

@@ -11,7 +11,7 @@ from pytest_modelbench.core.reasons import OutOfBudget
 from pytest_modelbench.core.session import Check
 from pytest_modelbench.core.verdicts import Judgement, Verdict
 from pytest_modelbench.judge.state import TRANSITIONS, Event, Nothing, Pair, Round, State, advance, following
-from pytest_modelbench.session.entries import Standing
+from pytest_modelbench.session.entries import CheckProgress
 
 #: What a ruling can mean; the other events have other causes.
 OF_RULINGS = (Event.UNDECIDED, Event.ESCALATED, Event.AWAY, Event.DECIDED)
@@ -95,7 +95,7 @@ def judged(verdict, metric="latency"):
     st.lists(st.tuples(st.sampled_from(OF_RULINGS), st.sampled_from(Verdict), st.booleans())),
 )
 def test_no_verdict_on_a_noisy_check_is_taken_back(first, steps):
-    standing = Standing(first)
+    standing = CheckProgress(first)
     for event, verdict, gives_up in steps:
         before, check = standing.state, standing.check
         if gives_up:
@@ -113,17 +113,17 @@ def test_no_verdict_on_a_noisy_check_is_taken_back(first, steps):
 
 
 def test_an_exact_check_that_is_settled_can_be_contradicted():
-    standing = Standing(State.OPEN)
+    standing = CheckProgress(State.OPEN)
     standing.take(judged(Verdict.OK, "macs"), Event.DECIDED)
     standing.take(judged(Verdict.REGRESSED, "macs"), Event.DECIDED)
     assert (standing.state, standing.check) == (State.SETTLED, judged(Verdict.REGRESSED, "macs"))
 
 
 def test_what_is_left_open_says_why():
-    standing = Standing(State.OPEN)
+    standing = CheckProgress(State.OPEN)
     standing.take(judged(Verdict.REGRESSED), Event.UNDECIDED)
     standing.leave_open(OutOfBudget(60.0))
     assert standing.check.judgement == Judgement(Verdict.INCONCLUSIVE, 0.1, reasons=(OutOfBudget(60.0),))
-    unjudged = Standing(State.OPEN)
+    unjudged = CheckProgress(State.OPEN)
     unjudged.leave_open(OutOfBudget(60.0))
     assert (unjudged.state, unjudged.check) == (State.SETTLED, None)

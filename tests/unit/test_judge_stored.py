@@ -8,7 +8,7 @@ import pytest
 
 from pytest_modelbench.core.bands import parse_band
 from pytest_modelbench.core.case import NamedCase
-from pytest_modelbench.core.measurement import Measurement, Timing
+from pytest_modelbench.core.measurement import Measurement, RelativeTime
 from pytest_modelbench.core.metrics import METRICS, Better
 from pytest_modelbench.core.verdicts import BaselineView, Verdict
 from pytest_modelbench.judge.procedure import Procedure
@@ -24,7 +24,7 @@ def latency(log_ratios, band="5%"):
     """One process each, without a reference workload, whose latency is that far from 0.1 s."""
     metric = replace(METRICS["latency"], band=parse_band(band, "s", ""))
     return [
-        Measurement("latency", metric, CASE, 0.1 * math.exp(x), Timing(x), test="t", process=number)
+        Measurement("latency", metric, CASE, 0.1 * math.exp(x), RelativeTime(x), test="t", process=number)
         for number, x in enumerate(log_ratios)
     ]
 
@@ -65,7 +65,7 @@ def test_throughput_is_judged_the_other_way_round():
 
     def at(shift):
         return judged(
-            [Measurement.of("throughput", 10.0, CASE, timing=Timing(shift + q), test="t") for q in QUIET], view
+            [Measurement.of("throughput", 10.0, CASE, timing=RelativeTime(shift + q), test="t") for q in QUIET], view
         ).judgement
 
     assert at(-0.2).verdict is Verdict.REGRESSED
@@ -265,7 +265,7 @@ def test_a_machine_at_another_speed_decides_nothing(slower, verdict):
 
 def test_the_machine_is_slower_where_the_reference_is_also_for_a_rate():
     """A rate falls where times rise; the reference's own time does not."""
-    measured = [replace(measurement(n, "throughput"), timing=Timing(0.0, 0.12)) for n in range(1, 10)]
+    measured = [replace(measurement(n, "throughput"), timing=RelativeTime(0.0, 0.12)) for n in range(1, 10)]
     judgement = ruling(measured, baseline("throughput", reference_log_s=math.log(0.1))).judgement
     assert judgement.verdict is Verdict.INCONCLUSIVE
     assert "the machine itself runs 20% slower" in sentences(judgement.reasons)

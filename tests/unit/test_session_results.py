@@ -9,7 +9,7 @@ import pytest
 from pytest_modelbench.core.acceptance import Cause
 from pytest_modelbench.core.case import NamedCase
 from pytest_modelbench.core.environment import Environment
-from pytest_modelbench.core.measurement import CheckKey, Comparability, Measurement, Quality, Timing
+from pytest_modelbench.core.measurement import CheckKey, Comparability, Measurement, Quality, RelativeTime
 from pytest_modelbench.core.metrics import METRICS
 from pytest_modelbench.core.reasons import OutOfBudget
 from pytest_modelbench.core.session import Outcome, Session, Stamp
@@ -95,7 +95,7 @@ def run(process=1, outcome="passed", trouble="", upset="", **log_ratios):
             name,
             0.1 if METRICS[name].noisy else log_ratio,
             NamedCase("case"),
-            timing=Timing(log_ratio, turn=number) if METRICS[name].noisy else None,
+            timing=RelativeTime(log_ratio, turn=number) if METRICS[name].noisy else None,
             comparability=Comparability(reference="conv"),
             quality=Quality(upset, blocks=4 if METRICS[name].noisy else 0),
             test=TEST,
@@ -136,7 +136,7 @@ def beside(results, duet, pairs, **changes):
 
 
 def standing(results, name):
-    return results.entries[TEST].standings[ResultKey(TEST, name, HERE.slug)]
+    return results.entries[TEST].course[ResultKey(TEST, name, HERE.slug)]
 
 
 def waiting(results):

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from pytest_modelbench.core.case import NamedCase
-from pytest_modelbench.core.measurement import Measurement, Quality, Timing
+from pytest_modelbench.core.measurement import Measurement, Quality, RelativeTime
 from pytest_modelbench.core.session import Outcome
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.session.commands import Commands
@@ -32,7 +32,7 @@ def updated(tmp_path, monkeypatch):
 
         def worker(tests, process):
             def measured(test):
-                timing = Timing(0.01 * process)
+                timing = RelativeTime(0.01 * process)
                 quality = Quality(UPSET if disturbed(test, process) else "", blocks=4)
                 return Measurement.of(
                     "latency", 0.1, NamedCase("net"), timing=timing, quality=quality, test=test, process=process

@@ -16,7 +16,7 @@ from pytest_modelbench.core.bands import Band
 from pytest_modelbench.core.case import Case, NamedCase
 from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.errors import BaselineError
-from pytest_modelbench.core.measurement import CheckKey, Comparability, Measurement, Quality, Timing
+from pytest_modelbench.core.measurement import CheckKey, Comparability, Measurement, Quality, RelativeTime
 from pytest_modelbench.core.metrics import METRICS, Better, Metric, Scope
 from pytest_modelbench.core.observations import hits, numbers, scores
 from pytest_modelbench.core.reasons import Reason
@@ -51,7 +51,7 @@ _observations = st.none() | (
 )
 _measurement = st.builds(
     Measurement, _text, _metric, _case, _number | st.integers(-(2**53), 2**53),
-    st.none() | st.builds(Timing, _number, _maybe, _maybe, st.none() | st.integers(0, 99), st.booleans()),
+    st.none() | st.builds(RelativeTime, _number, _maybe, _maybe, st.none() | st.integers(0, 99), st.booleans()),
     st.lists(_number, max_size=3).map(tuple), _comparability,
     st.builds(Quality, _text, st.integers(0, 99), st.integers(0, 99)), _observations,
     st.dictionaries(_text, st.none() | st.integers(-(2**60), 2**60) | _number | _text, max_size=2), _text,

@@ -30,7 +30,7 @@ class Recorder:
     def heard(self, event):
         if isinstance(event, Hello):
             self.environments.append(event.environment.slug)
-        elif isinstance(event, Warned):
+        if isinstance(event, Warned):
             self.warnings.append(event)
 
     def round_started(self, number, tests):

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pytest_modelbench.core.blocks import Amount
 from pytest_modelbench.core.case import Case, NamedCase
 from pytest_modelbench.core.environment import Environment
-from pytest_modelbench.core.measurement import Comparability, Measurement, Quality, Timing
+from pytest_modelbench.core.measurement import Comparability, Measurement, Quality, RelativeTime
 from pytest_modelbench.core.metrics import METRICS
 from pytest_modelbench.core.observations import hits, numbers, scores
 from pytest_modelbench.workers.events import (
@@ -49,7 +49,12 @@ CASES = st.builds(NamedCase, TEXT) | st.builds(
     Case, TEXT, COUNT, st.tuples(COUNT, COUNT), precision=TEXT, task=TEXT, mode=TEXT, technique=TEXT, data=TEXT
 )
 TIMINGS = st.builds(
-    Timing, NUMBER, st.none() | SECONDS, st.none() | SECONDS, turn=st.none() | st.integers(0, 9), rate=st.booleans()
+    RelativeTime,
+    NUMBER,
+    st.none() | SECONDS,
+    st.none() | SECONDS,
+    turn=st.none() | st.integers(0, 9),
+    rate=st.booleans(),
 )
 
 
@@ -114,7 +119,7 @@ def test_half_a_surrogate_pair_in_a_text_does_not_break_the_line():
     assert decode(encode(Started("t[\ud800]"))) == Started("t[\\ud800]")
 
 
-MEASURED = json.loads(encode(Recorded(Measurement.of("latency", 0.1, NamedCase("net"), timing=Timing(-1.0)))))
+MEASURED = json.loads(encode(Recorded(Measurement.of("latency", 0.1, NamedCase("net"), timing=RelativeTime(-1.0)))))
 
 
 def changed(*path, to):
