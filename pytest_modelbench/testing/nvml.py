@@ -72,6 +72,10 @@ class FakeNvml(SimpleNamespace):
     def nvmlShutdown(self) -> None:  # noqa: N802
         self.open -= 1
 
+    def nvmlSystemGetDriverVersion(self) -> str:  # noqa: N802
+        assert self.open
+        return "580.65.06"
+
     def nvmlDeviceGetHandleByUUID(self, uuid: str) -> str:  # noqa: N802
         if uuid not in self.devices:
             raise NVMLError

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
-from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
@@ -30,6 +29,7 @@ from pytest_modelbench.measure.phases import PhasedRuns
 from pytest_modelbench.measure.plan import SamplingPlan
 from pytest_modelbench.models.build import BuiltModel, build
 from pytest_modelbench.published.speed_lines import lines
+from pytest_modelbench.testing.clock import FakeClock
 from pytest_modelbench.workers.runs import PairedTiming, PairRun, TestRun
 
 CPU = torch.device("cpu")
@@ -39,25 +39,6 @@ PHASE_MS = {"forward": 10, "backward": 25, "optimizer": 5}
 TIMES_ALONE = StepPlan(memory=False)
 #: For real steps, whose times are of no interest here.
 SHORT = SamplingPlan(min_sample_s=1e-4, target_s=0, min_blocks=1, max_blocks=1)
-
-
-class FakeClock:
-    name = "fake"
-
-    def __init__(self) -> None:
-        self.now_ns = 0
-
-    def mark(self) -> int:
-        return self.now_ns
-
-    def elapsed_s(self, marks: Sequence[int]) -> list[float]:
-        return [(later - earlier) / 1e9 for earlier, later in pairwise(marks)]
-
-    def synchronize(self) -> None:
-        pass
-
-    def work(self, cost_ns: int) -> None:
-        self.now_ns += cost_ns
 
 
 class FakeStep:
@@ -80,7 +61,7 @@ class FakeStep:
 
     def __call__(self, mark: Callable[[str], object] = str) -> None:
         for phase, cost_ms in PHASE_MS.items():
-            self.clock.work(cost_ms * MS)
+            self.clock.work(cost_ms * MS)()
             mark(phase)
 
     def check_loss(self) -> None:
@@ -157,7 +138,7 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
 def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
     clock = FakeClock()
     FakeStep.clock, FakeStep.log = clock, []
-    reference = SimpleNamespace(id="conv", run=lambda: clock.work(20 * MS), renew=lambda: None)
+    reference = SimpleNamespace(id="conv", run=clock.work(20 * MS), renew=lambda: None)
     monkeypatch.setattr(fixture, "TrainStep", FakeStep)
     monkeypatch.setattr(fixture, "clock_for", lambda device: clock)
     monkeypatch.setattr(timing, "reference_workload", lambda device: reference)

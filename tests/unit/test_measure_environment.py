@@ -7,7 +7,6 @@ import os
 import platform
 import socket
 import sys
-import types
 from importlib import metadata
 
 import pytest
@@ -18,6 +17,7 @@ from pytest_modelbench.host.processor import Processor, read_processor
 from pytest_modelbench.measure import devices, environment
 from pytest_modelbench.measure.devices import is_cpu, resolve_device
 from pytest_modelbench.measure.environment import cpu_slug, detect, doubt, pin
+from pytest_modelbench.testing.nvml import FakeNvml, NVMLError
 
 CPU = "cpu"
 EPYC = """\
@@ -219,31 +219,9 @@ def test_environment_tells_neither_host_name_nor_paths() -> None:
     assert sys.prefix not in text
 
 
-class FakeNvml(types.ModuleType):
-    """nvidia-ml-py over a driver that answers or fails."""
-
-    class NVMLError(Exception):
-        pass
-
-    def __init__(self, fails: bool) -> None:
-        super().__init__("pynvml")
-        self.fails = fails
-        self.open = 0
-
-    def nvmlInit(self) -> None:  # noqa: N802
-        if self.fails:
-            raise self.NVMLError
-        self.open += 1
-
-    def nvmlShutdown(self) -> None:  # noqa: N802
-        self.open -= 1
-
-    def nvmlSystemGetDriverVersion(self) -> str:  # noqa: N802
-        assert self.open
-        return "580.65.06"
-
-
-@pytest.mark.parametrize(("nvml", "driver"), [(FakeNvml(False), "580.65.06"), (FakeNvml(True), None), (None, None)])
+@pytest.mark.parametrize(
+    ("nvml", "driver"), [(FakeNvml(), "580.65.06"), (FakeNvml(fails=NVMLError()), None), (None, None)]
+)
 def test_driver_is_asked_of_nvml_if_there_is_one(
     nvml: FakeNvml | None, driver: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,6 @@ import dataclasses
 import os
 import time
 from collections.abc import Sequence
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from pytest_modelbench.measure.health import (
 )
 from pytest_modelbench.measure.plan import SamplingPlan
 from pytest_modelbench.measure.sampling import Alone, Conditions, Target, sample
+from pytest_modelbench.testing.clock import FakeClock
 
 THEN = Reading(
     now_s=100.0, steal_ticks=10, total_ticks=1000, runnable=3, involuntary_switches=5, waited_s=1.0, asleep_s=7.0,
@@ -166,31 +166,12 @@ def test_without_nvml_a_cuda_device_is_measured_with_what_the_host_tells(monkeyp
     assert health_probe("cuda", "1-2").read().gpu is None
 
 
-class SteppingClock:
-    """Every call to be timed takes 30 ms."""
-
-    name = "fake"
-    now_ns = 0
-
-    def work(self) -> None:
-        self.now_ns += 30_000_000
-
-    def mark(self) -> int:
-        return self.now_ns
-
-    def elapsed_s(self, marks: Sequence[int]) -> list[float]:
-        return [(later - earlier) / 1e9 for earlier, later in pairwise(marks)]
-
-    def synchronize(self) -> None:
-        pass
-
-
 def test_block_in_which_the_machine_was_suspended_is_measured_again() -> None:
-    clock = SteppingClock()
+    clock = FakeClock()
     asleep_s = iter([0.0, 0.0, 0.0, 60.0, 60.0, 60.0])  # at the start, before the first block, after each
     probe = HealthProbe(lambda: dataclasses.replace(THEN, asleep_s=next(asleep_s)))
     plan = SamplingPlan(min_blocks=3, max_blocks=3)
-    samples = sample(Target(clock.work, clock), Alone(), plan, Conditions(probe.disturbed))
+    samples = sample(Target(clock.work(30_000_000), clock), Alone(), plan, Conditions(probe.disturbed))
     assert (len(samples.blocks), samples.repeated, samples.disturbed) == (3, 1, 0)
     assert list(asleep_s) == []
 

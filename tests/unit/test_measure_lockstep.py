@@ -9,29 +9,9 @@ from pytest_modelbench.core.blocks import Amount
 from pytest_modelbench.measure.lockstep import InTurns
 from pytest_modelbench.measure.plan import SamplingPlan
 from pytest_modelbench.measure.sampling import Conditions, Target, sample
+from pytest_modelbench.testing.clock import FakeClock
 
 MS = 1_000_000
-
-
-class Clock:
-    name = "fake"
-
-    def __init__(self):
-        self.now_ns = 0
-        self.calls = 0
-
-    def mark(self):
-        return self.now_ns
-
-    def elapsed_s(self, marks):
-        return [(later - earlier) / 1e9 for earlier, later in pairwise(marks)]
-
-    def synchronize(self):
-        pass
-
-    def work(self):
-        self.calls += 1
-        self.now_ns += 20 * MS
 
 
 class Turns:
@@ -46,7 +26,7 @@ class Turns:
         return 7
 
     def wait(self):
-        self.calls.append(self.clock.calls)
+        self.calls.append(self.clock.log.count("T"))
         return self.answers.pop(0)
 
     def done(self, log_ratio, disturbed):
@@ -54,13 +34,13 @@ class Turns:
 
 
 def in_turns(clock, turns, plan=None, **conditions):
-    """Samples of ``clock.work``, and the number that the timing has in its test."""
+    """Samples of calls that take 20 ms, and the number that the timing has in its test."""
     lead = InTurns(turns, "case")
-    return sample(Target(clock.work, clock), lead, plan, Conditions(**conditions)), lead.timing
+    return sample(Target(clock.work(20 * MS), clock), lead, plan, Conditions(**conditions)), lead.timing
 
 
 def test_a_sample_is_taken_when_told_after_one_call_that_does_not_count():
-    clock = Clock()
+    clock = FakeClock()
     turns = Turns([True] * 4 + [False], clock)
     samples, number = in_turns(clock, turns, SamplingPlan(min_blocks=2, max_blocks=2))
     assert (turns.asked, number) == (("case", Amount(planned=2, most=6, repeats=3)), 7)
@@ -71,12 +51,12 @@ def test_a_sample_is_taken_when_told_after_one_call_that_does_not_count():
 
 
 def test_tensors_move_between_blocks_before_a_call_that_does_not_count():
-    clock = Clock()
+    clock = FakeClock()
     turns = Turns([True] * 16 + [False], clock)
     moved, asked = [], []
 
     def disturbed():
-        asked.append(clock.calls)
+        asked.append(clock.log.count("T"))
         return False
 
     plan = SamplingPlan(min_blocks=8, max_blocks=8)
@@ -89,7 +69,7 @@ def test_tensors_move_between_blocks_before_a_call_that_does_not_count():
 
 
 def test_what_happened_while_the_process_was_stopped_does_not_disturb_its_sample():
-    clock = Clock()
+    clock = FakeClock()
     turns = Turns([True, True, False], clock)
     answers = iter([True, False, True, True])  # before and after each of two samples
     in_turns(clock, turns, disturbed=lambda: next(answers))
@@ -98,7 +78,7 @@ def test_what_happened_while_the_process_was_stopped_does_not_disturb_its_sample
 
 @pytest.mark.parametrize("answers", [[False], [True, False], [True, True, True, False]])
 def test_without_another_process_or_cut_short_whole_blocks_come_out_all_the_same(answers):
-    clock = Clock()
+    clock = FakeClock()
     samples, _ = in_turns(clock, Turns(answers, clock))
     assert samples.blocks
     assert {block.target_s for block in samples.blocks} == {(0.02, 0.02)}
