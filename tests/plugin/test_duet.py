@@ -203,7 +203,7 @@ def test_it(modelbench):
     with turns.open("a") as file:
         file.write("x")
     turn = turns.stat().st_size
-    # Two processes of the baseline, two of the screen, four pairs, and what comes after them.
+    # Two processes of the baseline, two of the stored comparison, four pairs, and what comes after them.
     slow = 2 < turn <= 12 or {stays}
     modelbench.record("lap", 1.3 if slow else 1.0, unit="s", scope="device", noisy=True)
 """

@@ -71,7 +71,7 @@ def test_keywords_and_quiet_and_verbose(bench):
     source = "def test_one(modelbench):\n    pass\n\ndef test_two(modelbench):\n    pass\n"
     verbose = bench("-v", "-k", "one", source=source)
     verbose.assert_outcomes(passed=1, deselected=1)
-    verbose.stdout.fnmatch_lines(["*pass 1 of 1: 1 test", "test_it.py::test_one PASSED*"])
+    verbose.stdout.fnmatch_lines(["*round 1 of 1: 1 test", "test_it.py::test_one PASSED*"])
     quiet = bench("-q")
     quiet.stdout.fnmatch_lines(["..*"])
     quiet.stdout.no_fnmatch_line("*= modelbench =*")

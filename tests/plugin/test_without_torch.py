@@ -18,7 +18,7 @@ def test_two(modelbench):
 
 
 def environment(pytester):
-    return json.loads((pytester.path / "results.json").read_text())["session"]["environment"]
+    return json.loads((pytester.path / "results.json").read_text())["session"]["environments"][0]
 
 
 def test_tests_that_only_record_never_import_it(bench, pytester):

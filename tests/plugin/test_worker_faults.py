@@ -158,7 +158,7 @@ def test_a_killed_controller_takes_its_worker_along(pytester):
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process of its parent's end")
 def test_a_killed_controller_takes_a_stopped_worker_and_its_children_along(pytester):
-    """As the idle twin of a duet is stopped, with all that it has started."""
+    """As the idle process of a pair is stopped, with all that it has started."""
     process, worker = start(pytester, source=FORKS)
     child = wait_for(lambda: int((pytester.path / "child").read_text()))
     try:
