@@ -89,6 +89,7 @@ def test_top_five_is_of_more_than_five_classes():
     assert {name: entry["value"] for name, entry in record.items()} == {"second_top1": 0.5, "second_top5": 0.5}
 
 
+@pytest.mark.slow
 def test_labelled_images_have_names(tmp_path):
     model = knowing([], 5)
     assert class_images(model, "scenes", "").fingerprint == scene_classes().fingerprint
@@ -134,6 +135,7 @@ def test_objects_are_recorded_with_their_data(masks):
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_scenes_are_the_held_out_ones():
     pytest.importorskip("pycocotools")
     record = Recorder()
