@@ -1,6 +1,7 @@
 """What the plugin's tests share: sessions in a folder of their own, with real workers on the CPU."""
 
 import json
+import re
 
 import pytest
 
@@ -19,8 +20,9 @@ def pytester(pytester, monkeypatch):
 def bench(pytester):
     """Runs ``pytest --modelbench`` on ``source`` (or on what is there) in one round, or as the arguments say.
 
-    The controller runs in this very process, which saves its start and imports. Not so ``apart``: for what measures in
-    the controller's own process, writes past sys.stdout, or patches our modules.
+    The controller runs in this very process, which saves its start and imports. Not so ``apart``: for what writes past
+    sys.stdout, patches our modules, measures in the controller's own process, or lets it import torch, which no process
+    can do twice, as it collects the tests.
     """
 
     def run(*arguments, source=None, passes="1", apart=False):
@@ -29,10 +31,14 @@ def bench(pytester):
         command = ["--modelbench", "--device=cpu", *arguments]
         if passes and "--update-baselines" not in arguments:
             command.append(f"--modelbench-rounds={passes}")
-        apart = apart or "--modelbench-inline" in arguments
+        apart = apart or "--modelbench-inline" in arguments or any(map(_imports_torch, pytester.path.glob("*.py")))
         return (pytester.runpytest_subprocess if apart else pytester.runpytest_inprocess)(*command)
 
     return run
+
+
+def _imports_torch(path):
+    return re.search(r"^(import|from) (torch|timm)\b", path.read_text(encoding="utf-8"), re.MULTILINE)
 
 
 @pytest.fixture

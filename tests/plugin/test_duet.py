@@ -129,6 +129,7 @@ def test_beside_a_revision_exact_checks_take_one_pair_and_nothing_of_the_users_i
     assert leftovers(pytester, git) == (0, [])
 
 
+@pytest.mark.slow
 def test_a_package_that_cannot_be_imported_there_is_named(bench, pytester, project, git):
     project(blocks=2, bench=COUNT)
     broken = pytester.path / "nets.py"
@@ -143,6 +144,7 @@ def test_a_package_that_cannot_be_imported_there_is_named(bench, pytester, proje
     )
 
 
+@pytest.mark.slow
 def test_code_that_is_imported_from_elsewhere_compares_nothing(bench, pytester, project):
     """As when the package is installed, and not in editable mode: both sides would measure the same."""
     project(blocks=2, bench=COUNT)

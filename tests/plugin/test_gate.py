@@ -61,6 +61,7 @@ def test_a_renamed_test_fails_and_its_orphan_is_named(bench, accept, pytester):
     result.stdout.fnmatch_lines(["*test_it.py::test_one*", "*pytest-modelbench prune*"])
 
 
+@pytest.mark.slow
 def test_orphans_are_only_what_was_looked_for(bench, accept, pytester):
     two = ONE.format(answer=1) + ONE.format(answer=2).replace("test_one", "test_two")
     accept(source=two)
@@ -79,6 +80,7 @@ def test_a_measurement_that_disappeared_fails(bench, accept):
     result.stdout.fnmatch_lines(["has a baseline for answer, but did not measure it"])
 
 
+@pytest.mark.slow
 def test_a_skipped_test_with_a_baseline_fails_unless_it_may(bench, accept):
     accept(source=ONE.format(answer=42))
     skipping = "import pytest\n\n@pytest.mark.skip(reason='moved house')\n" + ONE.format(answer=42)
@@ -95,6 +97,7 @@ def test_an_environment_without_baseline_fails_when_asked(bench):
     result.stdout.fnmatch_lines(["*no baseline for answer in portable: nothing there yet"])
 
 
+@pytest.mark.slow
 def test_an_open_check_is_an_outcome_and_an_exit_status_of_its_own(bench, pytester):
     source = """
 import os, pathlib
@@ -194,6 +197,7 @@ def test_recording_twice_under_one_name_fails(bench):
     bench(source=source).stdout.fnmatch_lines(["*records 'answer' twice; give the second a name of its own*"])
 
 
+@pytest.mark.slow
 def test_two_sessions_updating_at_once_both_land(pytester, stored):
     pytester.makepyprojecttoml("[tool.modelbench]\nupdate-rounds = 1\n")
     pytester.makepyfile(test_a=ONE.format(answer=1), test_b=ONE.format(answer=2), test_c=ONE.format(answer=3))
@@ -228,6 +232,7 @@ def test_results_that_cannot_be_written_are_an_error_and_nothing_else_is_lost(be
     result.stdout.fnmatch_lines(["*answer*42*new*", "NOT WRITTEN: *results.json*"])
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="no affinity here")
 def test_workers_are_pinned_and_single_threaded_and_others_are_not(bench, pytester):
     source = """

@@ -65,6 +65,7 @@ def test_metric_of_ours(modelbench):
 )
 
 
+@pytest.mark.slow
 def test_each_bad_request_fails_its_own_test_with_a_clear_message(bench):
     result = bench("-v", source=BROKEN)
     result.assert_outcomes(failed=13)
@@ -103,9 +104,11 @@ def fails(result):
     return outcomes.get("failed", 0)
 
 
+@pytest.mark.slow
 def test_lifecycle_of_a_real_model(bench, accept, pytester, stored):
     """new -> accept -> ok -> more blocks a stage -> regressed, files untouched -> accept -> ok."""
-    assert fails(bench(source=LIFECYCLE.format(changed=""), passes="2")) == 0
+    pytester.makepyprojecttoml("[tool.modelbench]\nupdate-passes = 2\n")
+    assert fails(bench(source=LIFECYCLE.format(changed=""))) == 0
     accept()
     folders = stored()
     assert set(folders["portable"]["test_it.py::test_small"]) == {
@@ -137,6 +140,7 @@ def test_lifecycle_of_a_real_model(bench, accept, pytester, stored):
     assert fails(bench(passes="2")) == 0
 
 
+@pytest.mark.slow
 def test_a_real_growth_of_memory_fails_and_says_by_how_much(bench, accept):
     source = MODEL + (
         "\ndef test_small(build_model, modelbench):\n"
@@ -151,6 +155,7 @@ def test_a_real_growth_of_memory_fails_and_says_by_how_much(bench, accept):
     )
 
 
+@pytest.mark.slow
 def test_settings_of_torch_are_put_back_even_if_the_test_fails(bench):
     source = """
 import gc
@@ -175,6 +180,7 @@ def test_b_finds_nothing_changed(modelbench):
     bench(source=source).assert_outcomes(passed=1, failed=1)
 
 
+@pytest.mark.slow
 def test_timer_and_memory_serve_plain_asserts_without_the_option(pytester):
     pytester.makepyprojecttoml("[tool.modelbench]\ndevice = 'cpu'\n")
     pytester.makepyfile(
@@ -202,6 +208,7 @@ def test_timer_and_memory_serve_plain_asserts_without_the_option(pytester):
     pytester.runpytest_subprocess().assert_outcomes(passed=4)
 
 
+@pytest.mark.slow
 def test_pretrained_weights_without_a_hub_are_a_skip_with_a_way_out(bench, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     source = """
@@ -215,6 +222,7 @@ def test_one(build_model, modelbench):
     result.stdout.no_fnmatch_line("*Traceback*")
 
 
+@pytest.mark.slow
 def test_no_labelled_images_are_a_skip_with_a_way_out(bench):
     source = 'def test_one(build_model, modelbench):\n    modelbench.accuracy(build_model("test_resnet"))\n'
     result = bench("-rs", source=source)
@@ -222,6 +230,7 @@ def test_no_labelled_images_are_a_skip_with_a_way_out(bench):
     result.stdout.fnmatch_lines(["SKIPPED*--modelbench-data DIR*"])
 
 
+@pytest.mark.slow
 def test_accuracy_on_a_folder_of_images(bench, accept, pytester, tmp_path):
     image = pytest.importorskip("PIL.Image")
     for label in ("cat", "dog"):

@@ -42,6 +42,7 @@ def test_a_check_that_moves_to_another_scope_leaves_a_hole_that_is_seen(bench, a
     result.stdout.fnmatch_lines(["has a baseline for answer, but did not measure it"])
 
 
+@pytest.mark.slow
 def test_a_module_that_is_skipped_as_a_whole_fails_the_session(bench, accept, pytester):
     pytester.makepyfile(test_other=ONE.format(answer=2))
     accept(source=ONE.format(answer=1))
@@ -88,6 +89,7 @@ def test_a_band_for_a_misspelt_metric_is_refused(bench, pytester, mark, settings
     result.stderr.fnmatch_lines([says])
 
 
+@pytest.mark.slow
 def test_what_is_unavailable_in_a_fixture_skips_as_well(bench, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     source = """

@@ -2,6 +2,8 @@
 
 import xml.etree.ElementTree as ElementTree
 
+import pytest
+
 MIXED = """
 import warnings
 import pytest
@@ -57,6 +59,7 @@ def test_outcomes_and_tracebacks_are_those_of_an_ordinary_run(bench, pytester):
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_exitfirst_stops_and_lastfailed_runs_only_what_failed(bench, pytester):
     source = "".join(f"def test_{i}(modelbench):\n    assert {i} != 1 and {i} != 2\n\n" for i in range(4))
     first = bench("-x", source=source)
@@ -89,6 +92,7 @@ def test_addopts_of_the_project_do_not_reach_the_worker(bench, pytester):
     assert len(ElementTree.parse(pytester.path / "junit.xml").getroot()[0]) == 1
 
 
+@pytest.mark.slow
 def test_output_goes_straight_to_the_terminal_when_asked(bench):
     result = bench("-s", apart=True, source="def test_one(modelbench):\n    print('live')\n")
     result.assert_outcomes(passed=1)
@@ -124,6 +128,7 @@ def test_id(text, modelbench):
     result.stdout.fnmatch_lines(["7 ok"])
 
 
+@pytest.mark.slow
 def test_inline_runs_in_this_process_and_judges_alike(accept, bench):
     source = "import os\n\ndef test_one(modelbench):\n    modelbench.record('answer', {})\n"
     accept(source=source.format(42))

@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 LATENCY = """
 import torch
 
@@ -12,6 +14,7 @@ def test_small(build_model, modelbench):
 """
 
 
+@pytest.mark.slow
 def test_saved_latencies_are_compared_by_pytest_benchmark_itself(bench, pytester):
     for name in ("before", "after"):
         result = bench(f"--modelbench-save-benchmark={name}", source=LATENCY)

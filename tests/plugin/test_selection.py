@@ -65,8 +65,9 @@ def test_suites_select(bench, suite, expected):
         (["--pdb"], "*add --modelbench-inline*"),
         (["-n2"], "*without -n*"),
         (["--modelbench-inline", "--update-baselines"], "*too few for a baseline*"),
-        (["--device=gpu9"], "*gpu9*"),
-        (["--device=cuda:77"], "*cuda*"),
+        # Torch has to be asked.
+        pytest.param(["--device=gpu9"], "*gpu9*", marks=pytest.mark.slow),
+        pytest.param(["--device=cuda:77"], "*cuda*", marks=pytest.mark.slow),
     ],
 )
 def test_a_session_that_makes_no_sense_is_a_usage_error(bench, arguments, says):

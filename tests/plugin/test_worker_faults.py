@@ -40,6 +40,7 @@ def test_after(modelbench):
 """
 
 
+@pytest.mark.slow
 def test_each_dead_worker_fails_its_own_test_only(bench, pytester):
     result = bench("-v", source=FAULTS)
     result.assert_outcomes(passed=2, failed=5)

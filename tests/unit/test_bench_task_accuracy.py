@@ -109,6 +109,7 @@ def test_top_five_is_of_more_than_five_classes():
     assert {name: one.value for name, one in record.items()} == {"second_top1": 0.5, "second_top5": 0.5}
 
 
+@pytest.mark.slow
 def test_labelled_images_have_names(tmp_path):
     model = knowing([], 5)
     assert class_images(model, "scenes", "").fingerprint == scene_classes().fingerprint
@@ -155,6 +156,7 @@ def test_objects_are_recorded_with_their_data(masks):
     assert set(record.bands.values()) == {None}
 
 
+@pytest.mark.slow
 def test_scenes_are_the_held_out_ones():
     pytest.importorskip("pycocotools")
     record = Recorder()

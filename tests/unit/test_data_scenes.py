@@ -46,6 +46,7 @@ def test_every_number_comes_up_about_as_often():
     assert all(880 < count < 1120 for count in counts)  # four standard deviations
 
 
+@pytest.mark.slow
 def test_fingerprints_stay():
     assert scene_classes().fingerprint == FINGERPRINTS["classes"]
     assert scene_objects().fingerprint == FINGERPRINTS["objects"]

@@ -25,6 +25,7 @@ def log_ratios(spread: float, count: int = 20, seed: int = 1) -> list[Measured]:
     return [Measured(spread * (one - mean) / sd, 0.01) for one in drawn]
 
 
+@pytest.mark.slow
 def test_noisier_machines_need_wider_bands() -> None:
     found = [noise("c", log_ratios(spread)) for spread in SPREADS]
     assert [one.smallest_band for one in found] == [0.05, 0.05, 0.07, 0.15, 0.3]
@@ -32,6 +33,7 @@ def test_noisier_machines_need_wider_bands() -> None:
     assert [one.process_sd for one in found] == pytest.approx(SPREADS)
 
 
+@pytest.mark.slow
 def test_the_band_is_the_smallest_with_which_sessions_come_out_ok() -> None:
     """Counted anew, session by session."""
     pool = TrialPool(log_ratios(0.03))
@@ -117,6 +119,7 @@ def test_the_draws_have_the_spread_of_the_truth_and_not_of_the_few() -> None:
     assert spread == pytest.approx((0.02**2 * 5 / 3 + 0.005**2) ** 0.5, rel=0.03)
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(st.lists(st.floats(-0.1, 0.1), min_size=4, max_size=8), st.floats(-5, 5))
 def test_only_differences_between_processes_matter(values: list[float], shift: float) -> None:

@@ -140,6 +140,7 @@ def session_of_unchanged_code(rng, checks, process_sd, day_sd):
         yield looked_at([truth[1] + rng.gauss(0, process_sd) for _ in range(DEFAULTS.rounds[-1])], view, checks)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("process_sd", "day_sd"), [(0.01, 0.004), (0.017, 0.005), (0.03, 0.01)])
 def test_unchanged_code_practically_never_fails_a_session(process_sd, day_sd):
     """300 seeded sessions of 12 checks. The promise is below 5 % of sessions; the seen rate is 0 to 1 %."""

@@ -222,6 +222,7 @@ def pytest_unconfigure(config):
 """
 
 
+@pytest.mark.slow
 def test_the_controller_never_imports_torch(pytester):
     pytester.makeconftest(CONTROLLER)
     pytester.makepyfile(

@@ -25,6 +25,7 @@ def faults():
     return int(done.stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="about glibc")
 def test_outputs_of_a_settled_process_cost_no_page_faults():
     """Four outputs of 3 MB, made and freed 20 times. Unsettled, about every other process pays for each anew."""

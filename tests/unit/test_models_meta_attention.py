@@ -106,6 +106,7 @@ def test_macs_are_the_same() -> None:
     assert static_cost(model.module, model.forward).macs == static_cost(model.module, plain).macs > 1e9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["vit_tiny_patch16_224", "swin_tiny_patch4_window7_224"])
 def test_training_a_transformer_is_predicted_as_a_real_one_needs_it(name) -> None:
     """PyTorch has a fused kernel for the CPU, too, and it keeps the same. Swin does not call it: timm's default."""

@@ -39,9 +39,16 @@ def small(head: str = "fcos", **options: Any) -> BuiltModel:
     return build("test_resnet", task=HEADS[head], head=head, **given_or_default)
 
 
+def few_regions(network: Any) -> Any:
+    """``network``, looking at a dozen regions an image: hundreds tell no more, and their masks take half a minute."""
+    if regions := getattr(network, "roi_heads", None):
+        regions.detections_per_img = regions.fg_bg_sampler.batch_size_per_image = 12
+    return network
+
+
 def finding_all(model: BuiltModel) -> Any:
-    """The network in ``model``, with every box kept that it can find, untrained as it is."""
-    network: Any = model.module.network
+    """The network in ``model``, with boxes kept whatever they score, untrained as it is."""
+    network: Any = few_regions(model.module.network)
     for owner in (network, getattr(network, "roi_heads", None)):
         if hasattr(owner, "score_thresh"):
             owner.score_thresh = 0.0
@@ -174,7 +181,7 @@ def test_finds_what_torchvisions_own_detector_finds(head, size):
 @pytest.mark.parametrize("head", HEADS)
 def test_loses_what_torchvisions_own_detector_loses(head):
     model = small(head).module.train()
-    expected = torchvisions_own(model.network, (64, 96))
+    expected = torchvisions_own(few_regions(model.network), (64, 96))
     images, targets = torch.rand(2, 3, 64, 96), box_targets(3, head == "mask_rcnn", 2, (64, 96), 1)
     before = copy.deepcopy(targets)
     torch.manual_seed(0)  # regions are sampled
@@ -192,9 +199,7 @@ def test_loses_what_torchvisions_own_detector_loses(head):
 @pytest.mark.parametrize("head", HEADS)
 def test_boxes_are_float32_in_every_precision(head, precision):
     model = small(head, precision=precision, channels_last=True)
-    if regions := getattr(finding_all(model), "roi_heads", None):
-        # A dozen regions an image tell as much as hundreds, whose masks take half a minute in bfloat16.
-        regions.detections_per_img = regions.fg_bg_sampler.batch_size_per_image = 12
+    finding_all(model)
     found = model.forward()
     model.check_output(found)
     assert {one["boxes"].dtype for one in found} == {torch.float32}

@@ -103,6 +103,7 @@ def test_deeplab_looks_at_a_stride_of_16_unless_told_otherwise(backbone, options
     assert seen == [(512 // stride, 1024 // stride)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("head", "backbone"),
     [("deeplabv3plus", "test_resnet"), ("fcn", "test_resnet"), ("fcn", "test_vit"), ("dpt", "test_vit")],
@@ -154,6 +155,7 @@ def test_cost_and_memory_are_told_on_meta_as_on_the_cpu(precision):
         assert peak == pytest.approx(live_peak(model.forward_backward, model.tensors()).peak_bytes, rel=0.02)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("smp")
 def test_compiles():
     compiled = segmenter(compile={"backend": "eager"})

@@ -179,6 +179,7 @@ def backward_peak(model: BuiltModel) -> int:
     return live_peak(meta.forward_backward, meta.tensors()).peak_bytes
 
 
+@pytest.mark.slow
 def test_in_place_needs_less_memory_than_plain():
     plain, in_place = (
         backward_peak(build("resnet50", device=META, batch_size=32, technique=technique))
@@ -240,6 +241,7 @@ class TestExtension:
         torch.testing.assert_close(gradients[1], gradients[0], rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 def test_technique_reaches_the_backbone_of_a_detector():
     arguments = {"device": META, "task": "detection", "image_size": 256, "batch_size": 8, "num_classes": 3}
     plain = build("resnet18", technique="abn", **arguments)

@@ -93,6 +93,7 @@ def backward_peak(model: BuiltModel) -> int:
     return live_peak(meta.forward_backward, meta.tensors()).peak_bytes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "builder", ["resnet50", "vit_tiny_patch16_224", "vgg16_bn", "efficientnet_b0", torchvision.models.vgg16]
 )

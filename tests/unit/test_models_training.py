@@ -435,6 +435,7 @@ def test_nothing_is_kept_between_steps() -> None:
     assert peak.peak_bytes == chain_peak()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "amp-bf16"])
 @pytest.mark.parametrize("accumulate", [1, 2])
 def test_a_real_model_takes_steps_in_every_precision_on_cpu_and_meta(precision: str, accumulate: int) -> None:

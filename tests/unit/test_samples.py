@@ -27,6 +27,7 @@ def test_figures_are_as_good_as_wanted(task):
     assert sample_figures()[task][sample.figure] >= sample.at_least
 
 
+@pytest.mark.slow
 def test_figures_are_of_the_scenes_that_are_generated():
     data = json.loads(samples.FIGURES.read_text())["data"]
     assert data == {
@@ -88,6 +89,7 @@ def test_training_again_gives_the_same_files(short, tmp_path, capsys):
     assert f"other than the files in {tmp_path}: classification" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_model_that_is_not_good_enough_is_not_to_be_shipped(short, monkeypatch, tmp_path):
     wanted = replace(SAMPLE_MODELS["classification"], at_least=1.01)
     with pytest.raises(MeasureError, match=r"top1 is 0.\d+ on held-out scenes, less than 1.01"):
