@@ -25,12 +25,12 @@ def bench(pytester):
     can do twice, as it collects the tests.
     """
 
-    def run(*arguments, source=None, passes="1", apart=False):
+    def run(*arguments, source=None, rounds="1", apart=False):
         if source is not None:
             pytester.makepyfile(test_it=source)
         command = ["--modelbench", "--device=cpu", *arguments]
-        if passes and "--update-baselines" not in arguments:
-            command.append(f"--modelbench-rounds={passes}")
+        if rounds and "--update-baselines" not in arguments:
+            command.append(f"--modelbench-rounds={rounds}")
         apart = apart or "--modelbench-inline" in arguments or any(map(_imports_torch, pytester.path.glob("*.py")))
         return (pytester.runpytest_subprocess if apart else pytester.runpytest_inprocess)(*command)
 

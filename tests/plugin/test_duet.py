@@ -92,7 +92,7 @@ def test_lifecycle_of_a_duet(bench, pytester, project, git):
     git("add", "--all")
     git("commit", "--quiet", "--message", "accepted")
     project(blocks=12)
-    result = bench("--modelbench-json=results.json", "-v", passes="2")
+    result = bench("--modelbench-json=results.json", "-v", rounds="2")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines([f"*pair 4 of 4 beside commit {first[:10]}*", "*latency regressed by *"])
     latency = checks(pytester)["latency"]
@@ -221,7 +221,7 @@ def test_a_bad_spell_of_the_machine_is_told_from_one_that_stays(bench, pytester,
     git("add", "--all")
     git("commit", "--quiet", "--message", "accepted")
     project(blocks=3, bench=bench_source)
-    result = bench("--modelbench-json=results.json", "-v", passes="2")
+    result = bench("--modelbench-json=results.json", "-v", rounds="2")
     lap = checks(pytester)["lap"]
     assert (lap["verdict"], lap["pairs"], lap["processes"]) == ("inconclusive" if stays else "ok", 4, 4)
     assert ("the machine moved: the code is as fast beside" in result.stdout.str()) is stays

@@ -109,12 +109,12 @@ def test_one(modelbench):
     modelbench.record('speed', [1.0, 1.3, 0.8, 1.2, 0.9][n % 5], unit='s', noisy=True, scope='device', band='5%')
 """
     assert bench("--update-baselines", source=source).ret == 0
-    result = bench("--junitxml=junit.xml", passes="2")
+    result = bench("--junitxml=junit.xml", rounds="2")
     assert result.parseoutcomes()["inconclusive"] == 1
     assert result.ret == 10
     result.stdout.fnmatch_lines(["*speed*inconclusive*", "*1 inconclusive*"])
     assert 'type="pytest.skip" message="inconclusive: ' in (pytester.path / "junit.xml").read_text()
-    assert bench("--modelbench-inconclusive=pass", passes="2").ret == 0
+    assert bench("--modelbench-inconclusive=pass", rounds="2").ret == 0
 
 
 @pytest.mark.parametrize(

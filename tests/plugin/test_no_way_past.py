@@ -136,7 +136,7 @@ def test_one(fragile, modelbench):
     ],
 )
 def test_what_cannot_work_is_said_before_anything_is_measured(bench, arguments, says):
-    result = bench(*arguments, source=ONE.format(answer=1), passes=None)
+    result = bench(*arguments, source=ONE.format(answer=1), rounds=None)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([says])
 

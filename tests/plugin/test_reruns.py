@@ -58,7 +58,7 @@ def test_in_rounds_it_counts_once_a_process(bench, accept, stored, checks, lap):
     accepted.stdout.fnmatch_lines(["*1 passed, 1 rerun*"])
     entry = stored()["portable"]["test_it.py::test_lap"]["attempts"]
     assert entry["value"] == 2  # that of the attempt that passed
-    result = bench("--reruns=1", "--modelbench-json=results.json", passes="2")
+    result = bench("--reruns=1", "--modelbench-json=results.json", rounds="2")
     result.assert_outcomes(passed=1)
     result.stdout.fnmatch_lines(["*1 passed, 1 rerun*"])
     assert {name: count for name, (_, count) in checks().items()} == {"lap": 2, "attempts": 2}

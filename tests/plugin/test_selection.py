@@ -58,7 +58,7 @@ def test_suites_select(bench, suite, expected):
         ),
         (["-k", "nothing"], "*no benchmark test was selected*"),
         (["--modelbench-rounds=5,3"], "*--modelbench-rounds: '5,3' does not rise*"),
-        (["--modelbench-passes=3"], "*--modelbench-passes is called --modelbench-rounds now: *--modelbench-rounds=3*"),
+        (["--modelbench-rounds=3"], "*--modelbench-passes is called --modelbench-rounds now: *--modelbench-rounds=3*"),
         (["--modelbench-threads=none"], "*--modelbench-threads: 'none' is not a whole number*"),
         (["--modelbench-timeout=soon"], "*--modelbench-timeout: 'soon' is not a duration*"),
         (["--modelbench-missing=maybe"], "*--modelbench-missing: 'maybe' is neither pass nor fail*"),
@@ -71,7 +71,7 @@ def test_suites_select(bench, suite, expected):
     ],
 )
 def test_a_session_that_makes_no_sense_is_a_usage_error(bench, arguments, says):
-    result = bench(*arguments, source=TWO_SUITES, passes=None)
+    result = bench(*arguments, source=TWO_SUITES, rounds=None)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     lines = [*result.outlines, *result.errlines]
     assert any(fnmatch(line, says) for line in lines), "\n".join(lines)
