@@ -58,7 +58,7 @@ def test_suites_select(bench, suite, expected):
         ),
         (["-k", "nothing"], "*no benchmark test was selected*"),
         (["--modelbench-rounds=5,3"], "*--modelbench-rounds: '5,3' does not rise*"),
-        (["--modelbench-rounds=3"], "*--modelbench-passes is called --modelbench-rounds now: *--modelbench-rounds=3*"),
+        (["--modelbench-passes=3"], "*--modelbench-passes is called --modelbench-rounds now: *--modelbench-rounds=3*"),
         (["--modelbench-threads=none"], "*--modelbench-threads: 'none' is not a whole number*"),
         (["--modelbench-timeout=soon"], "*--modelbench-timeout: 'soon' is not a duration*"),
         (["--modelbench-missing=maybe"], "*--modelbench-missing: 'maybe' is neither pass nor fail*"),

@@ -8,13 +8,13 @@ from torch import nn
 
 from pytest_modelbench.bench.modelbench import ModelBench
 from pytest_modelbench.bench.process import Bench
-from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.errors import MeasureError, UsageError
+from pytest_modelbench.core.measurement import Comparability
 from pytest_modelbench.core.metrics import Scope
-from pytest_modelbench.core.observations import read
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.measure.numerics import fingerprint
 from pytest_modelbench.models.build import build
+from pytest_modelbench.testing.worker import ENVIRONMENT
 from tests.unit.fingerprints import largest_difference
 
 CPU = torch.device("cpu")
@@ -77,9 +77,8 @@ class Bright(nn.Module):
 
 @pytest.fixture
 def held():
-    records = []
-    made = ModelBench(Bench(Settings(), "cpu", Environment("cpu", "a CPU", "cpu-a", {}, {}), 1, records.append), "test")
-    made.records = records
+    made = ModelBench(Bench(Settings(), "cpu", ENVIRONMENT, 1, (measurements := []).append), "test")
+    made.measurements = measurements
     return made
 
 
@@ -87,17 +86,17 @@ def held():
 def test_an_output_is_portable_and_its_band_follows_the_precision(held, precision, band):
     model = build(lambda: nn.Conv2d(3, 2, 1), name="net", device=CPU, image_size=4, precision=precision)
     found = held.numerics(model)
-    (record,) = held.records
-    assert (record.name, record.case, record.value, record.basis) == ("output", model.case.id, found.rms, "")
-    assert (record.metric.scope, record.metric.band.text) == (Scope.PORTABLE, band)
-    assert read(record.evidence).values == pytest.approx((*found.numbers, 32))
+    (one,) = held.measurements
+    assert (one.name, one.case, one.value, one.comparability) == ("output", model.case, found.rms, Comparability())
+    assert (one.metric.scope, one.metric.band.text) == (Scope.PORTABLE, band)
+    assert one.observations.values == pytest.approx((*found.numbers, 32))
 
 
 def test_images_take_the_place_of_noise_and_a_value_rests_on_them(held):
     model = build(Bright, device=CPU, batch_size=2, image_size=4)
     for name, value in (("one", 2.0), ("again", 2.0), ("other", 3.0)):
         assert held.numerics(model, torch.full((2, 3, 4, 4), value), name=name).rms == value
-    one, again, other = (record.basis for record in held.records)
+    one, again, other = (measurement.comparability.data for measurement in held.measurements)
     assert one.startswith("images ")
     assert one == again != other
 
