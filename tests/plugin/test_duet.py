@@ -159,6 +159,7 @@ def test_code_that_is_imported_from_elsewhere_compares_nothing(bench, pytester, 
     result.stdout.fnmatch_lines(["*imported nets from *site-packages/nets.py*pip install -e .*"])
 
 
+@pytest.mark.slow
 def test_the_same_tree_in_another_interpreter(bench, pytester, project):
     project(blocks=2, bench=COUNT)
     result = bench(f"--modelbench-against-python={sys.executable}", "-v")

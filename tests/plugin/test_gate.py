@@ -31,6 +31,7 @@ def test_new_then_accepted_then_ok_then_regressed_then_accepted(bench, accept, p
     bench().assert_outcomes(passed=1)
 
 
+@pytest.mark.slow
 def test_an_improvement_passes_and_asks_to_be_accepted(bench, accept):
     accept(source=ONE.format(answer=42))
     result = bench(source=ONE.format(answer=41))
@@ -38,6 +39,7 @@ def test_an_improvement_passes_and_asks_to_be_accepted(bench, accept):
     result.stdout.fnmatch_lines(["*answer*42*41*improved*", "*--update-baselines*"])
 
 
+@pytest.mark.slow
 def test_updating_touches_only_what_ran(accept, stored):
     source = "".join(f"def test_{name}(modelbench):\n    modelbench.record('x', {{}})\n\n" for name in "ab")
     accept(source=source.format(1, 2))
@@ -162,6 +164,7 @@ def test_a_newer_schema_asks_for_an_upgrade(bench, accept, pytester):
     result.stderr.fnmatch_lines(["*99*pgrade*"])
 
 
+@pytest.mark.slow
 def test_another_case_direction_or_unit_is_incomparable_and_fails(bench, accept):
     accept(source=ONE.format(answer=42))
     result = bench(source=ONE.format(answer="42, unit='apples'"))
@@ -176,6 +179,7 @@ def test_a_folder_that_cannot_be_written_is_found_before_measuring(bench, pytest
     result.stderr.fnmatch_lines(["*baselines*"])
 
 
+@pytest.mark.slow
 def test_what_could_not_be_accepted_is_kept_and_accepted_later(bench, pytester, stored):
     pytester.makeconftest(
         "from pytest_modelbench.store import baselines\n"

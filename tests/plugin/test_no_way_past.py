@@ -35,6 +35,7 @@ def test_a_report_that_was_lost_is_no_pass(bench, pytester):
     result.stdout.fnmatch_lines(["*The test ended without a result; it reported only: setup, teardown.*"])
 
 
+@pytest.mark.slow
 def test_a_check_that_moves_to_another_scope_leaves_a_hole_that_is_seen(bench, accept):
     accept(source=ONE.format(answer="1, scope='portable'"))
     result = bench(source=ONE.format(answer="1, scope='kind'"))
@@ -64,6 +65,7 @@ def test_tests_outside_of_the_root_are_told_apart_or_refused(bench, pytester):
         result.assert_outcomes(passed=2)
 
 
+@pytest.mark.slow
 def test_a_check_that_became_noisy_is_incomparable(bench, accept):
     accept(source=ONE.format(answer=1))
     result = bench(source=ONE.format(answer="1, noisy=True"))

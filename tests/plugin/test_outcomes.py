@@ -70,6 +70,7 @@ def test_exitfirst_stops_and_lastfailed_runs_only_what_failed(bench, pytester):
     again.assert_outcomes(failed=2)
 
 
+@pytest.mark.slow
 def test_keywords_and_quiet_and_verbose(bench):
     source = "def test_one(modelbench):\n    pass\n\ndef test_two(modelbench):\n    pass\n"
     verbose = bench("-v", "-k", "one", source=source)
@@ -113,6 +114,7 @@ def test_a_collection_error_is_an_ordinary_one(bench):
     assert result.ret == 2
 
 
+@pytest.mark.slow
 def test_ids_of_any_shape_are_measured_accepted_and_found_again(accept, bench, stored):
     source = r"""
 import pytest

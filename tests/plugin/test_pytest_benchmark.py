@@ -86,6 +86,7 @@ def test_its_fixture_is_not_slowed_without_accelerator(pytester):
     pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=1)
 
 
+@pytest.mark.slow
 def test_torch_is_not_imported_for_a_test_that_does_without(pytester):
     pytester.makepyfile(
         "import sys\n\ndef test_plain(benchmark):\n    benchmark(lambda: None)\n    assert 'torch' not in sys.modules\n"

@@ -142,6 +142,7 @@ def test_interrupting_ends_everything_and_summarizes(pytester, number):
     assert (pytester.path / "results.json").exists()
 
 
+@pytest.mark.slow
 def test_an_interrupted_update_records_nothing(pytester):
     process, _ = start(pytester, "--update-baselines")
     process.send_signal(signal.SIGINT)

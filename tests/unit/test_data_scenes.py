@@ -103,6 +103,7 @@ def test_a_shape_stands_out_from_its_ground():
             assert contrast > 100
 
 
+@pytest.mark.slow
 def test_no_class_is_rare():
     counts = torch.bincount(scene_classes(400, TRAIN).labels, minlength=len(CLASSES))
     assert counts.min() > 50

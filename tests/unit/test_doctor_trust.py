@@ -81,6 +81,7 @@ def test_so_noisy_a_machine_can_be_trusted_with_nothing() -> None:
     assert (found.smallest_band, found.smallest_duet_band, found.told) == (None, None, True)
 
 
+@pytest.mark.slow
 def test_a_machine_whose_speed_wanders_is_not_trusted_on_its_log_ratios_alone() -> None:
     """The reference takes everything out of the log ratios, but the gate does not believe in so much."""
     steady = log_ratios(0.001)

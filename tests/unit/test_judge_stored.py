@@ -151,6 +151,7 @@ def test_unchanged_code_practically_never_fails_a_session(process_sd, day_sd):
     assert failed <= 6
 
 
+@pytest.mark.slow
 def test_a_tenth_slower_is_never_called_ok():
     rng = random.Random(5)
     seen = set()

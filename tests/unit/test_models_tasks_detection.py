@@ -261,7 +261,9 @@ def test_on_meta_regions_are_as_many_as_there_can_be(training, regions, objects)
     assert output["objectness"] == [(2, 3, 64 // stride, 96 // stride) for stride in (4, 8, 16, 32)] + [(2, 3, 1, 2)]
 
 
-@pytest.mark.parametrize("precision", ["fp32", "amp-fp16", "bf16"])
+@pytest.mark.parametrize(
+    "precision", ["fp32", *(pytest.param(one, marks=pytest.mark.slow) for one in ("amp-fp16", "bf16"))]
+)
 @pytest.mark.parametrize("head", HEADS)
 def test_cost_and_memory_are_told_on_meta(head, precision):
     model = small(head, precision=precision).on_meta()

@@ -106,6 +106,7 @@ _session = st.builds(
 )
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.too_slow])
 @given(value=_session)
 def test_every_session_reads_back_exactly(tmp_path_factory: pytest.TempPathFactory, value: Session) -> None:

@@ -267,6 +267,7 @@ def test_junk_never_raises_anything_but_a_baseline_error(tmp_path_factory: pytes
         read_baseline_file(path)
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(data=st.data())
 def test_a_good_file_with_any_item_replaced_never_raises_anything_but_a_baseline_error(
@@ -327,6 +328,7 @@ def _files(draw: st.DrawFn) -> BaselineFile:
     return BaselineFile(environment=draw(st.none() | _facts), sessions=dict.fromkeys(used, origin), entries=entries)
 
 
+@pytest.mark.slow
 @settings(suppress_health_check=[HealthCheck.too_slow])
 @given(file=_files())
 def test_every_file_that_is_written_reads_back_the_same_with_one_line_per_entry(
