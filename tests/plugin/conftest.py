@@ -43,12 +43,12 @@ def _imports_torch(path):
 
 @pytest.fixture
 def accept(bench, pytester):
-    """Accepts what the tests measure, in two processes."""
+    """Accepts what the tests measure, in two processes; ``exits``: with which status, as a busy machine has a say."""
     pytester.makepyprojecttoml("[tool.modelbench]\nupdate-rounds = 2\n")
 
-    def run(*arguments, source=None):
+    def run(*arguments, source=None, exits=(0,)):
         result = bench("--update-baselines", *arguments, source=source)
-        assert result.ret == 0, result.stdout.str()
+        assert result.ret in exits, result.stdout.str()
         return result
 
     return run
