@@ -67,7 +67,7 @@ class Judgement:
     detectable_ratio: float | None = None
 
     def noted(self, reason: Reason) -> Judgement:
-        """The same judgement with a further ``reason``."""
+        """Return this judgement with a further ``reason``."""
         return replace(self, reasons=(*self.reasons, reason))
 
     def because(self, kind: type[Reason]) -> bool:

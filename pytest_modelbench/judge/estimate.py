@@ -33,7 +33,7 @@ class Estimate:
         return self.theta - t_quantile(1 - alpha, self.dof) * self.se
 
     def mirrored(self) -> Estimate:
-        """The same seen from the other side: for metrics of which more is better."""
+        """Return the change seen from the other side: for metrics of which more is better."""
         return Estimate(-self.theta, self.se, self.dof)
 
 

@@ -7,9 +7,9 @@ import pytest
 NETS = """
 from pathlib import Path
 
-from torch import nn
-
 def net():
+    from torch import nn
+
     blocks = int(Path("configs/blocks.txt").read_text())
     return nn.Sequential(*[nn.Conv2d(3, 3, 3) for _ in range(blocks)])
 """

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
+#: It imports torch late, as the controller need not do: to collect is all that it does here.
 MODEL = """
-import timm
-import torch
-
 def small(blocks=1, width=16):
+    import torch
+
     layers = [torch.nn.Conv2d(3, width, 3, padding=1)]
     for _ in range(blocks):
         layers += [torch.nn.Conv2d(width, width, 3, padding=1), torch.nn.ReLU()]
@@ -36,6 +36,8 @@ def test_raising_builder(build_model, modelbench):
     modelbench.cost(build_model(explode))
 
 def test_not_finite(build_model, modelbench):
+    import torch
+
     class Bad(torch.nn.Module):
         def forward(self, x):
             return x.mean() * float("nan")

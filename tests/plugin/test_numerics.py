@@ -5,13 +5,14 @@ import pytest
 pytestmark = pytest.mark.slow
 
 NET = """
-import torch
-from torch import nn
-
 def net():
+    from torch import nn
+
     return nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(8, 5))
 
 def test_net(build_model, modelbench):
+    import torch
+
     model = build_model(net, image_size=8)
     with torch.no_grad():
         model.module[-1].weight.mul_({factor})

@@ -6,9 +6,9 @@ import sys
 import pytest
 
 LATENCY = """
-import torch
-
 def test_small(build_model, modelbench):
+    import torch
+
     model = build_model(lambda: torch.nn.Conv2d(3, 8, 3), name="conv", image_size=32)
     modelbench.latency(model)
 """
