@@ -108,21 +108,19 @@ def fails(result):
 
 @pytest.mark.slow
 def test_lifecycle_of_a_real_model(bench, accept, pytester, stored):
-    """new -> accept -> ok -> more blocks a stage -> regressed, files untouched -> accept -> ok."""
-    pytester.makepyprojecttoml("[tool.modelbench]\nupdate-rounds = 2\n")
-    assert fails(bench(source=LIFECYCLE.format(changed=""))) == 0
-    accept(exits=(0, 1))
+    """accept -> ok -> more blocks a stage -> regressed, files untouched -> accept -> ok."""
+    accept(source=LIFECYCLE.format(changed=""), exits=(0, 1))
     folders = stored()
     assert set(folders["portable"]["test_it.py::test_small"]) == {
         "macs", "parameter_bytes", "parameters", "peak_live_memory",
     }  # fmt: skip
     # Times are not accepted from a disturbed machine, as the one that runs this test may be; it then exits with 1.
     assert all(folder.startswith("cpu-") for folder in set(folders) - {"portable"})
-    assert fails(bench(rounds="2")) == 0
+    assert fails(bench()) == 0
 
     before = {path: path.read_bytes() for path in (pytester.path / "baselines").rglob("*.json")}
     slower = LIFECYCLE.format(changed=", layers=(12, 12, 12, 12)")
-    result = bench("--modelbench-json=results.json", source=slower, rounds="2,3")
+    result = bench("--modelbench-json=results.json", source=slower)
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines_random(
         [
@@ -139,7 +137,7 @@ def test_lifecycle_of_a_real_model(bench, accept, pytester, stored):
     assert {path: path.read_bytes() for path in (pytester.path / "baselines").rglob("*.json")} == before
 
     accept(exits=(0, 1))
-    assert fails(bench(rounds="2")) == 0
+    assert fails(bench()) == 0
 
 
 @pytest.mark.slow

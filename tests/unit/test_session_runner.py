@@ -1,5 +1,6 @@
 """The course of a session, with workers that are scripts: how many rounds there are, and when it gives up."""
 
+import contextlib
 from types import SimpleNamespace
 
 import pytest
@@ -20,26 +21,44 @@ TESTS = ("test_it.py::test_a", "test_it.py::test_b")
 ROUNDS = 5
 
 
-@pytest.fixture
-def updated(tmp_path, monkeypatch):
-    """Runs an update whose worker finds the machine disturbed where ``disturbed(test, process)``.
+def latency(disturbed=lambda test, process: False):
+    """What a worker measures that finds the machine disturbed where ``disturbed(test, process)``."""
 
-    What comes back: the session as a value, the tests of each round, and each test's outcome as pytest was told it.
+    def measure(test, process):
+        timing = RelativeTime(0.01 * process)
+        quality = Quality(UPSET if disturbed(test, process) else "", blocks=4)
+        return Measurement.of(
+            "latency", 0.1, NamedCase("net"), timing=timing, quality=quality, test=test, process=process
+        )
+
+    return measure
+
+
+def macs(test, process):
+    return Measurement.of("macs", 5, NamedCase("net"), test=test, process=process)
+
+
+@pytest.fixture
+def course(tmp_path, monkeypatch):
+    """Runs a session, ``updating`` or not, whose workers tell what ``measure(test, process)`` says.
+
+    Where it is ``interrupted``, Ctrl-C comes after the first test. What comes back: the session as a value, the tests
+    of each round, and each test's outcome as pytest was told it.
     """
 
-    def run(disturbed):
+    def run(measure, *, updating=True, interrupted=False):
         jobs, outcomes = [], {}
 
         def worker(tests, process):
-            def measured(test):
-                timing = RelativeTime(0.01 * process)
-                quality = Quality(UPSET if disturbed(test, process) else "", blocks=4)
-                return Measurement.of(
-                    "latency", 0.1, NamedCase("net"), timing=timing, quality=quality, test=test, process=process
-                )
+            def script():
+                yield Hello(ENVIRONMENT)
+                for test in tests:
+                    yield from whole(test, Recorded(measure(test, process)), *reported(test))
+                    if interrupted:
+                        raise KeyboardInterrupt
+                yield Done()
 
-            told = (event for test in tests for event in whole(test, Recorded(measured(test)), *reported(test)))
-            return ScriptedWorker([Hello(ENVIRONMENT), *told, Done()])
+            return ScriptedWorker(script())
 
         here = SimpleNamespace(paths={}, best_reference_s=None, here=lambda: None, worker=launching(worker, jobs))
         place = "pytest_modelbench.session.runner"
@@ -52,22 +71,23 @@ def updated(tmp_path, monkeypatch):
             get_verbosity=lambda: 0,
         )
         items = [SimpleNamespace(nodeid=test, path=tmp_path / "test_it.py") for test in TESTS]
-        runner = SessionRunner(config, Wanted(Settings(), (ROUNDS,), Commands(), updating=True))
-        runner.run(SimpleNamespace(items=items, shouldfail=False, shouldstop=False), Marks({}))
+        runner = SessionRunner(config, Wanted(Settings(), (ROUNDS,), Commands(), updating=updating))
+        with contextlib.suppress(KeyboardInterrupt):
+            runner.run(SimpleNamespace(items=items, shouldfail=False, shouldstop=False), Marks({}))
         return runner.result(set(), {}), [sorted(tests) for _, tests in jobs], outcomes
 
     return run
 
 
-def test_an_update_measures_in_all_its_rounds(updated):
-    session, rounds, outcomes = updated(lambda test, process: False)
+def test_an_update_measures_in_all_its_rounds(course):
+    session, rounds, outcomes = course(latency())
     assert rounds == [list(TESTS)] * ROUNDS
     assert outcomes == dict.fromkeys(TESTS, Outcome.PASSED)
     assert not any(refusals(session))
 
 
-def test_an_update_stops_after_two_rounds_in_which_everything_was_disturbed(updated):
-    session, rounds, outcomes = updated(lambda test, process: True)
+def test_an_update_stops_after_two_rounds_in_which_everything_was_disturbed(course):
+    session, rounds, outcomes = course(latency(lambda test, process: True))
     assert rounds == [list(TESTS)] * 2
     assert outcomes == dict.fromkeys(TESTS, Outcome.INCONCLUSIVE)
     assert (session.interrupted, session.processes) == (False, 2)
@@ -84,6 +104,13 @@ def test_an_update_stops_after_two_rounds_in_which_everything_was_disturbed(upda
         pytest.param(lambda test, process: process > 2, id="later rounds"),
     ],
 )
-def test_an_update_goes_on_where_anything_was_left_alone(updated, disturbed):
-    _, rounds, _ = updated(disturbed)
+def test_an_update_goes_on_where_anything_was_left_alone(course, disturbed):
+    _, rounds, _ = course(latency(disturbed))
     assert len(rounds) == ROUNDS
+
+
+def test_what_was_measured_before_an_interruption_is_kept(course):
+    session, _, outcomes = course(macs, updating=False, interrupted=True)
+    assert session.interrupted
+    assert [check.judgement.value for check in session.checks] == [5]
+    assert outcomes == {}
