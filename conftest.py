@@ -41,7 +41,12 @@ def _is_worth_it(argument: Path) -> bool:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Keep a process that has others beside it to one thread, and let none of its children take it for xdist's."""
+    """Let processes that tests start share bytecode; keep one of several to one thread, and its children out of xdist.
+
+    Tests start some hundred processes, and without bytecode (`PYTHONDONTWRITEBYTECODE`, as container images have it)
+    each compiles all of our files anew.
+    """
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if hasattr(config, "workerinput"):
         from pytest_modelbench.measure.arrival import when_imported
 

@@ -31,6 +31,7 @@ def doctor(*arguments):
     return said, done.stderr, *json.loads(last)
 
 
+@pytest.mark.slow
 def test_looking_measures_nothing_and_loads_nothing_heavy():
     said, error, status, heavy = doctor("--minutes", "0", "--json", "--device=cpu")
     report = json.loads(said)
@@ -40,6 +41,7 @@ def test_looking_measures_nothing_and_loads_nothing_heavy():
     assert (status, heavy, error) == (1 if problems else 0, [], "")
 
 
+@pytest.mark.slow
 def test_the_text_says_what_to_do():
     said, _, _, _ = doctor("--minutes", "0", "--device=cpu")
     assert said.startswith("machine  ")

@@ -109,6 +109,7 @@ def test_lifecycle_of_a_duet(bench, pytester, project, git):
     assert 0.8 < latency["ratio"] < 1.25
 
 
+@pytest.mark.slow
 def test_beside_a_revision_exact_checks_take_one_pair_and_nothing_of_the_users_is_touched(
     bench, pytester, project, git
 ):
@@ -190,6 +191,7 @@ def test_what_needs_stored_baselines_does_not_go_with_against(bench, option):
     result.stderr.fnmatch_lines([f"*{option} goes with stored baselines*"])
 
 
+@pytest.mark.slow
 def test_a_budget_that_is_over_leaves_the_rest_open(bench, pytester):
     source = "import pytest, time\n@pytest.mark.parametrize('n', range(3))\ndef test_it(n, modelbench):\n"
     source += "    time.sleep(30 * n)\n    modelbench.record('thing', 1)\n"

@@ -48,6 +48,7 @@ def test_updating_touches_only_what_ran(accept, stored):
     assert values == {"test_it.py::test_a": 1, "test_it.py::test_b": 20}
 
 
+@pytest.mark.slow
 def test_a_failing_test_is_never_accepted(bench, accept, stored):
     accept(source=ONE.format(answer=42))
     result = bench("--update-baselines", source=ONE.format(answer=43) + "    assert False\n")
@@ -55,6 +56,7 @@ def test_a_failing_test_is_never_accepted(bench, accept, stored):
     assert stored()["portable"]["test_it.py::test_one"]["answer"]["value"] == 42
 
 
+@pytest.mark.slow
 def test_a_renamed_test_fails_and_its_orphan_is_named(bench, accept, pytester):
     accept(source=ONE.format(answer=42))
     result = bench(source=ONE.format(answer=42).replace("test_one", "test_first"))
@@ -138,6 +140,7 @@ def test_a_file_that_is_no_baseline_stops_the_session_before_anything_is_measure
     assert (folder / "portable" / "it.json").read_text() == content
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("key", "value"),
     [("value", "NaN"), ("value", -1), ("value", "42"), ("unit", 3), ("better", "up"), ("colour", "red")],
@@ -155,6 +158,7 @@ def test_an_entry_that_cannot_be_trusted_stops_the_session_and_is_named(bench, a
     assert json.loads(path.read_text())["entries"]["test_it.py::test_one"]["answer"].keys() >= {key}
 
 
+@pytest.mark.slow
 def test_a_newer_schema_asks_for_an_upgrade(bench, accept, pytester):
     accept(source=ONE.format(answer=42))
     path = pytester.path / "baselines" / "portable" / "it.json"

@@ -5,6 +5,7 @@ import pytest
 ONE = "def test_one(modelbench):\n    modelbench.record('answer', {answer})\n"
 
 
+@pytest.mark.slow
 def test_an_expected_failure_does_not_swallow_a_regression(bench, accept):
     source = "import pytest\n\n@pytest.mark.xfail(reason='flaky')\n" + ONE
     accept(source=source.format(answer=1))
@@ -150,6 +151,7 @@ def test_a_link_that_leads_nowhere_is_not_an_empty_folder(bench, pytester):
     result.stderr.fnmatch_lines(["*baselines is a link that leads nowhere*"])
 
 
+@pytest.mark.slow
 def test_commands_repeat_what_the_session_was_told(bench, accept, pytester):
     pytester.mkdir("sub").joinpath("test_deep.py").write_text(ONE.format(answer=1))
     accept("--modelbench-baselines=kept", "sub")

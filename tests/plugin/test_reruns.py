@@ -53,6 +53,7 @@ def committed(pytester, monkeypatch, lap):
         subprocess.run(["git", *who, *command], cwd=pytester.path, capture_output=True, check=True)
 
 
+@pytest.mark.slow
 def test_in_rounds_it_counts_once_a_process(bench, accept, stored, checks, lap):
     accepted = accept("--reruns=1", source=FLAKY)
     accepted.stdout.fnmatch_lines(["*1 passed, 1 rerun*"])
@@ -70,6 +71,7 @@ def test_a_test_that_fails_however_often_it_is_repeated_fails(bench, lap):
     result.stdout.fnmatch_lines(["*AssertionError: a bad day*", "*1 failed, 2 rerun*"])
 
 
+@pytest.mark.slow
 def test_in_pairs_it_counts_once_a_pair(bench, checks, committed, lap):
     lap("1.5")
     result = bench("--reruns=1", "--modelbench-against=HEAD", "--modelbench-json=results.json", "-v")
