@@ -39,6 +39,7 @@ def test_answer(modelbench):
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verbosity", [(), ("-q",)])
 def test_an_update_says_once_what_it_refuses_keeps_the_rest_and_exits_with_1(
     bench, pytester, stored, monkeypatch, verbosity

@@ -56,6 +56,7 @@ def test_each_dead_worker_fails_its_own_test_only(bench, pytester):
     )
 
 
+@pytest.mark.slow
 def test_a_worker_that_cannot_start_fails_its_tests_with_its_own_words(bench, pytester):
     pytester.makeconftest(
         "import sys\n\n"
@@ -130,6 +131,7 @@ def gone(pid):
     raise OSError("still there")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupting_ends_everything_and_summarizes(pytester, number):
     process, worker = start(pytester, "--modelbench-json=results.json")
@@ -152,6 +154,7 @@ def test_an_interrupted_update_records_nothing(pytester):
     assert not list((pytester.path / "baselines").glob("**/*.json"))
 
 
+@pytest.mark.slow
 def test_a_killed_controller_takes_its_worker_along(pytester):
     process, worker = start(pytester)
     process.kill()

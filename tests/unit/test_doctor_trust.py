@@ -92,6 +92,7 @@ def test_a_machine_whose_speed_wanders_is_not_trusted_on_its_log_ratios_alone() 
     assert noise("c", wandering).smallest_duet_band == noise("c", steady).smallest_duet_band
 
 
+@pytest.mark.slow
 def test_disturbed_processes_are_judged_as_such() -> None:
     quiet = log_ratios(0.001)
     disturbed = [Measured(one.log_ratio, one.latency_s, "steal") for one in quiet]

@@ -103,6 +103,7 @@ VIEWS = {
 BADNESS = [Verdict.OK, Verdict.IMPROVED, Verdict.REGRESSED, Verdict.INCOMPARABLE]
 
 
+@pytest.mark.slow
 @given(st.sampled_from([MIOU, OUTPUTS, COUNTS]).flatmap(lambda pool: st.lists(st.sampled_from(pool), min_size=2)))
 def test_a_later_process_makes_a_verdict_worse_and_never_better(measured):
     view = VIEWS[measured[0].name]

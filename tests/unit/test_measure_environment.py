@@ -180,6 +180,7 @@ def test_gpu_switches_do_not_part_records_of_a_cpu(monkeypatch: pytest.MonkeyPat
     assert detect(CPU, threads=1, cores=2).identity == before.identity
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("two_gpus")
 def test_environment_of_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.backends.cudnn, "benchmark", True)

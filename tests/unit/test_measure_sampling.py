@@ -237,6 +237,7 @@ def test_impossible_time_is_an_error_that_names_clock_and_workload(wrong: float,
         alone(clock.work(30 * MS), None, clock)
 
 
+@pytest.mark.slow
 def test_clock_that_stands_still_is_an_error() -> None:
     with pytest.raises(MeasureError, match=r"measured 0\.0 s for 10000000 calls of the target, which cannot be"):
         alone(int, None, FakeClock())

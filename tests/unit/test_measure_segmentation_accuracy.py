@@ -63,6 +63,7 @@ def test_prediction_is_cut_to_its_frame_and_brought_to_the_size_of_the_map():
     assert smaller.miou == 1.0
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(st.data(), st.integers(2, 4), st.integers(1, 3), st.integers(1, 5))
 def test_agrees_with_torchmetrics_and_does_not_depend_on_batches(data, num_classes, count, side):

@@ -195,6 +195,7 @@ def test_loses_what_torchvisions_own_detector_loses(head):
     assert all(parameter.grad is not None for parameter in model.network.backbone.parameters())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["amp", "bf16"])
 @pytest.mark.parametrize("head", HEADS)
 def test_boxes_are_float32_in_every_precision(head, precision):
@@ -328,6 +329,7 @@ def test_backbone_without_feature_maps_is_named():
         _ = build("shvit_s1", device=META, task="detection", head="faster_rcnn").module
 
 
+@pytest.mark.slow
 def test_size_that_a_patch_does_not_divide_is_refused_with_the_next():
     model = build("vit_small_patch14_dinov2", device=META, task="detection")
     with pytest.raises(UsageError, match=r"\(640, 640\): vit_small.* multiples of 224 .* next size is \(672, 672\)"):

@@ -141,6 +141,7 @@ def test_runs_and_trains_in_every_precision_and_layout(options):
     model.forward_backward()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("smp")
 @pytest.mark.parametrize("precision", ["fp32", "amp-fp16"])
 def test_cost_and_memory_are_told_on_meta_as_on_the_cpu(precision):
@@ -172,6 +173,7 @@ def test_missing_library_is_named_with_its_extra(monkeypatch):
     assert segmenter(head="fcn").forward().shape == (2, 19, 64, 96)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("head", ["deeplabv3plus", "fcn", "dpt"])
 def test_size_that_is_no_multiple_of_the_stride_is_refused_with_the_next(head, request):
     if head != "fcn":

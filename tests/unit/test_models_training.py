@@ -465,6 +465,7 @@ def test_the_learning_rate_leaves_the_weights_where_they_are() -> None:
     assert 0 < moved < 30 * 10 * LEARNING_RATE * 10
 
 
+@pytest.mark.slow
 def test_checkpointed_models_are_trained_on_meta_in_mixed_precision() -> None:
     def checkpointed() -> nn.Module:
         import timm

@@ -308,6 +308,7 @@ for n in range(12):
 """
 
 
+@pytest.mark.slow
 def test_two_processes_that_accept_at_once_both_land(store: BaselineStore) -> None:
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     processes = [

@@ -212,6 +212,7 @@ def test_junk_never_raises_anything_but_a_baseline_error(tmp_path_factory: pytes
         read_results(path)
 
 
+@pytest.mark.slow
 @settings(max_examples=200)
 @given(
     field=st.sampled_from([("session",), *(("session", name) for name in Session.__dataclass_fields__)]),

@@ -220,6 +220,7 @@ def test_what_is_not_json_is_named(path: Path, data: bytes, message: str) -> Non
     assert fault(path).startswith(message)
 
 
+@pytest.mark.slow
 def test_every_cut_of_a_file_is_an_error(path: Path) -> None:
     for length in range(1, len(TEXT.rstrip())):
         path.write_text(TEXT[:length])

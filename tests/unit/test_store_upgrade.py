@@ -198,6 +198,7 @@ _junk = st.recursive(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=400)
 @given(at=st.sampled_from(PLACES), value=_junk | st.just(...))
 def test_a_good_file_with_any_item_replaced_or_gone_never_raises_anything_but_a_baseline_error(
