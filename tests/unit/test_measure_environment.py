@@ -8,6 +8,7 @@ import platform
 import socket
 import sys
 from importlib import metadata
+from pathlib import Path
 
 import pytest
 import torch
@@ -210,6 +211,29 @@ def test_provenance_has_versions_and_leaves_out_what_is_not_there(monkeypatch: p
     assert "timm" not in facts
     monkeypatch.delenv("OMP_NUM_THREADS")
     assert "omp_num_threads" not in detect(CPU, threads=1).provenance
+
+
+def test_installed_packages_are_known_by_their_folders_whatever_their_names_look_like(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def packages(*folders: str) -> str:
+        place = tmp_path / str(len(list(tmp_path.iterdir())))
+        for folder in folders:
+            (place / folder).mkdir(parents=True)
+        monkeypatch.setattr(sys, "path", [str(place), str(place), "/no/such/place", "stdlib.zip"])
+        return environment._installed()
+
+    two = packages("timm-1.0.31.dist-info", "ruamel_yaml-0.18.dist-info", "timm", "ours.egg-info")
+    assert two.startswith("2 (")
+    assert packages("Timm-1.0.31.egg-info", "ruamel.yaml-0.18.dist-info") == two
+    assert packages("timm-1.0.30.dist-info", "ruamel_yaml-0.18.dist-info").startswith("2 (")
+    assert packages("timm-1.0.30.dist-info", "ruamel_yaml-0.18.dist-info") != two
+
+
+@pytest.mark.skipif(sys.prefix == sys.base_prefix, reason="outside a virtual environment others install packages")
+def test_as_many_packages_are_found_as_their_metadata_names() -> None:
+    named = {(environment.slugify(found.name), found.version) for found in metadata.distributions() if found.name}
+    assert environment._installed().partition(" ")[0] == str(len(named))
 
 
 def test_environment_tells_neither_host_name_nor_paths() -> None:
