@@ -184,6 +184,7 @@ def test_what_cannot_be_compared_with_is_an_error_at_once(bench, project, argume
     result.stderr.fnmatch_lines([message])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", ["--update-baselines", "--modelbench-inline"])
 def test_what_needs_stored_baselines_does_not_go_with_against(bench, option):
     result = bench("--modelbench-against=HEAD", option, source=COUNT)

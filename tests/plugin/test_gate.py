@@ -234,6 +234,7 @@ def test_results_are_written_whole(bench, pytester):
     assert results["format"] == "pytest-modelbench results"
 
 
+@pytest.mark.slow
 def test_results_that_cannot_be_written_are_an_error_and_nothing_else_is_lost(bench):
     result = bench("--modelbench-json=/proc/results.json", source=ONE.format(answer=42))
     assert result.ret == pytest.ExitCode.USAGE_ERROR

@@ -161,6 +161,7 @@ def rate(truth, sd, verdict, trials=400, seed=3):
     return sum(decided(rng, truth, sd) is verdict for _ in range(trials)) / trials
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sd", [0.01, 0.02, 0.04])
 def test_unchanged_code_is_practically_never_failed_by_a_duet(sd):
     """Seeded, 400 duets of three checks: the promise is 5 % shared by the checks, up to half the band."""
@@ -168,6 +169,7 @@ def test_unchanged_code_is_practically_never_failed_by_a_duet(sd):
     assert rate(EDGES.ignore_below, sd, Verdict.REGRESSED) <= 0.02
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sd", [0.01, 0.02, 0.04])
 def test_a_change_of_the_whole_band_is_hardly_ever_called_ok(sd):
     assert rate(EDGES.fail_above, sd, Verdict.OK) <= 0.05

@@ -1,6 +1,7 @@
 """Imports point downwards only, and what is heavy stays out of where it does not belong."""
 
 import ast
+import functools
 import json
 import os
 import subprocess
@@ -69,8 +70,10 @@ def layer_of(path):
     return relative.parts[0] if len(relative.parts) > 1 else relative.stem
 
 
+@functools.cache
 def imports(path):
     """Every imported module of a file, late and conditional imports included, those for type checking not."""
+    modules = []
     tree = ast.parse(path.read_text())
     typing_only = {
         id(node)
@@ -82,9 +85,10 @@ def imports(path):
         if id(node) in typing_only:
             continue
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            modules += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
-            yield node.module or ""
+            modules.append(node.module or "")
+    return modules
 
 
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if path != PACKAGE / "__init__.py")

@@ -32,6 +32,7 @@ def test_counts_the_label_among_the_k_highest():
     )
 
 
+@pytest.mark.slow
 @given(st.lists(st.tuples(st.permutations(range(6)), st.integers(0, 5)), min_size=1, max_size=40), st.integers(1, 7))
 def test_agrees_with_ranking_by_hand_whatever_the_batches(samples, batch_size):
     batches = [

@@ -225,6 +225,7 @@ class FakeCuda:
         monkeypatch.setattr(torch._C, "_cuda_clearCublasWorkspaces", note("clear workspaces"), raising=False)
 
 
+@pytest.mark.slow
 def test_allocated_peak_is_of_the_second_run(monkeypatch: pytest.MonkeyPatch) -> None:
     cuda = FakeCuda()
     cuda.patch(monkeypatch)

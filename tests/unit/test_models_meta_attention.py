@@ -96,6 +96,7 @@ def test_torchs_own_multihead_attention_is_followed() -> None:
     assert train(torch.enable_grad()) - train(MetaAttention()) > weights
 
 
+@pytest.mark.slow
 def test_macs_are_the_same() -> None:
     model = build("vit_tiny_patch16_224", device=META)
 

@@ -159,6 +159,7 @@ def torchvisions_own(network: Any, size: tuple[int, int]) -> Any:
     return plain
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(64, 96), (60, 90)])
 @pytest.mark.parametrize("head", HEADS)
 def test_finds_what_torchvisions_own_detector_finds(head, size):
@@ -244,6 +245,7 @@ def shapes(output: Any) -> Any:
     return tuple(output.shape)
 
 
+@pytest.mark.slow
 def test_on_meta_the_dense_part_runs_in_both_modes():
     model = build("resnet50", device=META, task="detection", batch_size=2)
     places = 80**2 + 40**2 + 20**2 + 10**2 + 5**2
@@ -262,9 +264,8 @@ def test_on_meta_regions_are_as_many_as_there_can_be(training, regions, objects)
     assert output["objectness"] == [(2, 3, 64 // stride, 96 // stride) for stride in (4, 8, 16, 32)] + [(2, 3, 1, 2)]
 
 
-@pytest.mark.parametrize(
-    "precision", ["fp32", *(pytest.param(one, marks=pytest.mark.slow) for one in ("amp-fp16", "bf16"))]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["fp32", "amp-fp16", "bf16"])
 @pytest.mark.parametrize("head", HEADS)
 def test_cost_and_memory_are_told_on_meta(head, precision):
     model = small(head, precision=precision).on_meta()
@@ -347,6 +348,7 @@ def test_training_without_targets_is_refused():
         small().module.train()(torch.zeros(1, 3, 64, 96))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("head", ["fcos", "retinanet", "faster_rcnn"])
 def test_checkpoint_for_other_classes_is_refused(tmp_path, head):
     safetensors.torch.save_file(small(head).module.state_dict(), tmp_path / "weights.safetensors")

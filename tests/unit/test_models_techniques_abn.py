@@ -94,6 +94,7 @@ def test_timm_resnet_is_seen_as_its_code_says():
     assert sum(bool(name) for name, _ in found.values()) == 33
 
 
+@pytest.mark.slow
 def test_normalization_before_squeeze_and_excitation_is_kept_by_its_product():
     found = followed(timm.create_model("seresnext50_32x4d"), 64)
     assert found["layer1.0.bn3"] == ("", True)

@@ -119,6 +119,7 @@ def test_a_backbone_inside_a_wrapper_is_checkpointed():
     assert build(Wrapped, device=CPU, technique="checkpoint").module.backbone.grad_checkpointing
 
 
+@pytest.mark.slow
 def test_the_older_way_needs_more():
     plain, older, newer = (
         backward_peak(build("vgg16_bn", device=META, batch_size=64, technique=technique))

@@ -452,6 +452,7 @@ def test_a_real_model_takes_steps_in_every_precision_on_cpu_and_meta(precision: 
         assert live_peak(step, step.tensors()).held_bytes == real
 
 
+@pytest.mark.slow
 def test_the_learning_rate_leaves_the_weights_where_they_are() -> None:
     model = build("test_resnet", device=CPU, batch_size=2, image_size=32)
     before = values(model)[: len(list(model.module.parameters()))]

@@ -90,6 +90,7 @@ def test_a_name_with_a_slash_is_refused(tmp_path: Path) -> None:
         benchmark_storage.save(TIMED, tmp_path, "a/b")
 
 
+@pytest.mark.slow
 def test_pytest_benchmark_compares_two_of_our_sessions(tmp_path: Path) -> None:
     slower = replace(
         SESSION, checks=tuple(replace(c, measurements=tuple(map(_doubled, c.measurements))) for c in SESSION.checks)

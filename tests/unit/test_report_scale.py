@@ -71,6 +71,7 @@ def test_pairs_share_a_unit_and_show_the_difference(old: float, new: float, unit
     assert scale.pair(old, new, unit) == texts
 
 
+@pytest.mark.slow
 @given(FINITE, FINITE, UNITS)
 def test_values_that_differ_never_read_the_same(old: float, new: float, unit: str) -> None:
     first, second = scale.pair(old, new, unit)

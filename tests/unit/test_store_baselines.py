@@ -413,6 +413,7 @@ _noisy_checks = st.builds(
 )  # fmt: skip
 
 
+@pytest.mark.slow
 @settings(max_examples=40)  # every one writes to the disk
 @given(history=st.lists(st.lists(_exact_checks | _noisy_checks, max_size=3, unique_by=lambda c: c.key), max_size=4))
 def test_accepting_the_last_session_again_is_idempotent(

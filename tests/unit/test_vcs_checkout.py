@@ -145,6 +145,7 @@ def test_a_branch_and_a_tag_of_one_name_are_ambiguous_unless_they_agree(project)
     assert resolve(project, "refs/heads/v1").commit == git(project, "rev-parse", "HEAD")
 
 
+@pytest.mark.slow
 def test_a_commit_id_that_is_too_short_is_ambiguous(project):
     seen, tree = {}, git(project, "rev-parse", "HEAD^{tree}")
     for number in range(2000):  # four digits: after some 300 commits, two that begin alike are likely
@@ -606,6 +607,7 @@ def registered(project):
     return [line.removeprefix("worktree ") for line in lines if line.startswith("worktree ")]
 
 
+@pytest.mark.slow
 def test_what_a_killed_process_left_is_removed_and_nothing_else(project, cache, tmp_path):
     for name in ("mine", "mine-unplugged"):
         git(project, "worktree", "add", "--quiet", "--detach", str(tmp_path / name))
