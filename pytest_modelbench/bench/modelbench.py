@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pytest_modelbench.bench.process import Bench
 from pytest_modelbench.bench.recorder import Own, Recorder
 from pytest_modelbench.core.errors import UsageError, hide_own_frames
-from pytest_modelbench.core.measurement import Measurement
+from pytest_modelbench.core.measurement import Comparability, Measurement
 from pytest_modelbench.measure.samples import Samples
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from pytest_modelbench.models.built import BuiltModel
     from pytest_modelbench.models.fitting import Fit
 
+#: How a peak is traced, forward alone and ``backward``, too: figures that were traced otherwise cannot be compared.
+_TRACED = {False: "operators taken apart", True: "gradients of weights alone"}
 #: A test's own mistake is shown where the test made it, without the frames of this module.
 __tracebackhide__ = hide_own_frames
 
@@ -124,16 +126,21 @@ class ModelBench:
     ) -> Peak:
         """Peak bytes of a forward pass, with ``backward`` of a forward and backward pass in training mode.
 
-        Everywhere: what PyTorch keeps alive, followed on the meta device and so the same on every machine. On an
-        accelerator also what its allocator gave out; reserved and device-level bytes go along as details.
+        Everywhere: what PyTorch keeps alive, followed on the meta device and so the same on every machine; on the CPU
+        where the model cannot run there. On an accelerator also what its allocator gave out; reserved and device-level
+        bytes go along as details.
         """
+        from pytest_modelbench.bench.following import followed
         from pytest_modelbench.bench.peak import allocated_measurement, live_measurement
         from pytest_modelbench.measure.memory import allocated_peak, live_peak
 
         case = replace(model.case, mode="backward") if backward else model.case
-        meta = model.on_meta()
-        live = live_peak(meta.forward_backward if backward else meta.forward, meta.tensors(training=backward))
-        self._record(live_measurement(live, case, name), band)
+
+        def peak(bare: BuiltModel) -> LivePeak:
+            return live_peak(bare.forward_backward if backward else bare.forward, bare.tensors(training=backward))
+
+        live, where = followed(model, peak)
+        self._record(live_measurement(live, case, name, f"{where}, {_TRACED[backward]}"), band)
         if self.device.type == "cpu":
             return Peak(live)
         allocated = allocated_peak(model.forward_backward if backward else model.forward, self.device)
@@ -141,14 +148,18 @@ class ModelBench:
         return Peak(live, allocated)
 
     def cost(self, model: BuiltModel, *, name: str = "") -> Cost:
-        """Parameters, their bytes, and multiply-accumulates of one forward pass; counted on the meta device."""
+        """Parameters, their bytes, and multiply-accumulates of one forward pass.
+
+        Counted on the meta device, and on the CPU where the model cannot run there.
+        """
+        from pytest_modelbench.bench.following import followed
         from pytest_modelbench.measure.cost import static_cost
 
-        meta = model.on_meta()
-        cost = static_cost(meta.module, meta.forward)
+        cost, where = followed(model, lambda bare: static_cost(bare.module, bare.forward))
+        way = Comparability(recipe="" if where == "meta" else where)
         for metric in ("parameters", "parameter_bytes", "macs"):
             count: int = getattr(cost, metric)
-            self._record(Measurement.of(metric, count, model.case, name and f"{name}_{metric}"))
+            self._record(Measurement.of(metric, count, model.case, name and f"{name}_{metric}", comparability=way))
         return cost
 
     def accuracy(

@@ -49,7 +49,9 @@ def class_images(
     if not named:
         raise DataUnavailableError("no labelled images: give an ImageFolder tree with --modelbench-data DIR")
     if named == PHOTOS:
-        return imagenet_photos()
+        photos = imagenet_photos()
+        check_classes(model, photos.num_classes, photos.name)
+        return photos
     if named == SCENES:
         return scene_classes()
     if named == DIGITS:

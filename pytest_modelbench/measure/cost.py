@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
+from torch.nn.parameter import is_lazy
 from torch.utils.flop_counter import FlopCounterMode
 
 
@@ -25,21 +27,32 @@ def static_cost(module: torch.nn.Module, forward: Callable[[], object]) -> Cost:
     Shared parameters count once. MACs are half the FLOPs of matrix products, convolutions and attention, as fvcore and
     the model zoos count them. Operators that PyTorch has no formula for, deform_conv2d among them, count nothing.
     """
-    # The fused path of nn.MultiheadAttention has no formula; the other one does the same products one by one.
-    fast_path = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
-    try:
+    with _countable(module), FlopCounterMode(display=False) as counter:
         # First: parameters of lazy modules have no size until the module has seen an input.
-        with FlopCounterMode(display=False) as counter:
-            forward()
-    finally:
-        torch.backends.mha.set_fastpath_enabled(fast_path)
+        forward()
     return Cost(
         parameters=sum(parameter.numel() for parameter in module.parameters()),
         parameter_bytes=_bytes(module.parameters()),
         buffer_bytes=_bytes(module.buffers()),
         macs=counter.get_total_flops() // 2,
     )
+
+
+@contextmanager
+def _countable(module: torch.nn.Module) -> Iterator[None]:
+    # The fused path of nn.MultiheadAttention has no formula; the other one does the same products one by one.
+    fast_path = torch.backends.mha.get_fastpath_enabled()
+    # The counter hooks whatever takes a gradient and is handed to a module, and fails where it is a parameter.
+    trained = [one for one in module.parameters() if one.requires_grad and not is_lazy(one)]
+    torch.backends.mha.set_fastpath_enabled(False)
+    for parameter in trained:
+        parameter.requires_grad_(False)
+    try:
+        yield
+    finally:
+        for parameter in trained:
+            parameter.requires_grad_()
+        torch.backends.mha.set_fastpath_enabled(fast_path)
 
 
 def _bytes(tensors: Iterable[torch.Tensor]) -> int:

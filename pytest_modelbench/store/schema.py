@@ -33,8 +33,10 @@ BASELINE = DocumentKind(
 
 #: Beyond this no count is plausible, and other readers of JSON lose digits or fail.
 _LARGEST_INTEGER = 2**63
-#: Units in which nothing measurable is zero or less. Others: counts from 0, fractions from 0 to 1, custom units any.
-_POSITIVE_UNITS = ("s", "bytes", "images/s")
+#: Units in which nothing measurable is zero or less. Others: fractions go from 0 to 1, custom units anywhere.
+_POSITIVE_UNITS = ("s", "images/s")
+#: A module without parameters has none, and they take no bytes.
+_COUNTED_UNITS = ("count", "bytes")
 #: Values and their median are rounded each for itself, to nine digits.
 _ROUNDING = 1e-7
 
@@ -160,8 +162,8 @@ class Entry(_Checked):
         return read_observations(self.observations) if self.observations else None
 
     def _out_of_range(self) -> str:
-        if self.unit == "count" and self.value < 0:
-            return f"{self.value} is negative, and the unit is 'count'"
+        if self.unit in _COUNTED_UNITS and self.value < 0:
+            return f"{self.value} is negative, and the unit is {self.unit!r}"
         if self.unit == "fraction" and not 0 <= self.value <= 1:
             return f"{self.value} is not between 0 and 1, and the unit is 'fraction'"
         if (self.unit in _POSITIVE_UNITS or self.noisy) and self.value <= 0:

@@ -13,6 +13,7 @@ import torch
 from PIL import Image
 from torch import nn
 
+from pytest_modelbench.bench import task_accuracy
 from pytest_modelbench.bench.task_accuracy import (
     Naming,
     class_images,
@@ -26,6 +27,7 @@ from pytest_modelbench.core.measurement import Comparability, Measurement, Relat
 from pytest_modelbench.core.observations import hits, scores
 from pytest_modelbench.core.verdicts import BaselineView, Verdict
 from pytest_modelbench.data.datasets import ClassData
+from pytest_modelbench.data.photos import LabelledImages
 from pytest_modelbench.data.scenes import scene_classes, scene_maps, scene_objects
 from pytest_modelbench.judge.judging import judge
 from pytest_modelbench.judge.procedure import Compared, Procedure
@@ -184,6 +186,15 @@ def test_label_maps_are_recorded_with_their_data():
 def test_data_of_another_number_of_classes_are_refused():
     with pytest.raises(UsageError, match="tells 3 classes apart, and scenes has 6; build it with num_classes=6"):
         record_segmentation_accuracy(knowing([], 3), scene_maps(1), "", Recorder(), PLAIN)
+
+
+@pytest.mark.parametrize("classes", [1001, 21843])
+def test_photos_are_of_the_thousand_classes(classes, monkeypatch):
+    photos = LabelledImages("imagenet-photos", (), (), 1000, "0")
+    monkeypatch.setattr(task_accuracy, "imagenet_photos", lambda: photos)
+    assert class_images(knowing([], 1000), "photos", "") is photos
+    with pytest.raises(UsageError, match=f"tells {classes} classes apart, and imagenet-photos has 1000"):
+        class_images(knowing([], classes), "photos", "")
 
 
 def voc(folder):

@@ -43,6 +43,13 @@ def test_overlap_of_62_percent_counts_at_three_of_ten_thresholds():
 
 
 @needs_coco
+def test_an_overlap_that_is_exactly_a_threshold_counts_there():
+    """pycocotools by itself gives 0.3: at 0.5, 0.55 and 0.6."""
+    result = accuracy([found([[0.0, 0.0, 100.0, 60.0]], [1], [0.9])], [objects([BOX], [1])])
+    assert result.box == AveragePrecision(0.3, 1.0, 0.0)
+
+
+@needs_coco
 def test_half_of_the_objects_found_is_half_of_the_recalls():
     """Precision is 1 up to a recall of 0.5: 51 of the 101 recalls that COCO looks at."""
     prediction = [found([BOX], [0], [0.9]), found([], [], [])]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import dataclass
 
 import pytest
 import torch
@@ -121,8 +122,8 @@ def test_compiling_is_left_to_torch_and_keeps_the_module(monkeypatch):
 
 def test_forward_runs_in_eval_mode_without_gradients():
     model = build(Tiny, device=CPU, image_size=4)
-    output = model.forward()
-    assert output.is_inference()
+    assert not model.forward().requires_grad
+    assert model.forward().is_inference()
     assert not model.module.was_training
 
 
@@ -133,7 +134,8 @@ def test_backward_trains_in_between_and_leaves_no_gradients(monkeypatch):
     model.module.norm.train()  # not as the rest: each part gets its own mode back
     model.forward_backward()
     assert model.module.was_training
-    assert model.module.seen.requires_grad
+    # Weights are trained, images are not: their gradient would count in the memory of a frozen model.
+    assert not model.module.seen.requires_grad
     assert gradients["weight"].shape == (3,)
     assert model.module.weight.grad is None
     assert not model.inputs[0].requires_grad
@@ -249,6 +251,21 @@ def test_values_that_are_not_finite_are_counted_where_they_are():
     )
 
 
+def test_values_that_are_not_finite_are_found_in_dataclasses_and_complex_tensors():
+    @dataclass
+    class Output:
+        logits: Tensor
+        states: list
+
+    model = build(Tiny, device=CPU, image_size=4)
+    nan = torch.tensor([float("nan")])
+    model.check_output(Output(torch.ones(1), [torch.ones(2, dtype=torch.complex64)]))
+    with pytest.raises(BuildError, match=r"output\.states\[0\]\['x'\]: 1 of 1 values"):
+        model.check_output(Output(torch.ones(1), [{"x": nan}]))
+    with pytest.raises(BuildError, match=r"output: 1 of 4 values \(1 NaN"):
+        model.check_output(torch.complex(torch.ones(2), torch.tensor([0.0, float("nan")])))
+
+
 def test_predict_takes_images_of_any_type_and_count():
     model = build("test_resnet", device=CPU, precision="bf16", channels_last=True, image_size=32)
     output = model.predict(torch.zeros(3, 3, 32, 32))
@@ -304,6 +321,8 @@ def test_tensors_move_and_keep_their_values_and_their_ties():
             whole = torch.arange(8.0)
             self.register_buffer("left", whole[:4])
             self.register_buffer("right", whole[4:])
+            self.encode, self.decode = nn.Linear(3, 5), nn.Linear(5, 3)
+            self.decode.weight.data = self.encode.weight.data.t()
 
         def forward(self, x):
             return self.again(self.conv(x)[:, :3]).mean() + self.left.sum() * self.right.sum()
@@ -316,8 +335,12 @@ def test_tensors_move_and_keep_their_values_and_their_ties():
     moved = {tensor.data_ptr() != before[id(tensor)][0] for tensor in model.module.conv.parameters()}
     assert moved == {True}
     assert all(torch.equal(tensor, before[id(tensor)][1]) for tensor in kept)
-    # Two halves of one storage stay where they are: moved, they would no longer be one.
-    assert model.module.left.data_ptr() == before[id(model.module.left)][0]
+    # Halves of one memory and views of one another stay so: what is written to the one is seen in the other.
+    module = model.module
+    assert module.right.data_ptr() == module.left.data_ptr() + 4 * module.left.element_size()
+    with torch.no_grad():
+        module.encode.weight[4, 1] = 7
+    assert module.decode.weight[1, 4] == 7
     assert torch.equal(model.forward(), output)
     assert all(parameter.requires_grad for parameter in model.module.parameters())
 

@@ -199,6 +199,27 @@ def test_loss_that_is_not_finite_names_the_step(value):
         fit(classifier, Lesson(22, found.batch, loss), Course(2, batch_size=5, lr=0.05), CPU)
 
 
+def test_heads_beside_the_last_one_are_trained_and_the_first_is_scored():
+    """As GoogLeNet, Inception and distilled DeiT have them in train mode, some in eval mode, too."""
+
+    class Heads(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.one, self.other = classifier(), classifier()
+
+        def forward(self, images):
+            return {"logits": self.one(images), "aux": [self.other(images)]}
+
+    fitted = fit(Heads, lesson(), Course(20, batch_size=5, lr=0.05), CPU)
+    assert fitted.losses[-1] < fitted.losses[0]
+    assert fitted.scores[-1][1] == 1.0
+
+
+def test_a_classifier_without_logits_is_refused():
+    with pytest.raises(MeasureError, match=r"logits of shape \(N, classes\), and this one returns Tensor"):
+        classification_loss(nn.Identity(), torch.ones(2, 3, 4, 4), torch.zeros(2, dtype=torch.int64))
+
+
 def test_losses_of_a_task_are_summed():
     class Task(nn.Module):
         def forward(self, images, targets):

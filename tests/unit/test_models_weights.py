@@ -42,6 +42,12 @@ def prefixed(prefix: str, state: dict) -> dict:
         lambda state: {"model_ema": state},
         lambda state: {"state_dict": prefixed("module.", state)},
         lambda state: prefixed("model.module.", state),
+        lambda state: prefixed("_orig_mod.", state),
+        lambda state: {name.replace("fc.", "fc._orig_mod."): tensor for name, tensor in state.items()},
+        lambda state: {**prefixed("module.", state), "n_averaged": torch.tensor(7)},
+        lambda state: {"epoch": 3, "model_state": {"state_dict": prefixed("module._orig_mod.", state)}},
+        lambda state: {"model_state_dict": state, "optimizer_state_dict": {"state": {}}},
+        lambda state: {"state_dict_ema": state},
     ],
 )
 def test_wrapped_and_prefixed_weights_are_found(tmp_path, wrap):

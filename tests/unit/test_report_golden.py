@@ -106,7 +106,7 @@ def test_refusals_say_each_cause_once() -> None:
             "": refused(Cause.TOO_FEW, many[0], detail="in 0") | refused(Cause.TOO_FEW, *many[1:3], detail="in 1")
         },
         "all causes at once": {
-            "": refused(Cause.UNFIT, empty, detail="value: 0 is not a positive measurement in 'bytes'")
+            "": refused(Cause.UNFIT, empty, detail="value: -1 is negative, and the unit is 'bytes'")
             | refused(Cause.DISTURBED, slow, detail="in 3 of 3 processes; steal")
             | refused(Cause.FAILED, many[0], detail="failed")
         },

@@ -61,9 +61,10 @@ def stored(folder: Path) -> dict[str, bytes]:
         (session(latency([0.1, 0.1], [3.0, 3.0], disturbance="steal time 12%")),
          {LATENCY: Refusal(Cause.DISTURBED, "in 2 of 2 processes; steal time 12%")}),
         (session(latency([0.1], [3.0])), {LATENCY: Refusal(Cause.TOO_FEW, "in 1")}),
-        (session(exact(PEAK, 0)),
+        (session(exact(PEAK, 0)), {}),
+        (session(exact(PEAK, -1)),
          {CheckKey(INFERENCE, "peak_live_memory"):
-          Refusal(Cause.UNFIT, "value: 0 is not a positive measurement in 'bytes'")}),
+          Refusal(Cause.UNFIT, "value: -1 is negative, and the unit is 'bytes'")}),
     ],
 )  # fmt: skip
 def test_every_cause_refuses_and_nothing_else_does(
@@ -87,7 +88,7 @@ def test_half_of_the_processes_left_alone_are_enough_if_they_are_two(store: Base
 
 
 def test_one_unfit_check_costs_nothing_else(store: BaselineStore) -> None:
-    done = accept(session(macs(5), exact(PEAK, 0), latency([0.1, 0.1], [3.0, 3.0]), macs(7, test="t.py::b")), store)
+    done = accept(session(macs(5), exact(PEAK, -1), latency([0.1, 0.1], [3.0, 3.0]), macs(7, test="t.py::b")), store)
     assert [(change.key, change.kind.value) for change in done.changes] == [
         (MACS, "new"),
         (LATENCY, "new"),

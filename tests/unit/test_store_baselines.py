@@ -266,8 +266,8 @@ def test_metrics_of_the_device_kind_carry_no_identity(store: BaselineStore) -> N
 
 def test_a_value_that_cannot_be_a_baseline_is_refused_before_anything_is_written(store: BaselineStore) -> None:
     peak = METRICS["peak_live_memory"]
-    with pytest.raises(BaselineError, match=r"\[resnet50\] peak_live_memory: value: 0 is not a positive measurement"):
-        accept(store, macs(5), exact(peak, 0), day=1)
+    with pytest.raises(BaselineError, match=r"\[resnet50\] peak_live_memory: value: -1 is negative"):
+        accept(store, macs(5), exact(peak, -1), day=1)
     with pytest.raises(BaselineError, match="macs: nothing was measured"):
         accept(store, replace(macs(5), measurements=()), day=1)
     assert list(store.folder.rglob("*.json")) == []
