@@ -17,7 +17,7 @@ from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.host.cores import core_count
 from pytest_modelbench.measure.arrival import when_imported
 from pytest_modelbench.measure.devices import CPU, resolve_device
-from pytest_modelbench.measure.environment import detect, doubt, pin
+from pytest_modelbench.measure.environment import detect, doubt, drift, pin
 from pytest_modelbench.measure.lockstep import Turns
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class Bench:
     best_reference_s: float | None = None  #: the reference's best time per call in this session, so far as is known
     home: str = ""  #: in a pair, where the session was started: this process runs in the tree of its own code
     turns: Turns | None = None  #: in a pair, the word with the controller about whose turn it is
+    settled: bool = False  #: this process was made what its environment says, and has to stay so while it measures
     doubt: str = ""  #: why nothing may be recorded here: torch came late and contradicts the environment
     _sent: set[CheckKey] = field(default_factory=set)
 
@@ -65,6 +66,15 @@ class Bench:
             )
         self._sent.add(measurement.key)
         self.send(measurement)
+
+    def check_environment(self, case: str) -> None:
+        """Raise MeasureError if ``case`` was measured otherwise than the environment says that it is filed under."""
+        if self.settled and (changed := drift(self.environment)):
+            raise MeasureError(
+                f"{case} is not measured as {self.environment.slug} says, since the test or its model switched: "
+                f"{changed}. Leave that as it is; or choose it for the whole session, threads by --modelbench-threads, "
+                "the rest in conftest.py"
+            )
 
     def forget(self, test: str) -> None:
         """A test begins (again, if a plugin reruns it): what it recorded before does not count."""
@@ -105,7 +115,7 @@ def begin(
         pin(settings.threads)
     environment = detect(device, threads=settings.threads, cores=cores)
     turns, home = (paired.turns, paired.home) if paired else (None, "")
-    bench = Bench(settings, device, environment, process, send, best_reference_s, home, turns)
+    bench = Bench(settings, device, environment, process, send, best_reference_s, home, turns, settled=own_process)
     if device == CPU:
         when_imported("torch", partial(_hold_against_torch, bench))
     return bench

@@ -98,6 +98,7 @@ def timed(bench: Bench, case: AnyCase, take: Sampler, renew: Callable[[], object
     if bench.turns is not None:
         turns = InTurns(bench.turns, case.id)
         samples = take(turns, Conditions(probe.disturbed, renew))
+        bench.check_environment(case.id)
         # What disturbed a pair is told block by block; see `workers.pairs`.
         return Timed(samples, case, Comparability(), Quality(blocks=len(samples.blocks)), turns.timing)
     reference = reference_workload(bench.device)
@@ -108,6 +109,7 @@ def timed(bench: Bench, case: AnyCase, take: Sampler, renew: Callable[[], object
             renew()
 
     samples = take(Alone(reference.run, bench.best_reference_s), Conditions(probe.disturbed, renew_both))
+    bench.check_environment(case.id)
     bench.best_reference_s = samples.best_reference_s
     return Timed(samples, case, Comparability(reference=reference.id), quality_of(samples, probe))
 

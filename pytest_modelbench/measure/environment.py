@@ -71,6 +71,17 @@ def doubt(told: Environment) -> str:
     )
 
 
+def drift(told: Environment) -> str:
+    """What of ``told`` torch tells otherwise now, such as ``threads 1 -> 2``; empty if it holds still."""
+    import torch
+
+    if told.identity.get("device") == CPU:
+        now: dict[str, Fact] = {**_asked_of_torch(), "threads": torch.get_num_threads()}
+    else:
+        now = _switches_of_accelerator()
+    return named(differences(told.identity, now))
+
+
 def cpu_slug(processor: Processor, cores: int, threads: int) -> str:
     """Folder name such as ``cpu-amd-epyc-f26m2-2c-t1``: the numbers tell apart what hypervisors give one name."""
     parts = ("cpu", processor.name, processor.model, f"{cores}c", f"t{threads}")

@@ -36,6 +36,11 @@ class Fingerprint:
     size: int
     numbers: tuple[float, ...]
 
+    def differs(self, other: Fingerprint, share: float) -> bool:
+        """Whether any number is farther from that of ``other`` than ``share`` of the root mean square."""
+        pairs = zip(self.numbers, other.numbers, strict=True)
+        return self.size != other.size or any(abs(one - another) > share * self.rms for one, another in pairs)
+
 
 def fingerprint(tensors: Iterable[Tensor]) -> Fingerprint:
     """The fingerprint of floating point ``tensors`` on any device, taken together; waits for the device.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import random
 import sys
 import warnings
@@ -13,6 +14,9 @@ from typing import Any
 
 from pytest_modelbench.measure.arrival import when_imported
 
+#: Which test runs, and in which phase: what pytest itself puts there and takes away.
+_OF_PYTEST = "PYTEST_CURRENT_TEST"
+
 _Switch = tuple[Callable[[], Any], Callable[[Any], object]]
 
 
@@ -21,8 +25,10 @@ def preserved_state() -> Iterator[None]:
     """Puts back, also after an error, what benchmarks like to switch.
 
     Intra-op threads, float32 precision (TF32) in the legacy and the new switches, cuDNN's switches, deterministic
-    algorithms, grad mode, default dtype, the garbage collector, and the random state of torch, accelerator, random and
-    numpy. If torch or numpy is imported inside, what it was right after that is put back.
+    algorithms, grad mode, autocast, anomaly detection, kernels of attention and of oneDNN, denormal numbers, default
+    dtype and device, hooks on all modules, the garbage collector, environment variables, and the random state of
+    torch, accelerator, random and numpy. If torch or numpy is imported inside, what it was right after that is put
+    back. Filters of warnings are pytest's to put back.
     """
     with ExitStack() as stack:
         _keep(stack, _of_python)
@@ -79,9 +85,30 @@ def _set_gc(enabled: bool) -> None:
         gc.disable()
 
 
+def _contents(of: Any) -> _Switch:
+    """What is in a mapping that is one and the same for everybody."""
+
+    def put(value: Any) -> None:
+        of.clear()
+        of.update(value)
+
+    return lambda: of.copy(), put
+
+
 def _of_python() -> Iterator[_Switch]:
     yield random.getstate, random.setstate
     yield gc.isenabled, _set_gc
+    yield _environment, _put_environment
+
+
+def _environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name != _OF_PYTEST}
+
+
+def _put_environment(value: dict[str, str]) -> None:
+    for name in _environment().keys() - value.keys():
+        del os.environ[name]
+    os.environ.update(value)
 
 
 def _of_numpy() -> Iterator[_Switch]:
@@ -111,7 +138,38 @@ def _switches() -> Iterator[_Switch]:
         lambda value: torch.use_deterministic_algorithms(value[0], warn_only=value[1]),
     )
     yield torch.is_grad_enabled, torch.set_grad_enabled
+    yield torch.is_anomaly_enabled, torch.set_anomaly_enabled
+    yield torch.backends.mha.get_fastpath_enabled, torch.backends.mha.set_fastpath_enabled
+    for kernel in ("flash", "mem_efficient", "math", "cudnn"):
+        cuda: Any = torch.backends.cuda
+        yield getattr(cuda, f"{kernel}_sdp_enabled"), getattr(cuda, f"enable_{kernel}_sdp")
+    yield _attribute(torch.utils.deterministic, "fill_uninitialized_memory")
+    yield torch._C._get_mkldnn_enabled, torch._C._set_mkldnn_enabled
+    yield _flushes_denormal, torch.set_flush_denormal
+    for device in ("cpu", "cuda"):
+        yield partial(torch.is_autocast_enabled, device), partial(torch.set_autocast_enabled, device)
+        yield partial(torch.get_autocast_dtype, device), partial(torch.set_autocast_dtype, device)
+    yield torch.is_autocast_cache_enabled, torch.set_autocast_cache_enabled
+    yield torch.get_default_device, _put_default_device
+    for name, hooks in vars(torch.nn.modules.module).items():
+        if name.startswith("_global_") and isinstance(hooks, dict):
+            yield _contents(hooks)
     yield torch.get_default_dtype, torch.set_default_dtype
+
+
+def _flushes_denormal() -> bool:
+    """Whether numbers too small for all their digits become zero; torch does not tell, so one is tried."""
+    import torch
+
+    return not torch.tensor(1e-310, dtype=torch.float64).mul(1.0).item()
+
+
+def _put_default_device(value: Any) -> None:
+    import torch
+
+    # The CPU is the default of a torch that was told nothing, which is another thing than one that was told so: then
+    # each call is asked.
+    torch.set_default_device(None if value.type == "cpu" else value)
 
 
 def _precisions() -> Iterator[_Switch]:

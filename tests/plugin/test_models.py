@@ -178,6 +178,26 @@ def test_b_finds_nothing_changed(modelbench):
 
 
 @pytest.mark.slow
+def test_a_time_with_other_threads_than_the_environment_says_is_refused(bench):
+    source = """
+import torch
+
+def net():
+    torch.set_num_threads(2)
+    return torch.nn.Conv2d(3, 4, 3)
+
+def test_one(build_model, modelbench):
+    modelbench.latency(build_model(net, image_size=8))
+
+def test_other(modelbench):
+    modelbench.latency(lambda: torch.ones(3), case="ones")
+"""
+    result = bench(source=source)
+    assert result.parseoutcomes()["failed"] == 1
+    result.stdout.fnmatch_lines(["E *net-b1-8-fp32 is not measured as cpu-*-t1 says, *switched: threads 1 -> 2.*"])
+
+
+@pytest.mark.slow
 def test_timer_and_memory_serve_plain_asserts_without_the_option(pytester):
     pytester.makepyprojecttoml("[tool.modelbench]\ndevice = 'cpu'\n")
     pytester.makepyfile(

@@ -17,7 +17,8 @@ from pytest_modelbench.core.errors import UsageError
 from pytest_modelbench.host.processor import Processor, read_processor
 from pytest_modelbench.measure import devices, environment
 from pytest_modelbench.measure.devices import is_cpu, resolve_device
-from pytest_modelbench.measure.environment import cpu_slug, detect, doubt, pin
+from pytest_modelbench.measure.environment import cpu_slug, detect, doubt, drift, pin
+from pytest_modelbench.measure.state import preserved_state
 from pytest_modelbench.testing.nvml import FakeNvml, NVMLError
 
 CPU = "cpu"
@@ -234,6 +235,20 @@ def test_installed_packages_are_known_by_their_folders_whatever_their_names_look
 def test_as_many_packages_are_found_as_their_metadata_names() -> None:
     named = {(environment.slugify(found.name), found.version) for found in metadata.distributions() if found.name}
     assert environment._installed().partition(" ")[0] == str(len(named))
+
+
+def test_what_changes_while_it_is_measured_is_named() -> None:
+    threads = torch.get_num_threads()
+    told = detect(CPU, threads=threads)
+    assert drift(told) == ""
+    with preserved_state():
+        torch.set_num_threads(threads + 1)
+        torch.use_deterministic_algorithms(True)
+        torch.backends.mkldnn.matmul.fp32_precision = "bf16"
+        assert drift(told) == (
+            f"threads {threads} -> {threads + 1}, deterministic False -> True, matmul_precision ieee -> bf16"
+        )
+    assert drift(told) == ""
 
 
 def test_environment_tells_neither_host_name_nor_paths() -> None:

@@ -92,6 +92,22 @@ def test_an_output_is_portable_and_its_band_follows_the_precision(held, precisio
     assert one.observations.values == pytest.approx((*found.numbers, 32))
 
 
+def test_a_model_that_computes_something_else_each_time_is_refused_with_the_part_that_does(held):
+    class Drawing(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.own = torch.Generator()
+
+        def forward(self, images):
+            return images + torch.rand(images.shape, generator=self.own)
+
+    model = build(lambda: nn.Sequential(nn.Conv2d(3, 2, 1), Drawing()), name="net", device=CPU, image_size=4)
+    with pytest.raises(MeasureError, match=r"net-b1-4-fp32 computes something else each time.*: first in 1\."):
+        held.numerics(model)
+    assert not held.measurements
+    assert not any(part._forward_hooks for part in model.module.modules())
+
+
 def test_images_take_the_place_of_noise_and_a_value_rests_on_them(held):
     model = build(Bright, device=CPU, batch_size=2, image_size=4)
     for name, value in (("one", 2.0), ("again", 2.0), ("other", 3.0)):

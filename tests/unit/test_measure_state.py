@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import random
 import warnings
 from collections.abc import Callable, Iterator
@@ -27,6 +28,19 @@ def readings() -> dict[str, Any]:
             torch.is_deterministic_algorithms_warn_only_enabled(),
         ),
         "grad": torch.is_grad_enabled(),
+        "anomaly": torch.is_anomaly_enabled(),
+        "kernels": (
+            BACKENDS.mha.get_fastpath_enabled(), BACKENDS.cuda.flash_sdp_enabled(), BACKENDS.cuda.math_sdp_enabled(),
+            torch._C._get_mkldnn_enabled(),
+        ),
+        "uninitialized": torch.utils.deterministic.fill_uninitialized_memory,
+        "denormal": (torch.tensor(1e-310, dtype=torch.float64) * 1.0).item() > 0,
+        "autocast": (
+            torch.is_autocast_enabled("cpu"), torch.get_autocast_dtype("cpu"), torch.is_autocast_cache_enabled(),
+        ),
+        "device": torch.get_default_device(),
+        "hooks": len(torch.nn.modules.module._global_forward_hooks),
+        "environment": dict(os.environ),
         "dtype": torch.get_default_dtype(),
         "gc": gc.isenabled(),
         "matmul precision": torch.get_float32_matmul_precision(),
@@ -57,6 +71,19 @@ CHANGES: dict[str, Callable[[], object]] = {
     "deterministic, warn only": lambda: torch.use_deterministic_algorithms(True, warn_only=True),
     "grad": lambda: torch.set_grad_enabled(False),
     "dtype": lambda: torch.set_default_dtype(torch.float64),
+    "anomaly": lambda: torch.autograd.set_detect_anomaly(True),
+    "fast path": lambda: torch.backends.mha.set_fastpath_enabled(False),
+    "flash attention": lambda: BACKENDS.cuda.enable_flash_sdp(False),
+    "plain attention": lambda: BACKENDS.cuda.enable_math_sdp(False),
+    "oneDNN": lambda: torch._C._set_mkldnn_enabled(False),
+    "uninitialized": setter(torch.utils.deterministic, "fill_uninitialized_memory", False),
+    "denormal": lambda: torch.set_flush_denormal(True),
+    "autocast": lambda: torch.set_autocast_enabled("cpu", True),
+    "autocast's type": lambda: torch.set_autocast_dtype("cpu", torch.float16),
+    "autocast's cache": lambda: torch.set_autocast_cache_enabled(False),
+    "device": lambda: torch.set_default_device("meta"),
+    "hooks": lambda: torch.nn.modules.module.register_module_forward_hook(lambda *_: None),
+    "environment": lambda: os.environ.update(OMP_NUM_THREADS="7", MODELBENCH_NEW="1"),
     "gc": gc.disable,
     "matmul precision": lambda: torch.set_float32_matmul_precision("medium"),
     "legacy matmul tf32": setter(BACKENDS.cuda.matmul, "allow_tf32", True),
