@@ -19,6 +19,7 @@ from pytest_modelbench.data.datasets import ClassData
 from pytest_modelbench.data.draws import Draws
 from pytest_modelbench.models.outputs import floating_tensors, moved
 from pytest_modelbench.models.precision import forward_modes
+from pytest_modelbench.models.seeds import seeded
 
 __tracebackhide__ = hide_own_frames
 
@@ -257,17 +258,11 @@ def _reproducible(seed: int, device: torch.device) -> Iterator[None]:
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
     deterministic: Any = torch.utils.deterministic  # its stubs lack the switch
     fill = deterministic.fill_uninitialized_memory
-    devices = range(torch.get_device_module(device).device_count()) if device.type != "cpu" else ()
-    with torch.random.fork_rng(devices=devices, device_type=device.type if devices else None):
+    with seeded(seed, device):
         try:
             torch.use_deterministic_algorithms(True, warn_only=device.type != "cpu")
             # It finds use of memory that was never written, and costs a pass over each fresh tensor.
             deterministic.fill_uninitialized_memory = False
-            if device.type == "cpu":
-                # torch.manual_seed would seed accelerators as well.
-                torch.default_generator.manual_seed(seed)
-            else:
-                torch.manual_seed(seed)
             with torch.inference_mode(False), torch.enable_grad():
                 yield
         finally:
