@@ -12,6 +12,7 @@ from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.measurement import Measurement
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.doctor.cases import CASES, PROBE, PROBE_INI
+from pytest_modelbench.host.interrupts import deferred_interrupts
 from pytest_modelbench.workers.connection import Launch
 from pytest_modelbench.workers.driver import Heard
 from pytest_modelbench.workers.events import Hello, Started
@@ -89,13 +90,14 @@ def run_trial(
     run = _Run(plan, show, now_s)
     interrupted = False
     try:
-        run_rounds(
-            [case.test for case in CASES],
-            launch or (lambda tests, process: _worker(tests, process, settings, run.best_reference_s)),
-            run,
-            RoundPlan(plan.most, "doctor"),
-            Limits(lambda test: TIMEOUT_S),
-        )
+        with deferred_interrupts():
+            run_rounds(
+                [case.test for case in CASES],
+                launch or (lambda tests, process: _worker(tests, process, settings, run.best_reference_s)),
+                run,
+                RoundPlan(plan.most, "doctor"),
+                Limits(lambda test: TIMEOUT_S),
+            )
     except KeyboardInterrupt:
         interrupted = True
     return Trial(

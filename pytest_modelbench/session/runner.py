@@ -18,6 +18,7 @@ from pytest_modelbench.core.errors import ModelbenchError, UsageError
 from pytest_modelbench.core.reasons import Disturbed, NotEverywhere, OutOfBudget, Reason
 from pytest_modelbench.core.session import Session
 from pytest_modelbench.core.settings import Settings
+from pytest_modelbench.host.interrupts import deferred_interrupts
 from pytest_modelbench.judge.paired import AFRESH
 from pytest_modelbench.judge.state import Round, State
 from pytest_modelbench.session.commands import Commands
@@ -32,7 +33,6 @@ from pytest_modelbench.session.pairing import Pairing
 from pytest_modelbench.session.progress import Progress
 from pytest_modelbench.session.replay import replay
 from pytest_modelbench.session.results import Results
-from pytest_modelbench.session.termination import sigterm_interrupts
 from pytest_modelbench.store.baselines import BaselineStore
 from pytest_modelbench.vcs.git import stamp
 from pytest_modelbench.workers.driver import Heard
@@ -108,7 +108,7 @@ class SessionRunner:
         self._progress = Progress(self.config)
         self._items = {item.nodeid: item for item in session.items}
         self._launcher.paths = {test: Path(item.path) for test, item in self._items.items()}
-        with sigterm_interrupts():
+        with deferred_interrupts():
             try:
                 self._measure(list(self._items), self.stamp.started)
                 self.complete = True

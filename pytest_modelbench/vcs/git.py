@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pytest_modelbench.core.errors import UsageError
 from pytest_modelbench.core.session import Stamp
+from pytest_modelbench.host.interrupts import interruptible
 
 #: A repository on a dead network mount must not hold up a session.
 QUERY_S = 20.0
@@ -164,7 +165,8 @@ def _run(command: list[str], environment: Mapping[str, str], timeout_s: float) -
         start_new_session=True,
     ) as process:
         try:
-            output, error = process.communicate(timeout=timeout_s)
+            with interruptible():
+                output, error = process.communicate(timeout=timeout_s)
         except BaseException:
             for number in (signal.SIGTERM, signal.SIGKILL):
                 with contextlib.suppress(ProcessLookupError, PermissionError):

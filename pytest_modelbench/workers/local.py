@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pytest_modelbench.core.errors import UsageError
+from pytest_modelbench.host.interrupts import interruptible
 from pytest_modelbench.host.proc import out_of_memory_kills
 from pytest_modelbench.workers.connection import Timeout
 from pytest_modelbench.workers.events import Event, Finished, Started
@@ -104,7 +105,9 @@ class LocalWorker:
             while True:
                 dead = self._process.poll() is not None
                 # The pipe may outlive the worker, in the hands of a child that it forked: look at both.
-                if not selector.select(0 if dead else min(POLL_S, max(0.0, deadline - self._clock_s()))):
+                with interruptible():
+                    ready = selector.select(0 if dead else min(POLL_S, max(0.0, deadline - self._clock_s())))
+                if not ready:
                     if dead:
                         return
                     if self._clock_s() < deadline:
@@ -166,7 +169,7 @@ class LocalWorker:
 
     def wait(self) -> int:
         """Exit status of a worker that has nothing more to say; one that lingers is ended."""
-        with contextlib.suppress(subprocess.TimeoutExpired):
+        with contextlib.suppress(subprocess.TimeoutExpired), interruptible():
             self._process.wait(LINGER_S)
         self.end()
         return self._process.returncode

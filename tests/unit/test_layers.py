@@ -39,9 +39,9 @@ LAYERS = {
     ),
     "judge": Layer("a check's state, and verdicts on it: exact, stored, paired", "core", "torch pytest timm numpy"),
     "host": Layer(
-        "what the machine tells: cores, /proc, /sys, control groups, NVML", "core", "torch pytest timm numpy"
+        "what the machine tells: cores, /proc, /sys, control groups, NVML, signals", "core", "torch pytest timm numpy"
     ),
-    "vcs": Layer("git: revisions, and their files on the disk", "core", "torch pytest timm numpy"),
+    "vcs": Layer("git: revisions, and their files on the disk", "core host", "torch pytest timm numpy"),
     "store": Layer("baseline and results files, and what may become a baseline", "core judge", "torch pytest timm"),
     "measure": Layer("how a quantity is measured", "core host", "pytest timm"),
     "data": Layer("labelled data, and how they become batches", "core", "pytest"),
@@ -54,7 +54,7 @@ LAYERS = {
     "samples": Layer("small trained models on generated scenes", "core measure models data", "pytest"),
     "bench": Layer("what a test sees: the fixtures' bodies", "core host measure models data samples"),
     "session": Layer(
-        "a session in the controlling process", "options core judge vcs store workers report bench", "torch timm"
+        "a session in the controlling process", "options core judge host vcs store workers report bench", "torch timm"
     ),
     "doctor": Layer(
         "the machine looked at, and an A/A trial on it", "core judge host workers report", "torch pytest timm"
