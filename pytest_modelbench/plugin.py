@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+import warnings
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -200,12 +201,17 @@ def synchronized_time() -> float:
 
 
 @pytest.fixture
-def _modelbench_state() -> Iterator[None]:
-    """Threads, precision switches, gradient mode, random state and the like are put back after the test."""
+def _modelbench_state(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Threads, precision switches, gradient mode, random state and the like are put back after the test, and told."""
+    from pytest_modelbench.core.errors import LeftBehindWarning
     from pytest_modelbench.measure.state import preserved_state
 
-    with preserved_state():
+    with preserved_state() as changes:
         yield
+    if changes:
+        said = "; ".join(changes)
+        said = f"{request.node.nodeid} left global state behind: {said}. It is put back"
+        warnings.warn(LeftBehindWarning(said), stacklevel=1)
 
 
 @pytest.fixture(scope="session")
@@ -236,19 +242,23 @@ def modelbench(request: pytest.FixtureRequest, _modelbench_state: None, _modelbe
 
 
 @pytest.fixture
-def build_model(_modelbench_state: None, _modelbench_bench: Bench) -> Callable[..., BuiltModel]:
+def build_model(
+    request: pytest.FixtureRequest, _modelbench_state: None, _modelbench_bench: Bench
+) -> Callable[..., BuiltModel]:
     """Builds a model with inputs on the session's device: ``build_model("resnet50", batch_size=8)``.
 
     The model: a timm name, a callable that returns a module, or ``"package.module:callable"``. Arguments:
-    ``batch_size``, ``image_size``, ``precision`` (fp32, bf16, fp16, amp), ``channels_last``, ``compile``,
-    ``pretrained``, ``checkpoint``, ``task`` (detection, segmentation, ...), ``technique``, ``seed``, and any argument
-    of the builder. Weights and inputs are seeded.
+    ``batch_size``, ``image_size`` or ``inputs`` (shapes, or a function of ``(batch_size, generator)``), ``precision``
+    (fp32, bf16, fp16, amp), ``channels_last``, ``compile``, ``pretrained``, ``checkpoint``, ``task`` (detection,
+    segmentation, ...), ``technique``, ``seed``, ``name``, and any argument of the builder, by itself or, where its name
+    is one of these, in the dict ``builder_args``. Weights and inputs are seeded.
     """
     from functools import partial
 
     from pytest_modelbench.bench.building import build_on
 
-    return partial(build_on, _modelbench_bench)
+    module = getattr(request, "module", None)  # a doctest has none
+    return partial(build_on, _modelbench_bench, getattr(module, "__name__", ""))
 
 
 @pytest.fixture

@@ -11,24 +11,19 @@ from torch import nn
 from pytest_modelbench.bench.process import Bench
 from pytest_modelbench.core.errors import hide_own_frames
 from pytest_modelbench.models.build import BuiltModel, build
+from pytest_modelbench.models.options import CLASSIFICATION
 from pytest_modelbench.models.weights import SAMPLES
 from pytest_modelbench.samples import SCENES, sample_checkpoint
 
 __tracebackhide__ = hide_own_frames
 
 
-def build_on(
-    bench: Bench,
-    model: str | Callable[..., nn.Module],
-    *,
-    checkpoint: str | Path | None = None,
-    task: str = "classification",
-    **arguments: Any,
-) -> BuiltModel:
-    """`models.build.build` on the device of ``bench``; ``checkpoint="scenes"`` is the sample weights for ``task``."""
+def build_on(bench: Bench, test_module: str, model: str | Callable[..., nn.Module], **arguments: Any) -> BuiltModel:
+    """`models.build.build` on the device of ``bench``; ``checkpoint="scenes"`` is the sample weights for the task."""
+    checkpoint = arguments.get("checkpoint")
     if checkpoint == SCENES:
-        checkpoint = sample_checkpoint(task)
+        arguments["checkpoint"] = sample_checkpoint(arguments.get("task", CLASSIFICATION))
     elif checkpoint is not None and checkpoint != SAMPLES and bench.home and not Path(checkpoint).exists():
         # Weights that git does not know are not in the tree of older code, but where the user has them.
-        checkpoint = Path(bench.home, checkpoint)
-    return build(model, device=bench.device, checkpoint=checkpoint, task=task, **arguments)
+        arguments["checkpoint"] = Path(bench.home, checkpoint)
+    return build(model, device=bench.device, test_module=test_module, **arguments)

@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from pytest_modelbench.models.built import BuiltModel
     from pytest_modelbench.models.fitting import Fit
 
-#: How a peak is traced, forward alone and ``backward``, too: figures that were traced otherwise cannot be compared.
-_TRACED = {False: "operators taken apart", True: "gradients of weights alone"}
 #: A test's own mistake is shown where the test made it, without the frames of this module.
 __tracebackhide__ = hide_own_frames
 
@@ -130,22 +128,17 @@ class ModelBench:
         where the model cannot run there. On an accelerator also what its allocator gave out; reserved and device-level
         bytes go along as details.
         """
-        from pytest_modelbench.bench.following import followed
-        from pytest_modelbench.bench.peak import allocated_measurement, live_measurement
-        from pytest_modelbench.measure.memory import allocated_peak, live_peak
+        from pytest_modelbench.bench.peak import allocated_measurement, live_measurement, pass_peak
+        from pytest_modelbench.measure.memory import allocated_peak
 
         case = replace(model.case, mode="backward") if backward else model.case
-
-        def peak(bare: BuiltModel) -> LivePeak:
-            return live_peak(bare.forward_backward if backward else bare.forward, bare.tensors(training=backward))
-
-        live, where = followed(model, peak)
-        self._record(live_measurement(live, case, name, f"{where}, {_TRACED[backward]}"), band)
+        found = pass_peak(model, backward=backward)
+        self._record(live_measurement(found, case, name), band)
         if self.device.type == "cpu":
-            return Peak(live)
+            return Peak(found.live)
         allocated = allocated_peak(model.forward_backward if backward else model.forward, self.device)
         self._record(allocated_measurement(allocated, case, name and f"{name}_allocated"), band)
-        return Peak(live, allocated)
+        return Peak(found.live, allocated)
 
     def cost(self, model: BuiltModel, *, name: str = "") -> Cost:
         """Parameters, their bytes, and multiply-accumulates of one forward pass.

@@ -80,7 +80,7 @@ def _first_that_differs(module: nn.Module, run: Callable[[], object]) -> str:
 
 
 def _fitting(images: Tensor, model: BuiltModel) -> Tensor:
-    height, width = model.case.image_size
+    height, width = model.image_size
     count = model.case.batch_size
     if images.dim() != 4 or (len(images), *images.shape[2:]) != (count, height, width):
         raise UsageError(

@@ -43,6 +43,7 @@ def class_images(
     ``images``: ``"photos"``, ``"scenes"``, ``"digits"``, CIFAR's folder or one with a folder per class; by default
     ``given``, which is what --modelbench-data says.
     """
+    _ = model.image_size  # it takes images
     if isinstance(images, (LabelledImages, ClassData)):
         return images
     named = images or given
@@ -116,7 +117,7 @@ def record_detection_accuracy(
     check_classes(model, len(found.classes), found.name)
     if masks and not found.has_masks:
         raise UsageError(f"{found.name} has boxes alone, and {model.case.id} makes masks; pass data with masks")
-    takes = InputFormat(model.case.image_size)
+    takes = InputFormat(model.image_size)
     result = detection_accuracy(
         model.predict, object_batches(found, takes, model.case.batch_size), len(found.classes), masks=masks
     )
@@ -138,7 +139,7 @@ def record_segmentation_accuracy(
     """
     found = _maps(data, given)
     check_classes(model, len(found.classes), found.name)
-    takes = InputFormat(model.case.image_size)
+    takes = InputFormat(model.image_size)
     result = segmentation_accuracy(model.predict, map_batches(found, takes, model.case.batch_size), len(found.classes))
     scored = _Scored(model, found, record, naming)
     figures = {"samples": result.samples}
@@ -149,7 +150,8 @@ def record_segmentation_accuracy(
 
 
 def check_classes(model: BuiltModel, count: int, data: str) -> None:
-    """Raise UsageError unless ``model`` tells as many classes apart as the data have."""
+    """Raise UsageError unless ``model`` takes images and tells as many classes apart as the data have."""
+    _ = model.image_size
     if model.num_classes != count:
         raise UsageError(
             f"{model.case.id} tells {model.num_classes} classes apart, and {data} has {count}; build it with "

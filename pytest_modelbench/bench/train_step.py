@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_modelbench.bench.peak import allocated_measurement, live_measurement
+from pytest_modelbench.bench.peak import FollowedPeak, allocated_measurement, live_measurement, step_peak
 from pytest_modelbench.bench.process import Bench
 from pytest_modelbench.bench.recorder import Record
 from pytest_modelbench.bench.timing import Timed, timed
@@ -15,7 +15,7 @@ from pytest_modelbench.core.measurement import Measurement
 from pytest_modelbench.core.train_options import TrainOptions
 from pytest_modelbench.measure.clocks import clock_for
 from pytest_modelbench.measure.lockstep import InTurns
-from pytest_modelbench.measure.memory import AllocatedPeak, LivePeak, allocated_peak, live_peak
+from pytest_modelbench.measure.memory import AllocatedPeak, LivePeak, allocated_peak
 from pytest_modelbench.measure.phases import PhasedRuns, PhasedSamples, sample_phases, sample_runs
 from pytest_modelbench.measure.plan import SamplingPlan
 from pytest_modelbench.measure.samples import Samples
@@ -92,7 +92,7 @@ def train_step(model: BuiltModel, bench: Bench, record: Record, plan: StepPlan, 
     """
     if not isinstance(model, BuiltModel):
         raise UsageError(f"{model!r} cannot be trained: pass what build_model returned")
-    live = second_step_peak(model, **options) if plan.memory else None
+    found = step_peak(model, TrainOptions(**options)) if plan.memory else None
     allocated = None
     with TrainStep(model, TrainOptions(**options)) as step:
         step()
@@ -102,29 +102,30 @@ def train_step(model: BuiltModel, bench: Bench, record: Record, plan: StepPlan, 
             allocated = allocated_peak(step, bench.device)
         whole, samples = _timed(step, model, bench, plan.sampling)
         step.check_loss()
-    figures = TrainFigures(samples, step.images, live, allocated)
+    figures = TrainFigures(samples, step.images, None if found is None else found.live, allocated)
     record(whole.seconds("train_step", plan.named("train_step")), plan.band)
     record(whole.rate("train_throughput", figures.images, plan.named("train_throughput")), plan.band)
     for phase in PHASES:
         metric = f"{phase}_time"
         record(whole.of(samples.phase(phase)).seconds(metric, plan.named(metric)), plan.band)
-    if live is not None:
-        record(_live(live, step.case, plan))
+    if found is not None:
+        record(_live(found, step.case, plan))
     if allocated is not None:
         record(allocated_measurement(allocated, step.case, plan.named("train_peak_allocated_memory")))
     return figures
 
 
 def record_train_peak(model: BuiltModel, record: Record, *, name: str = "", **options: Any) -> LivePeak:
-    """`second_step_peak`, recorded by itself: where the step as published is too large to be run."""
-    live = second_step_peak(model, **options)
-    record(_live(live, TrainOptions(**options).case(model.case), StepPlan(name=name)))
-    return live
+    """`peak.step_peak`, recorded by itself: where the step as published is too large to be run."""
+    train_options = TrainOptions(**options)
+    found = step_peak(model, train_options)
+    record(_live(found, train_options.case(model.case), StepPlan(name=name)))
+    return found.live
 
 
-def _live(live: LivePeak, case: Case, plan: StepPlan) -> Measurement:
+def _live(found: FollowedPeak, case: Case, plan: StepPlan) -> Measurement:
     # Not the metric's own name: a test may record the peak of a single pass beside it.
-    return live_measurement(live, case, plan.named("train_peak_live_memory"))
+    return live_measurement(found, case, plan.named("train_peak_live_memory"))
 
 
 def _timed(step: TrainStep, model: BuiltModel, bench: Bench, plan: SamplingPlan | None) -> tuple[Timed, PhasedSamples]:
@@ -136,16 +137,6 @@ def _timed(step: TrainStep, model: BuiltModel, bench: Bench, plan: SamplingPlan 
         return found[-1].whole
 
     return timed(bench, step.case, take, model.renew), found[-1]
-
-
-def second_step_peak(model: BuiltModel, **options: Any) -> LivePeak:
-    """Peak of what is alive during the second training step, followed on the meta device: the same everywhere.
-
-    Gradients of the first step and the optimizer's state count, as they do in any step but the first.
-    """
-    with TrainStep(model.on_meta(), TrainOptions(**options)) as step:
-        step()
-        return live_peak(step, step.tensors())
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,14 +178,15 @@ def speed_runs(model: BuiltModel, *, runs: int = 10, iterations: int = 10) -> Sp
     recorded: such means are not what a gate should rest on.
     """
     device = model.device
-    with TrainStep(model, TrainOptions(input="ones")) as step:
+    options = TrainOptions(input="ones")
+    with TrainStep(model, options) as step:
         step()
         step.check_loss()
         if device.type == "cuda":
             peak_bytes = allocated_peak(step, device).allocated_bytes
         else:
             step()
-            peak_bytes = second_step_peak(model, input="ones").peak_bytes
+            peak_bytes = step_peak(model, options).live.peak_bytes
         measured = sample_runs(step, PHASES, clock_for(device), runs=runs, iterations=iterations)
         step.check_loss()
     parameters = sum(parameter.numel() for parameter in model.module.parameters())

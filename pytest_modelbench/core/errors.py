@@ -10,6 +10,8 @@ ModelbenchError
     ├── WeightsUnavailableError  pretrained weights cannot be fetched
     └── DataUnavailableError     no labelled images were given
 
+and what it warns of: LeftBehindWarning, UnwrappedWarning.
+
 Messages say what is wrong, where, and which command or change mends it.
 """
 
@@ -47,6 +49,14 @@ class MissingExtraError(UnavailableError):
 
     def __reduce__(self) -> tuple[type[MissingExtraError], tuple[str, str]]:
         return type(self), (self.what, self.extra)
+
+
+class LeftBehindWarning(UserWarning):
+    """A test changed global state and left it so; it is put back, so that the next test is measured as by itself."""
+
+
+class UnwrappedWarning(UserWarning):
+    """Weights were found inside of what a training script or a wrapper put around them."""
 
 
 class BaselineError(ModelbenchError):

@@ -9,7 +9,8 @@ import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from functools import partial
+from dataclasses import dataclass
+from functools import partial, reduce
 from typing import Any
 
 from pytest_modelbench.measure.arrival import when_imported
@@ -17,40 +18,61 @@ from pytest_modelbench.measure.arrival import when_imported
 #: Which test runs, and in which phase: what pytest itself puts there and takes away.
 _OF_PYTEST = "PYTEST_CURRENT_TEST"
 
-_Switch = tuple[Callable[[], Any], Callable[[Any], object]]
+#: What torch.compile writes there for its own child processes.
+_OF_COMPILERS = ("TORCHINDUCTOR_", "TRITON_")
+
+
+@dataclass(frozen=True, slots=True)
+class _Switch:
+    """Something global that can be read and set. Without a ``name``, nobody is told that it was changed."""
+
+    name: str
+    get: Callable[[], Any]
+    put: Callable[[Any], object]
+    #: What ``name`` became, given what it is and what it was.
+    change: Callable[[Any, Any], str] = lambda now, before: f"is {_short(now)}, and was {_short(before)}"
 
 
 @contextmanager
-def preserved_state() -> Iterator[None]:
-    """Puts back, also after an error, what benchmarks like to switch.
+def preserved_state() -> Iterator[list[str]]:
+    """Puts back, also after an error, what benchmarks like to switch, and afterwards lists what had to be.
 
     Intra-op threads, float32 precision (TF32) in the legacy and the new switches, cuDNN's switches, deterministic
     algorithms, grad mode, autocast, anomaly detection, kernels of attention and of oneDNN, denormal numbers, default
     dtype and device, hooks on all modules, the garbage collector, environment variables, and the random state of
     torch, accelerator, random and numpy. If torch or numpy is imported inside, what it was right after that is put
-    back. Filters of warnings are pytest's to put back.
+    back. Filters of warnings are pytest's to put back. Random states, which any test moves, are not listed.
     """
+    changes: list[str] = []
     with ExitStack() as stack:
-        _keep(stack, _of_python)
+        _keep(stack, changes, _of_python)
         for module, switches in (("numpy", _of_numpy), ("torch", _of_torch)):
-            stack.callback(when_imported(module, partial(_keep, stack, switches)))
-        yield
+            stack.callback(when_imported(module, partial(_keep, stack, changes, switches)))
+        yield changes
 
 
-def _keep(stack: ExitStack, switches: Callable[[], Iterator[_Switch]]) -> None:
+def _keep(stack: ExitStack, changes: list[str], switches: Callable[[], Iterator[_Switch]]) -> None:
     # Last in, first out: of what overlaps, the more special comes first here, and so is put back last.
-    for get, put in switches():
-        stack.callback(_put_back, get, put, _read(get))
+    for switch in switches():
+        stack.callback(_put_back, switch, _read(switch.get), changes)
 
 
-def _put_back(get: Callable[[], Any], put: Callable[[Any], object], value: Any) -> None:
+def _put_back(switch: _Switch, value: Any, changes: list[str]) -> None:
     # Only what changed: setting an inherited precision to the value it inherited would cut it off its parent.
-    if value is None or _same(_read(get), value):
+    if value is None or _same(now := _read(switch.get), value):
         return
+    if switch.name and (change := switch.change(now, value)):
+        changes.append(f"{switch.name} {change}")
     with warnings.catch_warnings():
         # The user chose the legacy switch, if it was used; torch's advice to use the new one is not for us.
         warnings.simplefilter("ignore")
-        put(value)
+        switch.put(value)
+
+
+def _short(value: Any) -> str:
+    if value is None:
+        return "contradictory"
+    return str(value) if len(str(value)) < 60 else type(value).__name__
 
 
 def _read(get: Callable[[], Any]) -> Any:
@@ -74,8 +96,8 @@ def _same(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-def _attribute(owner: Any, name: str) -> _Switch:
-    return lambda: getattr(owner, name), lambda value: setattr(owner, name, value)
+def _attribute(owner: Any, owner_name: str, name: str) -> _Switch:
+    return _Switch(f"{owner_name}.{name}", lambda: getattr(owner, name), lambda value: setattr(owner, name, value))
 
 
 def _set_gc(enabled: bool) -> None:
@@ -85,20 +107,26 @@ def _set_gc(enabled: bool) -> None:
         gc.disable()
 
 
-def _contents(of: Any) -> _Switch:
+def _contents(name: str, of: Any) -> _Switch:
     """What is in a mapping that is one and the same for everybody."""
 
     def put(value: Any) -> None:
         of.clear()
         of.update(value)
 
-    return lambda: of.copy(), put
+    return _Switch(name, of.copy, put, lambda now, before: f"holds {len(now)}, and held {len(before)}")
 
 
 def _of_python() -> Iterator[_Switch]:
-    yield random.getstate, random.setstate
-    yield gc.isenabled, _set_gc
-    yield _environment, _put_environment
+    yield _Switch("", random.getstate, random.setstate)
+    yield _Switch("gc.isenabled()", gc.isenabled, _set_gc)
+    yield _Switch("os.environ", _environment, _put_environment, _environment_change)
+
+
+def _environment_change(now: dict[str, str], before: dict[str, str]) -> str:
+    keys = {key for key in now.keys() | before.keys() if now.get(key) != before.get(key)}
+    names = sorted(key for key in keys if not key.startswith(_OF_COMPILERS))
+    return f"has another {', '.join(names)}" if names else ""
 
 
 def _environment() -> dict[str, str]:
@@ -114,7 +142,7 @@ def _put_environment(value: dict[str, str]) -> None:
 def _of_numpy() -> Iterator[_Switch]:
     import numpy
 
-    yield numpy.random.get_state, numpy.random.set_state
+    yield _Switch("", numpy.random.get_state, numpy.random.set_state)
 
 
 def _of_torch() -> Iterator[_Switch]:
@@ -126,35 +154,40 @@ def _of_torch() -> Iterator[_Switch]:
 def _switches() -> Iterator[_Switch]:
     import torch
 
-    yield torch.get_num_threads, torch.set_num_threads
-    yield _attribute(torch.backends.cudnn, "enabled")
-    yield _attribute(torch.backends.cudnn, "benchmark")
-    yield _attribute(torch.backends.cudnn, "deterministic")
-    yield (
+    yield _Switch("torch.get_num_threads()", torch.get_num_threads, torch.set_num_threads)
+    for name in ("enabled", "benchmark", "deterministic"):
+        yield _attribute(torch.backends.cudnn, "torch.backends.cudnn", name)
+    yield _Switch(
+        "torch.use_deterministic_algorithms(mode, warn_only)",
         lambda: (
             torch.are_deterministic_algorithms_enabled(),
             torch.is_deterministic_algorithms_warn_only_enabled(),
         ),
         lambda value: torch.use_deterministic_algorithms(value[0], warn_only=value[1]),
     )
-    yield torch.is_grad_enabled, torch.set_grad_enabled
-    yield torch.is_anomaly_enabled, torch.set_anomaly_enabled
-    yield torch.backends.mha.get_fastpath_enabled, torch.backends.mha.set_fastpath_enabled
+    yield _Switch("torch.is_grad_enabled()", torch.is_grad_enabled, torch.set_grad_enabled)
+    yield _Switch("torch.is_anomaly_enabled()", torch.is_anomaly_enabled, torch.set_anomaly_enabled)
+    mha = torch.backends.mha
+    yield _Switch("torch.backends.mha.get_fastpath_enabled()", mha.get_fastpath_enabled, mha.set_fastpath_enabled)
     for kernel in ("flash", "mem_efficient", "math", "cudnn"):
         cuda: Any = torch.backends.cuda
-        yield getattr(cuda, f"{kernel}_sdp_enabled"), getattr(cuda, f"enable_{kernel}_sdp")
-    yield _attribute(torch.utils.deterministic, "fill_uninitialized_memory")
-    yield torch._C._get_mkldnn_enabled, torch._C._set_mkldnn_enabled
-    yield _flushes_denormal, torch.set_flush_denormal
+        name = f"{kernel}_sdp_enabled"
+        yield _Switch(f"torch.backends.cuda.{name}()", getattr(cuda, name), getattr(cuda, f"enable_{kernel}_sdp"))
+    yield _attribute(torch.utils.deterministic, "torch.utils.deterministic", "fill_uninitialized_memory")
+    yield _Switch("torch.backends.mkldnn.flags(enabled)", torch._C._get_mkldnn_enabled, torch._C._set_mkldnn_enabled)
+    yield _Switch("torch.set_flush_denormal(mode)", _flushes_denormal, torch.set_flush_denormal)
     for device in ("cpu", "cuda"):
-        yield partial(torch.is_autocast_enabled, device), partial(torch.set_autocast_enabled, device)
-        yield partial(torch.get_autocast_dtype, device), partial(torch.set_autocast_dtype, device)
-    yield torch.is_autocast_cache_enabled, torch.set_autocast_cache_enabled
-    yield torch.get_default_device, _put_default_device
+        asked = partial(torch.is_autocast_enabled, device), partial(torch.set_autocast_enabled, device)
+        yield _Switch(f"torch.is_autocast_enabled({device!r})", *asked)
+        asked_dtype = partial(torch.get_autocast_dtype, device), partial(torch.set_autocast_dtype, device)
+        yield _Switch(f"torch.get_autocast_dtype({device!r})", *asked_dtype)
+    cached = torch.is_autocast_cache_enabled, torch.set_autocast_cache_enabled
+    yield _Switch("torch.is_autocast_cache_enabled()", *cached)
+    yield _Switch("torch.get_default_device()", torch.get_default_device, _put_default_device)
     for name, hooks in vars(torch.nn.modules.module).items():
         if name.startswith("_global_") and isinstance(hooks, dict):
-            yield _contents(hooks)
-    yield torch.get_default_dtype, torch.set_default_dtype
+            yield _contents(f"torch.nn.modules.module.{name}", hooks)
+    yield _Switch("torch.get_default_dtype()", torch.get_default_dtype, torch.set_default_dtype)
 
 
 def _flushes_denormal() -> bool:
@@ -183,25 +216,26 @@ def _precisions() -> Iterator[_Switch]:
     backends: Any = torch.backends  # its stubs lack the operators
     # Not `mkldnn.fp32_precision`: its setter in torch 2.15 sets the precision of all backends instead.
     owners = (
-        backends, backends.cudnn, backends.cuda.matmul, backends.cudnn.conv, backends.cudnn.rnn,
-        backends.mkldnn.matmul, backends.mkldnn.conv, backends.mkldnn.rnn,
+        "", ".cudnn", ".cuda.matmul", ".cudnn.conv", ".cudnn.rnn", ".mkldnn.matmul", ".mkldnn.conv", ".mkldnn.rnn",
     )  # fmt: skip
-    for owner in reversed(owners):
+    for name in reversed(owners):
+        owner = reduce(getattr, name.split(".")[1:], backends)
         if hasattr(owner, "fp32_precision"):
-            yield _attribute(owner, "fp32_precision")
-    yield torch.get_float32_matmul_precision, torch.set_float32_matmul_precision
-    yield _attribute(backends.cudnn, "allow_tf32")
-    yield _attribute(backends.cuda.matmul, "allow_tf32")
+            yield _attribute(owner, f"torch.backends{name}", "fp32_precision")
+    precision = torch.get_float32_matmul_precision, torch.set_float32_matmul_precision
+    yield _Switch("torch.get_float32_matmul_precision()", *precision)
+    yield _attribute(backends.cudnn, "torch.backends.cudnn", "allow_tf32")
+    yield _attribute(backends.cuda.matmul, "torch.backends.cuda.matmul", "allow_tf32")
 
 
 def _random_states() -> Iterator[_Switch]:
     import torch
 
-    yield torch.get_rng_state, torch.set_rng_state
+    yield _Switch("", torch.get_rng_state, torch.set_rng_state)
     # Without an initialized device there is no state yet, and asking for one would create a CUDA context.
     if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
-        yield torch.cuda.get_rng_state_all, torch.cuda.set_rng_state_all
+        yield _Switch("", torch.cuda.get_rng_state_all, torch.cuda.set_rng_state_all)
     if torch.xpu.is_initialized():  # type: ignore[no-untyped-call]
-        yield torch.xpu.get_rng_state_all, torch.xpu.set_rng_state_all
+        yield _Switch("", torch.xpu.get_rng_state_all, torch.xpu.set_rng_state_all)
     if torch.backends.mps.is_available():
-        yield torch.mps.get_rng_state, torch.mps.set_rng_state
+        yield _Switch("", torch.mps.get_rng_state, torch.mps.set_rng_state)

@@ -3,51 +3,34 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
-from itertools import chain
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parameter import is_lazy
 from torch.utils._pytree import tree_leaves
 
-from pytest_modelbench.core.case import Case
 from pytest_modelbench.core.errors import BuildError, ModelbenchError, UsageError, hide_own_frames
-from pytest_modelbench.models.inputs import seeded_images
+from pytest_modelbench.models.inputs import Arguments, Placement
+from pytest_modelbench.models.making import Recipe, made_module
+from pytest_modelbench.models.modes import modes_kept
 from pytest_modelbench.models.outputs import floating_tensors, moved, not_finite
-from pytest_modelbench.models.owned import made_afresh
-from pytest_modelbench.models.precision import STORAGE_DTYPES, backward, forward_modes
+from pytest_modelbench.models.precision import backward, forward_modes
 from pytest_modelbench.models.seeds import seeded
-from pytest_modelbench.models.tensors import leave_inference_mode, placed, relocate
-from pytest_modelbench.models.weights import SAMPLES, lite0_state_dict, load_checkpoint
+from pytest_modelbench.models.sizes import side_that_fits
+from pytest_modelbench.models.tensors import leave_inference_mode, relocate
 
 if TYPE_CHECKING:
-    from pytest_modelbench.models.sources import ModelSource  # brings timm, which a callable does without
+    pass  # brings timm, which a callable does without
 
 __tracebackhide__ = hide_own_frames
 
 
 #: Bytes: some hundred pages, so that what comes next has other neighbours in every cache.
 _LARGEST_SPACER = 2**20
-
-
-@dataclass(frozen=True, slots=True)
-class Recipe:
-    """Everything that a built model is made from, checked."""
-
-    case: Case
-    device: torch.device
-    source: ModelSource
-    channels_last: bool = False
-    compile_options: Mapping[str, Any] | None = None
-    checkpoint: str | Path | None = None
-    seed: int = 0
-    followed: bool = False  #: operator by operator: never in inference mode, which keeps what they are composed of
 
 
 class BuiltModel:
@@ -60,9 +43,8 @@ class BuiltModel:
         self.case = recipe.case
         self.device = recipe.device
         self._recipe = recipe
-        self._dtype = STORAGE_DTYPES[recipe.case.precision]
         self._module: nn.Module | None = None
-        self._inputs: tuple[Tensor, ...] | None = None
+        self._arguments: Arguments | None = None
         self._targets: Any = None
         self._layouts = random.Random()  # every process has its own; torch's and Python's states are the test's
         self._spacers: list[Tensor] = []
@@ -76,11 +58,7 @@ class BuiltModel:
         """The module: seeded, in eval mode, on its device. torch's random state is left as it was."""
         if self._module is None:
             try:
-                # Parameters made under inference mode, in the middle of a forward pass, could never be trained.
-                with torch.inference_mode(False), torch.enable_grad():
-                    made = self._meta_module() if self.device.type == "meta" else self._real_module()
-                    self._materialize(made)
-                self._module = made
+                self._module = made_module(self._recipe, lambda: self.arguments)
             except ModelbenchError:
                 raise
             except Exception as error:
@@ -88,29 +66,37 @@ class BuiltModel:
         return self._module
 
     @property
-    def inputs(self) -> tuple[Tensor, ...]:
-        """One ``(N, C, H, W)`` tensor of noise: the same numbers on every device, on meta none."""
-        if self._inputs is None:
-            shape = (self.case.batch_size, self._recipe.source.channels, *self.case.image_size)
+    def arguments(self) -> Arguments:
+        """What the module is called with: the same numbers on every device, on meta none."""
+        if self._arguments is None:
+            placement = Placement(self.device, self._recipe.dtype, self._recipe.channels_last)
             try:
-                images = seeded_images(
-                    shape,
-                    seed=self._recipe.seed,
-                    device=self.device,
-                    dtype=self._dtype,
-                    channels_last=self._recipe.channels_last,
-                )
+                self._arguments = self._recipe.source.arguments(self.case.batch_size, self._recipe.seed, placement)
             except RuntimeError as error:
                 raise self._refusal("cannot get its inputs", error, "check the device") from error
-            self._inputs = (images,)
-        return self._inputs
+        return self._arguments
+
+    @property
+    def inputs(self) -> tuple[Any, ...]:
+        """Positional `arguments`: one ``(N, C, H, W)`` tensor of noise, unless ``inputs=`` made others."""
+        return self.arguments.positional
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """Height and width of the images that go in; raises UsageError for a model that takes something else."""
+        if self.case.image_size is None:
+            raise UsageError(
+                f"{self.case.id} was built with inputs= of its own, and images cannot be fed to it here; build it "
+                "without inputs= for that, or label and score its samples in the test (modelbench.record)"
+            )
+        return self.case.image_size
 
     @property
     def targets(self) -> Any:
         """What the module is trained on besides `inputs`, seeded, on its device; None: it takes images alone."""
         make = self._recipe.source.targets
         if self._targets is None and make is not None:
-            made = make(self.case.batch_size, self.case.image_size, self._recipe.seed)
+            made = make(self.case.batch_size, self.image_size, self._recipe.seed)
             self._targets = moved(made, self.device)
         return self._targets
 
@@ -129,7 +115,7 @@ class BuiltModel:
         """Everything that is alive before a pass: parameters, buffers, inputs, and for ``training`` targets."""
         targets = tree_leaves(self.targets) if training else []
         held = (leaf for leaf in targets if isinstance(leaf, Tensor))
-        return (*self.module.parameters(), *self.module.buffers(), *self.inputs, *held)
+        return (*self.module.parameters(), *self.module.buffers(), *self.arguments.tensors(), *held)
 
     def forward(self) -> Any:
         """Output of one seeded forward pass without gradients, in inference mode from the second on.
@@ -137,7 +123,7 @@ class BuiltModel:
         In the first, a module may make what it keeps, such as tables for this size; from there on it finds them. Does
         not wait for the device.
         """
-        return self._run(self.inputs)
+        return self._run(self.arguments)
 
     @contextmanager
     def inference(self) -> Iterator[Callable[[], Any]]:
@@ -150,10 +136,11 @@ class BuiltModel:
         module = self.module
         try:
             with torch.inference_mode(), forward_modes(self.case.precision, self.device):
+                given = self.arguments
                 if self._changes_inputs:
-                    yield lambda: module(*_copies(self.inputs))
+                    yield lambda: given.copies().call(module)
                 else:
-                    yield partial(module, *self.inputs)
+                    yield partial(module, *given.positional, **given.keywords)
         finally:
             leave_inference_mode(module)
 
@@ -170,8 +157,20 @@ class BuiltModel:
 
     def predict(self, images: Tensor) -> Any:
         """Output for ``images``, ``(N, C, H, W)`` on any device, moved to where and what the model computes in."""
-        memory_format = torch.channels_last if self._recipe.channels_last else torch.contiguous_format
-        return self._run((images.to(device=self.device, dtype=self._dtype, memory_format=memory_format),))
+        _ = self.image_size  # it takes images
+        placement = Placement(self.device, self._recipe.dtype, self._recipe.channels_last)
+        return self._run(Arguments((placement.of(images),)))
+
+    def call(self, given: Arguments, *more: Any) -> Any:
+        """What the module makes of ``given``; of copies, unless it is known to leave alone what it is given."""
+        # There is nothing in meta tensors that could change, and copies would count in the peak.
+        if self.device.type == "meta" or self._changes_inputs is False:
+            return given.call(self.module, *more)
+        fed = given.copies()
+        output = fed.call(self.module, *more)
+        if self._changes_inputs is None:
+            self._changes_inputs = not fed.equals(given)
+        return output
 
     def forward_backward(self) -> None:
         """Run forward and backward in train mode; the gradients are dropped. Does not wait for the device.
@@ -179,17 +178,12 @@ class BuiltModel:
         The loss is the sum of all floating outputs. Running statistics of normalization layers move, as in training.
         """
         module = self.module
-        fed = self._fed(self.inputs)
         targets = [self.targets] if self.targets is not None else []
-        modes = [(part, part.training) for part in module.modules()]
         try:
-            module.train()
-            with torch.inference_mode(False), torch.enable_grad():
+            with modes_kept(module), torch.inference_mode(False), torch.enable_grad():
+                module.train()
                 with forward_modes(self.case.precision, self.device):
-                    output = module(*fed, *targets)
-                    loss = self._loss(output)
-                del output
-                self._learn(fed, self.inputs)
+                    loss = self._loss(self.call(self.arguments, *targets))
                 backward(loss, self.case.precision, self.device)
         except ModelbenchError:
             raise
@@ -197,8 +191,6 @@ class BuiltModel:
             raise self._refusal("cannot be trained", error, self._size_hint()) from error
         finally:
             module.zero_grad(set_to_none=True)
-            for part, training in modes:
-                part.training = training
 
     def on_meta(self) -> BuiltModel:
         """This model on the meta device: shapes without values. Never compiled, and without trained weights."""
@@ -221,39 +213,28 @@ class BuiltModel:
                 "try precision='fp32', or other weights"
             )
 
-    def _run(self, inputs: tuple[Tensor, ...]) -> Any:
+    def _run(self, given: Arguments) -> Any:
         module, first = self.module, self._changes_inputs is None
-        fed = self._fed(inputs)
         try:
             with forward_modes(self.case.precision, self.device):
                 if first and self._recipe.compile_options is not None:
                     # Compiled code holds for one mode of gradients: what is kept is made without it.
                     with torch.no_grad(), seeded(self._recipe.seed, self.device):
-                        module._call_impl(*_copies(inputs))  # type: ignore[no-untyped-call]
+                        _eager(module, given.copies())
                     first = False
                 plain = first or self._recipe.followed
                 with (
                     torch.no_grad() if plain else torch.inference_mode(),
                     seeded(self._recipe.seed, self.device),
                 ):
-                    output = module(*fed)
+                    output = self.call(given)
         except ModelbenchError:
             raise
         except Exception as error:
             raise self._refusal("cannot be run", error, self._size_hint()) from error
-        self._learn(fed, inputs)
         if not plain:
             leave_inference_mode(module)
         return output
-
-    def _fed(self, inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-        """What to run the module on: copies, unless it is known to leave alone what it is given."""
-        # There is nothing in meta tensors that could change, and copies would count in the peak.
-        return inputs if self.device.type == "meta" or self._changes_inputs is False else _copies(inputs)
-
-    def _learn(self, fed: tuple[Tensor, ...], inputs: tuple[Tensor, ...]) -> None:
-        if self._changes_inputs is None and self.device.type != "meta":
-            self._changes_inputs = not all(map(torch.equal, fed, inputs))
 
     def _loss(self, output: object) -> Tensor:
         sums = [tensor.float().sum() for _, tensor in floating_tensors(output)]
@@ -270,72 +251,31 @@ class BuiltModel:
             )
         return loss
 
-    def _real_module(self) -> nn.Module:
-        recipe = self._recipe
-        with seeded(recipe.seed, self.device):
-            module = self._made(recipe.source.make)
-        if recipe.checkpoint == SAMPLES:
-            module.load_state_dict(lite0_state_dict(module))
-        elif recipe.checkpoint is not None:
-            load_checkpoint(module, recipe.checkpoint)
-        module = self._placed(_evaluating(module))
-        if recipe.compile_options is not None:
-            # In place: attributes and parameter names stay those of the model.
-            module.compile(**recipe.compile_options)
-        return module
-
-    def _meta_module(self) -> nn.Module:
-        make = self._recipe.source.make_bare
-        try:
-            with torch.device("meta"):
-                module = self._made(make)
-        except BuildError:
-            raise
-        except Exception:
-            # Some constructors read values (`linspace(...).item()`), which meta tensors do not have: build for real.
-            with seeded(self._recipe.seed, torch.device("cpu")):
-                module = self._made(make)
-        return self._placed(_evaluating(module))
-
-    def _materialize(self, module: nn.Module) -> None:
-        """Give the parameters of lazy modules the shape that they take from what they see first."""
-        if any(map(is_lazy, chain(module.parameters(), module.buffers()))):
-            with torch.no_grad(), seeded(self._recipe.seed, self.device):
-                module(*_copies(self.inputs))
-
-    def _placed(self, module: nn.Module) -> nn.Module:
-        module = placed(module, self.device, self._dtype)
-        if self._recipe.channels_last:
-            module = module.to(memory_format=torch.channels_last)
-        return module
-
-    def _made(self, make: Callable[[], object]) -> nn.Module:
-        made = made_afresh(make)
-        if not isinstance(made, nn.Module):
-            raise BuildError(
-                f"{self.case.id}: the builder returns {type(made).__name__}, not a torch.nn.Module; let it return one"
-            )
-        return made
-
     def _size_hint(self) -> str:
+        """The way out if images of this size are what it fails at; told by running it on others, without values."""
+        if self.case.image_size is None or self.device.type == "meta":
+            return ""
+        bare = self.on_meta()
+        try:
+            side = side_that_fits(bare.module, bare.arguments.tensors()[0])
+        except BuildError:  # it cannot be made there
+            return ""
+        if side is None:
+            return ""
         height, width = self.case.image_size
-        return f"if the image size ({height}x{width}) is the cause, pass image_size=..., or img_size=... for a ViT"
+        return (
+            f"images of {height}x{width} do not fit it, those of {side}x{side} do: pass image_size={side}, or have it "
+            "built for another size (img_size=... for a ViT)"
+        )
 
-    def _refusal(self, what: str, error: Exception, hint: str) -> BuildError:
-        height, width = self.case.image_size
+    def _refusal(self, what: str, error: Exception, hint: str = "") -> BuildError:
         if isinstance(error, torch.OutOfMemoryError):
-            hint = f"pass a smaller batch_size (it is {self.case.batch_size}) or image_size (it is {height}x{width})"
-        return BuildError(f"{self.case.id} {what} on {self.device}: {type(error).__name__}: {error}; {hint}")
+            size = "" if self.case.image_size is None else " or image_size (it is {}x{})".format(*self.case.image_size)
+            hint = f"pass a smaller batch_size (it is {self.case.batch_size}){size}"
+        said = f"{type(error).__name__}: {error}".rstrip()
+        return BuildError(f"{self.case.id} {what} on {self.device}: {said}" + (f"; {hint}" if hint else ""))
 
 
-def _copies(inputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    # Ordinary tensors, wherever they are asked for: those of inference mode could not be trained on.
-    with torch.inference_mode(False):
-        return tuple(tensor.clone() for tensor in inputs)
-
-
-def _evaluating(module: nn.Module) -> nn.Module:
-    # What torch.export made is of one mode, and refuses to be told another.
-    with suppress(NotImplementedError):
-        module.eval()
-    return module
+def _eager(module: nn.Module, given: Arguments) -> None:
+    """Run ``module`` past what was compiled of it."""
+    module._call_impl(*given.positional, **given.keywords)  # type: ignore[no-untyped-call]

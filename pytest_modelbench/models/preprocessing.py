@@ -21,7 +21,7 @@ def transform_for(model: BuiltModel) -> Transform:
             f"{model.case.model} does not say how its images are to be prepared, as timm's models do with their "
             "pretrained_cfg; pass batches a transform of your own, as a wrong one costs accuracy without a sign"
         )
-    size = {"input_size": (3, *model.case.image_size)}
+    size = {"input_size": (3, *model.image_size)}
     config: dict[str, Any] = timm.data.resolve_model_data_config(model.module, args=size)
     transform: Transform = timm.data.create_transform(**config, is_training=False)
     return transform
@@ -35,4 +35,4 @@ def classifier_input(model: BuiltModel) -> InputFormat:
             f"{model.case.model} does not say what mean and deviation its images are to have, as timm's models do with "
             "their pretrained_cfg; give the module one: {'mean': (...), 'std': (...)}"
         )
-    return InputFormat(model.case.image_size, tuple(configuration["mean"]), tuple(configuration["std"]))
+    return InputFormat(model.image_size, tuple(configuration["mean"]), tuple(configuration["std"]))

@@ -1,22 +1,22 @@
-"""Where a model comes from: a timm name, a callable, or ``package.module:callable``."""
+"""Where a model comes from, and what it takes; and timm's models."""
 
 from __future__ import annotations
 
 import functools
-import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import timm
 
-from pytest_modelbench.core.errors import BuildError, UsageError, did_you_mean, hide_own_frames
+from pytest_modelbench.core.errors import UsageError, did_you_mean, hide_own_frames
 from pytest_modelbench.models.hub import with_weights
+from pytest_modelbench.models.inputs import Arguments, InputMaker, Noise, Placement, made_arguments
 
 __tracebackhide__ = hide_own_frames
 
 #: What timm itself takes where a model says nothing (timm.data.config.resolve_data_config).
-_DEFAULT_SIZE = (3, 224, 224)
+DEFAULT_SIZE = (3, 224, 224)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,12 @@ class ModelSource:
     make: Callable[[], object]
     make_bare: Callable[[], object]  #: the same architecture, without fetching weights
     targets: Callable[[int, tuple[int, int], int], Any] | None = None
+    inputs: InputMaker | None = None  #: None: images of ``channels`` and ``image_size``
+
+    def arguments(self, batch_size: int, seed: int, placement: Placement) -> Arguments:
+        """What its modules are called with: the same numbers on every device, on meta none."""
+        make = self.inputs or Noise(((self.channels, *self.image_size),))
+        return made_arguments(make, batch_size, seed, placement)
 
 
 def timm_source(
@@ -44,7 +50,7 @@ def timm_source(
     """Source for a timm name, with or without a tag."""
     _check_timm_name(name)
     config = timm.get_pretrained_cfg(name)
-    default = tuple(config.input_size) if config is not None and config.input_size else _DEFAULT_SIZE
+    default = tuple(config.input_size) if config is not None and config.input_size else DEFAULT_SIZE
     options = dict(options)
     if image_size is None:
         size = options.get("img_size", default[1:])
@@ -61,50 +67,6 @@ def timm_source(
         functools.partial(with_weights, name, make_pretrained) if pretrained else make_bare,
         make_bare,
     )
-
-
-def builder_source(
-    builder: Callable[..., object], name: str | None, image_size: tuple[int, int] | None, options: Mapping[str, Any]
-) -> ModelSource:
-    """Source for a callable that returns a module."""
-    if name is None:
-        inner = builder.func if isinstance(builder, functools.partial) else builder
-        name = getattr(inner, "__name__", type(inner).__name__)
-        if name == "<lambda>":
-            raise UsageError("a lambda has no name to keep a baseline under; pass name='...' to build as well")
-    make = functools.partial(builder, **options)
-    return ModelSource(name, _DEFAULT_SIZE[0], image_size or (_DEFAULT_SIZE[1], _DEFAULT_SIZE[2]), make, make)
-
-
-def import_builder(reference: str) -> Callable[..., object]:
-    """The callable that ``package.module:callable`` names."""
-    module_name, _, attribute = reference.partition(":")
-    if not (attribute and all(part.isidentifier() for part in (*module_name.split("."), *attribute.split(".")))):
-        raise UsageError(
-            f"model {reference!r}: write a timm name, or package.module:callable; for a model on a hub or in a folder "
-            f"pass a function that returns timm.create_model({reference!r})"
-        )
-    try:
-        module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        if error.name is None or not f"{module_name}.".startswith(f"{error.name}."):
-            raise BuildError(f"model {reference!r}: importing {module_name!r} fails: {error}") from error
-        raise UsageError(
-            f"model {reference!r}: there is no module {error.name!r}; install it, or put its folder on PYTHONPATH"
-        ) from error
-    except Exception as error:
-        raise BuildError(
-            f"model {reference!r}: importing {module_name!r} fails: {type(error).__name__}: {error}"
-        ) from error
-    try:
-        builder: object = functools.reduce(getattr, attribute.split("."), module)
-    except AttributeError:
-        raise UsageError(
-            f"model {reference!r}: {module_name} has no {attribute!r}.{did_you_mean(attribute, vars(module))}"
-        ) from None
-    if not callable(builder):
-        raise UsageError(f"model {reference!r}: this is {type(builder).__name__}, not a callable that returns a module")
-    return builder
 
 
 def _check_timm_name(name: str) -> None:

@@ -17,6 +17,8 @@ from torch.utils._pytree import tree_leaves
 from pytest_modelbench.core.errors import BuildError, MeasureError, ModelbenchError, UsageError, hide_own_frames
 from pytest_modelbench.core.train_options import TrainOptions
 from pytest_modelbench.models.built import BuiltModel
+from pytest_modelbench.models.inputs import Arguments
+from pytest_modelbench.models.modes import modes_kept
 from pytest_modelbench.models.outputs import floating_tensors
 from pytest_modelbench.models.precision import backward, forward_modes
 
@@ -54,7 +56,8 @@ class TrainStep:
         self._built = built
         self._stack = ExitStack()
         self._optimizer: torch.optim.Optimizer | None = None
-        self._arguments: tuple[Any, ...] = ()
+        self._arguments = Arguments()
+        self._targets: tuple[Any, ...] = ()
         self._labels: Tensor | None = None
         self._batch = 0  # of this step, counted in backward passes
         self._pending: Tensor | None = None
@@ -76,11 +79,12 @@ class TrainStep:
             stack.enter_context(torch.enable_grad())
             stack.enter_context(_kept(built))
             built.module.train()
-            images = built.inputs[0]
+            self._arguments = built.arguments
             if self.options.input == "ones":
+                _ = built.image_size  # it takes images
                 # In place of the noise: beside it they would count in the peak.
-                images = images.fill_(1.0).detach().requires_grad_()
-            self._arguments = (images,) if built.targets is None else (images, built.targets)
+                self._arguments = built.arguments.mapped(lambda images: images.fill_(1.0).detach().requires_grad_())
+            self._targets = () if built.targets is None else (built.targets,)
             self._optimizer = self._new_optimizer()
             self._stack = stack.pop_all()
         return self
@@ -89,7 +93,7 @@ class TrainStep:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._optimizer = self._pending = None
-        self._arguments = ()
+        self._arguments, self._targets = Arguments(), ()
         self._stack.close()
 
     def __call__(self, mark: Callable[[str], object] | None = None) -> None:
@@ -125,7 +129,7 @@ class TrainStep:
         built = self._built
         self._loss = None
         with forward_modes(built.case.precision, built.device):
-            self._pending = self._loss_of(built.module(*self._arguments))
+            self._pending = self._loss_of(built.call(self._arguments, *self._targets))
 
     def backward(self) -> None:
         """Gradients of the loss that `forward` kept, added to those of the step's earlier batches."""
@@ -140,7 +144,8 @@ class TrainStep:
             loss = loss / self.options.accumulate
         loss = self._scaler.scale(loss)
         backward(loss, built.case.precision, built.device)
-        self._arguments[0].grad = None
+        for tensor in self._arguments.tensors():
+            tensor.grad = None
 
     def optimize(self) -> None:
         """A step of the optimizer along the gradients."""
@@ -156,8 +161,8 @@ class TrainStep:
         One by one, and none of them is held on to: a collection would keep gradients alive that the next step drops.
         """
         optimizer = self._entered()
-        trained = (*self._built.tensors(), self._arguments[0])
-        state = tree_leaves([list(optimizer.state.values()), self._arguments[1:], self._labels])
+        trained = (*self._built.tensors(), *self._arguments.tensors())
+        state = tree_leaves([list(optimizer.state.values()), self._targets, self._labels])
         return chain(
             trained,
             (tensor.grad for tensor in trained if tensor.grad is not None),
@@ -199,7 +204,7 @@ class TrainStep:
         return torch.optim.SGD(parameters, lr=self.options.lr, momentum=self.options.momentum, foreach=foreach)
 
     def _loss_of(self, output: object) -> Tensor:
-        if len(self._arguments) == 1 and isinstance(output, Tensor) and output.ndim == 2 and output.is_floating_point():
+        if not self._targets and isinstance(output, Tensor) and output.ndim == 2 and output.is_floating_point():
             return F.cross_entropy(output.float(), self._labels_for(output))
         # Means: a sum would grow with the output's size, and with it the steps of the optimizer. As a product, since
         # the gradient of mean() is as large as the output.
@@ -227,12 +232,12 @@ def _unmarked(phase: str) -> None:
 def _kept(built: BuiltModel) -> Iterator[None]:
     """Puts back values of weights, buffers and inputs, and modes, of all parts; drops gradients."""
     module = built.module
-    modes = [(part, part.training) for part in module.modules()]
     buffers = [(part, name, buffer) for part in module.modules() for name, buffer in part.named_buffers(recurse=False)]
     # In the host's memory: on the device the copy would count in the very peak that is to be measured.
     copies = [(tensor, tensor.detach().to("cpu", copy=True)) for tensor in built.tensors() if not tensor.is_meta]
     try:
-        yield
+        with modes_kept(module):
+            yield
     finally:
         module.zero_grad(set_to_none=True)
         for part, name, buffer in buffers:
@@ -240,5 +245,3 @@ def _kept(built: BuiltModel) -> Iterator[None]:
         with torch.no_grad():
             for tensor, copy in copies:
                 tensor.copy_(copy)
-        for part, training in modes:
-            part.training = training

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import warnings
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
@@ -12,7 +13,7 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from pytest_modelbench.core.errors import BuildError, MissingExtraError, hide_own_frames
+from pytest_modelbench.core.errors import BuildError, MissingExtraError, UnwrappedWarning, hide_own_frames
 
 __tracebackhide__ = hide_own_frames
 
@@ -35,9 +36,16 @@ _SHOWN = 3
 
 
 def load_checkpoint(module: nn.Module, path: str | Path) -> None:
-    """Load all weights in the file at ``path`` into ``module``; raises BuildError unless they fit exactly."""
+    """Load all weights in the file at ``path`` into ``module``; raises BuildError unless they fit exactly.
+
+    What training scripts and wrappers put around weights is taken off, and told by an UnwrappedWarning.
+    """
     path = Path(path)
-    found = _without_prefixes(_unwrapped(_read(path), path), module)
+    read = _read(path)
+    unwrapped, wrappers = _unwrapped(read, path)
+    found, taken_off = _without_prefixes(unwrapped, module)
+    if notes := [*wrappers, *taken_off]:
+        warnings.warn(UnwrappedWarning(f"checkpoint {path}: weights {'; '.join(notes)}"), stacklevel=2)
     wanted = module.state_dict()
     problems = [
         *_listed("missing", [name for name in wanted if name not in found]),
@@ -71,7 +79,7 @@ def lite0_state_dict(module: nn.Module) -> dict[str, Tensor]:
     files = sorted(folder.glob("*.pth"))
     if len(files) != 1:
         raise BuildError(f"{folder} holds {len(files)} .pth files instead of one; reinstall pytest-modelbench[samples]")
-    found, wanted = _unwrapped(_read(files[0]), files[0]), module.state_dict()
+    found, wanted = _unwrapped(_read(files[0]), files[0])[0], module.state_dict()
     if [tensor.shape for tensor in found.values()] != [tensor.shape for tensor in wanted.values()]:
         raise BuildError(
             f"{files[0]} does not fit {type(module).__name__}: it has other shapes, or another order; the sample "
@@ -100,32 +108,42 @@ def _read(path: Path) -> object:
         ) from error
 
 
-def _unwrapped(loaded: object, path: Path) -> dict[str, Tensor]:
+def _unwrapped(loaded: object, path: Path) -> tuple[dict[str, Tensor], list[str]]:
+    """The weights by name, and where they were found if not at the top."""
+    notes = []
     while isinstance(loaded, Mapping):
-        inner = next((loaded[key] for key in _WRAPPERS if isinstance(loaded.get(key), Mapping)), None)
-        if inner is None:
+        there = [key for key in _WRAPPERS if isinstance(loaded.get(key), Mapping)]
+        if not there:
             break
-        loaded = inner
+        # Which of several was taken is the very thing to know.
+        notes.append(f"found in {there[0]!r}" + (f", not in {', '.join(map(repr, there[1:]))}" if there[1:] else ""))
+        loaded = loaded[there[0]]
     if not isinstance(loaded, Mapping) or not loaded or not all(isinstance(v, Tensor) for v in loaded.values()):
         raise BuildError(
             f"checkpoint {path} holds no weights by name, neither at its top nor under {', '.join(_WRAPPERS)}; "
             "save module.state_dict()"
         )
-    return dict(loaded)
+    return dict(loaded), notes
 
 
-def _without_prefixes(found: dict[str, Tensor], module: nn.Module) -> dict[str, Tensor]:
-    """The weights without the prefixes of wrappers, as long as all names carry one that the module does not know."""
-    wanted = module.state_dict()
-    if not any(_COMPILED in name for name in wanted):
+def _without_prefixes(found: dict[str, Tensor], module: nn.Module) -> tuple[dict[str, Tensor], list[str]]:
+    """The weights by the names that ``module`` has, and what of wrappers was taken off.
+
+    Prefixes are, as long as all names carry one that the module does not know.
+    """
+    wanted, notes = module.state_dict(), []
+    if any(_COMPILED in name for name in found) and not any(_COMPILED in name for name in wanted):
         found = {name.replace(_COMPILED, ""): tensor for name, tensor in found.items()}
-    if _AVERAGED not in wanted:
+        notes.append(f"{_COMPILED!r} taken out of their names")
+    if _AVERAGED in found and _AVERAGED not in wanted:
         found = {name: tensor for name, tensor in found.items() if name != _AVERAGED}
+        notes.append(f"{_AVERAGED!r} left out")
     while True:
         prefix = next((p for p in _PREFIXES if all(name.startswith(p) for name in found)), None)
         if prefix is None or any(name in wanted for name in found):
-            return found
+            return found, notes
         found = {name[len(prefix) :]: tensor for name, tensor in found.items()}
+        notes.append(f"prefix {prefix!r} taken off")
 
 
 def _listed(what: str, names: list[str]) -> list[str]:

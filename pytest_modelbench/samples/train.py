@@ -122,13 +122,13 @@ def _class_figures(model: BuiltModel) -> dict[str, float]:
 
 
 def _object_lesson(model: BuiltModel, scenes: int) -> Lesson:
-    data, takes = scene_objects(scenes, TRAIN), InputFormat(model.case.image_size)
+    data, takes = scene_objects(scenes, TRAIN), InputFormat(model.image_size)
     return Lesson(scenes, lambda indices: object_batch(data, indices, takes), task_loss)
 
 
 def _object_figures(model: BuiltModel) -> dict[str, float]:
     data, masks = scene_objects(), model.case.task == "instance_segmentation"
-    batches = object_batches(data, InputFormat(model.case.image_size), _BATCH)
+    batches = object_batches(data, InputFormat(model.image_size), _BATCH)
     found = detection_accuracy(model.predict, batches, len(data.classes), masks=masks)
     figures: dict[str, float] = {}
     for kind, precision in (("box", found.box), ("mask", found.mask)):
@@ -138,7 +138,7 @@ def _object_figures(model: BuiltModel) -> dict[str, float]:
 
 
 def _map_lesson(model: BuiltModel, scenes: int) -> Lesson:
-    data, takes = scene_maps(scenes, TRAIN), InputFormat(model.case.image_size)
+    data, takes = scene_maps(scenes, TRAIN), InputFormat(model.image_size)
 
     def batch(indices: Sequence[int]) -> tuple[Tensor, Tensor]:
         pairs = [data.read(index) for index in indices]
@@ -151,7 +151,7 @@ def _map_lesson(model: BuiltModel, scenes: int) -> Lesson:
 def _map_figures(model: BuiltModel) -> dict[str, float]:
     data = scene_maps()
     found = segmentation_accuracy(
-        model.predict, map_batches(data, InputFormat(model.case.image_size), _BATCH), len(data.classes)
+        model.predict, map_batches(data, InputFormat(model.image_size), _BATCH), len(data.classes)
     )
     return {"miou": found.miou, "pixel_accuracy": found.pixel_accuracy}
 

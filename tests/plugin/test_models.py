@@ -174,7 +174,14 @@ def test_b_finds_nothing_changed(modelbench):
     assert not torch.backends.cudnn.benchmark
     assert gc.isenabled()
 """
-    bench(source=source).assert_outcomes(passed=1, failed=1)
+    result = bench(source=source)
+    result.assert_outcomes(passed=1, failed=1, warnings=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*LeftBehindWarning: test_it.py::test_a_changes_everything left global state behind: *torch.get_num_threads() "
+            "is 2, and was 1; *gc.isenabled() is False, and was True. It is put back"
+        ]
+    )
 
 
 @pytest.mark.slow
@@ -263,3 +270,48 @@ def test_one(build_model, modelbench):
     result = bench(f"--modelbench-data={tmp_path}")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*top1 cannot be compared with its baseline: the data changed from *"])
+
+
+INPUTS = """
+def make(name):
+    import torch
+
+    class Net(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.embed = torch.nn.Embedding(9, 4)
+
+        def forward(self, ids, *, mask):
+            return {name: self.embed(ids) * mask.unsqueeze(-1)}
+    return Net()
+
+def batch(batch_size, generator):
+    import torch
+    ids = torch.randint(9, (batch_size, 5), generator=generator)
+    return {"ids": ids, "mask": ids > 3}
+
+def test_tokens(build_model, modelbench):
+    net = build_model(make, batch_size=2, inputs=batch, builder_args={"name": "hidden"})
+    assert modelbench.cost(net).parameters == 36
+    modelbench.peak_memory(net)
+    modelbench.numerics(net)
+    modelbench.train_step(net)
+    modelbench.throughput(net)
+
+def test_images_all_the_same(build_model, modelbench):
+    modelbench.accuracy(build_model(make, inputs=batch, builder_args={"name": "hidden"}), "digits")
+
+def test_two_meanings(build_model, modelbench):
+    build_model(make, inputs=batch, name="hidden")
+"""
+
+
+@pytest.mark.slow
+def test_models_of_other_inputs_are_measured_by_whatever_needs_no_labels(bench, pytester):
+    result = bench("--modelbench-json=results.json", source=INPUTS)
+    result.assert_outcomes(passed=1, failed=2)
+    result.stdout.fnmatch_lines(["E *was built with inputs= of its own, and images cannot be fed to it here*"])
+    result.stdout.fnmatch_lines(["E *name= has two meanings here: build_model's (the name in results), and make()*"])
+    checks = json.loads((pytester.path / "results.json").read_text())["session"]["checks"]
+    cases = {(one["case"]["model"], one["case"].get("inputs")) for one in checks}
+    assert cases == {("make", "ids=5+mask=5")}

@@ -13,6 +13,7 @@ import time
 from machine import RESULTS, describe, write
 
 from pytest_modelbench.core.errors import ModelbenchError
+from pytest_modelbench.core.train_options import TrainOptions
 from pytest_modelbench.published.catalog.tables import tables
 
 #: The distance from the published figure that is to be reached.
@@ -48,7 +49,7 @@ def rows():
 def measure() -> None:
     import torch
 
-    from pytest_modelbench.bench.train_step import second_step_peak
+    from pytest_modelbench.bench.peak import step_peak
     from pytest_modelbench.models.build import build
 
     machine = describe()
@@ -58,7 +59,7 @@ def measure() -> None:
         line = {"label": row.label, "batch_size": figure.case.batch_size, "published_bytes": figure.value}
         try:
             model = build(device=torch.device("meta"), **figure.case.build_arguments())
-            peak = second_step_peak(model, **figure.case.train_arguments())
+            peak = step_peak(model, TrainOptions(**figure.case.train_arguments())).live
             line |= {
                 "predicted_bytes": peak.peak_bytes,
                 "share": round(peak.peak_bytes / figure.value, 4),

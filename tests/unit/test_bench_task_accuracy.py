@@ -277,7 +277,7 @@ def test_training_is_recorded_and_leaves_the_model_alone():
     made = {name: one.comparability for name, one in record.items()}
     assert {made[name] for name in made if "target" not in name} == {Comparability(data, recipe)}
     assert {made[name] for name in made if "target" in name} == {Comparability(data, f"{recipe} target=0.9")}
-    assert record["final_accuracy"].case.id == "Tone-b4-4-fp32-training-tones"
+    assert record["final_accuracy"].case.id == f"{__name__}.Tone-b4-4-fp32-training-tones"
     assert record["steps_to_target"].value == fitted.steps_to_target
     assert record["loss_at_50"].metric.name == "training_loss"
     assert record["loss_at_50"].value == sum(fitted.losses[40:50]) / 10

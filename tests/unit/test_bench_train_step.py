@@ -15,8 +15,9 @@ from torch import Tensor, nn
 from pytest_modelbench.bench import timing
 from pytest_modelbench.bench import train_step as fixture
 from pytest_modelbench.bench.modelbench import ModelBench
+from pytest_modelbench.bench.peak import FollowedPeak, step_peak
 from pytest_modelbench.bench.process import Bench
-from pytest_modelbench.bench.train_step import SpeedRuns, StepPlan, TrainFigures, second_step_peak, speed_runs
+from pytest_modelbench.bench.train_step import SpeedRuns, StepPlan, TrainFigures, speed_runs
 from pytest_modelbench.core.blocks import Amount
 from pytest_modelbench.core.case import Case
 from pytest_modelbench.core.environment import Environment
@@ -231,7 +232,7 @@ def test_a_real_step_is_timed_and_its_peak_followed_beside_that_of_a_single_pass
     figures = recorder.train(model, StepPlan(sampling=SHORT), accumulate=2, optimizer="adamw")
     recorder.modelbench.peak_memory(model, backward=True)  # nothing of the same name
     peak = recorder.found["train_peak_live_memory"]
-    assert peak.case.id == "Net-b4-2-fp32-adamw+accumulate=2-train"
+    assert peak.case.id == f"{__name__}.Net-b4-2-fp32-adamw+accumulate=2-train"
     assert (peak.metric.name, peak.comparability) == ("peak_live_memory", Comparability(recipe="meta"))
     assert figures.live is not None
     assert peak.value == figures.peak_bytes == figures.live.peak_bytes
@@ -243,8 +244,9 @@ def test_a_real_step_is_timed_and_its_peak_followed_beside_that_of_a_single_pass
 
 def test_memory_of_the_second_step_is_more_than_that_of_a_single_pass() -> None:
     weights = 5 * 12 * 4 + 5 * 4
-    first = second_step_peak(net(), momentum=0.0).peak_bytes
-    assert second_step_peak(net()).peak_bytes == first + 2 * 512  # momentum of weight and bias, 512 bytes each
+    first = step_peak(net(), TrainOptions(momentum=0.0)).live.peak_bytes
+    # Momentum of weight and bias, 512 bytes each.
+    assert step_peak(net(), TrainOptions()).live.peak_bytes == first + 2 * 512
     assert first > weights
 
 
@@ -262,7 +264,7 @@ def test_on_cuda_the_allocator_is_asked_before_the_reference_takes_memory(
     clock: FakeClock, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recorder.bench.device_name = "cuda"
-    monkeypatch.setattr(fixture, "second_step_peak", lambda model, **options: LivePeak(5, 1, 1))
+    monkeypatch.setattr(fixture, "step_peak", lambda model, options: FollowedPeak(LivePeak(5, 1, 1), "meta"))
 
     def peak(step: Callable[[], object], device: torch.device) -> AllocatedPeak:
         FakeStep.log.append(f"peak on {device}")
@@ -315,7 +317,7 @@ def test_runs_of_the_comparison_are_measured_with_ones_and_leave_the_model_as_it
     measured = speed_runs(model, runs=3, iterations=2)
     assert (measured.runs.runs, measured.iterations, measured.batch_size) == (3, 2, 4)
     assert (measured.parameters, measured.device_kind) == (5 * 12 + 5, "cpu")
-    assert measured.peak_bytes == second_step_peak(model, input="ones").peak_bytes
+    assert measured.peak_bytes == step_peak(model, TrainOptions(input="ones")).live.peak_bytes
     assert all(seconds > 0 for seconds in (*measured.forward_s, *measured.backward_s, *measured.optimizer_s))
     assert all(torch.equal(now, then) for now, then in zip(model.tensors(), before, strict=True))
 

@@ -131,6 +131,30 @@ def test_change_is_one_that_would_be_noticed(change: str) -> None:
         assert changed
 
 
+@pytest.mark.parametrize("change", CHANGES)
+def test_change_is_told_unless_it_is_of_random_numbers(change: str) -> None:
+    with preserved_state() as told:
+        CHANGES[change]()
+    assert bool(told) == (change not in ("random", "numpy", "torch"))
+
+
+def test_change_is_told_by_name_with_what_it_is_and_was() -> None:
+    threads = torch.get_num_threads()
+    with preserved_state() as told:
+        torch.set_num_threads(threads + 1)
+        torch.backends.cudnn.benchmark = True
+        os.environ["MODELBENCH_NEW"] = "secret"
+        os.environ["TORCHINDUCTOR_CACHE_DIR"] = "where torch.compile puts what it makes"
+    assert told == [
+        "torch.backends.cudnn.benchmark is True, and was False",
+        f"torch.get_num_threads() is {threads + 1}, and was {threads}",
+        "os.environ has another MODELBENCH_NEW",
+    ]
+    with preserved_state() as told:
+        torch.rand(1)
+    assert told == []
+
+
 def test_everything_at_once_is_put_back_after_an_error() -> None:
     before = readings()
 

@@ -36,7 +36,7 @@ def tiny(width: int = 2) -> nn.Module:
     ],
 )
 def test_case_says_what_will_be_measured(name, arguments, case_id):
-    assert build(name, device=CPU, **arguments).case.id == case_id
+    assert build(name, device=CPU, test_module=__name__, **arguments).case.id == case_id
 
 
 def test_amp_is_fp16_on_cuda():
@@ -98,7 +98,7 @@ def module_file(tmp_path, monkeypatch):
 def test_reference_to_a_builder_is_imported_and_gets_the_arguments(module_file):
     module_file.write_text("import torch\nclass Nets:\n    linear = torch.nn.Linear\n")
     model = build("my_models:Nets.linear", device=CPU, in_features=3, out_features=7)
-    assert model.case.model == "Linear"
+    assert model.case.model == "my_models.Nets.linear"
     assert model.module.weight.shape == (7, 3)
 
 

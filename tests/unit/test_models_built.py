@@ -32,7 +32,9 @@ class Tiny(nn.Module):
 
 class Broken(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
-        raise AssertionError("input height (8) does not match model (224)")
+        if images.shape[2] != 224:
+            raise AssertionError(f"input height ({images.shape[2]}) does not match model (224)")
+        return images
 
 
 def refuse() -> nn.Module:
@@ -151,7 +153,7 @@ def test_backward_works_when_module_and_inputs_were_first_used_in_inference_mode
 
 
 def test_training_mode_is_restored_after_a_failure():
-    model = build(Broken, device=CPU)
+    model = build(Broken, device=CPU, image_size=8)
     with pytest.raises(BuildError, match="cannot be trained on cpu: AssertionError"):
         model.forward_backward()
     assert not model.module.training
@@ -223,7 +225,8 @@ def test_builder_that_returns_no_module_is_refused():
 def test_refused_image_size_comes_with_a_hint():
     with pytest.raises(
         BuildError,
-        match=r"Broken-b1-8-fp32 cannot be run on cpu: .*height \(8\).*\(8x8\) is the cause, pass image_size=",
+        match=r"Broken-b1-8-fp32 cannot be run on cpu: .*height \(8\).*; images of 8x8 do not fit it, "
+        r"those of 224x224 do: pass image_size=224",
     ) as info:
         build(Broken, device=CPU, image_size=8).forward()
     assert isinstance(info.value.__cause__, AssertionError)
@@ -246,8 +249,8 @@ def test_values_that_are_not_finite_are_counted_where_they_are():
     with pytest.raises(BuildError) as info:
         model.check_output(bad)
     assert str(info.value).startswith(
-        "Tiny-b1-4-fp32 on cpu returns values that are not finite: output['boxes'][0]: 3 of 4 values (1 NaN, 2 inf); "
-        "output['scores'][1]: 1 of 1 values (1 NaN, 0 inf); "
+        f"{__name__}.Tiny-b1-4-fp32 on cpu returns values that are not finite: "
+        "output['boxes'][0]: 3 of 4 values (1 NaN, 2 inf); output['scores'][1]: 1 of 1 values (1 NaN, 0 inf); "
     )
 
 

@@ -15,8 +15,8 @@ from torch.nn import functional as F  # noqa: N812
 from pytest_modelbench.core.errors import BuildError, MissingExtraError
 from pytest_modelbench.measure.memory import live_peak
 from pytest_modelbench.models.build import build
+from pytest_modelbench.models.builders import Builder
 from pytest_modelbench.models.built import BuiltModel
-from pytest_modelbench.models.sources import builder_source
 from pytest_modelbench.models.techniques.following import followed_norms
 from pytest_modelbench.models.techniques.inplace import InplaceAbn
 
@@ -52,7 +52,7 @@ class Net(nn.Module):
 def followed(module: nn.Module, size: int = 8) -> dict[str, tuple[str, bool]]:
     """By name of the normalization: name of the activation, and whether the output is kept otherwise."""
     names = {part: name for name, part in module.named_modules()}
-    source = builder_source(lambda: module, "net", (size, size), {})
+    source = Builder.of(lambda: module).source("net", (size, size), {})
     return {
         names[each.norm]: (names[each.activation] if each.activation else "", each.kept)
         for each in followed_norms(module, source)
@@ -113,7 +113,7 @@ def test_activation_used_elsewhere_too_cannot_be_changed():
 
 
 def test_model_that_cannot_be_run_says_so():
-    with pytest.raises(BuildError, match=r"net cannot be run on one 8x8 image to see .*RuntimeError"):
+    with pytest.raises(BuildError, match=r"net cannot be run on one sample \(3x8x8\) to see .*RuntimeError"):
         followed(nn.Sequential(nn.BatchNorm2d(5), nn.ReLU()))
 
 

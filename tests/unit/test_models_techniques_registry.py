@@ -57,7 +57,9 @@ def test_wrong_name_is_refused_at_the_call(technique, message):
 
 
 def test_techniques_show_in_the_case_before_what_is_done_to_any_model():
-    model = build(net, device=CPU, technique=["checkpoint", "act=silu"], channels_last=True, image_size=8)
+    model = build(
+        net, device=CPU, technique=["checkpoint", "act=silu"], channels_last=True, image_size=8, test_module=__name__
+    )
     assert model.case.id == "net-b1-8-fp32-act=silu+checkpoint+channels_last"
 
 

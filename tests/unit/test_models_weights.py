@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import warnings
 from importlib.util import find_spec
 
 import pytest
@@ -10,7 +11,7 @@ import safetensors.torch
 import torch
 from torch import nn
 
-from pytest_modelbench.core.errors import BuildError, MissingExtraError
+from pytest_modelbench.core.errors import BuildError, MissingExtraError, UnwrappedWarning
 from pytest_modelbench.models import weights
 from pytest_modelbench.models.build import build
 from pytest_modelbench.models.weights import lite0_state_dict, load_checkpoint
@@ -34,26 +35,55 @@ def prefixed(prefix: str, state: dict) -> dict:
 
 
 @pytest.mark.parametrize(
-    "wrap",
+    ("wrap", "told"),
     [
-        lambda state: state,
-        lambda state: {"state_dict": state, "epoch": 3},
-        lambda state: {"model": state, "model_ema": prefixed("x.", state)},
-        lambda state: {"model_ema": state},
-        lambda state: {"state_dict": prefixed("module.", state)},
-        lambda state: prefixed("model.module.", state),
-        lambda state: prefixed("_orig_mod.", state),
-        lambda state: {name.replace("fc.", "fc._orig_mod."): tensor for name, tensor in state.items()},
-        lambda state: {**prefixed("module.", state), "n_averaged": torch.tensor(7)},
-        lambda state: {"epoch": 3, "model_state": {"state_dict": prefixed("module._orig_mod.", state)}},
-        lambda state: {"model_state_dict": state, "optimizer_state_dict": {"state": {}}},
-        lambda state: {"state_dict_ema": state},
+        (lambda state: {"state_dict": state, "epoch": 3}, "found in 'state_dict'"),
+        (
+            lambda state: {"model": state, "model_ema": prefixed("x.", state)},
+            "found in 'model', not in 'model_ema'",
+        ),
+        (lambda state: {"model_ema": state}, "found in 'model_ema'"),
+        (
+            lambda state: {"state_dict": prefixed("module.", state)},
+            "found in 'state_dict'; prefix 'module.' taken off",
+        ),
+        (lambda state: prefixed("model.module.", state), "prefix 'model.' taken off; prefix 'module.' taken off"),
+        (lambda state: prefixed("_orig_mod.", state), "'_orig_mod.' taken out of their names"),
+        (
+            lambda state: {name.replace("fc.", "fc._orig_mod."): tensor for name, tensor in state.items()},
+            "'_orig_mod.' taken out of their names",
+        ),
+        (
+            lambda state: {**prefixed("module.", state), "n_averaged": torch.tensor(7)},
+            "'n_averaged' left out; prefix 'module.' taken off",
+        ),
+        (
+            lambda state: {"epoch": 3, "model_state": {"state_dict": prefixed("module._orig_mod.", state)}},
+            "found in 'model_state'; found in 'state_dict'; '_orig_mod.' taken out of their names; "
+            "prefix 'module.' taken off",
+        ),
+        (
+            lambda state: {"model_state_dict": state, "optimizer_state_dict": {"state": {}}},
+            "found in 'model_state_dict'",
+        ),
+        (lambda state: {"state_dict_ema": state}, "found in 'state_dict_ema'"),
     ],
 )
-def test_wrapped_and_prefixed_weights_are_found(tmp_path, wrap):
+def test_wrapped_and_prefixed_weights_are_found_and_told(tmp_path, wrap, told):
+    module, path = net(), tmp_path / "weights.pth"
+    torch.save(wrap(zeros(module)), path)
+    with pytest.warns(UnwrappedWarning) as caught:
+        load_checkpoint(module, path)
+    assert [str(one.message) for one in caught] == [f"checkpoint {path}: weights {told}"]
+    assert all(not tensor.any() for tensor in module.state_dict().values())
+
+
+def test_weights_that_nothing_was_put_around_are_loaded_without_a_word(tmp_path):
     module = net()
-    torch.save(wrap(zeros(module)), tmp_path / "weights.pth")
-    load_checkpoint(module, tmp_path / "weights.pth")
+    torch.save(zeros(module), tmp_path / "weights.pth")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        load_checkpoint(module, tmp_path / "weights.pth")
     assert all(not tensor.any() for tensor in module.state_dict().values())
 
 

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pytest_modelbench.core.errors import UsageError, did_you_mean, hide_own_frames
+from pytest_modelbench.models.options import CLASSIFICATION
 from pytest_modelbench.models.sources import ModelSource
 
 __tracebackhide__ = hide_own_frames
 
-CLASSIFICATION = "classification"
 #: ``(backbone, image_size, pretrained, options)`` to a source.
 TaskSource = Callable[[str, "tuple[int, int] | None", bool, Mapping[str, Any]], ModelSource]
 

@@ -15,6 +15,8 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._pytree import tree_leaves
 
 from pytest_modelbench.core.errors import BuildError, hide_own_frames
+from pytest_modelbench.models.inputs import Placement
+from pytest_modelbench.models.modes import evaluating, modes_kept
 from pytest_modelbench.models.sources import ModelSource
 from pytest_modelbench.models.techniques.activations import is_activation
 
@@ -35,7 +37,7 @@ class Followed:
 
 
 def followed_norms(module: nn.Module, source: ModelSource) -> list[Followed]:
-    """Each batch normalization of ``module`` with what follows it, from one forward pass over a black image.
+    """Each batch normalization of ``module`` with what follows it, from one forward pass over one sample.
 
     Runs in eval mode on the device of ``module``; its state stays as it was. Normalizations that are not used, that are
     used in several ways, or that keep no statistics, are passed over. Raises BuildError if the model cannot be run, or
@@ -45,19 +47,18 @@ def followed_norms(module: nn.Module, source: ModelSource) -> list[Followed]:
     if not norms:
         return []
     watch, parameter = _Watch(), next(norms[0].parameters())
-    images = torch.zeros(1, source.channels, *source.image_size, device=parameter.device, dtype=parameter.dtype)
+    arguments = source.arguments(1, 0, Placement(parameter.device, parameter.dtype))
     try:
-        with _in_eval_mode(module), torch.enable_grad(), watch.watching(module):
-            output = module(images)
+        with modes_kept(module), torch.enable_grad(), watch.watching(evaluating(module)):
+            output = arguments.call(module)
         found, elsewhere = watch.followed()
         del output  # held until here: what is kept for the backward pass lives as long as it
     except BuildError:
         raise
     except Exception as error:
-        height, width = source.image_size
         raise BuildError(
-            f"{source.name} cannot be run on one {height}x{width} image to see what follows its batch normalizations: "
-            f"{type(error).__name__}: {error}"
+            f"{source.name} cannot be run on one sample ({arguments.shape(1)}) to see what follows its batch "
+            f"normalizations: {type(error).__name__}: {error}"
         ) from error
     if elsewhere:
         raise BuildError(
@@ -175,14 +176,3 @@ def own_activation(norm: nn.BatchNorm2d) -> nn.Module | None:
     """The activation that ``norm`` itself applies, as timm's BatchNormAct2d does."""
     activation = getattr(norm, "act", None)
     return activation if isinstance(activation, nn.Module) and is_activation(activation) else None
-
-
-@contextmanager
-def _in_eval_mode(module: nn.Module) -> Iterator[None]:
-    modes = [(part, part.training) for part in module.modules()]
-    module.eval()
-    try:
-        yield
-    finally:
-        for part, training in modes:
-            part.training = training

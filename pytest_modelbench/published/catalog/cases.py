@@ -91,7 +91,8 @@ class CaseSpec:
                 arguments[key] = value
         if self.technique:
             arguments["technique"] = list(self.technique)
-        if self.name or self._classes:
+        # A builder would be named by its module, too.
+        if self.name or self._classes or ":" in self.model:
             arguments["name"] = self.source_name
         return arguments
 

@@ -54,8 +54,8 @@ def setting_of(spec: CaseSpec) -> Setting:
 
 
 def read_case(case: AnyCase) -> tuple[Subject, Setting] | None:
-    """What ``case`` is about, and its setting; None for one that is not of a model."""
-    if not isinstance(case, Case):
+    """What ``case`` is about, and its setting; None for one that is not of a model of images."""
+    if not isinstance(case, Case) or case.image_size is None:
         return None
     subject = Subject(case.model, case.task, case.technique, case.mode)
     return subject, Setting(case.batch_size, case.image_size, case.precision)
