@@ -11,7 +11,8 @@ from typing import Any
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from pytest_modelbench.core.errors import MeasureError, UsageError, hide_own_frames
+from pytest_modelbench.core.errors import UsageError, hide_own_frames
+from pytest_modelbench.measure.held import plain_parts
 
 __tracebackhide__ = hide_own_frames
 
@@ -146,19 +147,7 @@ def _tensors(value: object) -> Iterator[torch.Tensor]:
 
 def _storages(tensor: torch.Tensor) -> Iterator[torch.UntypedStorage]:
     """The memory behind ``tensor``: one storage, or those of the tensors it is made of."""
-    if hasattr(tensor, "__tensor_flatten__"):
-        for name in tensor.__tensor_flatten__()[0]:
-            yield from _storages(getattr(tensor, name))
-    elif tensor.layout is torch.strided:
-        yield tensor.untyped_storage()
-    elif tensor.layout is torch.sparse_coo:
-        yield from _storages(tensor._indices())
-        yield from _storages(tensor._values())
-    else:
-        raise MeasureError(
-            f"live memory of a tensor with layout {tensor.layout} cannot be followed; "
-            "measure this on a CUDA device, where the allocator is asked"
-        )
+    return (part.untyped_storage() for part in plain_parts(tensor))
 
 
 def allocated_peak(fn: Callable[[], object], device: torch.device) -> AllocatedPeak:

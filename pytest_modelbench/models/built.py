@@ -16,7 +16,7 @@ from torch.utils._pytree import tree_leaves
 from pytest_modelbench.core.errors import BuildError, ModelbenchError, UsageError, hide_own_frames
 from pytest_modelbench.models.inputs import Arguments, Placement
 from pytest_modelbench.models.making import Recipe, made_module
-from pytest_modelbench.models.modes import modes_kept
+from pytest_modelbench.models.modes import TRAINING_NEEDS, modes_kept, train_mode
 from pytest_modelbench.models.outputs import floating_tensors, moved, not_finite
 from pytest_modelbench.models.precision import backward, forward_modes
 from pytest_modelbench.models.seeds import seeded
@@ -181,14 +181,14 @@ class BuiltModel:
         targets = [self.targets] if self.targets is not None else []
         try:
             with modes_kept(module), torch.inference_mode(False), torch.enable_grad():
-                module.train()
+                train_mode(module, self.case.id)
                 with forward_modes(self.case.precision, self.device):
                     loss = self._loss(self.call(self.arguments, *targets))
                 backward(loss, self.case.precision, self.device)
         except ModelbenchError:
             raise
         except Exception as error:
-            raise self._refusal("cannot be trained", error, self._size_hint()) from error
+            raise self._refusal("cannot be trained", error, self._size_hint() or TRAINING_NEEDS) from error
         finally:
             module.zero_grad(set_to_none=True)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeGuard
 
 import torch
 from torch import Tensor, nn
-from torch.utils._pytree import MappingKey, tree_flatten_with_path, tree_leaves, tree_map_only
+from torch.utils._pytree import MappingKey, SequenceKey, tree_flatten_with_path, tree_leaves, tree_map_only
 
 from pytest_modelbench.core.errors import BuildError, UsageError, hide_own_frames
 from pytest_modelbench.models.seeds import seeded
@@ -67,9 +68,13 @@ class Arguments:
         return all(map(torch.equal, self.tensors(), other.tensors()))
 
     def shape(self, batch_size: int) -> str:
-        """What goes in for one sample, ``3x32x32``, ``image=3x32x32+mask=32x32``: for the name of a case."""
+        """What goes in for one sample, ``3x32x32``, ``image=3x32x32+mask=32x32``: for the name of a case.
+
+        What is alike is told once, with its number unless that is the batch's.
+        """
         leaves, _ = tree_flatten_with_path((self.positional, dict(self.keywords)))
-        return "+".join(_named(path) + _sides(leaf, batch_size) for path, leaf in leaves if isinstance(leaf, Tensor))
+        parts = Counter(_named(path) + _sides(path, one, batch_size) for path, one in leaves if isinstance(one, Tensor))
+        return "+".join(part if count in (1, batch_size) else f"{count}*{part}" for part, count in parts.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +175,8 @@ def _named(path: Sequence[object]) -> str:
     return ".".join(names) + "=" if names else ""
 
 
-def _sides(tensor: Tensor, batch_size: int) -> str:
-    sides = tensor.shape[1:] if tensor.ndim and tensor.shape[0] == batch_size else tensor.shape
+def _sides(path: Sequence[object], tensor: Tensor, batch_size: int) -> str:
+    # What stands in a list among the arguments is of one sample, as detectors take them.
+    of_all = tensor.ndim and tensor.shape[0] == batch_size and not any(isinstance(key, SequenceKey) for key in path[2:])
+    sides = tensor.shape[1:] if of_all else tensor.shape
     return "x".join(map(str, sides)) or "1"

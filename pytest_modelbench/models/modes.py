@@ -7,6 +7,16 @@ from contextlib import contextmanager, suppress
 
 from torch import nn
 
+from pytest_modelbench.core.errors import BuildError, hide_own_frames
+
+__tracebackhide__ = hide_own_frames
+
+#: What to do where a model can be run and not be trained.
+TRAINING_NEEDS = (
+    "training may need what evaluation does not: a batch_size of 2 for batch normalization, targets for a detector "
+    "(inputs= takes a function that makes them, too)"
+)
+
 
 @contextmanager
 def modes_kept(module: nn.Module) -> Iterator[None]:
@@ -17,6 +27,17 @@ def modes_kept(module: nn.Module) -> Iterator[None]:
     finally:
         for part, training in modes:
             part.training = training
+
+
+def train_mode(module: nn.Module, label: str) -> None:
+    """Put ``module`` into train mode; raises BuildError, which names it by ``label``, for one that has none."""
+    try:
+        module.train()
+    except NotImplementedError as error:
+        raise BuildError(
+            f"{label} cannot be trained: what torch.export made is of the mode that it was exported in ({error}); "
+            "build the module that it was made from"
+        ) from error
 
 
 def evaluating(module: nn.Module) -> nn.Module:

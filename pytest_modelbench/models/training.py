@@ -18,7 +18,7 @@ from pytest_modelbench.core.errors import BuildError, MeasureError, ModelbenchEr
 from pytest_modelbench.core.train_options import TrainOptions
 from pytest_modelbench.models.built import BuiltModel
 from pytest_modelbench.models.inputs import Arguments
-from pytest_modelbench.models.modes import modes_kept
+from pytest_modelbench.models.modes import TRAINING_NEEDS, modes_kept, train_mode
 from pytest_modelbench.models.outputs import floating_tensors
 from pytest_modelbench.models.precision import backward, forward_modes
 
@@ -78,7 +78,7 @@ class TrainStep:
             stack.enter_context(torch.inference_mode(False))
             stack.enter_context(torch.enable_grad())
             stack.enter_context(_kept(built))
-            built.module.train()
+            train_mode(built.module, self.case.id)
             self._arguments = built.arguments
             if self.options.input == "ones":
                 _ = built.image_size  # it takes images
@@ -116,8 +116,7 @@ class TrainStep:
             hint = (
                 f"pass a smaller batch_size (it is {self.case.batch_size}), and accumulate=... to make up for it"
                 if isinstance(error, torch.OutOfMemoryError)
-                else "training may need what evaluation does not: a batch_size of 2 for batch normalization, "
-                "targets for a detector"
+                else TRAINING_NEEDS
             )
             raise BuildError(
                 f"{self.case.id} cannot be trained on {self._built.device}: {type(error).__name__}: {error}; {hint}"

@@ -178,8 +178,8 @@ def test_b_finds_nothing_changed(modelbench):
     result.assert_outcomes(passed=1, failed=1, warnings=1)
     result.stdout.fnmatch_lines(
         [
-            "*LeftBehindWarning: test_it.py::test_a_changes_everything left global state behind: *torch.get_num_threads() "
-            "is 2, and was 1; *gc.isenabled() is False, and was True. It is put back"
+            "*LeftBehindWarning: test_it.py::test_a_changes_everything left global state behind: *"
+            "torch.get_num_threads() is 2, and was 1; *gc.isenabled() is False, and was True. It is put back"
         ]
     )
 

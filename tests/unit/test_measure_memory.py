@@ -154,10 +154,17 @@ def test_sparse_tensor_counts_its_indices_and_values() -> None:
     assert live_peak(run).end_bytes == 2 * 256 * 8 + 256 * 4
 
 
-@pytest.mark.filterwarnings("ignore:Sparse CSR")
+@pytest.mark.filterwarnings("ignore:Sparse (CSR|CSC|BSR|BSC)")
+@pytest.mark.parametrize("make", [torch.sparse_csr_tensor, torch.sparse_csc_tensor])
+def test_compressed_tensor_counts_its_two_kinds_of_indices_and_values(make: Callable[..., Tensor]) -> None:
+    held = make(torch.arange(257), torch.arange(256), torch.ones(256))
+    ends = -(-257 * 8 // 512) * 512  # where each row begins, and the last one ends
+    assert live_peak(lambda: None, [held]).held_bytes == ends + 256 * 8 + 256 * 4
+
+
 def test_layout_that_cannot_be_followed_is_an_error_not_a_gap() -> None:
-    with pytest.raises(MeasureError, match=r"layout torch\.sparse_csr cannot be followed; measure this on a CUDA"):
-        live_peak(lambda: torch.eye(4).to_sparse_csr())
+    with pytest.raises(MeasureError, match=r"layout torch\._mkldnn cannot be followed; measure this on a CUDA"):
+        live_peak(lambda: torch.eye(4).to_mkldnn())
 
 
 def test_reference_cycles_count_until_the_end_because_the_collector_is_off() -> None:

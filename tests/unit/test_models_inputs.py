@@ -124,10 +124,26 @@ def test_what_is_nested_is_moved_and_named():
         return ({"views": [torch.rand(batch_size, 2), torch.rand(3, 5)]}, pair(torch.rand(batch_size, 1), 1.0))
 
     model = built(lambda: nn.Identity(), name="net", inputs=batch, batch_size=2)
-    assert model.case.id == "net-b2-views=2+views=3x5+1-fp32"
+    assert model.case.id == "net-b2-views=2x2+views=3x5+1-fp32"
     moved = model.on_meta().inputs
     assert moved[0]["views"][1].device == moved[1].image.device == META
     assert type(moved[1]).__name__ == "pair"
+
+
+def detector_batch(batch_size, generator):
+    images = [torch.rand(3, 8, 6, generator=generator) for _ in range(batch_size)]
+    return images, [{"boxes": torch.tensor([[1.0, 1.0, 4.0, 4.0]]), "labels": torch.tensor([1])} for _ in images]
+
+
+@pytest.mark.parametrize("batch_size", [1, 2, 3])
+def test_a_batch_that_is_a_list_is_told_by_one_sample(batch_size):
+    model = built(lambda: nn.Identity(), name="net", inputs=detector_batch, batch_size=batch_size)
+    assert model.case.inputs == "3x8x6+boxes=1x4+labels=1"
+
+
+def test_what_is_alike_is_told_once():
+    model = built(lambda: nn.Identity(), name="net", inputs=[(3, 8, 8)] * 3, batch_size=2)
+    assert model.case.inputs == "3*3x8x8"
 
 
 def test_images_in_other_memory_formats_stay_images():
@@ -197,7 +213,7 @@ def test_images_are_not_fed_to_it(use):
 SHAPES = st.lists(st.integers(1, 4), min_size=1, max_size=4).map(tuple)
 
 
-@given(shapes=st.lists(SHAPES, min_size=1, max_size=3), batch_size=st.integers(1, 3))
+@given(shapes=st.lists(SHAPES, min_size=1, max_size=3, unique=True), batch_size=st.integers(1, 3))
 def test_shapes_are_those_of_the_case(shapes, batch_size):
     noise = input_maker(shapes if len(shapes) > 1 else shapes[0])
     assert isinstance(noise, Noise)
