@@ -77,7 +77,7 @@ def _cast(tensor: Tensor, dtype: torch.dtype) -> Tensor:
     if tensor.dtype == dtype:
         return tensor
     is_weight = tensor.dtype == torch.float32 and tensor.requires_grad and tensor.is_leaf and not tensor._is_view()
-    if not (is_weight and dtype == _low() and torch.is_autocast_cache_enabled()):
+    if not (is_weight and torch.is_autocast_cache_enabled()):
         return tensor.to(dtype)
     if tensor not in CASTS:
         CASTS[tensor] = tensor.to(dtype)

@@ -60,7 +60,6 @@ _RULES: list[tuple[str, frozenset[str], Rule]] = [
     ("aten", RECURRENT, rules.recurrent),
     ("aten", BANNED, rules.banned),
     ("torchvision", KEPT, rules.in_float32_and_back),
-    ("torchvision", frozenset(["nms"]), rules.in_float32),
 ]
 
 # Meta tensors have no key for autocast in the dispatcher. This one belongs to a device that PyTorch registers nothing

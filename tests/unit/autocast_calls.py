@@ -183,11 +183,19 @@ CALLS: dict[str, Call] = {
         images(a), images(a)[:, :1].expand(1, 18, 8, 8), torch.empty(4, 4, 3, 3, device=device), padding=1
     ),
     "focal loss": lambda a, b, x, y, device: torchvision.ops.sigmoid_focal_loss(a, b),
+    # what is cast anew for each use, not being a weight
+    "a computed tensor, twice": lambda a, b, x, y, device: twice(x + 0),
+    "a view, twice": lambda a, b, x, y, device: twice(x.detach()[:].requires_grad_(x.requires_grad)),
     # autocast turned off, and other types
     "an island": lambda a, b, x, y, device: island(a, y),
+    "norm of float64": lambda a, b, x, y, device: torch.ops.aten.norm(x.double(), 2),
     "float64": lambda a, b, x, y, device: x.double() @ y.double(),
     "complex": lambda a, b, x, y, device: torch.fft.rfft(x) @ torch.fft.rfft(y).mT,
 }  # fmt: skip
+
+
+def twice(tensor: Tensor) -> list[Tensor]:
+    return [tensor.mm(tensor.mT), tensor.mm(tensor.mT)]
 
 
 def island(a: Tensor, y: Tensor) -> list[Tensor]:

@@ -127,7 +127,7 @@ def test_every_operator_that_torch_casts_is_known():
         for name in torch._C._dispatch_get_registrations_for_dispatch_key("AutocastCUDA")
         if name.startswith("torchvision::")
     }
-    assert torchvisions - KEPT == {"nms"}
+    assert torchvisions - KEPT == {"nms"}  # which has no result without values
 
 
 def test_an_operator_that_is_not_known_is_refused():
@@ -258,7 +258,9 @@ def test_nothing_is_left_behind():
             torch._C._dispatch_tls_is_dispatch_key_included(key), torch._C._dispatch_tls_is_dispatch_key_excluded(key),
         )  # fmt: skip
 
+    off, available = torch.cuda.amp.common.amp_definitely_not_available, torch.cuda.is_bf16_supported
     before = state()
+    assert before == (False, FP16, torch.clear_autocast_cache, available, off, False, True)
     for options in ({}, {"backward": True}):
         with suppress(ZeroDivisionError), MetaAutocast(BF16, **options):
             assert state() != before

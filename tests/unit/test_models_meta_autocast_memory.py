@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
 import torch
 from torch import nn
@@ -23,12 +25,14 @@ def meta(*shape: int, dtype: torch.dtype = FP32) -> torch.Tensor:
     return torch.empty(shape, device="meta", dtype=dtype)
 
 
-def test_casts_of_weights_are_not_kept():
+@pytest.mark.parametrize("around", [nullcontext, lambda: torch.autocast("cpu")])
+def test_casts_of_weights_are_not_kept(around):
+    """Nor under another autocast, whose end alone clears what PyTorch itself keeps."""
     layer = nn.Linear(64, 64, bias=False, device="meta")
 
     def twice() -> None:
         for _ in range(2):
-            with torch.no_grad(), MetaAutocast(FP16):
+            with torch.no_grad(), around(), MetaAutocast(FP16):
                 layer(meta(1, 64))
 
     found = live_peak(twice, [layer.weight])
