@@ -10,6 +10,8 @@ import torch
 from torch.nn.parameter import is_lazy
 from torch.utils.flop_counter import FlopCounterMode
 
+from pytest_modelbench.measure.products import formulas
+
 
 @dataclass(frozen=True, slots=True)
 class Cost:
@@ -24,10 +26,12 @@ class Cost:
 def static_cost(module: torch.nn.Module, forward: Callable[[], object]) -> Cost:
     """Cost of ``module`` and of one call of ``forward``, which is made; works on the meta device.
 
-    Shared parameters count once. MACs are half the FLOPs of matrix products, convolutions and attention, as fvcore and
-    the model zoos count them. Operators that PyTorch has no formula for, deform_conv2d among them, count nothing.
+    Shared parameters count once. MACs are half the FLOPs of products of matrices and vectors, convolutions and
+    attention, as fvcore and the model zoos count them, whichever operator computes them: PyTorch's formulas, and
+    `measure.products` where it has none. What multiplies element by element counts nothing, be it summed afterwards or
+    not: outer products, linalg.vecdot, distances.
     """
-    with _countable(module), FlopCounterMode(display=False) as counter:
+    with _countable(module), FlopCounterMode(display=False, custom_mapping=formulas()) as counter:
         # First: parameters of lazy modules have no size until the module has seen an input.
         forward()
     return Cost(

@@ -11,6 +11,8 @@ from torch import Tensor
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
+from pytest_modelbench.models.meta_autocast import as_product
+
 #: Elements: the fused kernel wants rows of the mask that begin at multiples of so many (PyTorch's pad_bias).
 _ALIGNED = 16
 
@@ -57,6 +59,9 @@ def _attend(
     # What the fused kernel does not take (grouped queries, no batch), and what is not on the meta device.
     if query.dim() != 4 or query.shape[:2] != key.shape[:2] or query.device.type != "meta":
         return _PLAIN(query, key, value, attn_mask, dropout_p, is_causal, scale=scale, **more)
+    # PyTorch casts for scaled_dot_product_attention, which this stands in for, and not for the fused operator.
+    query, key, value = map(as_product, (query, key, value))
+    attn_mask = None if attn_mask is None else as_product(attn_mask)
     needs_grad = torch.is_grad_enabled() and any(
         tensor.requires_grad for tensor in (query, key, value, attn_mask) if tensor is not None
     )

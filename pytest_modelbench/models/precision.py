@@ -46,11 +46,10 @@ def forward_modes(precision: str, device: torch.device) -> Iterator[None]:
     with ExitStack() as modes:
         if device.type == "meta":
             modes.enter_context(MetaAttention())
-        if dtype is not None:
             # torch.autocast refuses the meta device, and under another device type it leaves meta tensors as they are.
-            modes.enter_context(
-                MetaAutocast(dtype) if device.type == "meta" else torch.autocast(device.type, dtype=dtype)
-            )
+            modes.enter_context(MetaAutocast(dtype))
+        elif dtype is not None:
+            modes.enter_context(torch.autocast(device.type, dtype=dtype))
         yield
 
 
@@ -65,7 +64,7 @@ def backward(loss: Tensor, precision: str, device: torch.device) -> None:
         return
     from torch.autograd.graph import _engine_run_backward
 
-    with forward_modes(precision, device):
+    with MetaAttention(), MetaAutocast(_AUTOCAST_DTYPES.get(precision), backward=True):
         _engine_run_backward(
             (loss,), (torch.ones_like(loss),), False, False, (), allow_unreachable=True, accumulate_grad=True
         )
