@@ -50,15 +50,19 @@ def stored_bytes(tensor: Tensor) -> int:
 
 def packed_weights(module: nn.Module) -> list[Tensor]:
     """Weights that quantized modules keep packed, out of sight of `torch.nn.Module.parameters`; unpacked copies."""
-    packed = (value for part in module.modules() for value in vars(part).values())
-    return [weight for value in packed if isinstance(value, torch.ScriptObject) for weight in _unpacked(value)]
+    values = (value for part in module.modules() for value in vars(part).values())
+    packed = [weight for value in values if isinstance(value, torch.ScriptObject) for weight in unpacked(value)]
+    # A recurrent layer has its biases twice, in one memory.
+    return list({weight.untyped_storage().data_ptr(): weight for weight in packed}.values())
 
 
-def _unpacked(packed: torch.ScriptObject) -> Iterator[Tensor]:
+def unpacked(packed: Any) -> Iterator[Tensor]:
+    """The weights and biases in one packed object."""
+    if not packed._has_method("__getstate__"):
+        return  # a scripted module, say, whose weights are in sight
     # What it would be pickled as: weights and biases, and numbers of the layer as small tensors of whole ones.
-    state: Any = packed.__getstate__()  # type: ignore[attr-defined]
-    for value in tree_leaves(state):
+    for value in tree_leaves(packed.__getstate__()):
         if isinstance(value, torch.ScriptObject):
-            yield from _unpacked(value)
+            yield from unpacked(value)
         elif isinstance(value, Tensor) and (value.is_quantized or value.is_floating_point()):
             yield value

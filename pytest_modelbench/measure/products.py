@@ -17,8 +17,8 @@ Shape = Sequence[int]
 # Each output is a sum of products along the last dimension of the argument at this place.
 _SUMMED_ALONG = {
     0: "mv dot vdot _int_mm _weight_int8pack_mm _weight_int4pack_mm _weight_int4pack_mm_for_cpu mkldnn_linear "
-    "_mixed_dtypes_linear _dyn_quant_matmul_4bit _scaled_mm_v2 hspmm _sparse_mm_reduce_impl _sparse_sparse_matmul",
-    1: "addmv addmv_ addmm_ baddbmm_ _addmm_activation _scaled_addmm _scaled_addmm_ _sparse_addmm sspaddmm",
+    "_mixed_dtypes_linear _dyn_quant_matmul_4bit _scaled_mm_v2",
+    1: "addmv addmv_ addmm_ baddbmm_ _addmm_activation _scaled_addmm _scaled_addmm_",
 }
 # Each output is a sum along what one filter covers; transposed, each input is spread by one.
 _CONVOLUTIONS = (

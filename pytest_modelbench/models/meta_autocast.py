@@ -65,7 +65,7 @@ _RULES: list[tuple[str, frozenset[str], Rule]] = [
 # Meta tensors have no key for autocast in the dispatcher. This one belongs to a device that PyTorch registers nothing
 # for any more (Graphcore's), and is put to use for them. What counts is its place: above autograd, as autocast's are.
 _KEY_NAME = "AutocastIPU"
-_KEY = getattr(torch._C.DispatchKey, _KEY_NAME)
+_KEY: Any = getattr(torch._C.DispatchKey, _KEY_NAME, None)
 
 #: What is registered, for as long as the process lives: without effect outside of MetaAutocast. By namespace.
 _libraries: dict[str, Library] = {}
@@ -86,6 +86,10 @@ class MetaAutocast:
         self._entered = ExitStack()
 
     def __enter__(self) -> MetaAutocast:
+        if _KEY is None:
+            if self._dtype is not None:
+                raise NotImplementedError(f"torch {torch.__version__} has no {_KEY_NAME}, which casts are put under")
+            return self
         _register()
         with ExitStack() as stack:
             stack.callback(rules.CASTS.clear)
