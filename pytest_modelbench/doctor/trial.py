@@ -116,7 +116,9 @@ def _worker(tests: Sequence[str], process: int, settings: Settings, best_referen
     # Nothing of the project that the command is called in, nothing written into its folder or the package's; and the
     # plugin by name, which loads it also where plugins do not load by themselves.
     plugins = [
-        word for name in ("no:terminal", "no:cacheprovider", "no:benchmark", "modelbench") for word in ("-p", name)
+        word
+        for name in ("no:terminal", "no:cacheprovider", "no:benchmark", "no:xdist", "modelbench")
+        for word in ("-p", name)
     ]
     place = ["--rootdir", str(PROBE.parent), "-c", str(PROBE_INI), "--noconftest", "--import-mode=importlib"]
     return LocalWorker(job, Site([*plugins, "-o", "addopts=", *place, str(PROBE)], sys.path), ProcessStart())

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Protocol
 
 from pytest_modelbench.core.errors import UsageError, hide_own_frames
+from pytest_modelbench.host.clock import Held
 
 if TYPE_CHECKING:
     import torch
@@ -43,7 +43,7 @@ class CpuClock:
 
     def mark(self) -> int:
         """Nanoseconds of a monotonic clock."""
-        return time.perf_counter_ns()
+        return Held.perf_counter_ns()
 
     def elapsed_s(self, marks: Sequence[int]) -> list[float]:
         """Seconds between consecutive ``marks``."""
@@ -67,7 +67,7 @@ class SynchronizedClock(CpuClock):
     def mark(self) -> int:
         """Nanoseconds of a monotonic clock, once the device is done."""
         self._synchronize()
-        return time.perf_counter_ns()
+        return Held.perf_counter_ns()
 
     def synchronize(self) -> None:
         """Wait for the device."""

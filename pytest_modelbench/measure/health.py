@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 
+from pytest_modelbench.host.clock import Held
 from pytest_modelbench.host.cores import allowed_cores
 from pytest_modelbench.host.cpufreq import MOST_FREQUENCY_DROP, SYSTEM_CPUS, Throttle, drop, read_throttle
 from pytest_modelbench.host.files import file_text
@@ -190,7 +191,7 @@ def take_reading(proc: Path = PROC, cpus: Path = SYSTEM_CPUS) -> Reading:
     cores = allowed_cores()
     steal, total = parse_stat(file_text(proc / "stat"), cores) or (None, None)
     return Reading(
-        now_s=time.monotonic(),
+        now_s=Held.monotonic(),
         steal_ticks=steal,
         total_ticks=total,
         runnable=parse_runnable(file_text(proc / "loadavg")),

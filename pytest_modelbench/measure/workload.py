@@ -20,6 +20,8 @@ _SETTLED_GROUPS = 2
 _FASTER = 0.98
 # A group grows at most tenfold at a time: the first call may have been slow, or fast, for reasons of its own.
 _GROWTH = 10
+# So many Python calls take microseconds, which any clock tells. Waiting longer would be minutes, of a slow model.
+_TIMEABLE_CALLS = 100
 # 10 million Python calls take longer than any `min_sample_s` in use: only a clock that stands still gets here.
 _MOST_CALLS = 10**7
 
@@ -55,6 +57,11 @@ def warm_up(call: Callable[[], object], what: str, clock: Clock, plan: SamplingP
                 return Workload(call, what, math.ceil(plan.min_sample_s / pace_s), pace_s, calls, rewarm)
         elif inner >= _MOST_CALLS:
             raise _unusable(elapsed_s, group, clock)
+        if elapsed_s == 0 and inner >= _TIMEABLE_CALLS:
+            raise MeasureError(
+                f"the {clock.name} clock stands still: 0 s for {inner} calls of the {what}. Something has replaced "
+                "Python's clocks (freezegun, time-machine); end it before anything is timed"
+            )
         pace_s = min(pace_s, elapsed_s / inner or math.inf)
         wanted = plan.min_sample_s * inner / elapsed_s if elapsed_s else math.inf
         inner = max(inner, math.ceil(min(wanted, _GROWTH * inner)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,8 +15,8 @@ from pytest_modelbench.core.errors import UsageError
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.workers.job import Code, Job, Site
 from pytest_modelbench.workers.local import LocalWorker, ProcessStart
+from pytest_modelbench.workers.options import options_to_hand_over, worker_arguments
 from pytest_modelbench.workers.origin import import_path, packages, project_path
-from pytest_modelbench.workers.worker import plain_options, worker_arguments
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class Launcher:
         self._settings = settings
         self._root = config.rootpath.resolve()
         self.paths: Mapping[str, Path] = {}
+        self._id = uuid.uuid4().hex
         self.best_reference_s: float | None = None  #: told to workers: see `Job`
 
     def here(self) -> Tree:
@@ -59,7 +61,12 @@ class Launcher:
         """A worker of a round over ``tests``."""
         here = self.here()
         job = self._job(tests, process, here, self._settings)
-        site = Site(worker_arguments(self._config, [self.paths[test] for test in tests]), sys.path)
+        site = Site(
+            worker_arguments(self._config, [self.paths[test] for test in tests]),
+            sys.path,
+            argv=sys.argv,
+            session=self._id,
+        )
         return self._start(replace(job, best_reference_s=self.best_reference_s), site, sys.executable, Path.cwd())
 
     def member(self, tests: Sequence[str], pair: int, tree: Tree, other: Tree) -> LocalWorker:
@@ -77,6 +84,9 @@ class Launcher:
             # One module that cannot be imported there must not take the others with it.
             arguments=[*arguments, "--continue-on-collection-errors"],
             import_path=import_path(self._root, tree.path_of, path),
+            argv=sys.argv,
+            worker="modelbench-base" if foreign or tree.code.revision else "modelbench-candidate",
+            session=self._id,
             import_more=foreign,
             home=os.getcwd(),
             own_root=str(tree.root.resolve()),
@@ -86,10 +96,11 @@ class Launcher:
         return self._start(replace(job, paired=True), site, tree.python, tree.folder)
 
     def _job(self, tests: Sequence[str], process: int, tree: Tree, settings: Settings) -> Job:
-        return Job(tree.code, tests, process, plain_options(self._config), settings.to_json())
+        return Job(tree.code, tests, process, options_to_hand_over(self._config), settings.to_json())
 
     def _start(self, job: Job, site: Site, python: str, folder: Path) -> LocalWorker:
-        return LocalWorker(job, site, ProcessStart(python, str(folder), self._config.option.capture == "no"))
+        shown = getattr(self._config.option, "capture", "no") == "no"  # there is none with -p no:capture
+        return LocalWorker(job, site, ProcessStart(python, str(folder), shown))
 
 
 def interpreter(text: str) -> str:

@@ -46,3 +46,6 @@ class Site:
     own_root: str = ""  #: where this process's code is,
     other_root: str = ""  #: where the other one's is,
     packages: Sequence[str] = ()  #: and which packages belong to that code
+    argv: Sequence[str] = ()  #: what the controller was called with
+    worker: str = "modelbench"  #: which of the processes alive at once: for names of databases and the like
+    session: str = ""  #: the same in all processes of a session

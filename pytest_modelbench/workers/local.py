@@ -31,6 +31,11 @@ POLL_S = 0.5
 TAIL_LINES = 15
 
 
+# Nothing is imported from the folder that this process is in, where a queue.py may lie; the worker goes into its own
+# folder itself.
+_ENTRY = "import sys; sys.path[:] = filter(None, sys.path); from pytest_modelbench.workers.worker import start; start()"
+
+
 @dataclass(frozen=True, slots=True)
 class ProcessStart:
     """How a process is started: by which interpreter, in which folder, and whether its output is shown."""
@@ -61,8 +66,7 @@ class LocalWorker:
         self._paused_at_s: float | None = None
         self._paused_s = 0.0
         self._process = subprocess.Popen(
-            # It goes into the folder itself: -m would take the tool from a folder that holds one, as its own project's.
-            [start.python, "-m", "pytest_modelbench.workers.worker", str(event_write), str(control_read), start.folder],
+            [start.python, "-c", _ENTRY, str(event_write), str(control_read), start.folder],
             # What it says of selection and reports is the controller's business, as are addopts.
             env={name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"},
             stdin=subprocess.DEVNULL,

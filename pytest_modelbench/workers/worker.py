@@ -1,27 +1,31 @@
 """A worker: a fresh pytest process that runs the tests of one job and streams what happens to the controller.
 
-Started by `workers.local` as ``python -m pytest_modelbench.workers.worker EVENTS CONTROL FOLDER``: two descriptors,
-and where to run.
+Started by `workers.local` with the arguments EVENTS CONTROL FOLDER: two descriptors, and where to run.
 """
 
 from __future__ import annotations
 
 import atexit
 import gc
+import io
 import os
 import queue
 import signal
 import sys
 import threading
 import warnings
-from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
-from typing import IO, Any, NoReturn
+from collections.abc import Iterator
+from typing import IO, NoReturn, cast
 
 import pytest
+from _pytest._io import TerminalWriter
+from _pytest.config import create_terminal_writer
 
+from pytest_modelbench import WORKER_VARIABLE
 from pytest_modelbench.core.environment import Environment
+from pytest_modelbench.core.errors import UsageError
 from pytest_modelbench.core.measurement import Measurement
+from pytest_modelbench.host import clock  # noqa: F401 - before anything else can put another in its place
 from pytest_modelbench.workers.events import (
     Done,
     Finished,
@@ -34,8 +38,9 @@ from pytest_modelbench.workers.events import (
     Warned,
 )
 from pytest_modelbench.workers.job import Job, Site
+from pytest_modelbench.workers.options import handed_over
 from pytest_modelbench.workers.origin import strays
-from pytest_modelbench.workers.terminal import SilentTerminal
+from pytest_modelbench.workers.serial import as_json
 from pytest_modelbench.workers.turns import WorkerTurns
 from pytest_modelbench.workers.wire import Channel, read_job
 
@@ -48,15 +53,27 @@ class WorkerPlugin:
         self.site = site
         self.turns = turns
         self._channel = channel
+        self._replaced: set[str] = set()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_cmdline_parse(self, pluginmanager: pytest.PytestPluginManager) -> None:
+        """Look like a worker of pytest-xdist from the first hook on: plugins and conftest files look for that."""
+        self._config = config = cast(pytest.Config, pluginmanager.get_plugin("pytestconfig"))
+        config.workerinput = {  # type: ignore[attr-defined]
+            "workerid": self.site.worker, "workercount": 1, "testrunuid": self.site.session, "mainargv": self.site.argv,
+        }  # fmt: skip
+        config._modelbench_worker = self  # type: ignore[attr-defined]
+        # pytest asks for it to explain a failed comparison; there is no terminal here, as in xdist's workers.
+        config.get_terminal_writer = lambda: _writer_to_nowhere(config)  # type: ignore[method-assign]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config: pytest.Config) -> None:
         """Take over the controller's options, those of other plugins and of conftest files included."""
-        vars(config.option).update(self.job.options)
-        self._config = config
-        if not config.pluginmanager.has_plugin("terminalreporter"):
-            config.pluginmanager.register(SilentTerminal(config), "terminalreporter")
-        config._modelbench_worker = self  # type: ignore[attr-defined]
+        try:
+            options = handed_over(self.job.options)
+        except UsageError as error:
+            self.refuse(str(error))
+        vars(config.option).update(options)
 
     def imported(self) -> None:
         """Look for garbage again, but not in what was imported: that stays."""
@@ -81,16 +98,14 @@ class WorkerPlugin:
         """Stream a measurement."""
         self._channel.send(Recorded(measurement))
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        """Keep the last-failed cache and its like to the controller: they look for this attribute of xdist's."""
-        session.config.workerinput = {}  # type: ignore[attr-defined]
-
-    @pytest.hookimpl(trylast=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Keep the job's tests, in the job's order."""
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> Iterator[None]:
+        """Keep the job's tests, in the job's order, whatever hooks that select make of a worker's part of the tests."""
         found = {item.nodeid: item for item in items}
+        result = yield
+        found |= {item.nodeid: item for item in items}
         items[:] = [found[test] for test in self.job.tests if test in found]
+        return result
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
@@ -106,7 +121,12 @@ class WorkerPlugin:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Stream a report."""
         data = self._config.hook.pytest_report_to_serializable(config=self._config, report=report)
-        self._channel.send(Reported(report.nodeid, data))
+        serializable, replaced = as_json(data)
+        if new := [one for one in replaced if one not in self._replaced]:
+            self._replaced |= set(new)
+            said = f"{report.nodeid}: no JSON value, and its text is kept: {', '.join(new)}"
+            self._channel.send(Warned(report.nodeid, said, "UserWarning", "builtins", __file__, 0))
+        self._channel.send(Reported(report.nodeid, serializable))
 
     def pytest_warning_recorded(
         self,
@@ -143,6 +163,8 @@ def main() -> int:
     threading.Thread(target=_obey, args=(stream, answers), daemon=True).start()
     os.chdir(folder)
     sys.path[:] = [*site.import_path, *sys.path] if site.import_more else site.import_path
+    sys.argv[:] = site.argv
+    os.environ[WORKER_VARIABLE] = site.worker
     # Until everything is imported, which makes no garbage: looking for it takes a fifth of the time.
     gc.disable()
     turns = WorkerTurns(channel, answers) if job.paired else None
@@ -150,6 +172,12 @@ def main() -> int:
     if status in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):
         channel.send(Done())
     return int(status)
+
+
+def _writer_to_nowhere(config: pytest.Config) -> TerminalWriter:
+    # Its colours are those that the controller was asked for; with -p no:terminal there is no such option.
+    nowhere = io.StringIO()
+    return create_terminal_writer(config, nowhere) if hasattr(config.option, "color") else TerminalWriter(nowhere)
 
 
 def _wake_when_orphaned() -> None:
@@ -175,68 +203,13 @@ def _obey(stream: IO[bytes], answers: queue.SimpleQueue[str]) -> None:
     os.killpg(os.getpgid(0), signal.SIGKILL)
 
 
-def plain_options(config: pytest.Config) -> dict[str, Any]:
-    """The controller's option values that a worker takes over: plain ones, less what only concerns the controller."""
-    return {
-        name: value
-        for name, value in vars(config.option).items()
-        if name not in _CONTROLLER_ONLY
-        and not name.startswith(("cov_", "stepwise", "json_report", "html"))
-        and _is_plain(value)
-    }
+def start() -> NoReturn:
+    """Run as a process of its own, which ends now: exit handlers run.
 
-
-#: Which tests run, in what order, when to stop, what to write: decided by the controller.
-_CONTROLLER_ONLY = frozenset(
+    Taking torch's modules apart would cost two seconds a round.
     """
-    basetemp cacheclear cacheshow collectonly continue_on_collection_errors debug deselect durations failedfirst
-    file_or_dir help ignore ignore_glob junitprefix keyword last_failed_no_failures lf log_file looponfail markexpr
-    maxfail newfirst no_summary numprocesses pastebin plugins report_log setuponly setupplan setupshow showfixtures
-    show_fixtures_per_test trace usepdb usepdb_cls version xmlpath
-    """.split()  # noqa: SIM905 - a word list reads better than sixty quotes
-)
-
-
-def _is_plain(value: object) -> bool:
-    if isinstance(value, (list, tuple)):
-        return all(map(_is_plain, value))
-    if isinstance(value, dict):
-        return all(isinstance(key, str) and _is_plain(item) for key, item in value.items())
-    return value is None or isinstance(value, (bool, int, float, str))
-
-
-def worker_arguments(
-    config: pytest.Config, modules: Iterable[Path], path_of: Callable[[Path], Path | None] = lambda path: path
-) -> list[str]:
-    """Command line of a worker's pytest: what must be known before options can be taken over, and the test files.
-
-    ``path_of`` maps the paths of configuration to those of the code that the worker runs.
-    """
-    option = config.option
-    arguments = ["-p", "no:terminal", "-o", "addopts=", "--rootdir", str(path_of(config.rootpath) or config.rootpath)]
-    ini = path_of(config.inipath) if config.inipath else None
-    arguments += ["-c", str(ini)] if ini and ini.exists() else []
-    for plugin in option.plugins:
-        arguments += ["-p", plugin]
-    for override in option.override_ini or []:
-        arguments += ["-o", override] if not override.startswith("addopts") else []
-    for warning in option.pythonwarnings or []:
-        arguments += ["-W", warning]
-    if option.confcutdir:
-        cut = Path(option.confcutdir).absolute()  # the worker may run in another folder
-        arguments += ["--confcutdir", str(path_of(cut) or cut)]
-    arguments += ["--noconftest"] if option.noconftest else []
-    arguments += [f"--import-mode={option.importmode}", f"--capture={option.capture}"]
-    return [*arguments, *map(str, dict.fromkeys(modules))]
-
-
-def _leave(status: int) -> NoReturn:
-    """End the process now: exit handlers run, but taking torch's modules apart would cost two seconds a round."""
+    status = main()
     atexit._run_exitfuncs()
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(status)
-
-
-if __name__ == "__main__":
-    _leave(main())

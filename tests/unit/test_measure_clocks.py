@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,6 +9,7 @@ import pytest
 import torch
 
 from pytest_modelbench.core.errors import UsageError
+from pytest_modelbench.host.clock import Held
 from pytest_modelbench.measure import clocks
 from pytest_modelbench.measure.clocks import CpuClock, CudaClock, EventClock, SynchronizedClock, clock_for
 from pytest_modelbench.measure.timer import DeviceTimer, Timing
@@ -29,7 +29,7 @@ class FakeEvent:
 def perf_counter_ns(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Sets the time."""
     now = [0]
-    monkeypatch.setattr(time, "perf_counter_ns", lambda: now[0])
+    monkeypatch.setattr(Held, "perf_counter_ns", staticmethod(lambda: now[0]))
 
     def set_to(value: int) -> None:
         now[0] = value

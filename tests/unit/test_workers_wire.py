@@ -185,7 +185,7 @@ def test_a_channel_writes_events_whole(tmp_path):
 
 def test_a_job_survives_the_way_to_its_worker():
     job = Job(Code("c" * 40, "sub"), ["tést[é]"], 3, {"a": [1, None]}, {"threads": 1}, 0.25, True)
-    site = Site(["-p", "x"], ["/lib"], True, "/home", "/own", "/other", ["pkg"])
+    site = Site(["-p", "x"], ["/lib"], True, "/home", "/own", "/other", ["pkg"], argv=["pytest"])
     line = job_line(job, site)
     assert line.endswith(b"\n")
     assert line.count(b"\n") == 1
@@ -193,5 +193,5 @@ def test_a_job_survives_the_way_to_its_worker():
 
 
 def test_a_job_of_a_round_says_little_and_survives_as_well():
-    job, site = Job(Code(), ["t"], 1), Site([], [], packages=[])
+    job, site = Job(Code(), ["t"], 1), Site([], [], packages=[], argv=[])
     assert read_job(job_line(job, site)) == (job, site)
