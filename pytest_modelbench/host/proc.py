@@ -28,6 +28,20 @@ class Process:
     ticks: int  #: spent running since it began, in the kernel or not
 
 
+def processes_with(variable: str, value: str, proc: Path = PROC) -> list[int]:
+    """Processes that were started with this environment variable, and what they have started since."""
+    wanted = f"{variable}={value}".encode()
+    found = []
+    for environ in proc.glob("[0-9]*/environ"):
+        try:
+            content = environ.read_bytes()
+        except OSError:  # it has ended, or is somebody else's
+            continue
+        if wanted in content.split(b"\0"):
+            found.append(int(environ.parent.name))
+    return sorted(found)
+
+
 def parse_stat(text: str, cores: Sequence[int]) -> tuple[int, int] | None:
     """Steal and total ticks of ``cores`` from ``/proc/stat``, or None where they are not all listed.
 

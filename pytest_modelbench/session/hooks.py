@@ -85,7 +85,8 @@ class BenchSession:
             raise pytest.UsageError(
                 "--modelbench measures in worker processes of its own, one at a time: run it without -n (or with -n0)"
             )
-        if (option.usepdb or option.trace) and not option.modelbench_inline:
+        debugged = getattr(option, "usepdb", False) or getattr(option, "trace", False)  # -p no:debugging has neither
+        if debugged and not option.modelbench_inline:
             raise pytest.UsageError(
                 "a debugger cannot reach the worker processes: add --modelbench-inline, which measures in this one"
             )

@@ -78,7 +78,7 @@ class SessionRunner:
         self._hopeless: Disturbed | None = None
         self._started_s = time.monotonic()
         self._duration_s: float | None = None
-        self._budget_s = settings.budget_s if settings.budget_s is not None else math.inf
+        self._budget_s = min(settings.budget_s or math.inf, _session_timeout_s(config))
         self._items: dict[str, pytest.Item] = {}
         self._marks = Marks({})
         self._progress: Progress | None = None
@@ -280,6 +280,14 @@ class SessionRunner:
             raise pytest.UsageError(str(error)) from error
         if decision is not None:
             self.decided(test, decision)
+
+
+def _session_timeout_s(config: pytest.Config) -> float:
+    """What pytest-timeout allows the whole session; workers do not look at it, as each would begin anew."""
+    given: Any = getattr(config.option, "session_timeout", None)
+    if given is None and config.pluginmanager.has_plugin("timeout"):
+        given = config.getini("session_timeout")
+    return float(given or math.inf)
 
 
 def _outdated(path: Path) -> str:

@@ -24,7 +24,7 @@ from pytest_modelbench.workers.events import (
     Unimportable,
     Warned,
 )
-from pytest_modelbench.workers.runs import TestRun
+from pytest_modelbench.workers.runs import TestRun, not_found
 
 #: Workers that die before their first test, one after the other, until that is taken for the machine's or the
 #: configuration's fault: once may be chance.
@@ -64,6 +64,8 @@ class Driver:
         self.ended: set[str] = set()  #: those that it finished
         self.strays: tuple[str, ...] = ()
         self.done = False  #: it said that it was through
+        self._stopped = ""
+        self._others: tuple[str, ...] = ()
         self.trouble = ""  #: why it ended before that
 
     def go(self, word: str = "") -> None:
@@ -83,7 +85,7 @@ class Driver:
                 self._connection.pause()
                 return
             if isinstance(event, Done):
-                self.done = True
+                self.done, self._stopped, self._others = True, event.stopped, event.others
                 return
             self._take(event)
         self._count_time()
@@ -100,6 +102,10 @@ class Driver:
     def asks(self, kind: type[Begin] | type[Ready] | type[Taken]) -> str:
         """The test before which (`Begin`) or in which (`Ready`, `Taken`) it waits for an answer; else empty."""
         return self.asked.test if isinstance(self.asked, kind) else ""
+
+    def not_found(self, test: str) -> str:
+        """Why a worker that went through did not run ``test``."""
+        return not_found(test, self._stopped, self._others)
 
     @property
     def unimportable(self) -> str:

@@ -121,8 +121,14 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """Every test of the job that was found is over."""
+    """Every test of the job that was found is over.
 
+    ``stopped`` is why pytest stopped before that, if it did; ``others`` are tests that it found of the functions of
+    which some of the job's were not found.
+    """
+
+    stopped: str = ""
+    others: tuple[str, ...] = ()
     kind: Literal["done"] = "done"
 
 

@@ -10,14 +10,16 @@ import subprocess
 import sys
 import tempfile
 import time
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from pytest_modelbench import WORKER_VARIABLE
 from pytest_modelbench.core.errors import UsageError
 from pytest_modelbench.host.interrupts import interruptible
-from pytest_modelbench.host.proc import out_of_memory_kills
+from pytest_modelbench.host.proc import out_of_memory_kills, processes_with
 from pytest_modelbench.workers.connection import Timeout
-from pytest_modelbench.workers.events import Event, Finished, Started
+from pytest_modelbench.workers.events import Done, Event, Finished, Started
 from pytest_modelbench.workers.job import Job, Site
 from pytest_modelbench.workers.wire import Lines, job_line
 
@@ -31,6 +33,8 @@ POLL_S = 0.5
 TAIL_LINES = 15
 
 
+#: By this, processes are known that a worker has started, and those have.
+_FAMILY = "PYTEST_MODELBENCH_FAMILY"
 # Nothing is imported from the folder that this process is in, where a queue.py may lie; the worker goes into its own
 # folder itself.
 _ENTRY = "import sys; sys.path[:] = filter(None, sys.path); from pytest_modelbench.workers.worker import start; start()"
@@ -65,10 +69,12 @@ class LocalWorker:
         self._garbled = ""
         self._paused_at_s: float | None = None
         self._paused_s = 0.0
+        self._through = False
+        self._family = uuid.uuid4().hex
         self._process = subprocess.Popen(
             [start.python, "-c", _ENTRY, str(event_write), str(control_read), start.folder],
             # What it says of selection and reports is the controller's business, as are addopts.
-            env={name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"},
+            env=_environment(site, self._family),
             stdin=subprocess.DEVNULL,
             stdout=None if start.show_output else self._output,
             stderr=None if start.show_output else self._output,
@@ -91,6 +97,8 @@ class LocalWorker:
 
     def __exit__(self, *_: object) -> None:
         self.end()
+        if not self._through:
+            self._end_family()
         os.close(self._events)
         os.close(self._control)
         self._output.close()
@@ -129,6 +137,7 @@ class LocalWorker:
                     self.end()
                     return
                 for event in complete:
+                    self._through = self._through or isinstance(event, Done)
                     if isinstance(event, (Started, Finished)):
                         allowed_s = timeout_s(event.test if isinstance(event, Started) else None)
                         deadline = self._clock_s() + allowed_s
@@ -171,6 +180,12 @@ class LocalWorker:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(patience_s)
 
+    def _end_family(self) -> None:
+        """End what a worker that was not through has started in sessions of their own, as fixtures start servers."""
+        for pid in processes_with(_FAMILY, self._family):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+
     def wait(self) -> int:
         """Exit status of a worker that has nothing more to say; one that lingers is ended."""
         with contextlib.suppress(subprocess.TimeoutExpired), interruptible():
@@ -212,6 +227,12 @@ class LocalWorker:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(2)
         self.end()
+
+
+def _environment(site: Site, family: str) -> dict[str, str]:
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
+    # The order of a set of names is the same in all processes: ids may be made in it.
+    return {"PYTHONHASHSEED": "0", **inherited, WORKER_VARIABLE: site.worker, _FAMILY: family}
 
 
 def telling_part(output: str) -> str:

@@ -27,6 +27,7 @@ _OF_PLUGINS = {
     "pytest_cov": "cov_source cov_report cov_config no_cov_on_fail no_cov cov_fail_under cov_append cov_branch "
     "cov_context cov_reset cov_precision",
     "html": "htmlpath self_contained_html css",
+    "timeout": "session_timeout",
     "pytest_jsonreport": "json_report json_report_file json_report_omit json_report_summary json_report_indent "
     "json_report_verbosity",
 }

@@ -20,7 +20,7 @@ from pytest_modelbench.workers.driver import STARTS, Driver, Heard, Listener
 from pytest_modelbench.workers.events import Begin, Ready, Started, Taken
 from pytest_modelbench.workers.origin import told
 from pytest_modelbench.workers.reports import first_line, skip_reason
-from pytest_modelbench.workers.runs import NOT_FOUND, PairedTiming, PairRun, TestRun
+from pytest_modelbench.workers.runs import PairedTiming, PairRun, TestRun
 
 OUT_OF_TIME = "The session's budget was over before this test could be measured (--modelbench-budget)."
 
@@ -118,7 +118,7 @@ def _test(run: PairRun, base: Driver, candidate: Driver) -> PairRun:
             side.go("enough")
     run.base, run.candidate = base.runs.get(test), candidate.runs.get(test)
     if run.candidate is None:
-        run.candidate = TestRun(test, run.pair, trouble=candidate.trouble or NOT_FOUND)
+        run.candidate = TestRun(test, run.pair, trouble=candidate.trouble or candidate.not_found(test))
     strays = base.strays or candidate.strays
     if run.base is not None:
         run.obstacle = _failure(run.base) or run.obstacle or (told(strays) if strays else "")

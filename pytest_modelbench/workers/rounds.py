@@ -9,7 +9,7 @@ from typing import Protocol
 
 from pytest_modelbench.workers.connection import Launch, Timeout
 from pytest_modelbench.workers.driver import STARTS, Driver, Listener
-from pytest_modelbench.workers.runs import NOT_FOUND, TestRun
+from pytest_modelbench.workers.runs import TestRun
 
 
 class RoundListener(Listener, Protocol):
@@ -94,7 +94,7 @@ def _run_round(order: Sequence[str], number: int, launch: Launch, listener: List
             listener.test_ended(interrupted)
         if driver.done:
             for test in left:
-                listener.test_ended(TestRun(test, number, trouble=NOT_FOUND))
+                listener.test_ended(TestRun(test, number, trouble=driver.not_found(test)))
             return
         false_starts = 0 if driver.runs else false_starts + 1
         if false_starts == STARTS:

@@ -3,14 +3,32 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.measurement import CheckKey, Measurement
 
-NOT_FOUND = "The worker process did not find this test, though it was collected."
+#: How many of the tests that a worker found instead are told.
+_SHOWN = 2
+
+
+def not_found(test: str, stopped: str = "", others: Sequence[str] = ()) -> str:
+    """Why a worker that went through did not run ``test``: `workers.events.Done` says the rest."""
+    if stopped:
+        return f"The worker process stopped before this test: {stopped}"
+    said = "The worker process did not find this test, though it was collected"
+    function = test.partition("[")[0]
+    if instead := [one for one in others if one.partition("[")[0] == function]:
+        return (
+            f"{said}; it found {', '.join(instead[:_SHOWN])}. Ids have to be the same in every process: give "
+            "parametrize ids= that are made of no address, time, process number or random number"
+        )
+    return (
+        f"{said}: what is collected depends on the process there (its environment, the time, a file that the first one "
+        "wrote). Collect the same tests in every process, and skip inside of them"
+    )
 
 
 @dataclass(slots=True)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import atexit
 import gc
-import io
 import os
 import queue
 import signal
@@ -21,7 +20,6 @@ import pytest
 from _pytest._io import TerminalWriter
 from _pytest.config import create_terminal_writer
 
-from pytest_modelbench import WORKER_VARIABLE
 from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.errors import UsageError
 from pytest_modelbench.core.measurement import Measurement
@@ -54,6 +52,8 @@ class WorkerPlugin:
         self.turns = turns
         self._channel = channel
         self._replaced: set[str] = set()
+        self.others: tuple[str, ...] = ()  #: found in place of tests that were not
+        self.stopped = ""  #: why pytest did not go on to the end
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_cmdline_parse(self, pluginmanager: pytest.PytestPluginManager) -> None:
@@ -62,9 +62,11 @@ class WorkerPlugin:
         config.workerinput = {  # type: ignore[attr-defined]
             "workerid": self.site.worker, "workercount": 1, "testrunuid": self.site.session, "mainargv": self.site.argv,
         }  # fmt: skip
+        config.slaveinput = config.workerinput  # type: ignore[attr-defined]  # as some plugins still call it
         config._modelbench_worker = self  # type: ignore[attr-defined]
         # pytest asks for it to explain a failed comparison; there is no terminal here, as in xdist's workers.
-        config.get_terminal_writer = lambda: _writer_to_nowhere(config)  # type: ignore[method-assign]
+        output = os.dup(1)  # before pytest captures it
+        config.get_terminal_writer = lambda: _writer(config, output)  # type: ignore[method-assign]
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config: pytest.Config) -> None:
@@ -89,6 +91,11 @@ class WorkerPlugin:
         self._channel.send(Refused(message))
         pytest.exit(message, returncode=pytest.ExitCode.USAGE_ERROR)
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Keep why the session stops before its end, if a plugin or a test has asked for that."""
+        self.stopped = str(session.shouldfail or session.shouldstop or "")
+
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Tell what cannot be imported: the working tree can, as the controller has seen; older code perhaps not."""
         if report.failed:
@@ -104,6 +111,9 @@ class WorkerPlugin:
         found = {item.nodeid: item for item in items}
         result = yield
         found |= {item.nodeid: item for item in items}
+        functions = {test.partition("[")[0] for test in self.job.tests if test not in found}
+        others = found.keys() - set(self.job.tests)
+        self.others = tuple(sorted(test for test in others if test.partition("[")[0] in functions))
         items[:] = [found[test] for test in self.job.tests if test in found]
         return result
 
@@ -164,20 +174,22 @@ def main() -> int:
     os.chdir(folder)
     sys.path[:] = [*site.import_path, *sys.path] if site.import_more else site.import_path
     sys.argv[:] = site.argv
-    os.environ[WORKER_VARIABLE] = site.worker
     # Until everything is imported, which makes no garbage: looking for it takes a fifth of the time.
     gc.disable()
     turns = WorkerTurns(channel, answers) if job.paired else None
-    status = pytest.main(list(site.arguments), plugins=[WorkerPlugin(job, site, channel, turns)])
-    if status in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED):
-        channel.send(Done())
+    plugin = WorkerPlugin(job, site, channel, turns)
+    status = pytest.main(list(site.arguments), plugins=[plugin])
+    through = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
+    if status in through or (status == pytest.ExitCode.INTERRUPTED and plugin.stopped):
+        channel.send(Done(plugin.stopped, plugin.others))
     return int(status)
 
 
-def _writer_to_nowhere(config: pytest.Config) -> TerminalWriter:
+def _writer(config: pytest.Config, output: int) -> TerminalWriter:
+    """Writes where the controller looks when this process has died: pytest-timeout writes stacks before it ends it."""
     # Its colours are those that the controller was asked for; with -p no:terminal there is no such option.
-    nowhere = io.StringIO()
-    return create_terminal_writer(config, nowhere) if hasattr(config.option, "color") else TerminalWriter(nowhere)
+    file = open(output, "w", closefd=False)  # noqa: SIM115 - nobody says when it is written last
+    return create_terminal_writer(config, file) if hasattr(config.option, "color") else TerminalWriter(file)
 
 
 def _wake_when_orphaned() -> None:

@@ -79,7 +79,11 @@ def test_one(which, modelbench):
 """
     result = bench(source=source)
     result.assert_outcomes(passed=1, failed=1)
-    result.stdout.fnmatch_lines(["*did not find this test, though it was collected*"])
+    result.stdout.fnmatch_lines(
+        [
+            "*did not find this test, though it was collected; it found test_it.py::test_one[[]*. Ids have to be the same*"
+        ]
+    )
 
 
 SLEEPS = """
@@ -152,6 +156,29 @@ def test_an_interrupted_update_records_nothing(pytester):
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=30)
     assert not list((pytester.path / "baselines").glob("**/*.json"))
+
+
+SERVES = """
+import pathlib, subprocess, time
+import pytest
+
+@pytest.fixture(scope="session")
+def server():
+    process = subprocess.Popen(["sleep", "600"], start_new_session=True)
+    pathlib.Path("server").write_text(str(process.pid))
+    yield
+    process.kill()
+
+def test_hangs(server, modelbench):
+    time.sleep(600)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who was started by whom")
+def test_a_worker_that_is_ended_takes_along_what_its_fixtures_started_in_sessions_of_their_own(bench, pytester):
+    bench("--modelbench-timeout=2s", source=SERVES).assert_outcomes(failed=1)
+    wait_for(lambda: gone(int((pytester.path / "server").read_text())), 10)
 
 
 @pytest.mark.slow

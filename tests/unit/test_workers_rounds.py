@@ -12,6 +12,7 @@ from pytest_modelbench.core.measurement import Measurement
 from pytest_modelbench.testing.worker import ENVIRONMENT, ScriptedWorker, launching, report, whole
 from pytest_modelbench.workers.events import Done, Hello, Recorded, Refused, Reported, Started, Warned
 from pytest_modelbench.workers.rounds import Limits, RoundPlan, run_rounds, shuffled
+from pytest_modelbench.workers.runs import not_found
 
 THREE = RoundPlan(most=3, seed="s")
 
@@ -116,10 +117,24 @@ def test_a_worker_that_cannot_start_is_tried_twice_and_then_fails_the_rest():
 def test_a_test_that_was_never_run_is_in_trouble():
     listener = Recorder()
     go(listener, lambda tests, process: ScriptedWorker([*whole("m::a"), Done()]))
-    assert {run.test: run.trouble for run in listener.runs} == {
-        "m::a": "",
-        "m::b": "The worker process did not find this test, though it was collected.",
-    }
+    assert {run.test: run.trouble for run in listener.runs} == {"m::a": "", "m::b": not_found("m::b")}
+
+
+@pytest.mark.parametrize(
+    ("done", "told"),
+    [
+        (Done(), "did not find this test, though it was collected: what is collected depends on the process there"),
+        (
+            Done(others=("m::other[x]", "m::b[0x1]", "m::b[0x2]", "m::b[0x3]")),
+            "did not find this test, though it was collected; it found m::b[0x1], m::b[0x2]. Ids have to be the same",
+        ),
+        (Done("session-timeout: 2.0 sec exceeded"), "stopped before this test: session-timeout: 2.0 sec exceeded"),
+    ],
+)
+def test_why_a_test_was_never_run_is_told(done, told):
+    listener = Recorder()
+    go(listener, lambda tests, process: ScriptedWorker([*whole("m::a"), done]), tests=["m::a", "m::b[0x0]"])
+    assert {run.test: told in run.trouble for run in listener.runs} == {"m::a": False, "m::b[0x0]": True}
 
 
 def test_what_the_end_of_the_time_cut_short_does_not_count():

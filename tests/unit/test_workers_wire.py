@@ -93,7 +93,7 @@ EVENTS = st.one_of(
     st.builds(Ready, TEXT, COUNT, TEXT, st.builds(Amount, COUNT, COUNT, COUNT)),
     st.builds(Taken, TEXT, NUMBER, st.booleans()),
     st.builds(Refused, TEXT),
-    st.just(Done()),
+    st.builds(Done, TEXT, st.lists(TEXT, max_size=2).map(tuple)),
 )
 
 
