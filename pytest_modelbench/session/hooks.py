@@ -10,6 +10,7 @@ import pytest
 from pytest_modelbench.core.errors import ModelbenchError
 from pytest_modelbench.core.settings import Settings, read_settings
 from pytest_modelbench.options import OPTIONS, SETTINGS, Option
+from pytest_modelbench.session.aside import stand_aside, told
 from pytest_modelbench.session.closing import Closing
 from pytest_modelbench.session.commands import Commands
 from pytest_modelbench.session.inline import InlineRun
@@ -69,6 +70,8 @@ class BenchSession:
         self._commands = _commands(config, settings)
         self.runner = SessionRunner(config, Wanted(settings, _looks(settings, config), self._commands, self.updating))
         self.inline = InlineRun(self.runner) if config.option.modelbench_inline else None
+        if self.inline is None:
+            stand_aside(config)
         self._closing = Closing(self.runner)
         self._marks = Marks({})
         self._collected: set[str] = set()
@@ -132,6 +135,10 @@ class BenchSession:
         verb = "measures and accepts" if self.updating else "measures and judges"
         suite = f", suite {','.join(settings.suite)}" if settings.suite else ""
         return f"modelbench: {verb}, device {settings.device}{suite}, baselines in {settings.baselines}"
+
+    def pytest_report_collectionfinish(self, items: Sequence[pytest.Item]) -> list[str]:
+        """Which plugins stand aside, where they would have had something to do."""
+        return told(self.config, items) if self.inline is None else []
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Note which modules were collected whole: only of those it is known which tests do not exist."""

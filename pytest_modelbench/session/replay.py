@@ -36,13 +36,81 @@ class Reason:
         return self.text
 
 
-def replay(item: pytest.Item, entry: TestEntry, decision: Decision) -> None:
-    """Tell pytest, by its ordinary hooks, how ``item`` ended."""
-    hook = item.ihook
-    hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
-    for report in final_reports(item, entry, decision):
-        hook.pytest_runtest_logreport(report=report)
-    hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+class Replayer:
+    """Tells pytest how tests ended, by its ordinary hooks: a plugin while a session's tests are decided.
+
+    The protocol of each test is run, in which its reports are made, for what looks at that: editors, reporters.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._pluginmanager = config.pluginmanager
+        self._reports: dict[str, list[pytest.TestReport]] = {}
+
+    def replay(self, item: pytest.Item, entry: TestEntry, decision: Decision) -> None:
+        """Tell how ``item`` ended."""
+        self._reports[item.nodeid] = final_reports(item, entry, decision)
+        item.ihook.pytest_runtest_protocol(item=item, nextitem=None)
+
+    # First, as others would run the test here: pytest itself, pytest-rerunfailures, pytest-forked.
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> bool | None:
+        """Tell what became of the test elsewhere, and run nothing here."""
+        reports = self._reports.pop(item.nodeid, None)
+        if reports is None:
+            return None
+        hook = item.ihook
+        hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+        for report in reports:
+            self._make(item, report)
+            hook.pytest_runtest_logreport(report=report)
+        hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+        return True
+
+    def _make(self, item: pytest.Item, report: pytest.TestReport) -> None:
+        """Show ``report`` to reporters that look at how reports are made; all others have done so in a worker."""
+        listeners = [plugin for name in _MAKERS if (plugin := self._pluginmanager.get_plugin(name)) is not None]
+        if not listeners:
+            return
+        others = [plugin for plugin in self._pluginmanager.get_plugins() if plugin not in listeners]
+        if report.when in ("setup", "call"):
+            phase = f"pytest_runtest_{report.when}"
+            self._pluginmanager.subset_hook_caller(phase, others)(item=item)
+        made = _Made(report)
+        self._pluginmanager.register(made)
+        try:
+            caller = self._pluginmanager.subset_hook_caller("pytest_runtest_makereport", others)
+            caller(item=item, call=_call(report))
+        finally:
+            self._pluginmanager.unregister(made)
+
+
+#: Plugins that write down a test as its reports are made: allure-pytest.
+_MAKERS = ("allure_listener",)
+
+
+class _Made:
+    """A plugin that has the report already."""
+
+    def __init__(self, report: pytest.TestReport) -> None:
+        self._report = report
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_makereport(self) -> pytest.TestReport:
+        """That report."""
+        return self._report
+
+
+def _call(report: pytest.TestReport) -> pytest.CallInfo[None]:
+    """A call that ended as ``report`` says."""
+
+    def again() -> None:
+        if report.failed:
+            pytest.fail(report.longreprtext, pytrace=False)
+        if report.skipped:
+            pytest.skip(report.longreprtext)
+
+    when: Any = report.when
+    return pytest.CallInfo.from_call(again, when)
 
 
 def final_reports(item: pytest.Item, entry: TestEntry, decision: Decision) -> list[pytest.TestReport]:

@@ -31,7 +31,7 @@ from pytest_modelbench.session.marks import Marks
 from pytest_modelbench.session.measured import MeasuredBaselines
 from pytest_modelbench.session.pairing import Pairing
 from pytest_modelbench.session.progress import Progress
-from pytest_modelbench.session.replay import replay
+from pytest_modelbench.session.replay import Replayer
 from pytest_modelbench.session.results import Results
 from pytest_modelbench.store.baselines import BaselineStore
 from pytest_modelbench.vcs.git import stamp
@@ -73,6 +73,7 @@ class SessionRunner:
         self._recourses = Recourses(config.rootpath, settings, inline=config.option.modelbench_inline)
         self._policy = Policy(settings, wanted.looks, wanted.updating, self._recourses)
         self._launcher = Launcher(config, settings)
+        self._replayer = Replayer(config)
         self._looks_ahead = wanted.looks
         self._rounds = 0
         self._hopeless: Disturbed | None = None
@@ -106,6 +107,7 @@ class SessionRunner:
         """Measure and decide all of the session's tests."""
         self._session, self._marks = session, marks
         self._progress = Progress(self.config)
+        self.config.pluginmanager.register(self._replayer)
         self._items = {item.nodeid: item for item in session.items}
         self._launcher.paths = {test: Path(item.path) for test, item in self._items.items()}
         with deferred_interrupts():
@@ -262,7 +264,7 @@ class SessionRunner:
         """Tell pytest."""
         assert self._session is not None
         self._shown().clear()
-        replay(self._items[test], self.results.entries[test], decision)
+        self._replayer.replay(self._items[test], self.results.entries[test], decision)
         if self._session.shouldfail:
             raise self._session.Failed(self._session.shouldfail)
         if self._session.shouldstop:

@@ -26,6 +26,8 @@ _CONTROLLER_ONLY = frozenset(
 _OF_PLUGINS = {
     "pytest_cov": "cov_source cov_report cov_config no_cov_on_fail no_cov cov_fail_under cov_append cov_branch "
     "cov_context cov_reset cov_precision",
+    "syrupy": "update_snapshots",
+    "allure_pytest": "allure_report_dir clean_alluredir",
     "html": "htmlpath self_contained_html css",
     "timeout": "session_timeout",
     "pytest_jsonreport": "json_report json_report_file json_report_omit json_report_summary json_report_indent "
@@ -41,7 +43,11 @@ def options_to_hand_over(config: pytest.Config) -> dict[str, Any]:
     Left out is what only concerns the controller, and what no option is and JSON cannot hold: a plugin has put it
     there, and puts it there in the worker. Raises UsageError, with the option's name, for what cannot be handed over.
     """
-    there = [names.split() for plugin, names in _OF_PLUGINS.items() if config.pluginmanager.has_plugin(plugin)]
+    manager = config.pluginmanager
+    # One that stands aside here is blocked by now.
+    there = [
+        names.split() for name, names in _OF_PLUGINS.items() if manager.has_plugin(name) or manager.is_blocked(name)
+    ]
     ours = _CONTROLLER_ONLY.union(*there)
     defaults = dict(_defaults(config))
     found = {}

@@ -62,6 +62,7 @@ class WorkerPlugin:
         config.workerinput = {  # type: ignore[attr-defined]
             "workerid": self.site.worker, "workercount": 1, "testrunuid": self.site.session, "mainargv": self.site.argv,
         }  # fmt: skip
+        config.workeroutput = {}  # type: ignore[attr-defined]
         config.slaveinput = config.workerinput  # type: ignore[attr-defined]  # as some plugins still call it
         config._modelbench_worker = self  # type: ignore[attr-defined]
         # pytest asks for it to explain a failed comparison; there is no terminal here, as in xdist's workers.
@@ -90,6 +91,12 @@ class WorkerPlugin:
         """Tell that nothing can be measured here, and end."""
         self._channel.send(Refused(message))
         pytest.exit(message, returncode=pytest.ExitCode.USAGE_ERROR)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Let syrupy compare, and neither delete nor call unused what tests in other workers use."""
+        if (snapshots := getattr(session.config, "_syrupy", None)) is not None:
+            snapshots.finish = lambda: 0
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:

@@ -63,11 +63,15 @@ def course(tmp_path, monkeypatch):
         here = SimpleNamespace(paths={}, best_reference_s=None, here=lambda: None, worker=launching(worker, jobs))
         place = "pytest_modelbench.session.runner"
         monkeypatch.setattr(f"{place}.Launcher", lambda config, settings: here)
-        monkeypatch.setattr(f"{place}.replay", lambda item, entry, told: outcomes.update({item.nodeid: told.outcome}))
+        monkeypatch.setattr(
+            f"{place}.Replayer.replay", lambda self, item, entry, told: outcomes.update({item.nodeid: told.outcome})
+        )
         config = SimpleNamespace(
             rootpath=tmp_path,
             option=SimpleNamespace(modelbench_inline=False),
-            pluginmanager=SimpleNamespace(get_plugin=lambda name: None),
+            pluginmanager=SimpleNamespace(
+                get_plugin=lambda name: None, has_plugin=lambda name: False, register=lambda plugin: None
+            ),
             get_verbosity=lambda: 0,
         )
         items = [SimpleNamespace(nodeid=test, path=tmp_path / "test_it.py") for test in TESTS]

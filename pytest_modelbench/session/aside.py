@@ -1,0 +1,49 @@
+"""Plugins that count what happens in their own process, and stand aside where tests run in others.
+
+The controlling process sees no test run: what counts there finds nothing, and would call all of it unused. A worker
+sees a part of the tests, again and again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+
+def stand_aside(config: pytest.Config) -> None:
+    """Take such plugins out of the controlling process."""
+    for name in ("syrupy", "_cov"):
+        if config.pluginmanager.has_plugin(name):
+            config.pluginmanager.set_blocked(name)
+
+
+def told(config: pytest.Config, items: Sequence[pytest.Item]) -> list[str]:
+    """A line for each plugin that would have had something to do in a session of these ``items``."""
+    option, lines = config.option, []
+    snapshots = getattr(option, "update_snapshots", None)
+    if snapshots is not None and (snapshots or any("snapshot" in _fixtures(item) for item in items)):
+        lines.append(
+            "syrupy stands aside: snapshots are compared, and none is updated, deleted or called unused; for that run "
+            "pytest without --modelbench"
+        )
+    if getattr(option, "cov_source", None):
+        lines.append(
+            "pytest-cov stands aside, as measuring lines would change what is timed: run pytest without --modelbench "
+            "for coverage, which runs no benchmark test"
+        )
+    if given := [f"--benchmark-{name}" for name in ("json", "save", "autosave") if _asked(option, f"benchmark_{name}")]:
+        lines.append(
+            f"{', '.join(given)}: nothing is written there, as tests run in workers; --modelbench-save-benchmark=NAME "
+            "writes pytest-benchmark's storage"
+        )
+    return [f"modelbench: {line}" for line in lines]
+
+
+def _asked(option: object, name: str) -> bool:
+    return bool(getattr(option, name, None))
+
+
+def _fixtures(item: pytest.Item) -> Sequence[str]:
+    names: Sequence[str] = getattr(item, "fixturenames", ())
+    return names
