@@ -14,6 +14,7 @@ from pytest_modelbench.session.aside import stand_aside, told
 from pytest_modelbench.session.closing import Closing
 from pytest_modelbench.session.commands import Commands
 from pytest_modelbench.session.inline import InlineRun
+from pytest_modelbench.session.logs import share_log_file
 from pytest_modelbench.session.marks import Marks, is_benchmark, select
 from pytest_modelbench.session.runner import SessionRunner, Wanted
 from pytest_modelbench.store.project import settings_table
@@ -72,6 +73,7 @@ class BenchSession:
         self.inline = InlineRun(self.runner) if config.option.modelbench_inline else None
         if self.inline is None:
             stand_aside(config)
+            share_log_file(config)
         self._closing = Closing(self.runner)
         self._marks = Marks({})
         self._collected: set[str] = set()

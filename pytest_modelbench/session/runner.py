@@ -36,7 +36,8 @@ from pytest_modelbench.session.results import Results
 from pytest_modelbench.store.baselines import BaselineStore
 from pytest_modelbench.vcs.git import stamp
 from pytest_modelbench.workers.driver import Heard
-from pytest_modelbench.workers.events import Hello, Started, Warned
+from pytest_modelbench.workers.events import Hello, Noted, Started, Warned
+from pytest_modelbench.workers.notes import write_note
 from pytest_modelbench.workers.rounds import Limits, RoundPlan, run_rounds
 from pytest_modelbench.workers.runs import PairRun, TestRun
 
@@ -197,11 +198,13 @@ class SessionRunner:
     # --- what workers tell
 
     def heard(self, event: Heard) -> None:
-        """Open the baselines, at the first worker; show which test runs; pass warnings on."""
+        """Open the baselines, at the first worker; show which test runs; pass warnings and notes on."""
         if isinstance(event, Hello):
             self.results.environment_known(event.environment)
         elif isinstance(event, Started):
             self._shown().test_started(event.test)
+        elif isinstance(event, Noted):
+            write_note(self.config, event)
         else:
             self._warn(event)
 

@@ -15,6 +15,7 @@ from pytest_modelbench.workers.events import (
     Event,
     Finished,
     Hello,
+    Noted,
     Ready,
     Recorded,
     Refused,
@@ -31,9 +32,9 @@ from pytest_modelbench.workers.runs import TestRun, not_found
 STARTS = 2
 
 
-#: What is told at once, since it is not about what becomes of a test: where a worker measures, that a test begins, and
-#: what it is warned of.
-Heard = Hello | Started | Warned
+#: What is told at once, since it is not about what becomes of a test: where a worker measures, that a test begins,
+#: what it is warned of, and what it has JUnit's file say.
+Heard = Hello | Started | Warned | Noted
 
 
 class Listener(Protocol):
@@ -122,7 +123,7 @@ class Driver:
             self.running = self.runs[event.test] = TestRun(event.test, self._process, self._environment)
         elif isinstance(event, Unimportable):
             self._unimportable.append(event)
-        if isinstance(event, (Hello, Started, Warned)):
+        if isinstance(event, (Hello, Started, Warned, Noted)):
             self._listener.heard(event)
         elif self.running is not None:
             self._of_test(self.running, event)

@@ -74,6 +74,16 @@ class Warned:
 
 
 @dataclass(frozen=True, slots=True)
+class Noted:
+    """A test or a fixture has said something for JUnit's file: a property of the suite, or an attribute of the test."""
+
+    test: str  #: empty: of the suite
+    name: str
+    value: str
+    kind: Literal["noted"] = "noted"
+
+
+@dataclass(frozen=True, slots=True)
 class Finished:
     """A test is over. ``strays``: what of a pair's code was imported from elsewhere, see `workers.origin`."""
 
@@ -134,5 +144,17 @@ class Done:
 
 Asked = Begin | Ready | Taken
 Event = (
-    Hello | Unimportable | Started | Recorded | Reported | Warned | Finished | Begin | Ready | Taken | Refused | Done
+    Hello
+    | Unimportable
+    | Started
+    | Recorded
+    | Reported
+    | Warned
+    | Noted
+    | Finished
+    | Begin
+    | Ready
+    | Taken
+    | Refused
+    | Done
 )

@@ -17,7 +17,7 @@ from pytest_modelbench.core.errors import UsageError
 _CONTROLLER_ONLY = frozenset(
     """
     basetemp cacheclear cacheshow collectonly continue_on_collection_errors debug durations failedfirst
-    file_or_dir help ignore ignore_glob junitprefix last_failed_no_failures lf log_file looponfail
+    file_or_dir help ignore ignore_glob junitprefix last_failed_no_failures lf looponfail
     maxfail newfirst no_summary numprocesses pastebin plugins report_log setuponly setupplan setupshow showfixtures
     show_fixtures_per_test stepwise stepwise_reset stepwise_skip trace usepdb usepdb_cls version xmlpath
     """.split()  # noqa: SIM905 - a word list reads better than sixty quotes
@@ -45,10 +45,8 @@ def options_to_hand_over(config: pytest.Config) -> dict[str, Any]:
     """
     manager = config.pluginmanager
     # One that stands aside here is blocked by now.
-    there = [
-        names.split() for name, names in _OF_PLUGINS.items() if manager.has_plugin(name) or manager.is_blocked(name)
-    ]
-    ours = _CONTROLLER_ONLY.union(*there)
+    there = [name for name in _OF_PLUGINS if manager.has_plugin(name) or manager.is_blocked(name)]
+    ours = _CONTROLLER_ONLY.union(*(_OF_PLUGINS[name].split() for name in there))
     defaults = dict(_defaults(config))
     found = {}
     for name, value in vars(config.option).items():

@@ -36,6 +36,7 @@ from pytest_modelbench.workers.events import (
     Warned,
 )
 from pytest_modelbench.workers.job import Job, Site
+from pytest_modelbench.workers.notes import take_notes
 from pytest_modelbench.workers.options import handed_over
 from pytest_modelbench.workers.origin import strays
 from pytest_modelbench.workers.serial import as_json
@@ -77,6 +78,7 @@ class WorkerPlugin:
         except UsageError as error:
             self.refuse(str(error))
         vars(config.option).update(options)
+        take_notes(config, self._channel)
 
     def imported(self) -> None:
         """Look for garbage again, but not in what was imported: that stays."""

@@ -171,12 +171,15 @@ def test_only_the_edge_knows_pytest():
     }
     assert users == {
         "plugin.py",
-        "workers/terminal.py",
+        "workers/notes.py",
+        "workers/options.py",
         "workers/worker.py",
+        "session/aside.py",
         "session/closing.py",
         "session/hooks.py",
         "session/inline.py",
         "session/launch.py",
+        "session/logs.py",
         "session/marks.py",
         "session/progress.py",
         "session/replay.py",
