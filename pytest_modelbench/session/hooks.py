@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator, Iterator, Sequence
 from typing import Any
 
@@ -246,9 +247,12 @@ def _check_ids(items: Sequence[pytest.Item]) -> None:
     """Raise UsageError for ids that do not tell tests apart: they would share one baseline, and one would not run."""
     seen: set[str] = set()
     for item in items:
-        if item.nodeid in seen or item.nodeid.startswith("::"):
+        root = item.config.rootpath
+        outside = not (item.path.is_relative_to(root) or item.path.resolve().is_relative_to(root.resolve()))
+        if outside or item.nodeid in seen or item.nodeid.startswith("::"):
+            where = f", as it lies outside of the root directory {root}" if outside else ""
+            way_out = f"add --rootdir={os.path.commonpath([root, item.path])}" if outside else "rename one of the two"
             raise pytest.UsageError(
-                f"{item.path}: the id {item.nodeid!r} does not tell this test from others, as happens outside of the "
-                f"root directory {item.config.rootpath}; run pytest from the project, or give its root with --rootdir"
+                f"{item.path}: the id {item.nodeid!r} does not tell this test from others{where}; {way_out}"
             )
         seen.add(item.nodeid)

@@ -144,17 +144,6 @@ class Done:
 
 Asked = Begin | Ready | Taken
 Event = (
-    Hello
-    | Unimportable
-    | Started
-    | Recorded
-    | Reported
-    | Warned
-    | Noted
-    | Finished
-    | Begin
-    | Ready
-    | Taken
-    | Refused
-    | Done
-)
+    Hello | Unimportable | Started | Recorded | Reported | Warned | Noted | Finished
+    | Begin | Ready | Taken | Refused | Done
+)  # fmt: skip

@@ -45,6 +45,7 @@ def take_notes(config: pytest.Config, channel: Channel) -> None:
     if config.pluginmanager.has_plugin("junitxml"):
         notes: Any = NotesForXml(channel, config.getini("junit_family"))
         config.stash[xml_key] = notes
+        config.pluginmanager.register(notes)  # pytest takes it out again at the end
 
 
 def write_note(config: pytest.Config, note: Noted) -> None:
