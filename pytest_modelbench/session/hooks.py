@@ -251,7 +251,12 @@ def _check_ids(items: Sequence[pytest.Item]) -> None:
         outside = not (item.path.is_relative_to(root) or item.path.resolve().is_relative_to(root.resolve()))
         if outside or item.nodeid in seen or item.nodeid.startswith("::"):
             where = f", as it lies outside of the root directory {root}" if outside else ""
-            way_out = f"add --rootdir={os.path.commonpath([root, item.path])}" if outside else "rename one of the two"
+            if outside:
+                way_out = f"add --rootdir={os.path.commonpath([root, item.path])}"
+            elif item.config.option.keepduplicates:
+                way_out = "leave --keep-duplicates out, as one test has one baseline"
+            else:
+                way_out = "rename one of the two"
             raise pytest.UsageError(
                 f"{item.path}: the id {item.nodeid!r} does not tell this test from others{where}; {way_out}"
             )

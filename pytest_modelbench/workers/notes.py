@@ -42,7 +42,7 @@ class AttributesForXml:
 
 def take_notes(config: pytest.Config, channel: Channel) -> None:
     """In a worker: pass on what is recorded for JUnit's file."""
-    if config.pluginmanager.has_plugin("junitxml"):
+    if getattr(config.option, "xmlpath", None):
         notes: Any = NotesForXml(channel, config.getini("junit_family"))
         config.stash[xml_key] = notes
         config.pluginmanager.register(notes)  # pytest takes it out again at the end

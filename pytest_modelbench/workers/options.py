@@ -19,7 +19,7 @@ _CONTROLLER_ONLY = frozenset(
     basetemp cacheclear cacheshow collectonly continue_on_collection_errors debug durations failedfirst
     file_or_dir help ignore ignore_glob junitprefix last_failed_no_failures lf looponfail
     maxfail newfirst no_summary numprocesses pastebin plugins report_log setuponly setupplan setupshow showfixtures
-    show_fixtures_per_test stepwise stepwise_reset stepwise_skip trace usepdb usepdb_cls version xmlpath
+    show_fixtures_per_test stepwise stepwise_reset stepwise_skip trace usepdb usepdb_cls version
     """.split()  # noqa: SIM905 - a word list reads better than sixty quotes
 )
 #: The same of plugins, by the name that each is registered under: somebody else's option may be called alike.

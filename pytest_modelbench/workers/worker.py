@@ -144,7 +144,8 @@ class WorkerPlugin:
         if new := [one for one in replaced if one not in self._replaced]:
             self._replaced |= set(new)
             said = f"{report.nodeid}: no JSON value, and its text is kept: {', '.join(new)}"
-            self._channel.send(Warned(report.nodeid, said, "UserWarning", "builtins", __file__, 0))
+            file, line, _ = report.location
+            self._channel.send(Warned(report.nodeid, said, "UserWarning", "builtins", file, (line or 0) + 1))
         self._channel.send(Reported(report.nodeid, serializable))
 
     def pytest_warning_recorded(

@@ -12,7 +12,8 @@ import pytest_modelbench.session.hooks  # noqa: F401
 @pytest.fixture
 def pytester(pytester, monkeypatch):
     """pytest's own, whose sessions and workers leave out plugins that take longer to import than all the rest."""
-    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:hypothesispytest -p no:anyio")
+    others = ["hypothesispytest", "anyio", "allure_pytest", "pytest_cov", "pytest-split", "timeout", "syrupy"]
+    monkeypatch.setenv("PYTEST_ADDOPTS", " ".join(f"-p no:{name}" for name in others))
     return pytester
 
 
