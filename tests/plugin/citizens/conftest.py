@@ -1,26 +1,30 @@
 """Small projects as people have them, with the plugins that they run, which come with the extra ``citizens``."""
 
 import json
+from importlib import metadata
 
 import pytest
 
-#: By module, the name that pytest knows the plugin by.
+#: By distribution, the name that pytest knows the plugin by.
 PLUGINS = {
-    "allure_pytest": "allure_pytest",
-    "pytest_cov": "pytest_cov",
-    "pytest_split": "pytest-split",
-    "pytest_timeout": "timeout",
+    "allure-pytest": "allure_pytest",
+    "pytest-cov": "pytest_cov",
+    "pytest-split": "pytest-split",
+    "pytest-timeout": "timeout",
     "syrupy": "syrupy",
 }
 
 
 @pytest.fixture
 def beside(monkeypatch):
-    """Lets the plugin of that module be loaded in sessions and workers, or skips where it is not installed."""
+    """Lets the plugins of that distribution be loaded in sessions and workers, or skips where it is not installed."""
 
-    def let(module):
-        pytest.importorskip(module)
-        others = [name for each, name in PLUGINS.items() if each != module]
+    def let(distribution):
+        try:
+            metadata.version(distribution)
+        except metadata.PackageNotFoundError:
+            pytest.skip(f"{distribution} is not installed; it comes with the extra citizens")
+        others = [name for each, name in PLUGINS.items() if each != distribution]
         blocked = ["hypothesispytest", "anyio", *others]
         monkeypatch.setenv("PYTEST_ADDOPTS", " ".join(f"-p no:{name}" for name in blocked))
 

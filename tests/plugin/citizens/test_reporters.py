@@ -15,7 +15,7 @@ def test_answer(modelbench, n):
 
 @pytest.mark.slow
 def test_allure_writes_the_gates_outcome_once_a_test(bench, pytester, accept, beside):
-    beside("allure_pytest")
+    beside("allure-pytest")
     accept(source=GATED.format(answer=1))
     result = bench("--alluredir=allure", source=GATED.format(answer=7), rounds="2")
     result.assert_outcomes(passed=1, failed=1)
@@ -76,7 +76,7 @@ def test_syrupy_compares_and_neither_updates_nor_deletes(bench, pytester, beside
 
 @pytest.mark.slow
 def test_coverage_does_not_fail_a_gate(bench, beside):
-    beside("pytest_cov")
+    beside("pytest-cov")
     result = bench("--cov=.", "--cov-fail-under=90", source=GATED.format(answer=1), apart=True)
     result.assert_outcomes(passed=2)
     assert result.ret == pytest.ExitCode.OK

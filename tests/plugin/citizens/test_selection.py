@@ -48,7 +48,7 @@ def test_a_hook_that_cuts_a_list_does_not_cut_the_workers_part_again(bench, pyte
 @pytest.mark.slow
 @pytest.mark.parametrize("group", [1, 2])
 def test_pytest_split(bench, beside, group):
-    beside("pytest_split")
+    beside("pytest-split")
     bench("--splits=2", f"--group={group}", source=FOUR).assert_outcomes(passed=2, deselected=2)
 
 

@@ -30,7 +30,7 @@ def test_a_test_that_freezes_time_is_timed_all_the_same(bench, results):
 
 @pytest.mark.slow
 def test_stacks_that_pytest_timeout_writes_before_it_ends_a_process_are_told(bench, beside):
-    beside("pytest_timeout")
+    beside("pytest-timeout")
     result = bench("--timeout=1", "--timeout-method=thread", source=HANGS)
     result.assert_outcomes(passed=1, failed=1)
     result.stdout.fnmatch_lines(["*in test_hangs", "    time.sleep(60)", "*Timeout*"])
@@ -38,7 +38,7 @@ def test_stacks_that_pytest_timeout_writes_before_it_ends_a_process_are_told(ben
 
 @pytest.mark.slow
 def test_the_time_of_a_session_is_one_for_all_its_workers(bench, beside):
-    beside("pytest_timeout")
+    beside("pytest-timeout")
     result = bench("--session-timeout=2", source=HANGS)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     result.stdout.fnmatch_lines(["*test_hangs  not measured: the budget of 2.0 s was over"])
