@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import gc
+import sys
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any
 
 import torch
+from torch.autograd.graph import _engine_run_backward
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from pytest_modelbench.core.errors import MeasureError, UsageError, hide_own_frames
@@ -73,10 +76,16 @@ class _LiveStorages(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.live_bytes = 0
-        self.peak_bytes = 0
+        self._peak_bytes = 0
+        self._settled = True  # what is counted is what is alive: nothing is about to be dropped
         # By identity of the storage. The weak references are kept for their callbacks.
         self._counted: dict[int, tuple[weakref.ref[Any], int]] = {}
         self._foreign: dict[int, weakref.ref[Any]] = {}
+
+    @property
+    def peak_bytes(self) -> int:
+        """Most bytes that were counted at once."""
+        return max(self._peak_bytes, self.live_bytes)
 
     def hold(self, tensor: torch.Tensor) -> None:
         """Count ``tensor``, which is alive already."""
@@ -98,7 +107,9 @@ class _LiveStorages(TorchDispatchMode):  # type: ignore[no-untyped-call]
             for tensor in _tensors((args, kwargs)):
                 for storage in _storages(tensor):
                     self._pass_over(storage)
+        self._settle()
         result = func(*args, **(kwargs or {}))
+        self._settled = not _sums_gradients(func, args)
         for tensor in _tensors(result):
             for storage in _storages(tensor):
                 self._count(storage)
@@ -120,7 +131,13 @@ class _LiveStorages(TorchDispatchMode):  # type: ignore[no-untyped-call]
             reference, before = weakref.ref(storage, lambda _: self._release(key)), 0
         self._counted[key] = (reference, size)
         self.live_bytes += size - before
-        self.peak_bytes = max(self.peak_bytes, self.live_bytes)
+        if self._settled:
+            self._peak_bytes = self.peak_bytes
+
+    def _settle(self) -> None:
+        """Look again at what is alive, after an operator that replaced what it was given."""
+        if not self._settled:
+            self._peak_bytes, self._settled = self.peak_bytes, True
 
     def _release(self, key: int) -> None:
         _, size = self._counted.pop(key, (None, 0))
@@ -131,6 +148,25 @@ class _LiveStorages(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if key not in self._counted and key not in self._foreign:
             # Forgotten when it dies: the next storage may get the same identity.
             self._foreign[key] = weakref.ref(storage, lambda _: self._foreign.pop(key, None))
+
+
+def _sums_gradients(func: Any, args: tuple[Any, ...]) -> bool:
+    """Whether this is autograd adding a second gradient of a tensor to the first, which nobody else needs any more.
+
+    It does so in the first one's memory, but not while a dispatch mode looks on, nor on the meta device
+    (`can_accumulate_inplace` in torch/csrc/autograd/input_buffer.cpp): then the sum replaces it right afterwards.
+    """
+    if func is not torch.ops.aten.add.Tensor or not _is_whole_storage(args[0]):
+        return False
+    # Autograd's own call, and not that of a function or a hook written in Python. Dynamo's frames are around modes.
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None and frame.f_globals.get("__name__", "").startswith(("torch._dynamo", "torch._compile")):
+        frame = frame.f_back
+    return frame is not None and frame.f_code is _engine_run_backward.__code__
+
+
+def _is_whole_storage(tensor: torch.Tensor) -> bool:
+    return tensor.layout is torch.strided and tensor.nbytes == tensor.untyped_storage().nbytes()
 
 
 def _tensors(value: object) -> Iterator[torch.Tensor]:
