@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from pytest_modelbench.bench.following import followed
 from pytest_modelbench.bench.peak import allocated_measurement, live_measurement
 from pytest_modelbench.bench.process import Bench
 from pytest_modelbench.bench.recorder import Record
@@ -92,7 +93,7 @@ def train_step(model: BuiltModel, bench: Bench, record: Record, plan: StepPlan, 
     """
     if not isinstance(model, BuiltModel):
         raise UsageError(f"{model!r} cannot be trained: pass what build_model returned")
-    live = second_step_peak(model, **options) if plan.memory else None
+    live, where = followed_step_peak(model, **options) if plan.memory else (None, "")
     allocated = None
     with TrainStep(model, TrainOptions(**options)) as step:
         step()
@@ -109,7 +110,7 @@ def train_step(model: BuiltModel, bench: Bench, record: Record, plan: StepPlan, 
         metric = f"{phase}_time"
         record(whole.of(samples.phase(phase)).seconds(metric, plan.named(metric)), plan.band)
     if live is not None:
-        record(_live(live, step.case, plan))
+        record(_live(live, where, step.case, plan))
     if allocated is not None:
         record(allocated_measurement(allocated, step.case, plan.named("train_peak_allocated_memory")))
     return figures
@@ -117,14 +118,14 @@ def train_step(model: BuiltModel, bench: Bench, record: Record, plan: StepPlan, 
 
 def record_train_peak(model: BuiltModel, record: Record, *, name: str = "", **options: Any) -> LivePeak:
     """`second_step_peak`, recorded by itself: where the step as published is too large to be run."""
-    live = second_step_peak(model, **options)
-    record(_live(live, TrainOptions(**options).case(model.case), StepPlan(name=name)))
+    live, where = followed_step_peak(model, **options)
+    record(_live(live, where, TrainOptions(**options).case(model.case), StepPlan(name=name)))
     return live
 
 
-def _live(live: LivePeak, case: Case, plan: StepPlan) -> Measurement:
+def _live(live: LivePeak, where: str, case: Case, plan: StepPlan) -> Measurement:
     # Not the metric's own name: a test may record the peak of a single pass beside it.
-    return live_measurement(live, case, plan.named("train_peak_live_memory"))
+    return live_measurement(live, case, plan.named("train_peak_live_memory"), where)
 
 
 def _timed(step: TrainStep, model: BuiltModel, bench: Bench, plan: SamplingPlan | None) -> tuple[Timed, PhasedSamples]:
@@ -141,11 +142,21 @@ def _timed(step: TrainStep, model: BuiltModel, bench: Bench, plan: SamplingPlan 
 def second_step_peak(model: BuiltModel, **options: Any) -> LivePeak:
     """Peak of what is alive during the second training step, followed on the meta device: the same everywhere.
 
-    Gradients of the first step and the optimizer's state count, as they do in any step but the first.
+    On the CPU for models that cannot run there. Gradients of the first step and the optimizer's state count, as they do
+    in any step but the first.
     """
-    with TrainStep(model.on_meta(), TrainOptions(**options)) as step:
-        step()
-        return live_peak(step, step.tensors())
+    return followed_step_peak(model, **options)[0]
+
+
+def followed_step_peak(model: BuiltModel, **options: Any) -> tuple[LivePeak, str]:
+    """`second_step_peak`, and where it was followed: ``meta`` or ``cpu``."""
+
+    def peak(bare: BuiltModel) -> LivePeak:
+        with TrainStep(bare, TrainOptions(**options)) as step:
+            step()
+            return live_peak(step, step.tensors())
+
+    return followed(model, peak)
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,7 +75,13 @@ class TrainStep:
             stack.enter_context(torch.inference_mode(False))
             stack.enter_context(torch.enable_grad())
             stack.enter_context(_kept(built))
-            built.module.train()
+            try:
+                built.module.train()
+            except NotImplementedError as error:
+                raise BuildError(
+                    f"{self.case.id} cannot be trained: {type(error).__name__}: {error}; what torch.export made is of "
+                    "one mode, so build the module that it was made from"
+                ) from error
             images = built.inputs[0]
             if self.options.input == "ones":
                 # In place of the noise: beside it they would count in the peak.
