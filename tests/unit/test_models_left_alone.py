@@ -200,7 +200,7 @@ def test_what_was_exported_cannot_be_trained_and_says_so():
     def make():
         return torch.export.export(nn.Conv2d(3, 4, 3).eval(), (torch.zeros(1, 3, 8, 8),)).module()
 
-    with pytest.raises(BuildError, match=r"cannot be trained: NotImplementedError: .*build the module that it was made"):
+    with pytest.raises(BuildError, match=r"cannot be trained: NotImplementedError: .*build the module that"):
         TrainStep(built(make)).__enter__()
 
 
