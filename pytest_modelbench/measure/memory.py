@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import sys
 import weakref
@@ -50,6 +51,7 @@ def live_peak(fn: Callable[[], object], held: Iterable[torch.Tensor] = ()) -> Li
     memory inside a kernel and inside compiled code is not seen. The same on every run, bit for bit: the garbage
     collector is off meanwhile, so that reference cycles count until the end, whenever it would have run.
     """
+    _sole_holders()  # not in the middle of a backward pass
     collecting = gc.isenabled()
     gc.disable()
     tracker = _LiveStorages()
@@ -151,12 +153,12 @@ class _LiveStorages(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def _sums_gradients(func: Any, args: tuple[Any, ...]) -> bool:
-    """Whether this is autograd adding a second gradient of a tensor to the first, which nobody else needs any more.
+    """Whether this is autograd adding a second gradient of a tensor to the first, which it alone has.
 
     It does so in the first one's memory, but not while a dispatch mode looks on, nor on the meta device
     (`can_accumulate_inplace` in torch/csrc/autograd/input_buffer.cpp): then the sum replaces it right afterwards.
     """
-    if func is not torch.ops.aten.add.Tensor or not _is_whole_storage(args[0]):
+    if func is not torch.ops.aten.add.Tensor or not _is_whole_storage(args[0]) or _holders(args[0]) != _sole_holders():
         return False
     # Autograd's own call, and not that of a function or a hook written in Python. Dynamo's frames are around modes.
     frame: FrameType | None = sys._getframe(2)
@@ -167,6 +169,31 @@ def _sums_gradients(func: Any, args: tuple[Any, ...]) -> bool:
 
 def _is_whole_storage(tensor: torch.Tensor) -> bool:
     return tensor.layout is torch.strided and tensor.nbytes == tensor.untyped_storage().nbytes()
+
+
+def _holders(tensor: Any) -> tuple[int, int]:
+    """How many hold the tensor, and how many its memory, with those that asking itself takes."""
+    return tensor._use_count(), torch._C._storage_Use_Count(tensor.untyped_storage()._cdata)
+
+
+@functools.cache
+def _sole_holders() -> tuple[int, int]:
+    """`_holders` of a gradient that autograd alone has, when it adds another: of PyTorch's version, so it is tried."""
+    found = (0, 0)
+
+    class Asking(TorchDispatchMode):
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            nonlocal found
+            if func is torch.ops.aten.add.Tensor:
+                found = _holders(args[0])
+            return func(*args, **(kwargs or {}))
+
+    with torch.inference_mode(False), torch.enable_grad():
+        forked = torch.zeros(2, requires_grad=True) * 2
+        paths = torch.stack([(forked * 3).sum(), (forked * 4).sum()]).sum()
+        with Asking():  # type: ignore[no-untyped-call]
+            paths.backward()  # type: ignore[no-untyped-call]
+    return found
 
 
 def _tensors(value: object) -> Iterator[torch.Tensor]:

@@ -11,6 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from pytest_modelbench.core.errors import MeasureError, UsageError
@@ -157,17 +158,26 @@ def test_checkpointing_trades_memory_and_the_peak_shows_it() -> None:
     assert saved == (2 + 2) * 8 * KB
 
 
-def test_a_forked_backward_pass_takes_what_the_profiler_sees() -> None:
+def _forked(weight: Tensor) -> Tensor:
+    features = weight * 2
+    return torch.stack([(features * share).sum() for share in range(3, 7)]).sum()
+
+
+def _recurrent(weight: Tensor) -> Tensor:
+    # The first gradient of the weight is kept by what transposes it, too: the second cannot be added to it in place.
+    state = torch.ones(2, 512)
+    for _ in range(3):
+        state = functional.linear(state, weight.view(512, 512))
+    return state.sum()
+
+
+@pytest.mark.parametrize("loss", [_forked, _recurrent])
+def test_a_backward_pass_takes_what_the_profiler_sees(loss: Callable[[Tensor], Tensor]) -> None:
     weight = kilobytes(1024, "cpu").requires_grad_()
-
-    def run() -> None:
-        features = weight * 2
-        torch.stack([(features * share).sum() for share in range(3, 7)]).sum().backward()
-
-    tracked = live_peak(run, [weight]).peak_bytes
+    tracked = live_peak(lambda: loss(weight).backward(), [weight]).peak_bytes
     weight.grad = None
     with torch.profiler.profile(profile_memory=True) as profile:
-        run()
+        loss(weight).backward()
     allocated = most = weight.nbytes
     for event in profile.profiler.kineto_results.events():
         if event.name() == "[memory]":
