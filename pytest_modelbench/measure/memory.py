@@ -181,7 +181,7 @@ def _sole_holders() -> tuple[int, int]:
     """`_holders` of a gradient that autograd alone has, when it adds another: of PyTorch's version, so it is tried."""
     found = (0, 0)
 
-    class Asking(TorchDispatchMode):
+    class Asking(TorchDispatchMode):  # type: ignore[no-untyped-call]
         def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
             nonlocal found
             if func is torch.ops.aten.add.Tensor:
