@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 
 ROOT = Path(__file__).parents[2]
 TRIALS = ROOT / "tests" / "trials"
 
-#: Of timm: convolutions with normalization, squeeze and excitation, attention with a class token, tokens mixed by
-#: matrices, and one that reparametrizes.
-NAMES = ["levit_128s", "tinynet_e", "vit_tiny_patch16_224", "gmixer_12_224", "repghostnet_050"]
+#: Of timm, its smallest of several families: residual blocks, depthwise convolutions with squeeze and excitation, gates,
+#: normalized weights, attention with a class token and with a bias by position.
+NAMES = ["test_efficientnet", "test_mambaout", "test_nfnet", "test_resnet", "test_vit", "test_vit_relpos"]
 BY_HAND = [
     "adapter", "branching", "checkpointed", "cosine_similarity", "encoder", "existing", "fourier", "frozen_trunk",
     "heads", "in_place_on_input", "lazy", "no_parameters", "pass_counter", "queries", "returns_dataclass",
@@ -21,9 +23,13 @@ SLOW = ["halonet_h1", "samvit_base_patch16_224", "nasnetalarge", "mobilenetv5_ba
 
 
 @pytest.fixture(autouse=True)
-def trials(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Trials import one another as scripts do."""
+def trials(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Trials import one another as scripts do, and measure with one thread."""
     monkeypatch.syspath_prepend(str(TRIALS))
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 def undeclared(name: str) -> list[str]:
