@@ -11,8 +11,8 @@ import torch
 ROOT = Path(__file__).parents[2]
 TRIALS = ROOT / "tests" / "trials"
 
-#: Of timm, its smallest of several families: residual blocks, depthwise convolutions with squeeze and excitation, gates,
-#: normalized weights, attention with a class token and with a bias by position.
+#: Of timm, the smallest of several families: residual blocks, depthwise convolutions with squeeze and excitation,
+#: gates, normalized weights, attention with a class token and with a bias by position.
 NAMES = ["test_efficientnet", "test_mambaout", "test_nfnet", "test_resnet", "test_vit", "test_vit_relpos"]
 BY_HAND = [
     "adapter", "branching", "checkpointed", "cosine_similarity", "encoder", "existing", "fourier", "frozen_trunk",
