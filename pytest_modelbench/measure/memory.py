@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import gc
+import sys
 import weakref
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from types import FrameType
 from typing import Any
 
 import torch
+from torch.autograd.graph import _engine_run_backward
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from pytest_modelbench.core.errors import UsageError, hide_own_frames
@@ -48,6 +52,7 @@ def live_peak(fn: Callable[[], object], held: Iterable[torch.Tensor] = ()) -> Li
     memory inside a kernel and inside compiled code is not seen. The same on every run, bit for bit: the garbage
     collector is off meanwhile, so that reference cycles count until the end, whenever it would have run.
     """
+    _sole_holders()  # not in the middle of a backward pass
     collecting = gc.isenabled()
     gc.disable()
     tracker = _LiveStorages()
@@ -74,10 +79,16 @@ class _LiveStorages(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.live_bytes = 0
-        self.peak_bytes = 0
+        self._peak_bytes = 0
+        self._settled = True  # what is counted is what is alive: nothing is about to be dropped
         # By identity of the storage. The weak references are kept for their callbacks.
         self._counted: dict[int, tuple[weakref.ref[Any], int]] = {}
         self._foreign: dict[int, weakref.ref[Any]] = {}
+
+    @property
+    def peak_bytes(self) -> int:
+        """Most bytes that were counted at once."""
+        return max(self._peak_bytes, self.live_bytes)
 
     def hold(self, tensor: torch.Tensor) -> None:
         """Count ``tensor``, which is alive already."""
@@ -99,7 +110,9 @@ class _LiveStorages(TorchDispatchMode):  # type: ignore[no-untyped-call]
             for tensor in _tensors((args, kwargs)):
                 for storage in _storages(tensor):
                     self._pass_over(storage)
+        self._settle()
         result = func(*args, **(kwargs or {}))
+        self._settled = not _sums_gradients(func, args)
         for tensor in _tensors(result):
             for storage in _storages(tensor):
                 self._count(storage)
@@ -121,7 +134,13 @@ class _LiveStorages(TorchDispatchMode):  # type: ignore[no-untyped-call]
             reference, before = weakref.ref(storage, lambda _: self._release(key)), 0
         self._counted[key] = (reference, size)
         self.live_bytes += size - before
-        self.peak_bytes = max(self.peak_bytes, self.live_bytes)
+        if self._settled:
+            self._peak_bytes = self.peak_bytes
+
+    def _settle(self) -> None:
+        """Look again at what is alive, after an operator that replaced what it was given."""
+        if not self._settled:
+            self._peak_bytes, self._settled = self.peak_bytes, True
 
     def _release(self, key: int) -> None:
         _, size = self._counted.pop(key, (None, 0))
@@ -132,6 +151,50 @@ class _LiveStorages(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if key not in self._counted and key not in self._foreign:
             # Forgotten when it dies: the next storage may get the same identity.
             self._foreign[key] = weakref.ref(storage, lambda _: self._foreign.pop(key, None))
+
+
+def _sums_gradients(func: Any, args: tuple[Any, ...]) -> bool:
+    """Whether this is autograd adding a second gradient of a tensor to the first, which it alone has.
+
+    It does so in the first one's memory, but not while a dispatch mode looks on, nor on the meta device
+    (`can_accumulate_inplace` in torch/csrc/autograd/input_buffer.cpp): then the sum replaces it right afterwards.
+    """
+    if func is not torch.ops.aten.add.Tensor or not _is_whole_storage(args[0]) or _holders(args[0]) != _sole_holders():
+        return False
+    # Autograd's own call, and not that of a function or a hook written in Python. Dynamo's frames are around modes.
+    frame: FrameType | None = sys._getframe(2)
+    while frame is not None and frame.f_globals.get("__name__", "").startswith(("torch._dynamo", "torch._compile")):
+        frame = frame.f_back
+    return frame is not None and frame.f_code is _engine_run_backward.__code__
+
+
+def _is_whole_storage(tensor: torch.Tensor) -> bool:
+    return tensor.layout is torch.strided and tensor.nbytes == tensor.untyped_storage().nbytes()
+
+
+def _holders(tensor: Any) -> tuple[int, int]:
+    """How many hold the tensor, and how many its memory, with those that asking itself takes."""
+    return tensor._use_count(), torch._C._storage_Use_Count(tensor.untyped_storage()._cdata)
+
+
+@functools.cache
+def _sole_holders() -> tuple[int, int]:
+    """`_holders` of a gradient that autograd alone has, when it adds another: of PyTorch's version, so it is tried."""
+    found = (0, 0)
+
+    class Asking(TorchDispatchMode):  # type: ignore[no-untyped-call]
+        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+            nonlocal found
+            if func is torch.ops.aten.add.Tensor:
+                found = _holders(args[0])
+            return func(*args, **(kwargs or {}))
+
+    with torch.inference_mode(False), torch.enable_grad():
+        forked = torch.zeros(2, requires_grad=True) * 2
+        paths = torch.stack([(forked * 3).sum(), (forked * 4).sum()]).sum()
+        with Asking():  # type: ignore[no-untyped-call]
+            paths.backward()  # type: ignore[no-untyped-call]
+    return found
 
 
 def _tensors(value: object) -> Iterator[torch.Tensor]:

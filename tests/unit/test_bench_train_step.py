@@ -250,6 +250,22 @@ def test_memory_of_the_second_step_is_more_than_that_of_a_single_pass() -> None:
     assert first > weights
 
 
+class Branching(Net):
+    """Its way depends on what it sees, which meta tensors do not tell."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        return super().forward(images) if images.max() < 1e6 else images
+
+
+def test_a_model_that_needs_values_is_followed_on_the_cpu(recorder: Recorder) -> None:
+    model = build(Branching, device=CPU, batch_size=4, image_size=2)
+    figures = recorder.train(model, StepPlan(sampling=SHORT))
+    assert recorder.found["train_peak_live_memory"].comparability == Comparability(recipe="cpu")
+    # The same net without the branch, on meta: each tensor here takes a block of 512 bytes, and so do the two of max.
+    assert figures.live is not None
+    assert abs(figures.live.peak_bytes - step_peak(net(), TrainOptions()).live.peak_bytes) <= 2 * 512
+
+
 def test_the_peak_alone_is_recorded_as_by_a_whole_measurement(recorder: Recorder) -> None:
     options: dict[str, Any] = {"input": "ones", "accumulate": 2}
     recorder.train(net(), StepPlan(name="big", sampling=SHORT), **options)

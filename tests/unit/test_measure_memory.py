@@ -11,6 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
+from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from pytest_modelbench.core.errors import MeasureError, UsageError
@@ -109,6 +110,23 @@ class TestOnDevice:
         # The output is free before backward; then: loss and gradient of it, 512 bytes each.
         assert peak.peak_bytes == (512 + 64 + 512) * KB + 512 + 512
 
+    def test_a_second_gradient_is_added_to_the_first_where_that_is(self, device: str) -> None:
+        weight = kilobytes(1024, device).requires_grad_()
+
+        def run() -> None:
+            features = weight * 2
+            torch.stack([(features * share).sum() for share in range(3, 7)]).sum().backward()
+
+        # The weight, what is made of it, the sum of gradients so far, and one more: as a sum of its own were five.
+        assert round(live_peak(run, [weight]).peak_bytes / weight.nbytes, 1) == 4.0
+
+    def test_a_sum_that_a_hook_makes_of_gradients_is_new(self, device: str) -> None:
+        weight = kilobytes(1024, device).requires_grad_()
+        weight.register_hook(lambda grad: grad * 2 + 1)
+
+        peak = live_peak(lambda: weight.sum().backward(), [weight])
+        assert round(peak.peak_bytes / weight.nbytes, 1) == 3.0  # the weight, the product and the sum
+
     def test_same_figures_every_time(self, device: str) -> None:
         model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten(), nn.Linear(1568, 10))
         model.to(device)
@@ -138,6 +156,34 @@ def test_checkpointing_trades_memory_and_the_peak_shows_it() -> None:
     assert live_peak(forward(lambda layer, x: layer(x))).peak_bytes == 9 * 8 * KB
     saved = live_peak(forward(lambda layer, x: checkpoint(layer, x, use_reentrant=False))).peak_bytes
     assert saved == (2 + 2) * 8 * KB
+
+
+def _forked(weight: Tensor) -> Tensor:
+    features = weight * 2
+    return torch.stack([(features * share).sum() for share in range(3, 7)]).sum()
+
+
+def _recurrent(weight: Tensor) -> Tensor:
+    # The first gradient of the weight is kept by what transposes it, too: the second cannot be added to it in place.
+    state = torch.ones(2, 512)
+    for _ in range(3):
+        state = functional.linear(state, weight.view(512, 512))
+    return state.sum()
+
+
+@pytest.mark.parametrize("loss", [_forked, _recurrent])
+def test_a_backward_pass_takes_what_the_profiler_sees(loss: Callable[[Tensor], Tensor]) -> None:
+    weight = kilobytes(1024, "cpu").requires_grad_()
+    tracked = live_peak(lambda: loss(weight).backward(), [weight]).peak_bytes
+    weight.grad = None
+    with torch.profiler.profile(profile_memory=True) as profile:
+        loss(weight).backward()
+    allocated = most = weight.nbytes
+    for event in profile.profiler.kineto_results.events():
+        if event.name() == "[memory]":
+            allocated += event.nbytes()
+            most = max(most, allocated)
+    assert tracked == pytest.approx(most, rel=0.01)
 
 
 def test_new_tensors_made_from_python_values_count() -> None:

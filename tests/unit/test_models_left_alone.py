@@ -12,6 +12,7 @@ from pytest_modelbench.core.errors import BuildError
 from pytest_modelbench.measure.cost import static_cost
 from pytest_modelbench.measure.memory import live_peak
 from pytest_modelbench.models.build import build
+from pytest_modelbench.models.training import TrainStep
 
 CPU = torch.device("cpu")
 
@@ -193,6 +194,14 @@ def test_frozen_parts_keep_nothing_for_the_backward_pass():
 def test_a_model_without_anything_to_train_says_so():
     with pytest.raises(BuildError, match="no parameters that take a gradient"):
         built(nn.Flatten).forward_backward()
+
+
+def test_what_was_exported_cannot_be_trained_and_says_so():
+    def make():
+        return torch.export.export(nn.Conv2d(3, 4, 3).eval(), (torch.zeros(1, 3, 8, 8),)).module()
+
+    with pytest.raises(BuildError, match=r"cannot be trained: what torch\.export made .*build the module that"):
+        TrainStep(built(make)).__enter__()
 
 
 def test_memory_inside_of_composite_operators_is_seen():
