@@ -34,7 +34,7 @@ from pytest_modelbench.workers.events import (
     Warned,
 )
 from pytest_modelbench.workers.job import Job, Site
-from pytest_modelbench.workers.origin import strays
+from pytest_modelbench.workers.origin import Origins
 from pytest_modelbench.workers.terminal import SilentTerminal
 from pytest_modelbench.workers.turns import WorkerTurns
 from pytest_modelbench.workers.wire import Channel, read_job
@@ -48,6 +48,7 @@ class WorkerPlugin:
         self.site = site
         self.turns = turns
         self._channel = channel
+        self._origins = Origins(site)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config: pytest.Config) -> None:
@@ -100,7 +101,7 @@ class WorkerPlugin:
         self._channel.send(Started(item.nodeid))
         result = yield
         # Not after an exception, as pytest.exit raises: the test has then no result, and the controller is to see that.
-        self._channel.send(Finished(item.nodeid, tuple(strays(self.site, sys.modules))))
+        self._channel.send(Finished(item.nodeid, tuple(self._origins.strays(sys.modules))))
         return result
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
