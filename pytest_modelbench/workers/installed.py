@@ -84,22 +84,28 @@ class Installed:
     def __init__(self, names: Collection[str], trees: Sequence[Path]) -> None:
         self._names = frozenset(names)
         self._trees = trees
-        self._known: dict[str, list[Distribution]] = {}
+        self._known: dict[str, tuple[list[Distribution], list[Distribution]]] = {}
 
-    def within(self, folder: str) -> list[Distribution]:
-        """Distributions that lie in ``folder``."""
-        if folder not in self._known:
-            self._known[folder] = [Distribution(folder, name) for name in sorted(_metadata(folder))]
-        return self._known[folder]
+    def any_in(self, folder: str) -> bool:
+        """Whether anything was installed into ``folder``."""
+        return any(self._within(folder))
 
     def own(self, site: str, file: str, module: str) -> Distribution | None:
         """The distribution of the project's own that installed ``file`` into ``site``, if any."""
-        return next((one for one in self.within(site) if self._own(one) and one.owns(file, module)), None)
+        return next((one for one in self._within(site)[0] if one.owns(file, module)), None)
 
     def of_others(self, site: str, file: str, module: str) -> bool:
         """Whether somebody else's distribution installed ``file`` into ``site``."""
         # Their lists of files are long: this is asked last.
-        return any(not self._own(one) and one.owns(file, module) for one in self.within(site))
+        return any(one.owns(file, module) for one in self._within(site)[1])
+
+    def _within(self, folder: str) -> tuple[list[Distribution], list[Distribution]]:
+        """Distributions that lie in ``folder``: the project's own, and those of others."""
+        if folder not in self._known:
+            found = [Distribution(folder, name) for name in sorted(_metadata(folder))]
+            own = [one for one in found if self._own(one)]
+            self._known[folder] = own, [one for one in found if one not in own]
+        return self._known[folder]
 
     def _own(self, distribution: Distribution) -> bool:
         if distribution.name in self._names:

@@ -60,7 +60,7 @@ class Origins:
         tree = self._tree(real) or self._tree(file)
         # An environment may lie below either tree.
         environment = bool(tree) and bool(_INSTALLED & set(os.path.relpath(file, tree).split(os.sep)))
-        installed = environment or bool(base and self._installed.within(base))
+        installed = environment or bool(base and self._installed.any_in(base))
         if tree and tree != self._own and not installed:
             return self._foreign()
         if tree and not installed and (base is None or self._folder(base, real) in self._site.packages.get(top, ())):
