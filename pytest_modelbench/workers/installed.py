@@ -44,7 +44,7 @@ class Distribution:
         """The local folder or file it was installed from, if pip noted one (PEP 610), and whether in editable mode."""
         try:
             noted = json.loads(self._read("direct_url.json"))
-            url = urlparse(noted["url"].removeprefix("git+"))
+            url = urlparse(noted["url"])
             editable = bool(noted.get("dir_info", {}).get("editable"))
         except (ValueError, KeyError, TypeError, AttributeError):
             return None, False

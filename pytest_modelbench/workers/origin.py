@@ -118,8 +118,8 @@ class Origins:
             folder = project_of(held, self._site.projects)
         if editable and compiled:
             return (
-                f"compiled code that {distribution} keeps in one place for both sides: build it in place, where each "
-                "tree has its own, or compare two environments that have it installed: --modelbench-against-python"
+                f"compiled code that {distribution} keeps in one place for both sides, and no commit is built beside "
+                "it. Measure the older code where it is built, with --update-baselines, and compare with that"
             )
         return (
             f"which was installed with {distribution}, this project's own: both sides measure that copy. Install it "

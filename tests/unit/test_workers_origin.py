@@ -184,7 +184,7 @@ def test_what_finds_the_modules_of_an_editable_installation_is_none_and_compiled
     install(sides.site, "demo", "__editable___demo_finder.py", compiled, url=sides.here.as_uri(), editable=True)
     assert sides.strays("__editable___demo_finder", sides.site / "__editable___demo_finder.py") == []
     (told,) = sides.strays("demo.ext", sides.site / compiled)
-    assert "compiled code that demo 0.1 keeps in one place for both sides: build it in place" in told
+    assert "compiled code that demo 0.1 keeps in one place for both sides, and no commit is built beside it" in told
 
 
 def test_a_tree_within_the_other_is_the_inner_one(sides):
