@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 import uuid
@@ -13,10 +14,12 @@ import pytest
 
 from pytest_modelbench.core.errors import UsageError
 from pytest_modelbench.core.settings import Settings
+from pytest_modelbench.vcs.listing import files_below, top_of
+from pytest_modelbench.workers.import_path import import_path, project_path
 from pytest_modelbench.workers.job import Code, Job, Site
 from pytest_modelbench.workers.local import LocalWorker, ProcessStart
 from pytest_modelbench.workers.options import options_to_hand_over, worker_arguments
-from pytest_modelbench.workers.origin import import_path, packages, project_path
+from pytest_modelbench.workers.projects import distributions, packages
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,14 @@ class Tree:
         return there if there.is_dir() else self.root
 
 
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a tree holds that can be imported, and installed: see `workers.projects`."""
+
+    packages: Mapping[str, Sequence[str]]
+    projects: Mapping[str, Sequence[str]]
+
+
 class Launcher:
     """Starts workers on tests by node id; ``paths`` says in which file each is."""
 
@@ -49,6 +60,7 @@ class Launcher:
         self._config = config
         self._settings = settings
         self._root = config.rootpath.resolve()
+        self._known: dict[Path, Contents] = {}
         self.paths: Mapping[str, Path] = {}
         self._id = uuid.uuid4().hex
         self.best_reference_s: float | None = None  #: told to workers: see `Job`
@@ -71,9 +83,10 @@ class Launcher:
 
     def member(self, tests: Sequence[str], pair: int, tree: Tree, other: Tree) -> LocalWorker:
         """One side of a pair over ``tests``: the code in ``tree``, beside that in ``other``."""
+        own, beside = self._top_in(tree), self._top_in(other)
         modules = [tree.path_of(self.paths[test]) for test in tests]
         foreign = tree.python != sys.executable
-        path = project_path(self._root, sys.path) if foreign else sys.path
+        path = project_path(self._top, sys.path) if foreign else sys.path
         # Both sides are given the same data, which need not be in git, wherever they run.
         data = os.path.abspath(self._settings.data) if self._settings.data else ""
         job = self._job(tests, pair, tree, replace(self._settings, data=data))
@@ -83,17 +96,33 @@ class Launcher:
         site = Site(
             # One module that cannot be imported there must not take the others with it.
             arguments=[*arguments, "--continue-on-collection-errors"],
-            import_path=import_path(self._root, tree.path_of, path),
+            import_path=import_path(self._top, self._contents(self._top).packages, tree.path_of, path),
             argv=sys.argv,
             worker="modelbench-base" if foreign or tree.code.revision else "modelbench-candidate",
             session=self._id,
             import_more=foreign,
             home=os.getcwd(),
-            own_root=str(tree.root.resolve()),
-            other_root=str(other.root.resolve()),
-            packages=list(packages(self._root)),
+            own_root=str(own),
+            other_root=str(beside),
+            packages=self._contents(own).packages,
+            projects=_together(self._contents(self._top), self._contents(own), self._contents(beside)),
+            repository=Path(os.path.relpath(self._top)).as_posix(),
         )
         return self._start(replace(job, paired=True), site, tree.python, tree.folder)
+
+    @functools.cached_property
+    def _top(self) -> Path:
+        """The top of the repository: what lies beside pytest's root directory may be under test as well."""
+        return top_of(self._root)
+
+    def _top_in(self, tree: Tree) -> Path:
+        return (tree.path_of(self._top) or tree.root).resolve()
+
+    def _contents(self, top: Path) -> Contents:
+        if top not in self._known:
+            files = files_below(top)
+            self._known[top] = Contents(packages(files), distributions(top, files))
+        return self._known[top]
 
     def _job(self, tests: Sequence[str], process: int, tree: Tree, settings: Settings) -> Job:
         return Job(tree.code, tests, process, options_to_hand_over(self._config), settings.to_json())
@@ -101,6 +130,15 @@ class Launcher:
     def _start(self, job: Job, site: Site, python: str, folder: Path) -> LocalWorker:
         shown = getattr(self._config.option, "capture", "no") == "no"  # there is none with -p no:capture
         return LocalWorker(job, site, ProcessStart(python, str(folder), shown))
+
+
+def _together(*trees: Contents) -> dict[str, list[str]]:
+    """The projects of all ``trees``: what is installed may be of any of them, and have had another name."""
+    names: dict[str, dict[str, None]] = {}
+    for tree in trees:
+        for folder, given in tree.projects.items():
+            names.setdefault(folder, {}).update(dict.fromkeys(given))
+    return {folder: list(given) for folder, given in names.items()}
 
 
 def interpreter(text: str) -> str:

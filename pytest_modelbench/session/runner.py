@@ -31,10 +31,11 @@ from pytest_modelbench.session.marks import Marks
 from pytest_modelbench.session.measured import MeasuredBaselines
 from pytest_modelbench.session.pairing import Pairing
 from pytest_modelbench.session.progress import Progress
+from pytest_modelbench.session.provenance import stamped
 from pytest_modelbench.session.replay import Replayer
 from pytest_modelbench.session.results import Results
 from pytest_modelbench.store.baselines import BaselineStore
-from pytest_modelbench.vcs.git import stamp
+from pytest_modelbench.vcs.git import sources
 from pytest_modelbench.workers.driver import Heard
 from pytest_modelbench.workers.events import Hello, Noted, Started, Warned
 from pytest_modelbench.workers.notes import write_note
@@ -64,7 +65,7 @@ class SessionRunner:
         self.settings = settings
         self.commands = wanted.commands
         self.updating = wanted.updating
-        self.stamp = stamp(config.rootpath)
+        self.stamp, self._unread = sources(config.rootpath)
         self.store = BaselineStore(config.rootpath / settings.baselines)
         self.against = bool(settings.against or settings.against_python)
         self.decider = Decider(settings, wanted.commands, self.stamp.id, updating=wanted.updating)
@@ -159,7 +160,7 @@ class SessionRunner:
             of_this = [check for check in checks if check.environment == gate.environment.slug]
             ungated |= gate.ungated(of_this)
         return Session(
-            stamp=self.stamp,
+            stamp=stamped(self.stamp, self.config.rootpath),
             environments=results.environments,
             checks=tuple(checks),
             tests=tuple(results.results()),
@@ -169,7 +170,7 @@ class SessionRunner:
             updating=self.updating,
             ungated=ungated,
             orphans=tuple(sorted({key for gate in gates for key in gate.orphans(collected, known)})),
-            warnings=(*self.decider.warnings, *map(_outdated, self.store.outdated())),
+            warnings=(*self._unread, *self.decider.warnings, *map(_outdated, self.store.outdated())),
         )
 
     def stored_of_module(self, module: str) -> int:

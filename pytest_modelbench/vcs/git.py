@@ -5,9 +5,10 @@ from __future__ import annotations
 import contextlib
 import os
 import shlex
+import shutil
 import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -15,6 +16,7 @@ from pathlib import Path
 from pytest_modelbench.core.errors import UsageError
 from pytest_modelbench.core.session import Stamp
 from pytest_modelbench.host.interrupts import interruptible
+from pytest_modelbench.vcs.kinds import code_among, is_ours, written_by_us
 
 #: A repository on a dead network mount must not hold up a session.
 QUERY_S = 20.0
@@ -84,16 +86,53 @@ class Repository:
 
 
 def stamp(root: Path) -> Stamp:
-    """Time and git state now; without git or outside a repository, the time alone."""
+    """Time and git state now, as `sources` has it."""
+    return sources(root)[0]
+
+
+def sources(root: Path) -> tuple[Stamp, Sequence[str]]:
+    """Time and git state now, and warnings: why git cannot tell it, with the way out.
+
+    Outside of a repository there is the time alone, and nothing to say. In one that git does not read there is no
+    commit, and that is said: what is accepted then can never be confirmed beside its commit.
+    """
     started = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    commit = None
     try:
-        head = ask(root, "rev-parse", "HEAD")
-        # Untracked files are left out: results and baselines being written are among them.
-        changed = ask(root, "status", "--porcelain", "--untracked-files=no")
-    except UsageError:
-        return Stamp(started, None, False)
-    commit = head.output.strip() if head.status == 0 else ""
-    return Stamp(started, commit or None, bool(commit and changed.status == 0 and changed.output))
+        if not _versioned(root):
+            return Stamp(started), ()
+        toplevel = repository(root).toplevel
+        head = ask(root, "rev-parse", "--verify", "--quiet", "HEAD")
+        if head.status != 0:
+            # Nothing is committed yet, or what HEAD names is gone, of which git then speaks.
+            git(root, "status", "--porcelain", "--untracked-files=no", doing=f"looking for the commit of {toplevel}")
+            return Stamp(started), ()
+        commit = head.output.strip()
+        return Stamp(started, commit, changed(toplevel)), ()
+    except UsageError as error:
+        # In doubt it is dirty: a duet beside a commit whose code was another would clear what it should not.
+        return Stamp(started, commit, bool(commit)), [_untold(root, str(error))]
+
+
+def _untold(root: Path, trouble: str) -> str:
+    """Why the commit of the sources is not known, with the command that mends it."""
+    way_out = ""
+    if "dubious ownership" in trouble and "safe.directory" not in trouble:
+        way_out = f"\ngit config --global --add safe.directory {shlex.quote(str(root))}"
+    elif "not a git repository" in trouble:
+        way_out = f"\ngit -C {shlex.quote(str(root))} status says the same; git worktree repair, in the repository "
+        way_out += "that a moved worktree belongs to, or a fresh clone mends it"
+    return (
+        f"the state of the sources in git is not known, so no duet can confirm what is accepted now: {trouble}{way_out}"
+    )
+
+
+def _versioned(root: Path) -> bool:
+    """Whether ``root`` lies in what was meant to be a repository, whatever git makes of it."""
+    real = root.resolve()
+    return any((folder / ".git").exists() for folder in (real, *real.parents)) or (
+        shutil.which("git") is not None and ask(root, "rev-parse", "--git-dir").status == 0
+    )
 
 
 def repository(root: Path) -> Repository:
@@ -110,6 +149,49 @@ def repository(root: Path) -> Repository:
     prefix = git(root, "rev-parse", "--show-prefix", doing=doing).removesuffix("\n")
     common_dir = git(root, "rev-parse", "--git-common-dir", doing=doing).removesuffix("\n")
     return Repository(root, Path(toplevel), Path(prefix), (root / common_dir).resolve())
+
+
+def changed(toplevel: Path, paths: Sequence[str] = (":(top)",)) -> bool:
+    """Whether a working tree, or that of one of its submodules, may hold other code than the commit it is at.
+
+    Below ``paths``, which are git's. Untracked files count if they may be code. Files of baselines and results, which
+    this package itself writes, do not count wherever they lie: they tell of code and are none.
+    """
+    doing = f"looking for changes in {toplevel}"
+    # Not `git diff`: it refreshes the user's index on the disk, even where it is told not to.
+    options = ("--porcelain", "-z", "--no-renames", "--untracked-files=all", "--ignore-submodules=untracked")
+    untracked = []
+    for entry in entries(git(toplevel, "status", *options, "--", *paths, doing=doing)):
+        name = entry[3:]
+        if entry.startswith("??"):
+            untracked.append(name)
+        elif not (written_by_us(toplevel / name) or _was_ours(toplevel, name)):
+            return True
+    if code_among(toplevel, untracked):
+        return True
+    for entry in entries(git(toplevel, "ls-files", "-z", "-v", "--stage", "--", *paths, doing=doing)):
+        state, _, name = entry.partition("\t")
+        tag, mode, *_ = state.split()
+        place = toplevel / name
+        # Marked assume-unchanged, or skip-worktree and there all the same: git does not look whether it changed.
+        if tag.islower() or (tag == "S" and mode != "160000" and place.exists()):
+            return True
+        # What is untracked in a submodule is not seen from outside.
+        if mode == "160000" and (place / ".git").exists() and changed(place):
+            return True
+    return False
+
+
+def _was_ours(toplevel: Path, name: str) -> bool:
+    """Whether ``name`` is gone and was a file of baselines or results: `prune` removes those that are empty."""
+    if not name.endswith(".json") or (toplevel / name).exists():
+        return False
+    return is_ours(ask(toplevel, "cat-file", "blob", f"HEAD:{name}").output)
+
+
+def entries(output: str) -> list[str]:
+    """What git tells with ``-z``, one by one."""
+    return [entry for entry in output.split("\0") if entry]
 
 
 def git(

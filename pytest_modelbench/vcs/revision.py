@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_modelbench.core.errors import UsageError, did_you_mean
-from pytest_modelbench.vcs.git import Repository, ask, git, repository
+from pytest_modelbench.vcs.git import Repository, ask, changed, entries, git, repository
+from pytest_modelbench.vcs.kinds import generated
 
-#: Untracked files of these kinds can change what a test measures. A false alarm costs a comparison that was not needed.
-_CODE = frozenset((".py", ".pyx", ".so", ".c", ".cc", ".cpp", ".h", ".cu", ".cuh", ".toml", ".cfg", ".ini"))
 #: Where git looks for a short name, in its order (gitrevisions(7)).
 _PLACES = ("refs/{}", "refs/tags/{}", "refs/heads/{}", "refs/remotes/{}", "refs/remotes/{}/HEAD")
+#: How many names one command line is given.
+_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,31 +97,22 @@ def same_code(root: Path, commit: str, ignoring: Sequence[Path] = ()) -> bool:
     difference = ask(repo.toplevel, "diff-tree", "-r", "--quiet", "HEAD", commit, "--", *paths)
     if difference.status not in (0, 1):
         raise UsageError(f"comparing {repo.toplevel} with commit {commit[:10]} failed:\n{difference.error.strip()}")
-    return difference.status == 0 and not _changed(repo.toplevel, paths)
+    return difference.status == 0 and not changed(repo.toplevel, paths)
 
 
-def _changed(toplevel: Path, paths: Sequence[str]) -> bool:
-    """Whether a working tree, or that of one of its submodules, may hold other code than the commit it is at."""
-    doing = f"looking for changes in {toplevel}"
-    # Not `git diff`: it refreshes the user's index on the disk, even where it is told not to.
-    options = ("--porcelain", "-z", "--no-renames", "--untracked-files=all", "--ignore-submodules=untracked")
-    for entry in _entries(git(toplevel, "status", *options, "--", *paths, doing=doing)):
-        name = entry[3:]
-        # A name that ends in a slash is a repository of its own, which git does not look into.
-        if not entry.startswith("??") or name.endswith("/") or Path(name).suffix in _CODE:
-            return True
-    for entry in _entries(git(toplevel, "ls-files", "-z", "-v", "--stage", "--", *paths, doing=doing)):
-        state, _, name = entry.partition("\t")
-        tag, mode, *_ = state.split()
-        place = toplevel / name
-        # Marked assume-unchanged, or skip-worktree and there all the same: git does not look whether it changed.
-        if tag.islower() or (tag == "S" and mode != "160000" and place.exists()):
-            return True
-        # What is untracked in a submodule is not seen from outside.
-        if mode == "160000" and (place / ".git").exists() and _changed(place, [":(top)"]):
-            return True
-    return False
+def unknown_code(root: Path, files: Sequence[Path]) -> list[Path]:
+    """Those of ``files`` that git is told to ignore and that no tool generated; UsageError if git cannot tell.
 
-
-def _entries(output: str) -> list[str]:
-    return [entry for entry in output.split("\0") if entry]
+    Code that is read from there belongs to no commit, whatever git says of the rest.
+    """
+    repo = repository(root)
+    inside = {str(relative): path for path in files if (relative := repo.relative(path))}
+    found: list[Path] = []
+    names = sorted(inside)
+    for start in range(0, len(names), _AT_ONCE):
+        asked = [f":(top,literal){name}" for name in names[start : start + _AT_ONCE]]
+        options = ("-z", "--full-name", "--others", "--ignored", "--exclude-standard")
+        doing = f"looking for ignored code in {repo.toplevel}"
+        listed = git(repo.toplevel, "ls-files", *options, "--", *asked, doing=doing)
+        found += [inside[name] for name in entries(listed) if name in inside and not generated(inside[name])]
+    return found

@@ -43,9 +43,11 @@ class Site:
     import_path: Sequence[str] = ()  #: in place of the worker's own,
     import_more: bool = False  #: or before it
     home: str = ""  #: of a pair: where the session was started,
-    own_root: str = ""  #: where this process's code is,
-    other_root: str = ""  #: where the other one's is,
-    packages: Sequence[str] = ()  #: and which packages belong to that code
+    own_root: str = ""  #: the top of the repository that holds this process's code,
+    other_root: str = ""  #: and of the one that holds the other's,
+    packages: Mapping[str, Sequence[str]] = field(default_factory=dict)  #: see `workers.projects.packages`,
+    projects: Mapping[str, Sequence[str]] = field(default_factory=dict)  #: see `workers.projects.distributions`,
+    repository: str = ""  #: and where the user's own tree is, as seen from where the session was started
     argv: Sequence[str] = ()  #: what the controller was called with
     worker: str = "modelbench"  #: which of the processes alive at once: for names of databases and the like
     session: str = ""  #: the same in all processes of a session

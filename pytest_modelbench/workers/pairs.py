@@ -121,7 +121,10 @@ def _test(run: PairRun, base: Driver, candidate: Driver) -> PairRun:
         run.candidate = TestRun(test, run.pair, trouble=candidate.trouble or candidate.not_found(test))
     strays = base.strays or candidate.strays
     if run.base is not None:
-        run.obstacle = _failure(run.base) or run.obstacle or (told(strays) if strays else "")
+        # What one side imported from elsewhere is often why the other cannot import it at all.
+        run.obstacle = "; ".join(
+            filter(None, [_failure(run.base) or run.obstacle, told(strays) if strays else ""]),
+        )
     return run
 
 

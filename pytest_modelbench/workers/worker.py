@@ -38,7 +38,7 @@ from pytest_modelbench.workers.events import (
 from pytest_modelbench.workers.job import Job, Site
 from pytest_modelbench.workers.notes import take_notes
 from pytest_modelbench.workers.options import handed_over
-from pytest_modelbench.workers.origin import strays
+from pytest_modelbench.workers.origin import Origins
 from pytest_modelbench.workers.serial import as_json
 from pytest_modelbench.workers.turns import WorkerTurns
 from pytest_modelbench.workers.wire import Channel, read_job
@@ -52,6 +52,7 @@ class WorkerPlugin:
         self.site = site
         self.turns = turns
         self._channel = channel
+        self._origins = Origins(site)
         self._replaced: set[str] = set()
         self.others: tuple[str, ...] = ()  #: found in place of tests that were not
         self.stopped = ""  #: why pytest did not go on to the end
@@ -134,7 +135,7 @@ class WorkerPlugin:
         self._channel.send(Started(item.nodeid))
         result = yield
         # Not after an exception, as pytest.exit raises: the test has then no result, and the controller is to see that.
-        self._channel.send(Finished(item.nodeid, tuple(strays(self.site, sys.modules))))
+        self._channel.send(Finished(item.nodeid, tuple(self._origins.strays(sys.modules))))
         return result
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:

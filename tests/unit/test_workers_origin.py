@@ -1,90 +1,237 @@
-"""Where the code of either side of a pair comes from."""
+"""Where the code of either side of a pair comes from: what was imported decides, in any layout."""
 
-import sys
+import json
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
 from pytest_modelbench.workers.job import Site
-from pytest_modelbench.workers.origin import import_path, packages, project_path, strays
+from pytest_modelbench.workers.origin import Origins, import_folder
+from pytest_modelbench.workers.projects import distributions, packages
 
 
-def project(root: Path, *files: str) -> Path:
+def write(root, *files, text=""):
     for name in files:
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("")
+        path.write_text(text)
     return root
 
 
-def module(name: str, file: object) -> dict[str, ModuleType]:
-    found = ModuleType(name)
-    found.__file__ = str(file)
-    return {name: found}
+def install(site, name, *files, url="", editable=False, record=True):
+    """A distribution in ``site`` as pip leaves it there."""
+    write(site, *files)
+    metadata = site / f"{name}-0.1.dist-info"
+    write(metadata, "METADATA")
+    if record:
+        (metadata / "RECORD").write_text("".join(f"{file},sha256=x,1\n" for file in [*files, "x.py"]))
+    if url:
+        details = {"dir_info": {"editable": True}} if editable else {"archive_info": {}}
+        (metadata / "direct_url.json").write_text(json.dumps({"url": url, **details}))
+    return site
 
 
-def test_packages_of_flat_and_src_layout_are_found_and_tests_are_none(tmp_path):
-    root = project(
-        tmp_path, "flat/__init__.py", "one.py", "src/inner/__init__.py", "tests/__init__.py", "setup.py", "conftest.py",
-        "data/x.csv", "not-a-name/__init__.py", "pytest_modelbench/__init__.py",
-    )  # fmt: skip
-    assert packages(root) == {"inner": root / "src", "flat": root, "one": root}
+class Sides:
+    """A repository at ``here`` beside a checkout of it at ``there``, which is the own side; and places outside."""
+
+    def __init__(self, tmp_path):
+        self.here, self.there = tmp_path / "here", tmp_path / "there"
+        self.site = tmp_path / "venv/lib/python3.11/site-packages"
+        self.site.mkdir(parents=True)
+        self.elsewhere = tmp_path / "elsewhere"
+
+    def hold(self, *files, name="demo", project="."):
+        """Both trees hold ``files``, and in ``project`` the metadata of a distribution."""
+        for tree in (self.here, self.there):
+            write(tree, *files)
+            write(tree / project, "pyproject.toml", text=f"[project]\nname = '{name}'\n")
+        return self
+
+    def strays(self, name, file, **changes):
+        found = sorted(str(path.relative_to(self.there)) for path in self.there.rglob("*") if path.is_file())
+        site = Site(
+            [],
+            own_root=str(self.there),
+            other_root=str(self.here),
+            packages=packages(found),
+            projects=distributions(self.there, found),
+            repository="../here",
+        )
+        module = ModuleType(name)
+        module.__file__ = str(file)
+        return Origins(replace(site, **changes)).strays({name: module, "builtin": ModuleType("builtin")})
 
 
-def test_paths_of_the_project_are_mapped_and_installed_ones_are_not(tmp_path):
-    root, other = project(tmp_path / "here", "x/y.py"), tmp_path / "there"
-
-    def path_of(path):
-        return other / path.relative_to(root) if path.is_relative_to(root) else None
-
-    venv = root / ".venv/lib/python3.12/site-packages"
-    path = [str(root), str(root / "src"), str(venv), "/usr/lib/python3.12", ""]
-    mapped = [str(other), str(other / "src"), str(venv), "/usr/lib/python3.12", ""]
-    assert import_path(root, path_of, path) == mapped
-    assert project_path(root, path) == [str(root), str(root / "src")]
+@pytest.fixture
+def sides(tmp_path):
+    return Sides(tmp_path)
 
 
-def test_a_package_that_a_hook_imports_comes_first(tmp_path, monkeypatch):
-    """As after ``pip install -e .`` by a finder: the path has nothing of the project, but its packages are found."""
-    root, other = project(tmp_path / "here", "src/hooked_pkg/__init__.py"), tmp_path / "there"
-    monkeypatch.setattr(sys, "path", [*sys.path, str(root / "src")])  # stands for the finder
+#: A module by its dotted name, where the repository holds it, and where its project's metadata lie.
+LAYOUTS = {
+    "flat": ("pkg", "pkg/__init__.py", "."),
+    "src": ("pkg.mod", "src/pkg/mod.py", "."),
+    "python": ("pkg.mod", "python/pkg/mod.py", "."),
+    "deep": ("pkg.mod", "a/b/lib/pkg/mod.py", "a"),
+    "monorepo": ("pkg.mod", "packages/b/src/pkg/mod.py", "packages/b"),
+    "namespace": ("acme.pkg.mod", "src/acme/pkg/mod.py", "."),
+    "module": ("pkg", "mods/pkg.py", "."),
+    "renamed": ("other.mod", "code/mod.py", "."),
+    "gone": ("pkg.gone", "src/pkg/mod.py", "."),
+}
 
-    def path_of(path):
-        return other / path.relative_to(root) if path.is_relative_to(root) else None
 
-    path = import_path(root, path_of, ["/usr/lib/python3.12"])
-    assert path == [str(other / "src"), "/usr/lib/python3.12"]
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("way", ["name", "url of the folder", "url of a wheel"])
+def test_what_a_distribution_of_the_project_installed_is_a_stray_in_any_layout(sides, layout, way):
+    name, file, project = LAYOUTS[layout]
+    sides.hold(file, name="Demo.Project", project=project)
+    installed = name.replace(".", "/") + (".py" if "." in name or layout == "module" else "/__init__.py")
+    url = {"url of the folder": (sides.here / project).as_uri(), "url of a wheel": f"{sides.here.as_uri()}/dist/x.whl"}
+    dist = "demo_project" if way == "name" else "of_another_name"
+    install(sides.site, dist, installed, url=url.get(way, ""))
+    (told,) = sides.strays(name, sides.site / installed)
+    assert told.startswith(f"{name} from {sides.site / installed}, which was installed with {dist} 0.1, this project's")
+    folder = "" if way == "url of a wheel" else project.removeprefix(".")
+    if layout not in ("deep", "monorepo") or way != "url of a wheel":
+        assert told.endswith(f"Install it in editable mode: pip install -e ../here{folder and '/' + folder}")
 
 
-OWN, OTHER = "/cache/there", "/projects/here"
-SIDE = Site([], own_root=OWN, other_root=OTHER, packages=["pkg"])
+def test_a_copy_whose_owner_nobody_knows_is_a_stray_if_the_tree_holds_that_very_module(sides):
+    sides.hold("packages/b/lib/acme/pkg/__init__.py", "packages/b/lib/acme/pkg/mod.py", project="packages/b")
+    file = write(sides.elsewhere, "acme/pkg/mod.py", "acme/pkg/gone.py", "mod.py") / "acme/pkg/mod.py"
+    (told,) = sides.strays("acme.pkg.mod", file)
+    assert told == (
+        f"acme.pkg.mod from {file}, while packages/b/lib/ of the repository holds that module as well: no installed "
+        "distribution says whose it is, so it cannot be told that both sides do not measure one copy. To mend it, "
+        "install the project in editable mode: pip install -e ../here/packages/b; or have pytest import it from there: "
+        'pythonpath = ["packages/b/lib"] in its settings'
+    )
+    assert sides.strays("acme.pkg.gone", sides.elsewhere / "acme/pkg/gone.py") == []
+    assert sides.strays("mod", sides.elsewhere / "mod.py") == []
+
+
+@pytest.mark.parametrize("form", ["in a zip file", "in site-packages", "compiled", "in an egg"])
+def test_copies_of_any_form(sides, form):
+    sides.hold("lib/demo/net.pyx" if form == "compiled" else "lib/demo/net.py")
+    file = {
+        "in a zip file": sides.elsewhere / "x.zip/demo/net.py",
+        "in site-packages": sides.site / "demo/net.py",
+        "compiled": sides.elsewhere / "demo/net.cpython-311-x86_64-linux-gnu.so",
+        "in an egg": sides.site / "demo-1.0-py3.11.egg/demo/net.py",
+    }[form]
+    (told,) = sides.strays("demo.net", file)
+    assert ("which was installed with demo 1.0" in told) is (form == "in an egg")
+    assert "pip install -e ../here" in told
+
+
+def test_what_others_installed_is_none_though_the_repository_holds_a_copy_of_it(sides):
+    sides.hold("timm/layers.py", "third_party/pyproject.toml", "third_party/timm/layers.py")
+    for tree in (sides.here, sides.there):
+        (tree / "third_party/pyproject.toml").write_text("[project]\nname = 'timm'\n")
+    install(sides.site, "timm", "timm/layers.py")
+    assert sides.strays("timm.layers", sides.site / "timm/layers.py") == []
+    # Unless that copy is what was installed.
+    install(sides.site, "timm", "timm/layers.py", url=f"{sides.here.as_uri()}/third_party")
+    (told,) = sides.strays("timm.layers", sides.site / "timm/layers.py")
+    assert told.endswith("pip install -e ../here/third_party")
+
+
+def test_others_without_a_list_of_files_are_known_by_their_packages(sides):
+    """As Debian installs them."""
+    sides.hold("six.py", "src/demo.py")
+    write(sides.site, "six.py", "demo.py", "six-1.0.egg-info/PKG-INFO")
+    assert sides.strays("six", sides.site / "six.py") == []
+    (sides.site / "six-1.0.egg-info/top_level.txt").write_text("six\ndemo\n")
+    assert sides.strays("demo", sides.site / "demo.py") == []
+    (sides.site / "six-1.0.egg-info/top_level.txt").write_text("six\n")
+    assert len(sides.strays("demo", sides.site / "demo.py")) == 1
 
 
 @pytest.mark.parametrize(
-    ("name", "file", "stray"),
+    ("name", "file", "why"),
     [
-        ("pkg", f"{OWN}/pkg/__init__.py", False),
-        ("pkg", f"{OTHER}/pkg/__init__.py", True),
-        ("pkg", "/usr/lib/python3/site-packages/pkg/__init__.py", True),
-        ("pkg", f"{OWN}/.venv/lib/site-packages/pkg/__init__.py", True),
-        ("torch", f"{OTHER}/.venv/lib/site-packages/torch/__init__.py", False),
-        ("torch", "/usr/lib/python3/site-packages/torch/__init__.py", False),
-        ("helper_of_tests", f"{OTHER}/tests/helper_of_tests.py", True),
-        ("pytest_modelbench.plugin", f"{OTHER}/pytest_modelbench/plugin.py", False),
-        ("pkg", None, False),
+        ("demo.net", "{there}/src/demo/net.py", ""),
+        ("demo.ext", "{there}/src/demo/ext.cpython-311-x86_64-linux-gnu.so", ""),
+        ("conftest", "{there}/tests/conftest.py", ""),
+        ("weird-name", "{there}/tests/test_it.py", ""),
+        ("demo.net", "{here}/src/demo/net.py", "the other side"),
+        ("demo.ext", "{here}/build/demo/ext.cpython-311-x86_64-linux-gnu.so", "the other side"),
+        ("of_tests", "{here}/tests/of_tests.py", "the other side"),
+        ("demo.net", "{there}/.venv/lib/python3.11/site-packages/demo/net.py", "cannot be told"),
+        ("demo.net", "{there}/build/lib/demo/net.py", "cannot be told"),
+        ("torch", "{here}/.venv/lib/python3.11/site-packages/torch/__init__.py", ""),
+        ("torch", "{site}/torch/__init__.py", ""),
+        ("types", "/usr/lib/python3.11/types.py", ""),
+        ("conftest", "{elsewhere}/conftest.py", ""),
+        ("pytest_modelbench.plugin", "{here}/pytest_modelbench/plugin.py", ""),
+        ("__main__", "{here}/pytest_modelbench/workers/worker.py", ""),
+        ("net", "{elsewhere}/net.py", ""),  # demo.net is another module than net
     ],
 )
-def test_code_from_elsewhere_is_a_stray(name, file, stray):
-    modules = module(name, file) if file else {name: ModuleType(name)}
-    assert strays(SIDE, modules) == ([f"{name} from {file}"] if stray else [])
+def test_where_a_module_lies_tells_whose_it_is(sides, name, file, why):
+    sides.hold("src/demo/__init__.py", "src/demo/net.py", "tests/conftest.py", "types.py")
+    file = file.format(here=sides.here, there=sides.there, site=sides.site, elsewhere=sides.elsewhere)
+    found = sides.strays(name, file)
+    assert [why in told for told in found] == ([True] if why else [])
 
 
-def test_outside_of_pairs_nothing_is_a_stray():
-    assert strays(Site([]), module("pkg", "/anywhere/pkg.py")) == []
+def test_what_finds_the_modules_of_an_editable_installation_is_none_and_compiled_code_is_one(sides):
+    sides.hold("src/demo/net.py")
+    compiled = "demo/ext.cpython-311-x86_64-linux-gnu.so"
+    install(sides.site, "demo", "__editable___demo_finder.py", compiled, url=sides.here.as_uri(), editable=True)
+    assert sides.strays("__editable___demo_finder", sides.site / "__editable___demo_finder.py") == []
+    (told,) = sides.strays("demo.ext", sides.site / compiled)
+    assert "compiled code that demo 0.1 keeps in one place for both sides, and no commit is built beside it" in told
 
 
-def test_one_tree_in_two_interpreters_shares_its_files():
-    same = Site([], own_root=OWN, other_root=OWN, packages=["pkg"])
-    assert strays(same, module("helper", f"{OWN}/tests/helper.py")) == []
-    assert strays(same, module("pkg", "/venv/site-packages/pkg/__init__.py"))
+def test_a_tree_within_the_other_is_the_inner_one(sides):
+    """A cache below the project: the checkout is not the working tree, and what lies beside it is not the checkout."""
+    inner = sides.hold("demo.py").here / "cache/there"
+    assert sides.strays("demo", write(inner, "demo.py") / "demo.py", own_root=str(inner)) == []
+    (told,) = sides.strays("demo", inner / "demo.py", own_root=str(sides.here), other_root=str(inner))
+    assert "the other side" in told
+
+
+def test_links_are_followed_to_the_tree_that_they_lead_to(sides, tmp_path):
+    sides.hold("src/demo/net.py")
+    (tmp_path / "linked").symlink_to(sides.there)
+    assert sides.strays("demo.net", tmp_path / "linked/src/demo/net.py") == []
+    (sides.site / "demo").symlink_to(sides.here / "src/demo")
+    (told,) = sides.strays("demo.net", sides.site / "demo/net.py")
+    assert "pip install -e" in told
+    # What the repository itself links to is the same for both sides, and so is what they would hold of it.
+    write(sides.elsewhere, "shared/of_all.py")
+    (sides.there / "shared").symlink_to(sides.elsewhere / "shared")
+    assert sides.strays("shared.of_all", sides.there / "shared/of_all.py") == []
+
+
+def test_one_tree_in_two_interpreters_shares_its_files(sides):
+    sides.hold("demo.py", "tests/of_tests.py")
+    same = {"other_root": str(sides.there)}
+    assert sides.strays("of_tests", sides.there / "tests/of_tests.py", **same) == []
+    install(sides.site, "demo", "demo.py")
+    assert len(sides.strays("demo", sides.site / "demo.py", **same)) == 1
+
+
+def test_outside_of_pairs_nothing_is_a_stray(sides):
+    module = ModuleType("demo")
+    module.__file__ = "/anywhere/demo.py"
+    assert Origins(Site([])).strays({"demo": module}) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "folder"),
+    [
+        ("a", "/x/a/__init__.py", "/x"),
+        ("a.b", "/x/a/b.cpython-311.so", "/x"),
+        ("a.b", "/a/b.py", "/"),
+        ("a.__init__", "/x/a/__init__.py", "/x"),
+        ("b", "/x/a.py", None),
+        ("z.a", "/x/a.py", None),
+    ],
+)
+def test_the_folder_that_a_module_was_imported_from(name, file, folder):
+    assert import_folder(name, str(Path(file))) == folder

@@ -399,3 +399,12 @@ def test_a_test_that_is_repeated_in_a_process_is_one_test_of_the_pair():
     pairs, _ = pair(flaky(0.0), flaky(0.25), tests=["a"])
     assert [len(side.measurements) for side in pairs["a"].sides] == [1, 1]
     assert changes(pairs.values(), CheckKey("a", "latency")) == [0.25]
+
+
+def test_what_one_side_imported_from_elsewhere_is_told_beside_what_failed_in_the_other():
+    broken = untimed(outcome="failed")
+    pairs, _ = pair(broken, untimed(strays=("pkg from /elsewhere/pkg/__init__.py, why",)), tests=["a"])
+    assert pairs["a"].obstacle == (
+        "it fails in the code compared with; "
+        "a process of the comparison imported pkg from /elsewhere/pkg/__init__.py, why"
+    )
