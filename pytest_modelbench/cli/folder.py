@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pytest_modelbench.core.errors import BaselineError
+from pytest_modelbench.core.places import Here, told_path
 from pytest_modelbench.options import SETTINGS
+
+if TYPE_CHECKING:
+    from pytest_modelbench.core.settings import Settings
 
 
 def add_baselines(parser: argparse.ArgumentParser) -> None:
@@ -17,21 +21,47 @@ def add_baselines(parser: argparse.ArgumentParser) -> None:
         "--baselines",
         metavar=option.value,
         type=Path,
-        help=f"folder of baselines; default: that of [tool.modelbench] in pyproject.toml, or {option.default!r}",
+        help=f"folder of baselines; default: that of [tool.modelbench], as pytest finds it here, or {option.default!r}",
     )
+    add_config_file(parser)
+
+
+def add_config_file(parser: argparse.ArgumentParser) -> None:
+    """Add ``-c``, for whoever gives it to pytest."""
+    parser.add_argument("-c", "--config-file", metavar="FILE", type=Path, help="take settings as `pytest -c FILE` does")
 
 
 def baselines_of(arguments: argparse.Namespace, must_exist: bool = False) -> Path:
     """The folder of baselines: as given, or as the project's settings have it; BaselineError if it has to exist."""
-    folder: Path = arguments.baselines if arguments.baselines is not None else _configured()
+    folder: Path = arguments.baselines if arguments.baselines is not None else _configured(arguments)
     if must_exist and not folder.is_dir():
         raise BaselineError(f"{folder}: there is no such folder of baselines; name it with --baselines DIR")
     return folder
 
 
-def _configured() -> Path:
-    """The folder that the project's settings name, seen from here."""
-    from pytest_modelbench.store.project import nearest_settings
+def settings_here(arguments: argparse.Namespace) -> Settings:
+    """The settings that a pytest started in this folder would have."""
+    from pytest_modelbench.store.project import project_here
 
-    folder, settings = nearest_settings(Path.cwd())
-    return Path(os.path.relpath(folder / settings.baselines))
+    here = Path.cwd()
+    return project_here(here, arguments.config_file).settings({}, here)
+
+
+def hints_here(arguments: argparse.Namespace) -> tuple[str, Here]:
+    """The folder of baselines as it is typed here, and how commands name other things here."""
+    from pytest_modelbench.store.project import project_here
+
+    here = Path.cwd()
+    project = project_here(here, arguments.config_file)
+    baselines = told_path(project.settings({}, here).baselines, here)
+
+    def argument(test: str) -> str:
+        path, *inside = test.split("::", 1)
+        return "::".join([told_path(project.root / path, here), *inside])
+
+    return baselines, Here(baselines, argument)
+
+
+def _configured(arguments: argparse.Namespace) -> Path:
+    """The folder that the project's settings name, seen from here."""
+    return Path(told_path(settings_here(arguments).baselines, Path.cwd()))

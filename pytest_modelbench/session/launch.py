@@ -67,9 +67,8 @@ class Launcher:
         modules = [tree.path_of(self.paths[test]) for test in tests]
         foreign = tree.python != sys.executable
         path = project_path(self._root, sys.path) if foreign else sys.path
-        # Both sides are given the same data, which need not be in git, wherever they run.
-        data = os.path.abspath(self._settings.data) if self._settings.data else ""
-        job = self._job(tests, pair, tree, replace(self._settings, data=data))
+        # Both sides are given the same data, which need not be in git, wherever they run: its path is whole.
+        job = self._job(tests, pair, tree, self._settings)
         arguments = worker_arguments(
             self._config, [module for module in modules if module and module.exists()], tree.path_of
         )

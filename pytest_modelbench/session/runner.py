@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import sys
 import time
 import warnings
@@ -90,7 +91,7 @@ class SessionRunner:
         """Raise before anything is measured: baselines that cannot be read or written make a night worthless."""
         folder = self.store.folder
         if folder.is_symlink() and not folder.exists():
-            raise UsageError(f"{self.settings.baselines} is a link that leads nowhere; no baseline can be found there")
+            raise UsageError(f"{self.commands.baselines} is a link that leads nowhere; no baseline can be found there")
         if self.updating:
             self.store.check_writable()
         self.store.load("portable")
@@ -166,7 +167,7 @@ class SessionRunner:
             updating=self.updating,
             ungated=ungated,
             orphans=tuple(sorted({key for gate in gates for key in gate.orphans(collected, known)})),
-            warnings=(*self.decider.warnings, *map(_outdated, self.store.outdated())),
+            warnings=(*self.decider.warnings, *map(self._outdated, self.store.outdated())),
         )
 
     def stored_of_module(self, module: str) -> int:
@@ -180,6 +181,11 @@ class SessionRunner:
         )
         modules = {key.test.partition("::")[0] for folder in folders for key in self.store.keys(folder)}
         return {module: True for module in modules if not (self.config.rootpath / module).exists()}
+
+    def _outdated(self, path: Path) -> str:
+        told = os.path.join(self.commands.baselines, os.path.relpath(path, self.store.folder))
+        how = self.commands.on_baselines("convert")
+        return f"{told} is written in the form of an older version; `{how}` writes it in the present one"
 
     # --- time
 
@@ -280,12 +286,6 @@ class SessionRunner:
             raise pytest.UsageError(str(error)) from error
         if decision is not None:
             self.decided(test, decision)
-
-
-def _outdated(path: Path) -> str:
-    return (
-        f"{path} is written in the form of an older version; `pytest-modelbench convert` writes it in the present one"
-    )
 
 
 def _category(module: str, name: str) -> type[Warning]:
