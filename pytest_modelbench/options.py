@@ -154,8 +154,8 @@ OPTIONS = (
         metavar="DIR",
         default="baselines",
         repeated=True,
-        help="Folder of the baseline files. One that is given here has to be there, unless it is being updated; the "
-        "default lies beside the file with the settings, or in pytest's root directory where there is none.",
+        help="Folder of the baseline files; the option's has to be there, unless it is updated. Where none is named, "
+        "it lies beside the file with the settings, or in pytest's root directory if there is no such file.",
     ),
     Option(
         flag="--modelbench-missing",

@@ -25,12 +25,9 @@ def run(arguments: argparse.Namespace) -> Outcome:
     from pytest_modelbench.store.baselines import BaselineStore
     from pytest_modelbench.store.results import read_results
 
-    folder = baselines_of(arguments)
-    done = accept(read_results(arguments.results), BaselineStore(folder))
+    done = accept(read_results(arguments.results), BaselineStore(baselines_of(arguments)))
     changed = [change for change in done.changes if change.kind is not ChangeKind.UNCHANGED]
-    lines = []
-    if changed:
-        lines.append(render_changes(changed, width=terminal_width(), colour=False, baselines=str(folder)))
+    lines = [render_changes(changed, width=terminal_width(), colour=False)] if changed else []
     lines += [f"unchanged: {len(done.changes) - len(changed)}"] if len(changed) < len(done.changes) else []
     lines += [line for notice in refusal_notices(done.refused) for line in notice_lines(notice, colour=False)]
     nothing = not done.changes

@@ -103,8 +103,8 @@ def render(session: Session, look: Look, told: Told | None = None) -> str:
     return "\n\n".join(parts)
 
 
-def render_changes(changes: Iterable[Change], *, width: int, colour: bool, baselines: str = "") -> str:
-    """What was accepted, old -> new, file by file in the folder ``baselines``, and how many entries of each kind."""
+def render_changes(changes: Iterable[Change], *, width: int, colour: bool) -> str:
+    """What was accepted, old -> new, file by file, and how many entries of each kind there were."""
     changes = sorted(changes, key=lambda change: (_path(change), change.key))
     shared = Counter((_short(change.key.test), change.key.name, _path(change)) for change in changes)
     by_file: dict[str, list[Row]] = {}
@@ -114,8 +114,7 @@ def render_changes(changes: Iterable[Change], *, width: int, colour: bool, basel
             unique = shared[short, change.key.name, _path(change)] == 1
             by_file.setdefault(_path(change), []).append(_change_row(change, short if unique else change.key.test))
     parts = []
-    for file, rows in by_file.items():
-        path = f"{baselines}/{file}" if baselines else file
+    for path, rows in by_file.items():
         table = layout(_CHANGE_COLUMNS, rows, width, colour=colour, all_columns=True)
         parts.append(f"{_paint(printable(path), Colour.BOLD, colour)}\n{table}\n")
     kinds = Counter(change.kind.value for change in changes)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-
-import pytest
+from typing import TYPE_CHECKING
 
 from pytest_modelbench.core.errors import UsageError
 from pytest_modelbench.core.places import Here, told_path
@@ -16,6 +15,9 @@ from pytest_modelbench.session.commands import Commands
 from pytest_modelbench.store.project import Project, nearest_table, project_here, project_of
 from pytest_modelbench.store.rootdir import pytest_root
 from pytest_modelbench.store.tables import Table
+
+if TYPE_CHECKING:
+    import pytest
 
 
 def here_of(config: pytest.Config) -> Path:
@@ -76,7 +78,7 @@ def _from_here(config: pytest.Config, setting: str) -> str:
     return "it starts from the current folder: correct it"
 
 
-def commands_of(config: pytest.Config, settings: Settings, paths: Mapping[str, Path]) -> Commands:
+def commands_of(config: pytest.Config, project: Project, settings: Settings, paths: Mapping[str, Path]) -> Commands:
     """What this session was told, for the commands in its messages; ``paths`` of its tests are known later."""
     here = here_of(config)
     given = {option.flag: _given(config, option) for option in OPTIONS if option.flag and option.repeated}
@@ -85,7 +87,7 @@ def commands_of(config: pytest.Config, settings: Settings, paths: Mapping[str, P
         selection += ["-k", config.option.keyword]
     if config.option.markexpr:
         selection += ["-m", config.option.markexpr]
-    if config.args_source is pytest.Config.ArgsSource.ARGS:
+    if config.args_source is config.ArgsSource.ARGS:
         selection += config.args
 
     def argument(test: str) -> str:
@@ -93,7 +95,7 @@ def commands_of(config: pytest.Config, settings: Settings, paths: Mapping[str, P
         return "::".join([told_path(paths.get(test, config.rootpath / path), here), *inside])
 
     def root() -> Mapping[str, str]:
-        return _root_options(config, paths.values())
+        return _root_options(config, project, paths.values())
 
     return Commands(
         {flag: value for flag, value in given.items() if value is not None},
@@ -114,7 +116,7 @@ def _own_baselines(here: Path) -> str:
         return ""
 
 
-def _root_options(config: pytest.Config, paths: Iterable[Path]) -> Mapping[str, str]:
+def _root_options(config: pytest.Config, project: Project, paths: Iterable[Path]) -> Mapping[str, str]:
     """Options by which a command that names some of the tests has the session's own root directory and file."""
     here, option = here_of(config), config.option
     found = {"--config-file": option.inifilename, "--rootdir": option.rootdir}
@@ -122,8 +124,9 @@ def _root_options(config: pytest.Config, paths: Iterable[Path]) -> Mapping[str, 
         pytest_root(folder, here) != config.rootpath for folder in {path.parent for path in paths}
     ):
         # What pytest is given decides about its root directory, and that about the ids that baselines go by.
-        inipath = config.inipath
-        found = {"--config-file": inipath and told_path(inipath, here), "--rootdir": told_path(config.rootpath, here)}
+        found["--rootdir"] = told_path(config.rootpath, here)
+        if config.inipath and project.kept_with(config.inipath):
+            found["--config-file"] = told_path(config.inipath, here)
     return {flag: str(value) for flag, value in found.items() if value}
 
 
@@ -150,20 +153,21 @@ def check_tables(config: pytest.Config, project: Project, paths: Iterable[Path])
 
     UsageError where it was not: a session has one table, and what is written nearer to a test is meant for it.
     """
-    here = here_of(config)
-    nearest = [table for folder in dict.fromkeys(path.parent for path in paths) if (table := nearest_table(folder))]
-    own = project.table.path if project.table else None
-    found = {table.path: table for table in nearest if table.path != own}
-    if project.given or not found:
+    here, own = here_of(config), project.table.path if project.table else None
+    nearest = {folder: nearest_table(folder) for folder in {path.parent for path in paths}}
+    nearer = {table.path: table for table in nearest.values() if table and table.path != own}
+    if project.given or not nearer:
         told = {table.path for table in project.unused}
-        return [_unused(table, project, here) for path, table in found.items() if path not in told]
-    held = _told(project.table, here) if project.table else "no table at all"
-    runs = [shlex.join(["pytest", "--modelbench", told_path(table.path.parent, here)]) for table in found.values()]
-    rest = shlex.join(f"--ignore={told_path(table.path.parent, here)}" for table in found.values())
+        return [_unused(table, project, here) for path, table in nearer.items() if path not in told]
+    held = _told(project.table, here) if project.table else "there is none"
+    folders = [told_path(path.parent, here) for path in sorted(nearer)]
+    ways = [shlex.join(["pytest", "--modelbench", folder]) for folder in folders]
+    if any(table is None or table.path == own for table in nearest.values()):
+        ways.append(f"and what is left with {shlex.join(f'--ignore={folder}' for folder in folders)}")
     raise UsageError(
-        f"a session has one table of settings, and these tests have several: above all that was given there is {held}, "
-        f"nearer to some {' and '.join(_told(table, here) for table in found.values())}. Run them by themselves: "
-        f"{'; '.join(runs)}; and what is left with {rest}"
+        f"a session has one table of settings, the nearest above all that it was given: {held}. Some of these tests "
+        f"have a nearer one: {', '.join(_told(nearer[path], here) for path in sorted(nearer))}. Run them by "
+        f"themselves: {'; '.join(ways)}"
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -90,8 +91,9 @@ class Closing:
             ),
         )
         if result.updating and self._acceptance.changes:
-            changes = self._acceptance.changes
-            text += "\n\n" + terminal.render_changes(changes, width=width, colour=colour, baselines=commands.baselines)
+            here = self._config.invocation_params.dir
+            changes = [replace(one, file=told_path(one.file, here)) for one in self._acceptance.changes]
+            text += "\n\n" + terminal.render_changes(changes, width=width, colour=colour)
         return "\n".join([text, *self._notes])
 
     def _write_files(self, result: Session) -> None:
@@ -111,7 +113,8 @@ class Closing:
                 write_results(path, result)
                 self._notes.append(f"results written to {asked or path}")
             if self._unwritten:
-                command = self._runner.commands.on_baselines("accept", told_path(str(path), here))
+                where = ["--baselines", self._runner.commands.baselines, told_path(str(path), here)]
+                command = shlex.join(["pytest-modelbench", "accept", *where])
                 self._notes.append(f"nothing is lost: once that is mended, run\n    {command}")
             if name := self._option.modelbench_save_benchmark:
                 # Where pytest-benchmark itself saves, and where its compare looks: in the current folder.

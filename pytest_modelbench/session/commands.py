@@ -65,9 +65,9 @@ class Commands:
         """The command that removes one baseline entry."""
         return prune_command([test], self.baselines, check, self.here)
 
-    def on_baselines(self, command: str, *arguments: str) -> str:
-        """``pytest-modelbench command`` on this session's folder of baselines."""
-        return shlex.join(["pytest-modelbench", command, *where_options(self.baselines, self.here), *arguments])
+    def convert(self) -> str:
+        """The command that writes the baselines in the present form."""
+        return shlex.join(["pytest-modelbench", "convert", *where_options(self.baselines, self.here)])
 
     def _pytest(self, more: Mapping[str, str], tests: tuple[str, ...], selection: tuple[str, ...] = ()) -> str:
         given = {**self.options, **self.root(), **more}

@@ -42,7 +42,7 @@ class BenchSession:
         self._project = project
         self._overruled: list[str] = []
         self._paths: dict[str, Path] = {}  #: of the tests, by id
-        self._commands = commands_of(config, settings, self._paths)
+        self._commands = commands_of(config, project, settings, self._paths)
         self.runner = SessionRunner(config, Wanted(settings, _looks(settings, config), self._commands, self.updating))
         self.inline = InlineRun(self.runner) if config.option.modelbench_inline else None
         self._closing = Closing(self.runner)

@@ -184,7 +184,7 @@ class SessionRunner:
 
     def _outdated(self, path: Path) -> str:
         told = os.path.join(self.commands.baselines, os.path.relpath(path, self.store.folder))
-        how = self.commands.on_baselines("convert")
+        how = self.commands.convert()
         return f"{told} is written in the form of an older version; `{how}` writes it in the present one"
 
     # --- time

@@ -31,6 +31,11 @@ class Project:
         """The folder that paths in the table, and defaults, start from."""
         return self.table.path.parent if self.table else self.root
 
+    def kept_with(self, path: Path) -> bool:
+        """Whether this table still holds where the file at ``path`` is given with ``-c``."""
+        other = table_in(path)
+        return other is None or (self.table is not None and other.path == self.table.path)
+
     def settings(self, options: Mapping[str, object], here: Path) -> Settings:
         """The settings, with ``options`` on top that were typed in the folder ``here``; UsageError for wrong ones."""
         base, typed = str(self.base), str(here)
