@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import shlex
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,8 +49,17 @@ def settings_here(arguments: argparse.Namespace) -> Settings:
     return project_here(here, arguments.config_file).settings({}, here)
 
 
-def hints_here(arguments: argparse.Namespace) -> tuple[str, Here]:
-    """The folder of baselines as it is typed here, and how commands name other things here."""
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """What the messages of a report name: the folder of baselines, and what gives pytest all of the tests."""
+
+    baselines: str
+    selection: str
+    here: Here
+
+
+def hints_here(arguments: argparse.Namespace) -> Hints:
+    """What messages name, as it is typed in this folder."""
     from pytest_modelbench.store.project import project_here
 
     here = Path.cwd()
@@ -59,7 +70,9 @@ def hints_here(arguments: argparse.Namespace) -> tuple[str, Here]:
         path, *inside = test.split("::", 1)
         return "::".join([told_path(project.root / path, here), *inside])
 
-    return baselines, Here(baselines, argument)
+    # Of a folder below, a pytest that is given nothing sees what lies there.
+    everything = "" if here == project.root else shlex.quote(told_path(project.root, here))
+    return Hints(baselines, everything, Here(baselines, argument))
 
 
 def _configured(arguments: argparse.Namespace) -> Path:

@@ -22,16 +22,17 @@ def run(arguments: argparse.Namespace) -> Outcome:
     from pytest_modelbench.store.results import read_results
 
     session = read_results(arguments.results)
-    baselines, here = hints_here(arguments)
+    hints = hints_here(arguments)
     if arguments.format == "markdown":
         from pytest_modelbench.report import markdown
 
-        return markdown.render(session, baselines=baselines, here=here).rstrip("\n"), FINE
+        return markdown.render(session, baselines=hints.baselines, selection=hints.selection, here=hints.here).rstrip(
+            "\n"
+        ), FINE
     from pytest_modelbench.report import terminal
 
-    return terminal.render(
-        session, terminal.Look(terminal_width()), terminal.Told(baselines=baselines, here=here)
-    ), FINE
+    told = terminal.Told(baselines=hints.baselines, selection=hints.selection, here=hints.here)
+    return terminal.render(session, terminal.Look(terminal_width()), told), FINE
 
 
 COMMAND = Command("report", "the report of a session, again", declare, run)

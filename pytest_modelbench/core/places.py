@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,21 @@ def told_path(path: str | Path, here: str | Path) -> str:
     whole = os.path.join(here, path)
     relative = os.path.relpath(whole, here)
     return relative if len(relative) <= len(whole) else whole
+
+
+def start_of_ids(paths: Mapping[str, Path], root: Path) -> Path:
+    """The folder that the ids of tests in files at ``paths``, by id, start from; ``root`` where they do not agree.
+
+    That is pytest's root directory. Ids of tests outside of it, as with ``-c`` of a file elsewhere, start where pytest
+    was told to look.
+    """
+    starts = set()
+    for test, path in paths.items():
+        named = Path(test.partition("::")[0]).parts
+        agrees = bool(named) and path.parts[-len(named) :] == named
+        starts.add(path.parents[len(named) - 1] if agrees else None)
+    start = starts.pop() if len(starts) == 1 else None
+    return start or root
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,12 @@ _SPECIAL = re.compile(r"[\\`*\[\]~|]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 
 
 def render(
-    session: Session, *, accept_command: str = ACCEPT, baselines: str = BASELINES, here: Here | None = None
+    session: Session,
+    *,
+    accept_command: str = ACCEPT,
+    baselines: str = BASELINES,
+    selection: str = "",
+    here: Here | None = None,
 ) -> str:
     """The whole report: a summary line, trouble, what was not gated and what to do; what is ok is folded."""
     found = lines(session)
@@ -36,7 +41,7 @@ def render(
     fine = [line for line in found if line.standing is Standing.OK]
     parts = [f"**modelbench: {tally(session)}**", escape(circumstances(session))]
     parts += [_table(trouble)] if trouble else []
-    parts += [_notice(notice) for notice in notices(session, accept_command, baselines, here=here or Here())]
+    parts += [_notice(notice) for notice in notices(session, accept_command, baselines, selection, here or Here())]
     if fine:
         parts.append(f"<details><summary>{len(fine)} ok</summary>\n\n{_table(fine)}\n\n</details>")
     return "\n\n".join(parts) + "\n"

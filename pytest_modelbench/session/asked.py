@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_modelbench.core.errors import UsageError
-from pytest_modelbench.core.places import Here, told_path
+from pytest_modelbench.core.places import Here, start_of_ids, told_path
 from pytest_modelbench.core.settings import Settings, default_of, resolved
 from pytest_modelbench.options import OPTIONS, SETTINGS, Option, flag_of
 from pytest_modelbench.session.commands import Commands
@@ -29,7 +29,7 @@ def project_of_session(config: pytest.Config) -> Project:
     """The project of the tests that this session was given; UsageError for a file of it that cannot be read."""
     here, given = here_of(config), config.option.inifilename
     tests = [Path(resolved(argument.partition("::")[0], str(here))) for argument in config.args]
-    return project_of(tests, config.rootpath, here, here / given if given else None)
+    return project_of(tests, config.rootpath, here, Path(resolved(given, str(here))) if given else None)
 
 
 def settings_of(config: pytest.Config, project: Project | None = None) -> Settings:
@@ -95,7 +95,7 @@ def commands_of(config: pytest.Config, project: Project, settings: Settings, pat
         return "::".join([told_path(paths.get(test, config.rootpath / path), here), *inside])
 
     def root() -> Mapping[str, str]:
-        return _root_options(config, project, paths.values())
+        return _root_options(config, project, paths)
 
     return Commands(
         {flag: value for flag, value in given.items() if value is not None},
@@ -116,17 +116,20 @@ def _own_baselines(here: Path) -> str:
         return ""
 
 
-def _root_options(config: pytest.Config, project: Project, paths: Iterable[Path]) -> Mapping[str, str]:
-    """Options by which a command that names some of the tests has the session's own root directory and file."""
+def _root_options(config: pytest.Config, project: Project, paths: Mapping[str, Path]) -> Mapping[str, str]:
+    """Options by which a command that names some of the tests has the session's own file, and calls them alike."""
     here, option = here_of(config), config.option
+    start = start_of_ids(paths, config.rootpath)
     found = {"--config-file": option.inifilename, "--rootdir": option.rootdir}
     if not any(found.values()) and any(
-        pytest_root(folder, here) != config.rootpath for folder in {path.parent for path in paths}
+        pytest_root(folder, here) != config.rootpath for folder in {path.parent for path in paths.values()}
     ):
         # What pytest is given decides about its root directory, and that about the ids that baselines go by.
         found["--rootdir"] = told_path(config.rootpath, here)
         if config.inipath and project.kept_with(config.inipath):
             found["--config-file"] = told_path(config.inipath, here)
+    if start != config.rootpath:
+        found["--rootdir"] = told_path(start, here)
     return {flag: str(value) for flag, value in found.items() if value}
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from pytest_modelbench.core.errors import UsageError
+from pytest_modelbench.core.places import start_of_ids
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.workers.job import Code, Job, Site
 from pytest_modelbench.workers.local import LocalWorker, ProcessStart
@@ -51,6 +52,11 @@ class Launcher:
         self.paths: Mapping[str, Path] = {}
         self.best_reference_s: float | None = None  #: told to workers: see `Job`
 
+    @property
+    def start_of_ids(self) -> Path:
+        """The folder that the tests' ids start from: a worker, which is told of single files, begins them there too."""
+        return start_of_ids(self.paths, self._config.rootpath)
+
     def here(self) -> Tree:
         """The working tree itself."""
         return Tree(self._root, lambda path: path)
@@ -59,7 +65,8 @@ class Launcher:
         """A worker of a round over ``tests``."""
         here = self.here()
         job = self._job(tests, process, here, self._settings)
-        site = Site(worker_arguments(self._config, [self.paths[test] for test in tests]), sys.path)
+        modules = [self.paths[test] for test in tests]
+        site = Site(worker_arguments(self._config, modules, root=self.start_of_ids), sys.path)
         return self._start(replace(job, best_reference_s=self.best_reference_s), site, sys.executable, Path.cwd())
 
     def member(self, tests: Sequence[str], pair: int, tree: Tree, other: Tree) -> LocalWorker:
@@ -70,7 +77,10 @@ class Launcher:
         # Both sides are given the same data, which need not be in git, wherever they run: its path is whole.
         job = self._job(tests, pair, tree, self._settings)
         arguments = worker_arguments(
-            self._config, [module for module in modules if module and module.exists()], tree.path_of
+            self._config,
+            [module for module in modules if module and module.exists()],
+            tree.path_of,
+            self.start_of_ids,
         )
         site = Site(
             # One module that cannot be imported there must not take the others with it.

@@ -180,7 +180,7 @@ class SessionRunner:
             {folder for gate in self.results.gates.values() for folder in gate.folders} if not self.against else ()
         )
         modules = {key.test.partition("::")[0] for folder in folders for key in self.store.keys(folder)}
-        return {module: True for module in modules if not (self.config.rootpath / module).exists()}
+        return {module: True for module in modules if not (self._launcher.start_of_ids / module).exists()}
 
     def _outdated(self, path: Path) -> str:
         told = os.path.join(self.commands.baselines, os.path.relpath(path, self.store.folder))

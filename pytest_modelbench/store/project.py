@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pytest_modelbench.core.errors import UsageError
 from pytest_modelbench.core.places import told_path
-from pytest_modelbench.core.settings import Settings, read_settings
+from pytest_modelbench.core.settings import Settings, read_settings, resolved
 from pytest_modelbench.store.rootdir import pytest_root, pytest_settings, settings_in, tests_of
 from pytest_modelbench.store.tables import Table, table_in, tables_of
 
@@ -69,7 +69,7 @@ def project_here(here: Path, given: Path | None = None) -> Project:
     else:
         if not given.is_file():
             raise UsageError(f"-c {given}: there is no such file; check the path")
-        given = here / given
+        given = Path(resolved(str(given), str(here)))
         root, read = given.parent, settings_in(given)
     return project_of(tests_of(here, root, read or {}), root, here, given)
 
