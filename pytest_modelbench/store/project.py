@@ -67,9 +67,9 @@ def project_here(here: Path, given: Path | None = None) -> Project:
         root = pytest_root(here, here)
         read = pytest_settings(root)
     else:
+        typed, given = given, Path(resolved(str(given), str(here)))
         if not given.is_file():
-            raise UsageError(f"-c {given}: there is no such file; check the path")
-        given = Path(resolved(str(given), str(here)))
+            raise UsageError(f"-c {typed}: there is no such file; check the path")
         root, read = given.parent, settings_in(given)
     return project_of(tests_of(here, root, read or {}), root, here, given)
 
