@@ -197,8 +197,8 @@ def test_a_folder_of_baselines_that_is_typed_has_to_be_there(bench, mono, pytest
     result = bench(f"--modelbench-baselines={given}", "../packages/a" if folder == "ci" else "packages/a")
     assert result.ret == USAGE
     assert (
-        f"ERROR: --modelbench-baselines: there is no folder {given}; it starts from the current folder: {mend}, or make "
-        "it: --update-baselines"
+        f"ERROR: --modelbench-baselines: there is no folder {given}; it starts from the current folder: {mend}, or "
+        "make it: --update-baselines"
     ) in result.errlines
 
 
@@ -215,8 +215,8 @@ def test_options_in_addopts_start_from_the_current_folder_and_are_told_the_setti
     result = bench("..")
     assert result.ret == USAGE
     assert (
-        "ERROR: --modelbench-baselines: there is no folder bl; in addopts, too, it starts from the current folder: write "
-        "the setting baselines in [tool.modelbench], or make it: --update-baselines"
+        "ERROR: --modelbench-baselines: there is no folder bl; in addopts, too, it starts from the current folder: "
+        "write the setting baselines in [tool.modelbench], or make it: --update-baselines"
     ) in result.errlines
 
 
