@@ -41,9 +41,9 @@ bands =
 
 ## Which file holds
 
-The nearest table above all the tests that a session is given (its arguments, else `testpaths`, else the current folder),
-up to the top of the repository; else that of pytest's root directory. A file that is given with `-c` and has a table
-comes before all. Of several files in one folder the first holds: `pytest.toml`, `pytest.ini`, `pyproject.toml`,
+The nearest table above all the tests that a session is given (its arguments, else `testpaths`, else the current
+folder), up to the top of the repository; else that of pytest's root directory. A file that is given with `-c` and has a
+table comes before all. Of several files in one folder the first holds: `pytest.toml`, `pytest.ini`, `pyproject.toml`,
 `tox.ini`, `setup.cfg`. Nothing is taken from a second one. The header of a session names the file, and those in sight
 that do not hold.
 
@@ -54,8 +54,8 @@ arguments; its `-c FILE` is that of pytest.
 ## What a path starts from
 
 A path in a file starts from that file's own folder, one on a command line from the folder where it is typed; one in
-`addopts` or `PYTEST_ADDOPTS` counts as typed, as pytest's own do. A leading `~` is the home folder. Where nobody names a
-folder of baselines, it is `baselines` beside the file with the settings, or in pytest's root directory where there is
+`addopts` or `PYTEST_ADDOPTS` counts as typed, as pytest's own do. A leading `~` is the home folder. Where nobody names
+a folder of baselines, it is `baselines` beside the file with the settings, or in pytest's root directory where there is
 no such file. Commands that messages print are to be typed in the folder where they were printed.
 
 ## All of them

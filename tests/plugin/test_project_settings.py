@@ -309,3 +309,26 @@ def test_a_report_below_the_root_names_what_pytest_takes_there(bench, mono, tree
     capsys.readouterr()
     assert main(["report", "r.json"]) == 0
     assert "\n    pytest --modelbench --update-baselines tests/test_a.py::test_one\n" in capsys.readouterr().out
+    tree({"packages/a/tests/test_a.py": two.replace("1", "2")})
+    assert bench("--modelbench-json=r.json").ret == 1
+    for more in ([], ["--format=markdown"]):
+        capsys.readouterr()
+        assert main(["report", "r.json", *more]) == 0
+        assert re.search(r"\n *pytest --modelbench --update-baselines \.\./\.\.\n", capsys.readouterr().out)
+
+
+@pytest.mark.slow
+def test_files_that_messages_name_are_there(bench, mono, tree, pytester, monkeypatch):
+    tree({"packages/a/tests/test_b.py": ONE.format(answer=1)})
+    monkeypatch.chdir(pytester.path / "packages/a/tests")
+    assert bench("--update-baselines").ret == 0
+    tree({"packages/a/tests/test_b.py": "import pytest\n\npytest.skip('no', allow_module_level=True)\n"})
+    stored = pytester.path / "packages/a/baselines/portable/a.json"
+    stored.write_text(stored.read_text().replace('"schema": 2', '"schema": 1'))
+    result = bench()
+    result.stdout.fnmatch_lines(
+        [
+            "warning: ../baselines/portable/a.json is written in the form of an older version; `pytest-modelbench convert`*",
+            "NOT GATED: test_b.py was skipped as a whole, with 1 baseline entries: no",
+        ]
+    )
