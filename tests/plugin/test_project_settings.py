@@ -181,6 +181,8 @@ def test_baselines_left_in_the_root_directory_are_told(bench, tree, pytester):
         "there: baselines = ..."
     )
     assert told in bench("tests").outlines
+    tree({"pyproject.toml": FAIL + "baselines = 'elsewhere'\n"})
+    assert "not used" not in bench("tests").stdout.str()
     tree({"pyproject.toml": FAIL + "baselines = 'tests/baselines'\n"})
     lines = bench("tests").outlines
     assert told not in lines
@@ -261,7 +263,10 @@ def test_commands_of_a_message_work_where_they_are_printed(bench, mono, tree, py
     assert bench("--update-baselines", *arguments).ret == 0
     tree({"packages/a/tests/test_a.py": ONE.format(answer=3)})
     result = bench(*arguments)
-    again = run("--modelbench", *command_of(result, "to see it again"))
+    seeing = command_of(result, "to see it again")
+    assert ("--config-file=bench.ini" in seeing) == ("-c" in arguments)
+    assert ("--rootdir=.." in seeing) == ("--rootdir=.." in arguments)
+    again = run("--modelbench", *seeing)
     again.assert_outcomes(failed=1)
     again.stdout.fnmatch_lines(["answer: answer regressed: 1 -> 3*"])
     run("--modelbench", *command_of(result, "if this is intended")).stdout.fnmatch_lines(["*answer *1*3*re-anchored*"])
@@ -284,15 +289,19 @@ def test_commands_keep_the_root_directory_that_naming_a_test_would_change(bench,
 
 
 @pytest.mark.slow
-def test_an_entry_is_pruned_by_the_command_as_it_is_printed(bench, mono, tree, pytester, monkeypatch, capsys):
-    monkeypatch.chdir(pytester.path / "ci")
-    assert bench("--update-baselines", "../packages/a").ret == 0
+@pytest.mark.parametrize(
+    ("folder", "arguments", "where"),
+    [("ci", ["../packages/a"], " --baselines ../packages/a/baselines"), ("packages/a/tests", [], "")],
+)
+def test_an_entry_is_pruned_by_the_command_as_it_is_printed(
+    bench, mono, tree, pytester, monkeypatch, capsys, folder, arguments, where
+):
+    monkeypatch.chdir(pytester.path / folder)
+    assert bench("--update-baselines", *arguments).ret == 0
     tree({"packages/a/tests/test_a.py": ONE.format(answer=1).replace("test_one", "test_two")})
-    result = bench("../packages/a")
+    result = bench(*arguments)
     (line,) = [line.strip() for line in result.outlines if "pytest-modelbench prune" in line]
-    assert line == (
-        "pytest-modelbench prune --baselines ../packages/a/baselines --test packages/a/tests/test_a.py::test_one"
-    )
+    assert line == f"pytest-modelbench prune{where} --test packages/a/tests/test_a.py::test_one"
     capsys.readouterr()
     assert main(shlex.split(line)[1:]) == 0
     assert capsys.readouterr().out == "removed portable: packages/a/tests/test_a.py::test_one answer\n"
@@ -328,7 +337,7 @@ def test_files_that_messages_name_are_there(bench, mono, tree, pytester, monkeyp
     result = bench()
     result.stdout.fnmatch_lines(
         [
-            "warning: ../baselines/portable/a.json is written in the form of an older version; `pytest-modelbench convert`*",
+            "warning: ../baselines/portable/a.json is written in the form of an older version; `pytest-modelbench con*",
             "NOT GATED: test_b.py was skipped as a whole, with 1 baseline entries: no",
         ]
     )

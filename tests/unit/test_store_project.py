@@ -140,7 +140,9 @@ def test_the_command_looks_where_a_pytest_without_arguments_looks_for_tests(top:
     project = project_here(top)
     assert project.table is not None
     assert project.table.path == path
-    assert project_here(top / "ci").table is None  # not in the root directory: pytest then looks there alone
+    (top / "ci/packages/a").mkdir(parents=True)
+    write(top / "ci/packages/a")
+    assert project_here(top / "ci").table is None  # below the root directory pytest looks in the current folder alone
 
 
 def test_paths_in_a_file_start_from_its_folder_and_typed_ones_from_where_they_are_typed(top: Path) -> None:
