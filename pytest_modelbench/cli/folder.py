@@ -14,6 +14,7 @@ from pytest_modelbench.options import SETTINGS
 
 if TYPE_CHECKING:
     from pytest_modelbench.core.settings import Settings
+    from pytest_modelbench.store.project import Project
 
 
 def add_baselines(parser: argparse.ArgumentParser) -> None:
@@ -35,18 +36,31 @@ def add_config_file(parser: argparse.ArgumentParser) -> None:
 
 def baselines_of(arguments: argparse.Namespace, must_exist: bool = False) -> Path:
     """The folder of baselines: as given, or as the project's settings have it; BaselineError if it has to exist."""
-    folder: Path = arguments.baselines if arguments.baselines is not None else _configured(arguments)
+    if arguments.baselines is not None:
+        folder, source = arguments.baselines, ""
+    else:
+        folder, source = _configured(arguments)
     if must_exist and not folder.is_dir():
-        raise BaselineError(f"{folder}: there is no such folder of baselines; name it with --baselines DIR")
-    return folder
+        raise BaselineError(f"{folder}: there is no such folder of baselines; name it with --baselines DIR{source}")
+    return Path(folder)
+
+
+def _configured(arguments: argparse.Namespace) -> tuple[Path, str]:
+    """The folder that the project's settings name, seen from here, and which file they are from."""
+    here, project = Path.cwd(), _project(arguments)
+    source = f" (settings from {told_path(project.table.path, here)})" if project.table else ""
+    return Path(told_path(project.settings({}, here).baselines, here)), source
 
 
 def settings_here(arguments: argparse.Namespace) -> Settings:
     """The settings that a pytest started in this folder would have."""
+    return _project(arguments).settings({}, Path.cwd())
+
+
+def _project(arguments: argparse.Namespace) -> Project:
     from pytest_modelbench.store.project import project_here
 
-    here = Path.cwd()
-    return project_here(here, arguments.config_file).settings({}, here)
+    return project_here(Path.cwd(), arguments.config_file)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +74,7 @@ class Hints:
 
 def hints_here(arguments: argparse.Namespace) -> Hints:
     """What messages name, as it is typed in this folder."""
-    from pytest_modelbench.store.project import project_here
-
-    here = Path.cwd()
-    project = project_here(here, arguments.config_file)
+    here, project = Path.cwd(), _project(arguments)
     baselines = told_path(project.settings({}, here).baselines, here)
 
     def argument(test: str) -> str:
@@ -73,8 +84,3 @@ def hints_here(arguments: argparse.Namespace) -> Hints:
     # Of a folder below, a pytest that is given nothing sees what lies there.
     everything = "" if here == project.root else shlex.quote(told_path(project.root, here))
     return Hints(baselines, everything, Here(baselines, argument))
-
-
-def _configured(arguments: argparse.Namespace) -> Path:
-    """The folder that the project's settings name, seen from here."""
-    return Path(told_path(settings_here(arguments).baselines, Path.cwd()))

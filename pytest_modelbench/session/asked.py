@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Mapping
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -94,8 +95,17 @@ def commands_of(config: pytest.Config, project: Project, settings: Settings, pat
         path, *inside = test.split("::", 1)
         return "::".join([told_path(paths.get(test, config.rootpath / path), here), *inside])
 
+    @cache
+    def moves_root(folder: Path) -> bool:
+        """Whether pytest has another root directory where it is given a test of ``folder``."""
+        try:
+            return pytest_root(folder, here) != config.rootpath
+        except UsageError:
+            return True  # a file there that this session had no need to read
+
     def root() -> Mapping[str, str]:
-        return _root_options(config, project, paths)
+        moved = any(moves_root(folder) for folder in {path.parent for path in paths.values()})
+        return _root_options(config, project, start_of_ids(paths, config.rootpath), moved=moved)
 
     return Commands(
         {flag: value for flag, value in given.items() if value is not None},
@@ -116,14 +126,14 @@ def _own_baselines(here: Path) -> str:
         return ""
 
 
-def _root_options(config: pytest.Config, project: Project, paths: Mapping[str, Path]) -> Mapping[str, str]:
-    """Options by which a command that names some of the tests has the session's own file, and calls them alike."""
+def _root_options(config: pytest.Config, project: Project, start: Path, *, moved: bool) -> Mapping[str, str]:
+    """Options by which a command that names some of the tests has the session's own file, and calls them alike.
+
+    Their ids start from ``start``; ``moved``: by itself, pytest would take another root directory.
+    """
     here, option = here_of(config), config.option
-    start = start_of_ids(paths, config.rootpath)
     found = {"--config-file": option.inifilename, "--rootdir": option.rootdir}
-    if not any(found.values()) and any(
-        pytest_root(folder, here) != config.rootpath for folder in {path.parent for path in paths.values()}
-    ):
+    if moved and not any(found.values()):
         # What pytest is given decides about its root directory, and that about the ids that baselines go by.
         found["--rootdir"] = told_path(config.rootpath, here)
         if config.inipath and project.kept_with(config.inipath):
