@@ -16,6 +16,7 @@ class OptionType(Enum):
 
     SWITCH = "nothing: it is given or not"
     TEXT = "text that is not empty"
+    PATH = "a path: in a file from that file's own folder, on the command line from the folder where it is typed"
     CHOICE = "one of the words that the table shows"
     NAMES = "names, as a list or by comma"
     COUNT = "a whole number of at least 1"
@@ -112,7 +113,7 @@ OPTIONS = (
     Option(
         flag="--modelbench-against-python",
         setting="against-python",
-        kind=OptionType.TEXT,
+        kind=OptionType.PATH,
         metavar="PATH",
         repeated=True,
         help="Compare with the same code in another interpreter: does the upgraded torch there slow it down? With "
@@ -129,7 +130,7 @@ OPTIONS = (
     Option(
         flag="--modelbench-data",
         setting="data",
-        kind=OptionType.TEXT,
+        kind=OptionType.PATH,
         metavar="PATH",
         repeated=True,
         help="Data for accuracy tests: a folder per class, CIFAR's, COCO's, Pascal VOC's or Cityscapes', or a file in "
@@ -137,7 +138,7 @@ OPTIONS = (
     ),
     Option(
         flag="--modelbench-json",
-        kind=OptionType.TEXT,
+        kind=OptionType.PATH,
         metavar="FILE",
         help="Write everything that was measured and decided to FILE.",
     ),
@@ -149,11 +150,12 @@ OPTIONS = (
     Option(
         flag="--modelbench-baselines",
         setting="baselines",
-        kind=OptionType.TEXT,
+        kind=OptionType.PATH,
         metavar="DIR",
         default="baselines",
         repeated=True,
-        help="Folder of the baseline files.",
+        help="Folder of the baseline files; the option's has to be there, unless it is updated. Where none is named, "
+        "it lies beside the file with the settings, or in pytest's root directory if there is no such file.",
     ),
     Option(
         flag="--modelbench-missing",
@@ -245,7 +247,8 @@ OPTIONS = (
         flag="--modelbench-save-benchmark",
         kind=OptionType.TEXT,
         metavar="NAME",
-        help="Save the latencies in pytest-benchmark's own storage, .benchmarks/, for its compare and its histograms.",
+        help="Save the latencies where pytest-benchmark keeps its own, in .benchmarks/ of the current folder, for its "
+        "compare and its histograms.",
     ),
 )
 

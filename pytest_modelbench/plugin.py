@@ -221,7 +221,7 @@ def _modelbench_bench(request: pytest.FixtureRequest) -> Bench:
     bench = session.bench if session is not None else request.config.stash.get(bench_key, None)
     if bench is None:
         from pytest_modelbench.bench.process import begin
-        from pytest_modelbench.session.hooks import settings_of
+        from pytest_modelbench.session.asked import settings_of
 
         bench = begin(settings_of(request.config), 1, lambda measurement: None, own_process=False)
         request.config.stash[bench_key] = bench

@@ -6,9 +6,9 @@ import argparse
 import json
 import math
 import sys
-from pathlib import Path
 
 from pytest_modelbench.cli.command import FINE, REFUSED, Command, Outcome
+from pytest_modelbench.cli.folder import add_config_file, settings_here
 from pytest_modelbench.cli.output import terminal_width, write
 from pytest_modelbench.core.settings import Settings, read_value
 from pytest_modelbench.options import SETTINGS
@@ -21,6 +21,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
     """Add what is examined, how long, and how it is told."""
     _add_setting(parser, "device", "where times are looked at")
     _add_setting(parser, "threads", "on the CPU")
+    add_config_file(parser)
     parser.add_argument(
         "--minutes",
         metavar="N",
@@ -58,9 +59,8 @@ def run(arguments: argparse.Namespace) -> Outcome:
     from pytest_modelbench.doctor.examination import examine
     from pytest_modelbench.doctor.progress import TrialLine
     from pytest_modelbench.doctor.render import render, to_json
-    from pytest_modelbench.store.project import nearest_settings
 
-    _, project = nearest_settings(Path.cwd())
+    project = settings_here(arguments)
     settings = Settings(device=arguments.device or project.device, threads=arguments.threads or project.threads)
     line = TrialLine(sys.stderr)
     try:

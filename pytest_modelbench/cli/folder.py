@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import os
+import shlex
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pytest_modelbench.core.errors import BaselineError
+from pytest_modelbench.core.places import Here, told_path
 from pytest_modelbench.options import SETTINGS
+
+if TYPE_CHECKING:
+    from pytest_modelbench.core.settings import Settings
+    from pytest_modelbench.store.project import Project
 
 
 def add_baselines(parser: argparse.ArgumentParser) -> None:
@@ -17,21 +24,63 @@ def add_baselines(parser: argparse.ArgumentParser) -> None:
         "--baselines",
         metavar=option.value,
         type=Path,
-        help=f"folder of baselines; default: that of [tool.modelbench] in pyproject.toml, or {option.default!r}",
+        help=f"folder of baselines; default: that of [tool.modelbench], as pytest finds it here, or {option.default!r}",
     )
+    add_config_file(parser)
+
+
+def add_config_file(parser: argparse.ArgumentParser) -> None:
+    """Add ``-c``, for whoever gives it to pytest."""
+    parser.add_argument("-c", "--config-file", metavar="FILE", type=Path, help="take settings as `pytest -c FILE` does")
 
 
 def baselines_of(arguments: argparse.Namespace, must_exist: bool = False) -> Path:
     """The folder of baselines: as given, or as the project's settings have it; BaselineError if it has to exist."""
-    folder: Path = arguments.baselines if arguments.baselines is not None else _configured()
+    if arguments.baselines is not None:
+        folder, source = arguments.baselines, ""
+    else:
+        folder, source = _configured(arguments)
     if must_exist and not folder.is_dir():
-        raise BaselineError(f"{folder}: there is no such folder of baselines; name it with --baselines DIR")
-    return folder
+        raise BaselineError(f"{folder}: there is no such folder of baselines; name it with --baselines DIR{source}")
+    return Path(folder)
 
 
-def _configured() -> Path:
-    """The folder that the project's settings name, seen from here."""
-    from pytest_modelbench.store.project import nearest_settings
+def _configured(arguments: argparse.Namespace) -> tuple[Path, str]:
+    """The folder that the project's settings name, seen from here, and which file they are from."""
+    here, project = Path.cwd(), _project(arguments)
+    source = f" (settings from {told_path(project.table.path, here)})" if project.table else ""
+    return Path(told_path(project.settings({}, here).baselines, here)), source
 
-    folder, settings = nearest_settings(Path.cwd())
-    return Path(os.path.relpath(folder / settings.baselines))
+
+def settings_here(arguments: argparse.Namespace) -> Settings:
+    """The settings that a pytest started in this folder would have."""
+    return _project(arguments).settings({}, Path.cwd())
+
+
+def _project(arguments: argparse.Namespace) -> Project:
+    from pytest_modelbench.store.project import project_here
+
+    return project_here(Path.cwd(), arguments.config_file)
+
+
+@dataclass(frozen=True, slots=True)
+class Hints:
+    """What the messages of a report name: the folder of baselines, and what gives pytest all of the tests."""
+
+    baselines: str
+    selection: str
+    here: Here
+
+
+def hints_here(arguments: argparse.Namespace) -> Hints:
+    """What messages name, as it is typed in this folder."""
+    here, project = Path.cwd(), _project(arguments)
+    baselines = told_path(project.settings({}, here).baselines, here)
+
+    def argument(test: str) -> str:
+        path, *inside = test.split("::", 1)
+        return "::".join([told_path(project.root / path, here), *inside])
+
+    # Of a folder below, a pytest that is given nothing sees what lies there.
+    everything = "" if here == project.root else shlex.quote(told_path(project.root, here))
+    return Hints(baselines, everything, Here(baselines, argument))

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from pytest_modelbench.cli.command import FINE, Command, Outcome
+from pytest_modelbench.cli.folder import add_config_file, hints_here
 from pytest_modelbench.cli.output import terminal_width
 
 
@@ -13,6 +14,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
     """Add the results file and the format."""
     parser.add_argument("results", metavar="RESULTS", type=Path, help="file of --modelbench-json")
     parser.add_argument("--format", choices=("markdown", "terminal"), default="terminal", help="default: %(default)s")
+    add_config_file(parser)
 
 
 def run(arguments: argparse.Namespace) -> Outcome:
@@ -20,13 +22,17 @@ def run(arguments: argparse.Namespace) -> Outcome:
     from pytest_modelbench.store.results import read_results
 
     session = read_results(arguments.results)
+    hints = hints_here(arguments)
     if arguments.format == "markdown":
         from pytest_modelbench.report import markdown
 
-        return markdown.render(session).rstrip("\n"), FINE
+        return markdown.render(session, baselines=hints.baselines, selection=hints.selection, here=hints.here).rstrip(
+            "\n"
+        ), FINE
     from pytest_modelbench.report import terminal
 
-    return terminal.render(session, terminal.Look(terminal_width())), FINE
+    told = terminal.Told(baselines=hints.baselines, selection=hints.selection, here=hints.here)
+    return terminal.render(session, terminal.Look(terminal_width()), told), FINE
 
 
 COMMAND = Command("report", "the report of a session, again", declare, run)

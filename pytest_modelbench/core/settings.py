@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -90,6 +91,7 @@ def check_bands(bands: Mapping[str, object], where: str) -> dict[str, str]:
 #: For each kind of setting, its reader, and what stands for one that is not set.
 _READERS: dict[OptionType, tuple[Callable[[object, str], Any], Any]] = {
     OptionType.TEXT: (_text, ""),
+    OptionType.PATH: (_text, ""),
     OptionType.NAMES: (_names, ()),
     OptionType.COUNT: (_count, None),
     OptionType.LOOKS: (_looks, ()),
@@ -116,7 +118,10 @@ def default_of(setting: str) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything a session can be told, as `options.OPTIONS` explains it. Paths are relative to pytest's root."""
+    """Everything a session can be told, as `options.OPTIONS` explains it.
+
+    Paths are absolute once `read_settings` was told what they start from.
+    """
 
     device: str = default_of("device")
     suite: tuple[str, ...] = default_of("suite")
@@ -147,21 +152,44 @@ class Settings:
         return cls(**fields)
 
 
-def read_settings(table: object, options: Mapping[str, object], where: str) -> Settings:
-    """Settings from the table ``[tool.modelbench]`` (read from ``where``) with ``options`` (by setting) on top.
+def read_settings(
+    table: object,
+    options: Mapping[str, object],
+    where: str,
+    *,
+    section: str = "tool.modelbench",
+    base: str = "",
+    typed: str = "",
+) -> Settings:
+    """Settings from the table ``[section]`` (read from ``where``) with ``options`` (by setting) on top.
 
-    Raises UsageError naming key and place for unknown keys, wrong types and values that make no sense.
+    Paths in the table, and defaults, are relative to the folder ``base``, those in ``options`` to ``typed``. Raises
+    UsageError naming key and place for unknown keys, wrong types and values that make no sense.
     """
     if not isinstance(table, Mapping):
-        raise UsageError(f"{where}: [tool.modelbench] is {_kind(table)}, not a table")
-    values: dict[str, Any] = {}
+        raise UsageError(f"{where}: [{section}] is {_kind(table)}, not a table")
+    values: dict[str, Any] = {
+        option.field: resolved(option.default, base)
+        for option in SETTINGS.values()
+        if option.kind is OptionType.PATH and option.default
+    }
     for key, value in table.items():
-        option = _known(key, where)
-        values[option.field] = read_value(option, value, f"{where}: [tool.modelbench] {key}")
+        option = _known(key, f"{where}: [{section}]")
+        values[option.field] = _placed(option, read_value(option, value, f"{where}: [{section}] {key}"), base)
     for key, value in options.items():
         option = SETTINGS[key]
-        values[option.field] = read_value(option, value, option.alias or option.flag or key)
+        read = read_value(option, value, option.alias or option.flag or key)
+        values[option.field] = _placed(option, read, typed)
     return Settings(**values)
+
+
+def resolved(path: str, base: str) -> str:
+    """``path`` seen from anywhere, where it is relative to the folder ``base``; as it is where that is empty."""
+    return os.path.normpath(os.path.join(base, os.path.expanduser(path))) if base else path
+
+
+def _placed(option: Option, value: Any, base: str) -> Any:
+    return resolved(value, base) if option.kind is OptionType.PATH else value
 
 
 def _known(key: str, where: str) -> Option:
@@ -170,8 +198,7 @@ def _known(key: str, where: str) -> Option:
         return SETTINGS[key]
     for name, option in SETTINGS.items():
         if key == option.formerly:
-            raise UsageError(f"{where}: [tool.modelbench] {key} is called {name} now; rename it")
+            raise UsageError(f"{where} {key} is called {name} now; rename it")
     raise UsageError(
-        f"{where}: [tool.modelbench] has no setting {key!r}.{did_you_mean(key, SETTINGS)} "
-        f"Known are: {', '.join(sorted(SETTINGS))}"
+        f"{where} has no setting {key!r}.{did_you_mean(key, SETTINGS)} Known are: {', '.join(sorted(SETTINGS))}"
     )

@@ -5,14 +5,19 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable
 
-from pytest_modelbench.core.settings import Settings
+from pytest_modelbench.core.places import BASELINES, Here
 
-#: The folder of baselines that a command means where it names none; a project's own settings may name another.
-BASELINES = Settings().baselines
+#: A reader who is in pytest's root directory.
+_HERE = Here()
 
 
-def prune_command(tests: Iterable[str], baselines: str = BASELINES, check: str = "") -> str:
+def prune_command(tests: Iterable[str], baselines: str = BASELINES, check: str = "", here: Here = _HERE) -> str:
     """The command that removes all baseline entries of ``tests``, or only those of the name ``check``."""
-    where = [] if baselines == BASELINES else ["--baselines", baselines]
+    where = where_options(baselines, here)
     named = [word for test in sorted(tests) for word in ("--test", test)]
     return shlex.join(["pytest-modelbench", "prune", *where, *named, *(["--check", check] if check else [])])
+
+
+def where_options(baselines: str, here: Here) -> list[str]:
+    """The words that make a command work on the folder ``baselines``: none where it takes that one by itself."""
+    return [] if baselines == here.baselines else ["--baselines", baselines]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from pytest_modelbench.core.places import BASELINES, Here
 from pytest_modelbench.core.session import Session
-from pytest_modelbench.report.commands import BASELINES
 from pytest_modelbench.report.summary import (
     ACCEPT,
     Line,
@@ -27,14 +27,21 @@ _FAILING = {Standing.REGRESSED, Standing.INCOMPARABLE, Standing.INCONCLUSIVE, St
 _SPECIAL = re.compile(r"[\\`*\[\]~|]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 
 
-def render(session: Session, *, accept_command: str = ACCEPT, baselines: str = BASELINES) -> str:
+def render(
+    session: Session,
+    *,
+    accept_command: str = ACCEPT,
+    baselines: str = BASELINES,
+    selection: str = "",
+    here: Here | None = None,
+) -> str:
     """The whole report: a summary line, trouble, what was not gated and what to do; what is ok is folded."""
     found = lines(session)
     trouble = [line for line in found if line.standing is not Standing.OK]
     fine = [line for line in found if line.standing is Standing.OK]
     parts = [f"**modelbench: {tally(session)}**", escape(circumstances(session))]
     parts += [_table(trouble)] if trouble else []
-    parts += [_notice(notice) for notice in notices(session, accept_command, baselines)]
+    parts += [_notice(notice) for notice in notices(session, accept_command, baselines, selection, here or Here())]
     if fine:
         parts.append(f"<details><summary>{len(fine)} ok</summary>\n\n{_table(fine)}\n\n</details>")
     return "\n\n".join(parts) + "\n"

@@ -24,6 +24,41 @@ rounds = [2, 4, 6, 9]
 timeout = "5m"
 bands = { latency = "3%" }
 ```
+
+pytest's own file may hold the settings as well: `pytest.toml` and `pytest.ini` (with a dot before, too), `tox.ini`, and
+`setup.cfg`, where the section is called `[tool:modelbench]`. In an ini file a list is written by comma or by line, and
+`bands` has a line for each metric:
+
+```ini
+[modelbench]
+device = cuda
+rounds = 2, 4, 6, 9
+timeout = 5m
+bands =
+    latency = 3%
+    macs = 0.5%
+```
+
+## Which file holds
+
+The nearest table above all the tests that a session is given (its arguments, else `testpaths`, else the current
+folder), up to the top of the repository; else that of pytest's root directory. A file that is given with `-c` and has a
+table comes before all. Of several files in one folder the first holds: `pytest.toml`, `pytest.ini`, `pyproject.toml`,
+`tox.ini`, `setup.cfg`. Nothing is taken from a second one. The header of a session names the file, and those in sight
+that do not hold.
+
+A session has one table: where some of its tests have a nearer one, it ends with exit status 4 and tells how to run them
+by themselves. `pytest-modelbench` goes by the same rule, as a pytest would that is started in the same folder without
+arguments; its `-c FILE` is that of pytest.
+
+## What a path starts from
+
+A path in a file starts from that file's own folder, one on a command line from the folder where it is typed; one in
+`addopts` or `PYTEST_ADDOPTS` counts as typed, as pytest's own do. A leading `~` is the home folder. Where nobody names
+a folder of baselines, it is `baselines` beside the file with the settings, or in pytest's root directory where there is
+no such file. Commands that messages print are to be typed in the folder where they were printed.
+
+## All of them
 """
 
 

@@ -9,14 +9,17 @@ from dataclasses import dataclass
 from enum import Enum
 
 from pytest_modelbench.core.environment import Environment
+from pytest_modelbench.core.places import BASELINES, Here
 from pytest_modelbench.core.session import Check, Outcome, Session
 from pytest_modelbench.core.verdicts import Verdict
-from pytest_modelbench.report.commands import BASELINES, prune_command
+from pytest_modelbench.report.commands import prune_command
 from pytest_modelbench.report.messages import found_from, more_needed
 from pytest_modelbench.report.reasons import sentences
 from pytest_modelbench.report.scale import change, duration, number, pair, plural
 
 ACCEPT = "pytest --modelbench --update-baselines"
+#: A reader who is in pytest's root directory.
+_HERE = Here()
 #: Items listed one by one before the rest is counted: more would push the verdicts off the screen.
 _MOST_ITEMS = 5
 #: Tests named in a command; beyond, one that takes all of them is easier to read and to paste.
@@ -124,9 +127,13 @@ def _environment(environment: Environment) -> list[str]:
 
 
 def notices(
-    session: Session, accept_command: str = ACCEPT, baselines: str = BASELINES, selection: str = ""
+    session: Session,
+    accept_command: str = ACCEPT,
+    baselines: str = BASELINES,
+    selection: str = "",
+    here: Here = _HERE,
 ) -> list[Notice]:
-    """What was not gated, loudly; then what a reader is asked to do."""
+    """What was not gated, loudly; then what a reader is asked to do, ``here``."""
     found = []
     if session.interrupted:
         text = "INTERRUPTED: this is incomplete; nothing was recorded, and no baseline was touched"
@@ -142,12 +149,12 @@ def notices(
             Notice(
                 f"{plural(count, 'baseline entry')} {verb} no test any more; remove with",
                 some(sorted(map(str, session.orphans))),
-                command=prune_command({key.test for key in session.orphans}, baselines),
+                command=prune_command({key.test for key in session.orphans}, baselines, here=here),
             )
         )
     if session.updating or session.interrupted:
         return found
-    return found + _open(session) + _acceptance(session, accept_command, selection)
+    return found + _open(session) + _acceptance(session, accept_command, selection, here)
 
 
 def _open(session: Session) -> list[Notice]:
@@ -187,7 +194,7 @@ def _not_gated(session: Session, accept_command: str, baselines: str) -> list[No
     return found
 
 
-def _acceptance(session: Session, accept_command: str, selection: str) -> list[Notice]:
+def _acceptance(session: Session, accept_command: str, selection: str, here: Here) -> list[Notice]:
     """How to accept what changed: gains, and changes that somebody wanted."""
     found = []
     for wanted, text in (
@@ -196,17 +203,20 @@ def _acceptance(session: Session, accept_command: str, selection: str) -> list[N
     ):
         tests = [check.key.test for check in session.checks if standing(check, session) in wanted]
         if tests and accept_command:
-            found.append(Notice(text.format(len(tests)), command=accept_of(tests, session, accept_command, selection)))
+            command = accept_of(tests, session, accept_command, selection, here)
+            found.append(Notice(text.format(len(tests)), command=command))
     return found
 
 
-def accept_of(tests: Iterable[str], session: Session, accept_command: str = ACCEPT, selection: str = "") -> str:
-    """Command that accepts ``tests``: with their node ids if they are few, else with what selected this session's."""
+def accept_of(
+    tests: Iterable[str], session: Session, accept_command: str = ACCEPT, selection: str = "", here: Here = _HERE
+) -> str:
+    """Command that accepts ``tests``: by themselves if they are few, else with what selected this session's."""
     chosen = sorted(set(tests))
     every = {check.key.test for check in session.checks} | {test.test for test in session.tests}
     if len(chosen) > _MOST_TESTS or every <= set(chosen):
         return " ".join(filter(None, [accept_command, selection]))
-    return " ".join([accept_command, *map(shlex.quote, chosen)])
+    return " ".join([accept_command, *(shlex.quote(here.argument(test)) for test in chosen)])
 
 
 def some(items: list[str]) -> tuple[str, ...]:

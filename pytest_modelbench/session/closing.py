@@ -5,12 +5,15 @@ from __future__ import annotations
 import shlex
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pytest_modelbench.core.errors import ModelbenchError
+from pytest_modelbench.core.places import told_path
 from pytest_modelbench.core.session import Outcome, Session
+from pytest_modelbench.core.settings import resolved
 from pytest_modelbench.session.runner import SessionRunner
 from pytest_modelbench.store.accepting import Acceptance, accept
 
@@ -45,7 +48,8 @@ class Closing:
             if count := self._runner.stored_of_module(path):
                 self._lost[path] = count
                 reason = reason.removeprefix("Skipped: ")
-                self._notes.append(f"NOT GATED: {path} was skipped as a whole, with {count} baseline entries: {reason}")
+                told = self._runner.commands.here.argument(path)
+                self._notes.append(f"NOT GATED: {told} was skipped as a whole, with {count} baseline entries: {reason}")
 
     def exit_status(self, status: int | pytest.ExitCode) -> int | pytest.ExitCode:
         """The session's exit status, ``status`` so far: one that is not 0 stays, unless files could not be written."""
@@ -80,13 +84,16 @@ class Closing:
             terminal.Look(width, colour, quiet),
             terminal.Told(
                 accept_command=commands.accept(),
-                baselines=self._runner.settings.baselines,
+                baselines=commands.baselines,
                 selection=shlex.join(commands.selection),
                 refused=tuple(refusal_notices(self._acceptance.refused)),
+                here=commands.here,
             ),
         )
         if result.updating and self._acceptance.changes:
-            text += "\n\n" + terminal.render_changes(self._acceptance.changes, width=width, colour=colour)
+            here = self._config.invocation_params.dir
+            changes = [replace(one, file=told_path(one.file, here)) for one in self._acceptance.changes]
+            text += "\n\n" + terminal.render_changes(changes, width=width, colour=colour)
         return "\n".join([text, *self._notes])
 
     def _write_files(self, result: Session) -> None:
@@ -94,7 +101,8 @@ class Closing:
         from pytest_modelbench.store.results import write_results
 
         asked = self._option.modelbench_json
-        path = self._config.invocation_params.dir / asked if asked else None
+        here = self._config.invocation_params.dir
+        path = Path(resolved(asked, str(here))) if asked else None
         if self._unwritten:
             self._notes.append(f"NOT ACCEPTED: {self._unwritten}")
         if path is None and (self._unwritten or self._acceptance.refused):
@@ -105,12 +113,13 @@ class Closing:
                 write_results(path, result)
                 self._notes.append(f"results written to {asked or path}")
             if self._unwritten:
-                where = ["--baselines", self._runner.settings.baselines, str(path)]
+                where = ["--baselines", self._runner.commands.baselines, told_path(str(path), here)]
                 command = shlex.join(["pytest-modelbench", "accept", *where])
                 self._notes.append(f"nothing is lost: once that is mended, run\n    {command}")
             if name := self._option.modelbench_save_benchmark:
-                saved = benchmark_storage.save(result, self._config.rootpath / ".benchmarks", name)
-                told = f"in {saved.relative_to(self._config.rootpath)}" if saved else "nowhere: there are none"
+                # Where pytest-benchmark itself saves, and where its compare looks: in the current folder.
+                saved = benchmark_storage.save(result, here / ".benchmarks", name)
+                told = f"in {told_path(saved, here)}" if saved else "nowhere: there are none"
                 self._notes.append(f"latencies saved for pytest-benchmark {told}")
         except (ModelbenchError, OSError) as error:
             self._notes.append(f"NOT WRITTEN: {error}")

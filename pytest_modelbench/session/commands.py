@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
+from pytest_modelbench.core.places import Here
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.core.verdicts import Judgement
 from pytest_modelbench.options import flag_of
-from pytest_modelbench.report.commands import prune_command
+from pytest_modelbench.report.commands import prune_command, where_options
 
 _DEFAULTS = Settings()
 _AGAINST = flag_of("against"), flag_of("against-python")
@@ -19,7 +20,9 @@ _AGAINST = flag_of("against"), flag_of("against-python")
 class Commands:
     """Made from this session's own ``options`` that belong on such a command and the ``selection`` that chose tests.
 
-    ``options`` are values by flag; ``rounds`` and ``pairs`` are the looks of this session's settings.
+    ``options`` are values by flag; ``rounds`` and ``pairs`` are the looks of this session's settings; ``baselines`` is
+    the folder of baselines as it is typed ``here``; ``root`` are options that a command takes to find the root
+    directory of this session again.
     """
 
     options: Mapping[str, str] = field(default_factory=dict)
@@ -27,10 +30,12 @@ class Commands:
     baselines: str = _DEFAULTS.baselines
     rounds: tuple[int, ...] = _DEFAULTS.rounds
     pairs: tuple[int, ...] = _DEFAULTS.pairs
+    here: Here = field(default_factory=Here)
+    root: Callable[[], Mapping[str, str]] = dict
 
     def rerun(self, *tests: str) -> str:
         """The command that measures ``tests`` again, or everything that this session did."""
-        return self._pytest({}, tests or self.selection)
+        return self._pytest({}, tests, self.selection)
 
     def settle(self, judgement: Judgement, *tests: str) -> str:
         """The command that measures ``tests`` as often as would probably decide ``judgement``; empty if unknown."""
@@ -58,11 +63,18 @@ class Commands:
 
     def prune(self, test: str, check: str) -> str:
         """The command that removes one baseline entry."""
-        return prune_command([test], self.baselines, check)
+        return prune_command([test], self.baselines, check, self.here)
 
-    def _pytest(self, more: Mapping[str, str], tests: tuple[str, ...]) -> str:
-        options = [f"{name}={value}" if value else name for name, value in {**self.options, **more}.items()]
-        return shlex.join(["pytest", "--modelbench", *options, *tests])
+    def convert(self) -> str:
+        """The command that writes the baselines in the present form."""
+        return shlex.join(["pytest-modelbench", "convert", *where_options(self.baselines, self.here)])
+
+    def _pytest(self, more: Mapping[str, str], tests: tuple[str, ...], selection: tuple[str, ...] = ()) -> str:
+        given = {**self.options, **self.root(), **more}
+        options = [f"{name}={value}" if value else name for name, value in given.items()]
+        return shlex.join(
+            ["pytest", "--modelbench", *options, *(map(self.here.argument, tests) if tests else selection)]
+        )
 
 
 def _up_to(number: int, looks: Iterable[int]) -> str:

@@ -4,36 +4,28 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pytest_modelbench.core.errors import ModelbenchError
-from pytest_modelbench.core.settings import Settings, read_settings
-from pytest_modelbench.options import OPTIONS, SETTINGS, Option
+from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.session.aside import stand_aside, told
+from pytest_modelbench.session.asked import (
+    check_paths,
+    check_tables,
+    commands_of,
+    header,
+    project_of_session,
+    settings_of,
+)
 from pytest_modelbench.session.closing import Closing
-from pytest_modelbench.session.commands import Commands
 from pytest_modelbench.session.inline import InlineRun
 from pytest_modelbench.session.logs import share_log_file
 from pytest_modelbench.session.marks import Marks, is_benchmark, select
 from pytest_modelbench.session.runner import SessionRunner, Wanted
-from pytest_modelbench.store.project import settings_table
-
-
-def settings_of(config: pytest.Config) -> Settings:
-    """Settings of this session: options over ``[tool.modelbench]`` of the root's pyproject.toml over defaults."""
-    given = {key: _given(config, option) for key, option in SETTINGS.items() if option.flag}
-    pyproject = config.rootpath / "pyproject.toml"
-    table = settings_table(pyproject)
-    options = {key: value for key, value in given.items() if value is not None}
-    return read_settings({} if table is None else table, options, pyproject.name)
-
-
-def _given(config: pytest.Config, option: Option) -> str | None:
-    """What the command line gives for ``option``; None if it says nothing of it."""
-    value: str | None = getattr(config.option, option.dest)
-    return value
+from pytest_modelbench.store.project import Project
 
 
 def _looks(settings: Settings, config: pytest.Config) -> tuple[int, ...]:
@@ -43,33 +35,17 @@ def _looks(settings: Settings, config: pytest.Config) -> tuple[int, ...]:
     return (settings.update_rounds,) if config.option.update_baselines else settings.rounds
 
 
-def _commands(config: pytest.Config, settings: Settings) -> Commands:
-    """What this session was told, for the commands in its messages."""
-    given = {option.flag: _given(config, option) for option in OPTIONS if option.flag and option.repeated}
-    selection = []
-    if config.option.keyword:
-        selection += ["-k", config.option.keyword]
-    if config.option.markexpr:
-        selection += ["-m", config.option.markexpr]
-    if config.args_source is pytest.Config.ArgsSource.ARGS:
-        selection += config.args
-    return Commands(
-        {flag: value for flag, value in given.items() if value is not None},
-        tuple(selection),
-        settings.baselines,
-        settings.rounds,
-        settings.pairs,
-    )
-
-
 class BenchSession:
     """Collects, runs, reports. A plugin of its own, so that a run without ``--modelbench`` has none of it."""
 
-    def __init__(self, config: pytest.Config, settings: Settings) -> None:
+    def __init__(self, config: pytest.Config, project: Project, settings: Settings) -> None:
         self.config = config
         self.settings = settings
         self.updating: bool = config.option.update_baselines
-        self._commands = _commands(config, settings)
+        self._project = project
+        self._overruled: list[str] = []
+        self._paths: dict[str, Path] = {}  #: of the tests, by id
+        self._commands = commands_of(config, project, settings, self._paths)
         self.runner = SessionRunner(config, Wanted(settings, _looks(settings, config), self._commands, self.updating))
         self.inline = InlineRun(self.runner) if config.option.modelbench_inline else None
         if self.inline is None:
@@ -96,13 +72,6 @@ class BenchSession:
             raise pytest.UsageError(
                 "a debugger cannot reach the worker processes: add --modelbench-inline, which measures in this one"
             )
-        for name in ("json", "data"):
-            if value := getattr(option, f"modelbench_{name}"):
-                path = config.invocation_params.dir / value
-                if name == "json" and not path.parent.is_dir():
-                    raise pytest.UsageError(f"--modelbench-json: there is no folder {path.parent}")
-                if name == "data" and not path.exists():
-                    raise pytest.UsageError(f"--modelbench-data: there is no {path}")
         if option.update_baselines and option.modelbench_rounds:
             raise pytest.UsageError(
                 "--modelbench-rounds is about comparing; a baseline takes the update-rounds of [tool.modelbench]"
@@ -121,7 +90,10 @@ class BenchSession:
                 "--modelbench-inline measures in one process only, too few for a baseline to rest on"
             )
         try:
-            return cls(config, settings_of(config))
+            project = project_of_session(config)
+            settings = settings_of(config, project)
+            check_paths(config, settings)
+            return cls(config, project, settings)
         except ModelbenchError as error:
             raise pytest.UsageError(str(error)) from error
 
@@ -132,16 +104,17 @@ class BenchSession:
 
     # --- collection
 
-    def pytest_report_header(self) -> str:
-        """What will be done."""
+    def pytest_report_header(self) -> list[str]:
+        """What will be done, and by whose settings."""
         settings = self.settings
         verb = "measures and accepts" if self.updating else "measures and judges"
         suite = f", suite {','.join(settings.suite)}" if settings.suite else ""
-        return f"modelbench: {verb}, device {settings.device}{suite}, baselines in {settings.baselines}"
+        does = f"modelbench: {verb}, device {settings.device}{suite}, baselines in {self._commands.baselines}"
+        return [does, *header(self.config, self._project, settings)]
 
     def pytest_report_collectionfinish(self, items: Sequence[pytest.Item]) -> list[str]:
-        """Which plugins stand aside, where they would have had something to do."""
-        return told(self.config, items) if self.inline is None else []
+        """Tables of settings that were overruled, and plugins that stand aside where they would have had a part."""
+        return [*self._overruled, *(told(self.config, items) if self.inline is None else [])]
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Note which modules were collected whole: only of those it is known which tests do not exist."""
@@ -160,6 +133,8 @@ class BenchSession:
         _check_ids(benchmarks)
         try:
             chosen, self._marks = select(benchmarks, self.settings.suite, self._deselected)
+            self._paths |= {item.nodeid: item.path for item in chosen}
+            self._overruled = check_tables(self.config, self._project, self._paths.values())
         except ModelbenchError as error:
             raise pytest.UsageError(str(error)) from error
         kept = set(map(id, chosen))
@@ -247,17 +222,16 @@ def _check_ids(items: Sequence[pytest.Item]) -> None:
     """Raise UsageError for ids that do not tell tests apart: they would share one baseline, and one would not run."""
     seen: set[str] = set()
     for item in items:
-        root = item.config.rootpath
-        outside = not (item.path.is_relative_to(root) or item.path.resolve().is_relative_to(root.resolve()))
-        if outside or item.nodeid in seen or item.nodeid.startswith("::"):
-            where = f", as it lies outside of the root directory {root}" if outside else ""
-            if outside:
-                way_out = f"add --rootdir={os.path.commonpath([root, item.path])}"
+        if item.nodeid in seen or item.nodeid.startswith("::"):
+            root = item.config.rootpath
+            if not item.path.is_relative_to(root):
+                way_out = (
+                    f", as happens outside of the root directory {root}; add "
+                    f"--rootdir={os.path.commonpath([root, item.path])}"
+                )
             elif item.config.option.keepduplicates:
-                way_out = "leave --keep-duplicates out, as one test has one baseline"
+                way_out = "; leave --keep-duplicates out, as one test has one baseline"
             else:
-                way_out = "rename one of the two"
-            raise pytest.UsageError(
-                f"{item.path}: the id {item.nodeid!r} does not tell this test from others{where}; {way_out}"
-            )
+                way_out = "; rename one of the two"
+            raise pytest.UsageError(f"{item.path}: the id {item.nodeid!r} does not tell this test from others{way_out}")
         seen.add(item.nodeid)

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from pytest_modelbench.core.errors import UsageError
+from pytest_modelbench.core.places import start_of_ids
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.vcs.listing import files_below, top_of
 from pytest_modelbench.workers.import_path import import_path, project_path
@@ -65,6 +66,11 @@ class Launcher:
         self._id = uuid.uuid4().hex
         self.best_reference_s: float | None = None  #: told to workers: see `Job`
 
+    @property
+    def start_of_ids(self) -> Path:
+        """The folder that the tests' ids start from: a worker, which is told of single files, begins them there too."""
+        return start_of_ids(self.paths, self._config.rootpath)
+
     def here(self) -> Tree:
         """The working tree itself."""
         return Tree(self._root, lambda path: path)
@@ -74,7 +80,7 @@ class Launcher:
         here = self.here()
         job = self._job(tests, process, here, self._settings)
         site = Site(
-            worker_arguments(self._config, [self.paths[test] for test in tests]),
+            worker_arguments(self._config, [self.paths[test] for test in tests], root=self.start_of_ids),
             sys.path,
             argv=sys.argv,
             session=self._id,
@@ -87,11 +93,13 @@ class Launcher:
         modules = [tree.path_of(self.paths[test]) for test in tests]
         foreign = tree.python != sys.executable
         path = project_path(self._top, sys.path) if foreign else sys.path
-        # Both sides are given the same data, which need not be in git, wherever they run.
-        data = os.path.abspath(self._settings.data) if self._settings.data else ""
-        job = self._job(tests, pair, tree, replace(self._settings, data=data))
+        # Both sides are given the same data, which need not be in git, wherever they run: its path is whole.
+        job = self._job(tests, pair, tree, self._settings)
         arguments = worker_arguments(
-            self._config, [module for module in modules if module and module.exists()], tree.path_of
+            self._config,
+            [module for module in modules if module and module.exists()],
+            tree.path_of,
+            self.start_of_ids,
         )
         site = Site(
             # One module that cannot be imported there must not take the others with it.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import sys
 import time
 import warnings
@@ -93,7 +94,7 @@ class SessionRunner:
         """Raise before anything is measured: baselines that cannot be read or written make a night worthless."""
         folder = self.store.folder
         if folder.is_symlink() and not folder.exists():
-            raise UsageError(f"{self.settings.baselines} is a link that leads nowhere; no baseline can be found there")
+            raise UsageError(f"{self.commands.baselines} is a link that leads nowhere; no baseline can be found there")
         if self.updating:
             self.store.check_writable()
         self.store.load("portable")
@@ -170,7 +171,7 @@ class SessionRunner:
             updating=self.updating,
             ungated=ungated,
             orphans=tuple(sorted({key for gate in gates for key in gate.orphans(collected, known)})),
-            warnings=(*self._unread, *self.decider.warnings, *map(_outdated, self.store.outdated())),
+            warnings=(*self._unread, *self.decider.warnings, *map(self._outdated, self.store.outdated())),
         )
 
     def stored_of_module(self, module: str) -> int:
@@ -183,7 +184,12 @@ class SessionRunner:
             {folder for gate in self.results.gates.values() for folder in gate.folders} if not self.against else ()
         )
         modules = {key.test.partition("::")[0] for folder in folders for key in self.store.keys(folder)}
-        return {module: True for module in modules if not (self.config.rootpath / module).exists()}
+        return {module: True for module in modules if not (self._launcher.start_of_ids / module).exists()}
+
+    def _outdated(self, path: Path) -> str:
+        told = os.path.join(self.commands.baselines, os.path.relpath(path, self.store.folder))
+        how = self.commands.convert()
+        return f"{told} is written in the form of an older version; `{how}` writes it in the present one"
 
     # --- time
 
@@ -294,12 +300,6 @@ def _session_timeout_s(config: pytest.Config) -> float:
     if given is None and config.pluginmanager.has_plugin("timeout"):
         given = config.getini("session_timeout")
     return float(given or math.inf)
-
-
-def _outdated(path: Path) -> str:
-    return (
-        f"{path} is written in the form of an older version; `pytest-modelbench convert` writes it in the present one"
-    )
 
 
 def _category(module: str, name: str) -> type[Warning]:

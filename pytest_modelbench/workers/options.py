@@ -65,14 +65,18 @@ def handed_over(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def worker_arguments(
-    config: pytest.Config, modules: Iterable[Path], path_of: Callable[[Path], Path | None] = lambda path: path
+    config: pytest.Config,
+    modules: Iterable[Path],
+    path_of: Callable[[Path], Path | None] = lambda path: path,
+    root: Path | None = None,
 ) -> list[str]:
     """Command line of a worker's pytest: what must be known before options can be taken over, and the test files.
 
-    ``path_of`` maps the paths of configuration to those of the code that the worker runs.
+    ``path_of`` maps the paths of configuration to those of the code that the worker runs; ``root`` is what the tests'
+    ids start from, where that is not the root directory.
     """
-    option = config.option
-    arguments = ["-p", "no:terminal", "-o", "addopts=", "--rootdir", str(path_of(config.rootpath) or config.rootpath)]
+    option, root = config.option, root or config.rootpath
+    arguments = ["-p", "no:terminal", "-o", "addopts=", "--rootdir", str(path_of(root) or root)]
     ini = path_of(config.inipath) if config.inipath else None
     arguments += ["-c", str(ini)] if ini and ini.exists() else []
     arguments += ["--disable-plugin-autoload"] if getattr(option, "disable_plugin_autoload", False) else []

@@ -8,6 +8,8 @@ import pytest
 # Imported once, here: pytester takes out of a session in this process what that has imported.
 import pytest_modelbench.session.hooks  # noqa: F401
 
+RECORDS = "def test_one(modelbench):\n    modelbench.record('answer', {})\n"
+
 
 @pytest.fixture
 def pytester(pytester, monkeypatch):
@@ -66,3 +68,31 @@ def stored(pytester):
         return folders
 
     return read
+
+
+@pytest.fixture
+def tree(pytester):
+    """Writes files below the root, by path, and makes their folders; ``.git`` marks the top of the repository."""
+
+    def write(files):
+        pytester.path.joinpath(".git").mkdir(exist_ok=True)
+        for name, text in files.items():
+            path = pytester.path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+
+    return write
+
+
+@pytest.fixture
+def mono(tree):
+    """A repository whose root configures pytest, with a package that has settings of its own, and one that has none."""
+    tree(
+        {
+            "pyproject.toml": "[tool.pytest.ini_options]\n",
+            "packages/a/pyproject.toml": '[tool.modelbench]\nmissing = "fail"\nupdate-rounds = 2\n',
+            "packages/a/tests/test_a.py": RECORDS.format(1),
+            "packages/b/test_b.py": RECORDS.format(2),
+            "ci/bench.ini": "[pytest]\n",
+        }
+    )

@@ -15,21 +15,24 @@ def test_small(build_model, modelbench):
 
 
 @pytest.mark.slow
-def test_saved_latencies_are_compared_by_pytest_benchmark_itself(bench, pytester):
+def test_saved_latencies_are_compared_by_pytest_benchmark_itself_in_the_same_folder(bench, pytester, monkeypatch):
+    pytester.makepyprojecttoml("[tool.pytest.ini_options]\n")
+    below = pytester.mkdir("below")
+    monkeypatch.chdir(below)
     for name in ("before", "after"):
-        result = bench(f"--modelbench-save-benchmark={name}", source=LATENCY)
+        result = bench(f"--modelbench-save-benchmark={name}", "..", source=LATENCY)
         result.stdout.fnmatch_lines([f"latencies saved for pytest-benchmark in .benchmarks/*/*_{name}.json"])
-    files = sorted(path.name for path in (pytester.path / ".benchmarks").glob("*/*.json"))
+    files = sorted(path.name for path in (below / ".benchmarks").glob("*/*.json"))
     assert files == ["0001_before.json", "0002_after.json"]
     compared = subprocess.run(
         [sys.executable, "-m", "pytest_benchmark", "compare", "--histogram=h", "--csv=c.csv"],
-        cwd=pytester.path, capture_output=True, text=True, check=False,
+        cwd=below, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert compared.returncode == 0, compared.stderr
     assert "test_small (0001_before)" in compared.stdout
     assert "test_small (0002_after)" in compared.stdout
-    assert list(pytester.path.glob("h*.svg"))
-    assert "test_small" in (pytester.path / "c.csv").read_text()
+    assert list(below.glob("h*.svg"))
+    assert "test_small" in (below / "c.csv").read_text()
 
 
 ACCELERATOR = """

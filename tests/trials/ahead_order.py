@@ -33,6 +33,7 @@ def session(project, together, code):
             "TOGETHER": str(together),
             "PYTHONPATH": os.pathsep.join([folder, code, environment["PYTHONPATH"]]),
         }
+        Path(folder, "none").mkdir()
         results = Path(folder, "results.json")
         options = [f"--modelbench-passes={PROCESSES}", f"--modelbench-baselines={folder}/none"]
         command = [sys.executable, "-m", "pytest", "-q", "-p", "together", "--modelbench", "--device=cpu", *options]

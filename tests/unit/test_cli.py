@@ -99,6 +99,15 @@ def test_the_project_settings_say_where_baselines_are(
     Path("pyproject.toml").write_text("[project]\n")  # says nothing of this tool
     assert main(["show", "portable"]) == 0
     assert "1,000" in capsys.readouterr().out
+    Path("pyproject.toml").write_text("[tool.modelbench]\n")
+    assert main(["show"]) == 4
+    assert capsys.readouterr().err == (
+        "pytest-modelbench: baselines: there is no such folder of baselines; name it with --baselines DIR (settings "
+        "from pyproject.toml)\n"
+    )
+    for flag in ("-c", "--config-file"):
+        assert main(["show", flag, "../../pyproject.toml", "portable"]) == 0
+        assert "1,000" in capsys.readouterr().out
     Path("pyproject.toml").write_text("[tool.modelbench]\nbaseline = 'x'\n")
     assert main(["show"]) == 4
     assert "has no setting 'baseline'. Did you mean 'baselines'?" in capsys.readouterr().err

@@ -16,6 +16,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "reference-options.md"
 #: For each kind of setting: as people write it, and what is kept.
 WRITTEN = {
     OptionType.TEXT: ("some text", "some text"),
+    OptionType.PATH: ("some/path", "some/path"),
     OptionType.NAMES: ("a,b", ("a", "b")),
     OptionType.COUNT: ("3", 3),
     OptionType.LOOKS: ("3,7", (3, 7)),

@@ -4,6 +4,7 @@ import shlex
 
 import pytest
 
+from pytest_modelbench.core.places import Here
 from pytest_modelbench.core.settings import Settings, read_settings
 from pytest_modelbench.core.verdicts import Judgement, Verdict
 from pytest_modelbench.session.commands import Commands
@@ -84,3 +85,25 @@ def test_what_is_compared_with_other_code_is_not_accepted(options, against, acce
 def test_one_entry_is_pruned_where_the_session_looked_for_it(baselines, where) -> None:
     command = f"pytest-modelbench prune {where}--test {shlex.quote(TEST)} --check macs"
     assert Commands(baselines=baselines).prune(TEST, "macs") == command
+
+
+@pytest.mark.parametrize(("own", "where"), [("../baselines", ""), ("baselines", " --baselines ../baselines")])
+def test_the_folder_is_named_unless_the_command_takes_it_here_by_itself(own, where) -> None:
+    commands = Commands(baselines="../baselines", here=Here(own))
+    assert commands.convert() == f"pytest-modelbench convert{where}"
+    assert commands.prune("t", "macs") == f"pytest-modelbench prune{where} --test t --check macs"
+
+
+def test_tests_are_named_as_pytest_takes_them_here_and_what_was_typed_is_repeated_as_it_was() -> None:
+    commands = Commands(
+        {"--modelbench-device": "cpu"},
+        ("-k", "net", "../tests"),
+        here=Here(argument=lambda test: f"../{test}"),
+        root=lambda: {"--rootdir": ".."},
+    )
+    options = "pytest --modelbench --modelbench-device=cpu --rootdir=.."
+    assert commands.rerun("t.py::a", "t.py::b") == f"{options} ../t.py::a ../t.py::b"
+    assert commands.rerun() == f"{options} -k net ../tests"
+    assert commands.accept("t.py::a") == f"{options} --update-baselines ../t.py::a"
+    assert commands.settle(open_after(2, 1), "t.py::a").endswith(" ../t.py::a")
+    assert commands.prune("t.py::a", "") == "pytest-modelbench prune --test t.py::a"
