@@ -192,6 +192,16 @@ OPTIONS = (
         "the present code (duet, where git has it), or only decide by what is stored (rerun).",
     ),
     Option(
+        flag="--modelbench-order",
+        setting="order",
+        kind=OptionType.CHOICE,
+        choices=("random", "keep"),
+        default="random",
+        repeated=True,
+        help="In which order the tests of a module are measured, and modules: another one in each round, so that no "
+        "test always has the same neighbours, or as collected.",
+    ),
+    Option(
         flag="--modelbench-rounds",
         setting="rounds",
         formerly="passes",

@@ -134,6 +134,7 @@ class Settings:
     skipped: str = default_of("skipped")
     inconclusive: str = default_of("inconclusive")
     confirm: str = default_of("confirm")
+    order: str = default_of("order")
     rounds: tuple[int, ...] = default_of("rounds")
     update_rounds: int = default_of("update-rounds")
     pairs: tuple[int, ...] = default_of("pairs")

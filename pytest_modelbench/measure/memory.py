@@ -159,7 +159,9 @@ def _sums_gradients(func: Any, args: tuple[Any, ...]) -> bool:
     It does so in the first one's memory, but not while a dispatch mode looks on, nor on the meta device
     (`can_accumulate_inplace` in torch/csrc/autograd/input_buffer.cpp): then the sum replaces it right afterwards.
     """
-    if func is not torch.ops.aten.add.Tensor or not _is_whole_storage(args[0]) or _holders(args[0]) != _sole_holders():
+    if func is not torch.ops.aten.add.Tensor or not _is_whole_storage(args[0]):
+        return False
+    if (sole := _sole_holders()) is None or _holders(args[0]) != sole:
         return False
     # Autograd's own call, and not that of a function or a hook written in Python. Dynamo's frames are around modes.
     frame: FrameType | None = sys._getframe(2)
@@ -178,8 +180,10 @@ def _holders(tensor: Any) -> tuple[int, int]:
 
 
 @functools.cache
-def _sole_holders() -> tuple[int, int]:
+def _sole_holders() -> tuple[int, int] | None:
     """`_holders` of a gradient that autograd alone has, when it adds another: of PyTorch's version, so it is tried."""
+    if not (hasattr(torch.Tensor, "_use_count") and hasattr(torch._C, "_storage_Use_Count")):
+        return None  # both are private; then a sum of gradients counts as one more tensor
     found = (0, 0)
 
     class Asking(TorchDispatchMode):  # type: ignore[no-untyped-call]

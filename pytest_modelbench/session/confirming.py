@@ -21,7 +21,7 @@ from pytest_modelbench.session.results import Results
 from pytest_modelbench.vcs.checkout import Checkout
 from pytest_modelbench.vcs.revision import Revision, resolve, same_code
 from pytest_modelbench.workers.job import Code
-from pytest_modelbench.workers.rounds import shuffled
+from pytest_modelbench.workers.rounds import ordered
 from pytest_modelbench.workers.runs import PairRun
 
 
@@ -79,7 +79,7 @@ class Confirmation:
         self._here = here
         self._audience = audience
 
-    def confirm(self, tests: Sequence[str], seed: str) -> None:
+    def confirm(self, tests: Sequence[str], seed: str | None) -> None:
         """Decide ``tests``, each beside the commits of its baselines."""
         wanted = {test: self._results.bases(test) for test in tests}
         checks = sum(self._results.waiting(test, commit) for test, commits in wanted.items() for commit in commits)
@@ -99,7 +99,7 @@ class Confirmation:
             if self._audience.out_of_time():
                 return
 
-    def against(self, tests: Sequence[str], seed: str) -> None:
+    def against(self, tests: Sequence[str], seed: str | None) -> None:
         """Decide ``tests`` beside the revision, the interpreter or both that the session was told."""
         settings, here = self._settings, self._here
         names = []
@@ -116,11 +116,11 @@ class Confirmation:
                 names.append(python)
             self._decide(tests, Duet(" with ".join(names), settings.pairs, stored=False), base, seed)
 
-    def _decide(self, tests: Sequence[str], duet: Duet, base: Base, seed: str) -> None:
+    def _decide(self, tests: Sequence[str], duet: Duet, base: Base, seed: str | None) -> None:
         remaining = list(tests)
         self._results.begin_duet(tests)
         for number in range(1, duet.looks[-1] + 1):
-            order = shuffled(remaining, f"{seed}-{duet.base}-{number}")
+            order = ordered(remaining, seed, duet.base, str(number))
             self._audience.pairs_started(number, duet.looks, order, duet.base)
             for run in self._pairing.pair(base.tree, self._here, order, number):
                 self._results.add_pair(run, alone=not duet.stored)

@@ -115,13 +115,13 @@ class SessionRunner:
         self._launcher.paths = {test: Path(item.path) for test, item in self._items.items()}
         with deferred_interrupts():
             try:
-                self._measure(list(self._items), self.stamp.started)
+                self._measure(list(self._items), self.stamp.started if self.settings.order == "random" else None)
                 self.complete = True
             finally:
                 self._progress.clear()
                 self._duration_s = time.monotonic() - self._started_s
 
-    def _measure(self, tests: Sequence[str], seed: str) -> None:
+    def _measure(self, tests: Sequence[str], seed: str | None) -> None:
         pairing = Pairing(self._launcher, self, self._timeout_s)
         confirmation = Confirmation(self.settings, self.results, pairing, self._launcher.here(), self)
         if self.against:
@@ -141,7 +141,7 @@ class SessionRunner:
     def _to_go_on_with(self, tests: Sequence[str]) -> list[str]:
         return [] if self.out_of_time() else self.results.undecided(tests)
 
-    def _run_rounds(self, tests: Sequence[str], seed: str) -> None:
+    def _run_rounds(self, tests: Sequence[str], seed: str | None) -> None:
         plan = RoundPlan(self._policy.looks[-1], seed, first=self._rounds + 1)
         limits = Limits(self._timeout_s, self.out_of_time)
         run_rounds(tests, self._launcher.worker, self, plan, limits)

@@ -38,10 +38,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class RoundPlan:
-    """Up to ``most`` rounds, numbered from ``first`` on; ``seed`` is that of the order of tests."""
+    """Up to ``most`` rounds, numbered from ``first`` on; ``seed`` is that of the order of tests, None: as they are."""
 
     most: int
-    seed: str
+    seed: str | None
     first: int = 1
 
 
@@ -55,7 +55,7 @@ def run_rounds(tests: Sequence[str], launch: Launch, listener: RoundListener, pl
     for number in range(plan.first, plan.first + plan.most):
         if not remaining:
             return
-        order = shuffled(remaining, f"{plan.seed}-{number}")
+        order = ordered(remaining, plan.seed, str(number))
         listener.round_started(number, order)
         _run_round(order, number, launch, listener, limits)
         if limits.out_of_time():
@@ -64,8 +64,18 @@ def run_rounds(tests: Sequence[str], launch: Launch, listener: RoundListener, pl
         remaining = listener.unsettled(remaining)
 
 
+def ordered(tests: Sequence[str], seed: str | None, *which: str) -> list[str]:
+    """``tests`` in random order within each module, modules in random order: neighbours differ from round to round.
+
+    ``which`` tells rounds apart. Without a ``seed``, the order stays as it is.
+    """
+    if seed is None:
+        return list(tests)
+    return shuffled(tests, "-".join([seed, *which]))
+
+
 def shuffled(tests: Sequence[str], seed: str) -> list[str]:
-    """``tests`` in random order within each module, modules in random order: neighbours differ from round to round."""
+    """``tests`` in the random order of ``seed``, those of a module together."""
     modules: dict[str, list[str]] = {}
     for test in tests:
         modules.setdefault(test.partition("::")[0], []).append(test)

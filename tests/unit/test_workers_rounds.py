@@ -11,7 +11,7 @@ from pytest_modelbench.core.errors import UsageError
 from pytest_modelbench.core.measurement import Measurement
 from pytest_modelbench.testing.worker import ENVIRONMENT, ScriptedWorker, launching, report, whole
 from pytest_modelbench.workers.events import Done, Hello, Recorded, Refused, Reported, Started, Warned
-from pytest_modelbench.workers.rounds import Limits, RoundPlan, run_rounds, shuffled
+from pytest_modelbench.workers.rounds import Limits, RoundPlan, ordered, run_rounds, shuffled
 from pytest_modelbench.workers.runs import not_found
 
 THREE = RoundPlan(most=3, seed="s")
@@ -162,3 +162,10 @@ def test_shuffling_keeps_every_test_and_modules_together(tests, seed):
     assert order == shuffled(tests, seed)
     modules = [test.partition("::")[0] for test in order]
     assert len([m for i, m in enumerate(modules) if i == 0 or modules[i - 1] != m]) == len(set(modules))
+
+
+def test_without_a_seed_the_order_is_kept():
+    tests = [f"m::{name}" for name in "hgfedcba"]
+    assert ordered(tests, None, "1") == ordered(tests, None, "2") == tests
+    assert ordered(tests, "seed", "1") == shuffled(tests, "seed-1") != tests
+    assert ordered(tests, "seed", "1") != ordered(tests, "seed", "2")

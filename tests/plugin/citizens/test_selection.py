@@ -63,3 +63,15 @@ def test_a_test_that_is_found_twice_or_outside_of_the_root_is_refused(bench, pyt
     root = pytester.path
     result.stderr.fnmatch_lines([f"*as happens outside of the root directory {root}/ci; add --rootdir={root}"])
     bench("-c", "ci/bench.ini", f"--rootdir={root}", "test_it.py").assert_outcomes(passed=4)
+
+
+def test_the_order_can_be_kept(bench, pytester):
+    pytester.makeconftest(
+        """
+        def pytest_runtest_setup(item):
+            with open("order", "a") as file:
+                file.write(f"{item.name[-1]} ")
+        """
+    )
+    bench("--modelbench-order=keep", source=FOUR).assert_outcomes(passed=4)
+    assert (pytester.path / "order").read_text() == "a b c d "
