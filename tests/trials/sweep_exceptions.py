@@ -12,10 +12,8 @@ REASONS: dict[str, str] = {
     "attention": "the CPU computes attention another way than the GPU's kernel that is predicted; with attention taken "
     "apart on both sides they agree to 0.5 %",
     "both": "attention and kernels: without what either takes they agree to 0.5 %",
-    "no formula": "PyTorch's counter, and so the tool, has no formula for the operator and counts nothing: products of "
-    "a matrix and a vector, bilinear forms, products of eight-bit weights",
-    "unknown to fvcore": "fvcore does not know recurrent layers, convolutions that pad to the same size, and products "
-    "with a vector",
+    "unknown to fvcore": "fvcore does not know recurrent layers, convolutions that pad to the same size, bilinear forms, "
+    "products with a vector, and of sparse matrices",
     "not traced": "fvcore reads traced graphs, and this cannot be traced",
     "nothing to train": "there are no parameters that take a gradient, which the tool says",
     "one mode": "what torch.export made cannot be put in train mode, which the tool says",
@@ -41,7 +39,7 @@ _KERNELS: dict[str, str] = {
     "upsampler": "forward backward step", "conv3d": "forward", "branching": "forward backward step",
     "by_numpy": "forward backward step", "sparse_weight": "backward", "dropping": "forward backward step",
     "pass_counter": "forward backward step", "detector": "forward backward", "torchvision_vit": "backward",
-    "torchvision_resnet18": "forward step", "torchvision_googlenet": "forward step", "quantized": "forward",
+    "torchvision_resnet18": "forward step", "torchvision_googlenet": "forward step",
     "beit_base_patch16_224": "backward", "beitv2_base_patch16_224": "backward",
     "lambda_resnet26t": "forward backward step", "haloregnetz_b": "forward", "halonet26t": "backward step",
     "botnet26t_256": "forward backward step", "sebotnet33ts_256": "forward backward step",
@@ -113,9 +111,9 @@ _OTHERS: dict[str, dict[str, str]] = {
         "step tracker": "attention",
         "step profiler": "attention",
     },
-    "bilinear": {"macs": "no formula"},
-    "matrix_vector": {"macs": "no formula", "fvcore raised": "unknown to fvcore"},
-    "sparse_weight": {"step profiler": "freed unseen"},
+    "bilinear": {"macs fvcore": "unknown to fvcore"},
+    "matrix_vector": {"fvcore raised": "unknown to fvcore"},
+    "sparse_weight": {"macs fvcore": "unknown to fvcore", "step profiler": "freed unseen"},
     "pass_counter": {
         "changed by cost": "its own doing",
         "changed by forward": "its own doing",
@@ -133,7 +131,6 @@ _OTHERS: dict[str, dict[str, str]] = {
     "exported": {"backward raised": "one mode", "step raised": "one mode"},
     "scripted": {"fvcore raised": "not traced"},
     "quantized": {
-        "macs": "no formula",
         "backward raised": "nothing to train",
         "step raised": "nothing to train",
         "fvcore raised": "not traced",

@@ -17,12 +17,9 @@ from torch.nn import functional
 from torch.nn.parameter import is_lazy
 from torch.utils._pytree import tree_leaves
 
-from pytest_modelbench.bench.following import followed
-from pytest_modelbench.bench.peak import step_peak
+from pytest_modelbench.bench.peak import pass_peak, step_peak
 from pytest_modelbench.core.train_options import TrainOptions
-from pytest_modelbench.measure.memory import live_peak
 from pytest_modelbench.models.build import build
-from pytest_modelbench.models.built import BuiltModel
 
 CPU = torch.device("cpu")
 #: Figures that differ by no more agree.
@@ -77,8 +74,12 @@ def _costs(subject: Subject, told: Told) -> Record:
     """The tool's counts of parameters and multiply-accumulates, and those of the module itself."""
     module = _fresh(subject)
     macs = counted(module, subject.images())
+    weights = [*module.parameters(), *_packed(module)]
     return {
-        "parameters": [int(told.figures["parameters"].value), sum(one.numel() for one in module.parameters())],
+        "parameters": [
+            int(told.figures["parameters"].value),
+            sum(one.numel() for one in (*module.parameters(), *_packed(module))),
+        ],
         "macs": [int(told.figures["macs"].value), sum(macs.values())],
         "macs_by_operator": {name.removeprefix("aten::"): number for name, number in macs.items()},
     }
@@ -106,13 +107,13 @@ def _predicted(subject: Subject, kind: str) -> int:
     if kind == "step":
         return step_peak(built, TrainOptions()).live.peak_bytes
 
-    def peak(bare: BuiltModel) -> int:
-        backward = kind == "backward"
-        return live_peak(
-            bare.forward_backward if backward else bare.forward, bare.tensors(training=backward)
-        ).peak_bytes
+    return pass_peak(built, backward=kind == "backward").live.peak_bytes
 
-    return followed(built, peak)[0]
+
+def _packed(module: nn.Module) -> list[Tensor]:
+    """Weights and biases that quantized layers keep packed, as they give them themselves."""
+    layers = [part for part in module.modules() if callable(getattr(part, "weight", None))]
+    return [one for layer in layers for one in (layer.weight(), layer.bias()) if one is not None]
 
 
 class CpuRun:
@@ -127,6 +128,7 @@ class CpuRun:
         self._optimizer: torch.optim.Optimizer | None = None
         self._labels: Tensor | None = None
         self._loss: Tensor | None = None
+        self._packed = _packed(self.module)
         if kind == "forward":
             return
         _set_mode(self.module, training=True)
@@ -152,6 +154,7 @@ class CpuRun:
         """What is alive before: weights, images, and between steps gradients, momenta, labels and the loss."""
         yield from self.module.parameters()
         yield from self.module.buffers()
+        yield from self._packed
         yield self.images
         if self._optimizer is not None:
             for parameter in self.module.parameters():
