@@ -12,8 +12,8 @@ REASONS: dict[str, str] = {
     "attention": "the CPU computes attention another way than the GPU's kernel that is predicted; with attention taken "
     "apart on both sides they agree to 0.5 %",
     "both": "attention and kernels: without what either takes they agree to 0.5 %",
-    "unknown to fvcore": "fvcore does not know recurrent layers, convolutions that pad to the same size, bilinear forms, "
-    "products with a vector, and of sparse matrices",
+    "unknown to fvcore": "fvcore does not know recurrent layers, convolutions that pad to the same size, bilinear "
+    "forms, products with a vector, and of sparse matrices",
     "not traced": "fvcore reads traced graphs, and this cannot be traced",
     "nothing to train": "there are no parameters that take a gradient, which the tool says",
     "one mode": "what torch.export made cannot be put in train mode, which the tool says",

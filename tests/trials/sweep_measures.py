@@ -76,10 +76,7 @@ def _costs(subject: Subject, told: Told) -> Record:
     macs = counted(module, subject.images())
     weights = [*module.parameters(), *_packed(module)]
     return {
-        "parameters": [
-            int(told.figures["parameters"].value),
-            sum(one.numel() for one in (*module.parameters(), *_packed(module))),
-        ],
+        "parameters": [int(told.figures["parameters"].value), sum(one.numel() for one in weights)],
         "macs": [int(told.figures["macs"].value), sum(macs.values())],
         "macs_by_operator": {name.removeprefix("aten::"): number for name, number in macs.items()},
     }
