@@ -175,6 +175,12 @@ class BenchSession:
             "or uses the modelbench fixture; look at -k, -m, the paths given, and --modelbench-suite (try 'all')"
         )
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
+        """Inline: forget what an attempt before has measured."""
+        if self.inline is not None:
+            self.inline.restart(item.nodeid)
+
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
         """Inline: judge a test right after its call."""

@@ -28,6 +28,10 @@ class InlineRun:
         self._environment = bench.environment
         self._runner.results.environment_known(bench.environment)
 
+    def restart(self, test: str) -> None:
+        """A test begins, perhaps once more, as pytest-rerunfailures has it: what was before does not count."""
+        self._runs.pop(test, None)
+
     def add(self, measurement: Measurement) -> None:
         """Take a measurement of the test that runs."""
         self._run(measurement.test).measurements.append(measurement)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from types import TracebackType
 
@@ -48,6 +49,11 @@ class Checkout:
             ) from error
         except GitError as error:
             self._leave()
+            if not os.access(repo.common_dir, os.W_OK):
+                raise UsageError(
+                    f"{self._name()} cannot be checked out: {repo.common_dir} cannot be written, where git keeps a "
+                    f"note of each checkout. Make it writable, or run in a copy: git clone {repo.toplevel} ELSEWHERE"
+                ) from error
             raise UsageError(f"{error}\nThe checkout goes to {cache}; {_ELSEWHERE}") from error
         except BaseException:
             self._leave()

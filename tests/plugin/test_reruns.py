@@ -85,3 +85,9 @@ def test_in_pairs_it_counts_once_a_pair(bench, checks, committed, lap):
     )
     judgement, measured = checks()["lap"]
     assert (judgement["pairs"], measured) == (4, 4)
+
+
+def test_inline_the_last_attempt_counts(bench, checks, lap):
+    result = bench("--modelbench-inline", "--reruns=1", "--modelbench-json=results.json", source=FLAKY)
+    result.stdout.fnmatch_lines(["*1 passed, 1 rerun*"])
+    assert checks() == {"lap": ("new", 1), "attempts": ("new", 1)}

@@ -74,14 +74,8 @@ def test_d_times(modelbench):
 @pytest.mark.slow
 def test_torch_that_comes_late_is_made_ready_and_put_back_as_it_came(bench, pytester):
     """In the order of the file: otherwise which test comes first is left to chance."""
-    pytester.makeconftest(
-        "import pytest\n\n"
-        "@pytest.hookimpl(trylast=True, hookwrapper=True)\n"
-        "def pytest_collection_modifyitems(items):\n"
-        "    yield\n"
-        "    items.sort(key=lambda item: item.nodeid)\n"
-    )
-    bench("--modelbench-json=results.json", source=LATE).assert_outcomes(passed=4)
+    arguments = ["--modelbench-order=keep", "--modelbench-json=results.json"]
+    bench(*arguments, source=LATE).assert_outcomes(passed=4, warnings=1)
     first = environment(pytester)["identity"]
     assert (first["deterministic"], first["matmul_precision"]) == (False, "ieee")
 

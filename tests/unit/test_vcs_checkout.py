@@ -517,6 +517,15 @@ def test_a_checkout_that_is_interrupted_leaves_nothing(project, cache, monkeypat
     assert list(cache.iterdir()) == []
 
 
+def test_a_repository_that_cannot_be_written_is_blamed_and_not_the_cache(project, cache, monkeypatch):
+    # Root may write anywhere: the folder is a file, and the answer is given.
+    (project / ".git/worktrees").write_text("")
+    monkeypatch.setattr("pytest_modelbench.vcs.checkout.os.access", lambda path, mode: False)
+    with pytest.raises(UsageError, match=r"\.git cannot be written, where git keeps a note .* git clone .* ELSEWHERE"):
+        Checkout(project, resolve(project, "HEAD~1"), cache).__enter__()
+    assert list(cache.iterdir()) == []
+
+
 @pytest.mark.parametrize("below", ["", "deep/er"])
 def test_a_cache_that_cannot_be_written_is_named_with_the_way_out(project, tmp_path, below):
     (tmp_path / "file").write_text("")
