@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 
 import pytest
 
@@ -42,6 +43,19 @@ def bench(pytester):
 
 def _imports_torch(path):
     return re.search(r"^(import|from) (torch|timm)\b", path.read_text(encoding="utf-8"), re.MULTILINE)
+
+
+@pytest.fixture
+def git(pytester, monkeypatch):
+    """Runs git in the project, as somebody without a configuration; checkouts go to a cache of the test's own."""
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(pytester.path.parent / "cache"))
+
+    def git(*arguments):
+        who = ("-c", "user.name=somebody", "-c", "user.email=somebody@example.org")
+        subprocess.run(["git", *who, *arguments], cwd=pytester.path, capture_output=True, check=True)
+
+    return git
 
 
 @pytest.fixture

@@ -1,7 +1,5 @@
 """Side by side with a revision: each side reads the files of its own tree, however a test names them."""
 
-import subprocess
-
 import pytest
 
 NETS = """
@@ -26,15 +24,8 @@ def test_net(build_model, modelbench):
 
 
 @pytest.fixture
-def project(pytester, monkeypatch):
+def project(pytester, git):
     """A repository whose model has as many blocks as a file says: 2 in the commit, 3 in the working tree."""
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(pytester.path.parent / "cache"))
-
-    def git(*arguments):
-        who = ("-c", "user.name=somebody", "-c", "user.email=somebody@example.org")
-        subprocess.run(["git", *who, *arguments], cwd=pytester.path, capture_output=True, check=True)
-
     pytester.makepyprojecttoml("[tool.pytest.ini_options]\npythonpath = ['.']\n")
     pytester.makepyfile(nets=NETS, test_it=BENCH)
     blocks = pytester.mkdir("configs") / "blocks.txt"

@@ -1,6 +1,5 @@
 """Side by side with a revision of an installed project: each side measures its own code, or it is said why not."""
 
-import subprocess
 import sys
 
 import pytest
@@ -21,14 +20,8 @@ sys.meta_path.append(Hook())
 
 
 @pytest.fixture
-def project(pytester, monkeypatch):
+def project(pytester, monkeypatch, git):
     """Writes a repository whose model at ``file`` has 2 blocks in the commit, and 3 in the working tree."""
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
-    monkeypatch.setenv("XDG_CACHE_HOME", str(pytester.path.parent / "cache"))
-
-    def git(*arguments):
-        who = ("-c", "user.name=somebody", "-c", "user.email=somebody@example.org")
-        subprocess.run(["git", *who, *arguments], cwd=pytester.path, capture_output=True, check=True)
 
     def write(file, module, path=None, conftest=""):
         tests = pytester.path / "packages/tests"
