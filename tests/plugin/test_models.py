@@ -106,7 +106,7 @@ def fails(result):
     return outcomes.get("failed", 0)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_lifecycle_of_a_real_model(bench, accept, pytester, stored):
     """accept -> ok -> more blocks a stage -> regressed, files untouched."""
     accept(source=LIFECYCLE.format(changed=""), exits=(0, 1))
@@ -144,7 +144,6 @@ def test_a_real_growth_of_memory_fails_and_says_by_how_much(bench, accept):
         "    modelbench.peak_memory(build_model(small, image_size=32, batch_size=8, width={width}), backward=True)\n"
     )
     accept(source=source.format(width=16))
-    bench().assert_outcomes(passed=1)
     result = bench(source=source.format(width=24))
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
@@ -156,9 +155,10 @@ def test_a_real_growth_of_memory_fails_and_says_by_how_much(bench, accept):
 def test_settings_of_torch_are_put_back_even_if_the_test_fails(bench):
     source = """
 import gc
-import torch
 
 def test_a_changes_everything(modelbench):
+    import torch
+
     torch.set_num_threads(2)
     torch.set_grad_enabled(False)
     torch.set_default_dtype(torch.float64)
@@ -168,6 +168,8 @@ def test_a_changes_everything(modelbench):
     assert False
 
 def test_b_finds_nothing_changed(modelbench):
+    import torch
+
     assert torch.get_num_threads() == 1
     assert torch.is_grad_enabled()
     assert torch.get_default_dtype() == torch.float32
@@ -187,9 +189,9 @@ def test_b_finds_nothing_changed(modelbench):
 @pytest.mark.slow
 def test_a_time_with_other_threads_than_the_environment_says_is_refused(bench):
     source = """
-import torch
-
 def net():
+    import torch
+
     torch.set_num_threads(2)
     return torch.nn.Conv2d(3, 4, 3)
 
@@ -197,7 +199,7 @@ def test_one(build_model, modelbench):
     modelbench.latency(build_model(net, image_size=8))
 
 def test_other(modelbench):
-    modelbench.latency(lambda: torch.ones(3), case="ones")
+    modelbench.latency(lambda: sum(range(3)), case="sum")
 """
     result = bench(source=source)
     assert result.parseoutcomes()["failed"] == 1
@@ -254,7 +256,7 @@ def test_no_labelled_images_are_a_skip_with_a_way_out(bench):
     result.stdout.fnmatch_lines(["SKIPPED*--modelbench-data DIR*"])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_accuracy_on_a_folder_of_images(bench, accept, pytester, tmp_path):
     image = pytest.importorskip("PIL.Image")
     for label in ("cat", "dog"):

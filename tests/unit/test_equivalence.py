@@ -46,7 +46,7 @@ def test_autocast_computes_nearly_the_same(name, size, seed):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", [MODELS[0], *(pytest.param(name, marks=pytest.mark.long) for name in MODELS[1:])])
 @settings(max_examples=2, deadline=None)
 @given(seed=st.integers(0, 1000))
 def test_a_compiled_model_computes_the_same(name, seed):

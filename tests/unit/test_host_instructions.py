@@ -64,7 +64,9 @@ ASK = "import torch; print(torch.backends.cpu.get_cpu_capability())"
 
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/cpuinfo").exists(), reason="needs /proc/cpuinfo")
-@pytest.mark.parametrize("asked", [None, "default", "avx2", "avx512", "AVX2"])
+@pytest.mark.parametrize(
+    "asked", [None, "avx2", *(pytest.param(one, marks=pytest.mark.long) for one in ("default", "avx512", "AVX2"))]
+)
 def test_torch_says_the_same_of_this_machine(asked: str | None) -> None:
     told = instruction_set(Path("/proc/cpuinfo").read_text(), platform.machine(), asked)
     if told is None:

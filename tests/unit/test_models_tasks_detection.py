@@ -228,7 +228,7 @@ def test_memory_format_leaves_the_outcome():
     torch.testing.assert_close(last.forward(), plain.forward(), rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_compiles_in_parts():
     model, compiled = small(image_size=64), small(image_size=64, compile={"backend": "eager"})
     finding_all(model)

@@ -144,9 +144,9 @@ def test_inplace_abn_takes_the_activation_in_and_replaces_what_is_kept_anyway():
     ("name", "options"),
     [
         pytest.param("test_resnet", {}, id="test_resnet"),
-        pytest.param("resnet50", {}, id="resnet50", marks=pytest.mark.slow),
-        pytest.param("seresnext50_32x4d", {}, id="seresnext50_32x4d", marks=pytest.mark.slow),
-        pytest.param("vgg16_bn", {"mlp_ratio": 0.01}, id="vgg16_bn", marks=pytest.mark.slow),
+        pytest.param("resnet50", {}, id="resnet50", marks=pytest.mark.long),
+        pytest.param("seresnext50_32x4d", {}, id="seresnext50_32x4d", marks=pytest.mark.long),
+        pytest.param("vgg16_bn", {"mlp_ratio": 0.01}, id="vgg16_bn", marks=pytest.mark.long),
         pytest.param("efficientnet_b0", {"drop_rate": 0}, id="efficientnet_b0", marks=pytest.mark.slow),
     ],
 )
@@ -251,7 +251,7 @@ def test_technique_reaches_the_backbone_of_a_detector():
     assert backward_peak(in_place) < backward_peak(plain)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_in_place_can_be_compiled_as_one_graph():
     arguments = {"device": CPU, "technique": "inplace_abn", "batch_size": 2}
     compiled = build("test_resnet", compile={"backend": "aot_eager", "fullgraph": True}, **arguments)

@@ -74,7 +74,7 @@ def short(monkeypatch):
     torch.set_num_threads(threads)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_training_again_gives_the_same_files(short, tmp_path, capsys):
     arguments = ["--task", "classification", "--out", str(tmp_path)]
     assert short.main(arguments) == 0
