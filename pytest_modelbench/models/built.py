@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -21,7 +22,7 @@ from pytest_modelbench.models.outputs import floating_tensors, moved, not_finite
 from pytest_modelbench.models.precision import backward, forward_modes
 from pytest_modelbench.models.seeds import seeded
 from pytest_modelbench.models.sizes import side_that_fits
-from pytest_modelbench.models.tensors import leave_inference_mode, relocate
+from pytest_modelbench.models.tensors import kept_tensors, leave_inference_mode, relocate
 
 if TYPE_CHECKING:
     pass  # brings timm, which a callable does without
@@ -112,10 +113,14 @@ class BuiltModel:
         return count
 
     def tensors(self, *, training: bool = False) -> tuple[Tensor, ...]:
-        """Everything that is alive before a pass: parameters, buffers, inputs, and for ``training`` targets."""
+        """What a pass is of, alive before it: parameters, buffers, inputs, and for ``training`` targets."""
         targets = tree_leaves(self.targets) if training else []
         held = (leaf for leaf in targets if isinstance(leaf, Tensor))
         return (*self.module.parameters(), *self.module.buffers(), *self.arguments.tensors(), *held)
+
+    def kept_tensors(self) -> Iterator[Tensor]:
+        """What else is alive on the device: tensors that parts keep as attributes, such as tables that they made."""
+        return (tensor for tensor in kept_tensors(self.module) if tensor.device.type == self.device.type)
 
     def forward(self) -> Any:
         """Output of one seeded forward pass without gradients, in inference mode from the second on.
@@ -145,7 +150,7 @@ class BuiltModel:
             leave_inference_mode(module)
 
     def renew(self) -> None:
-        """Move parameters, buffers and inputs to other places in memory, on the CPU.
+        """Move everything that is alive before a pass to other places in memory, on the CPU.
 
         How fast a model runs depends on where its tensors happen to lie. Values stay, and who shares memory with whom.
         """
@@ -153,7 +158,7 @@ class BuiltModel:
             return
         # What is allocated next comes to lie elsewhere.
         self._spacers.append(torch.empty(self._layouts.randrange(1, _LARGEST_SPACER), dtype=torch.uint8))
-        relocate(self.tensors())
+        relocate(chain(self.tensors(), self.kept_tensors()))
 
     def predict(self, images: Tensor) -> Any:
         """Output for ``images``, ``(N, C, H, W)`` on any device, moved to where and what the model computes in."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
@@ -58,15 +58,26 @@ def leave_inference_mode(module: nn.Module) -> None:
         for part in module.modules():
             for store in (part._buffers, vars(part)):
                 for name, value in [*store.items()]:
-                    if (store is part._buffers or name not in _OF_MODULES) and _holds_inference_tensor(value):
+                    held = _tensors_in(value) if store is part._buffers or name not in _OF_MODULES else []
+                    if any(tensor.is_inference() for tensor in held):
                         store[name] = tree_map_only(Tensor, _ordinary, value)
 
 
-def _holds_inference_tensor(value: Any) -> bool:
+def kept_tensors(module: nn.Module) -> Iterator[Tensor]:
+    """Tensors that parts of ``module`` keep as attributes, by themselves or in lists, tuples and dicts.
+
+    One by one: who collects them keeps those alive that the next pass replaces.
+    """
+    for part in module.modules():
+        for name in [name for name in vars(part) if name not in _OF_MODULES]:
+            yield from _tensors_in(vars(part)[name])
+
+
+def _tensors_in(value: Any) -> list[Tensor]:
     # Only what holds other things: anything else would be taken for a leaf, and asked nothing.
     if not isinstance(value, (Tensor, list, tuple, dict)):
-        return False
-    return any(isinstance(leaf, Tensor) and leaf.is_inference() for leaf in tree_leaves(value))
+        return []
+    return [leaf for leaf in tree_leaves(value) if isinstance(leaf, Tensor)]
 
 
 def _ordinary(tensor: Tensor) -> Tensor:

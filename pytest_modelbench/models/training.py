@@ -155,7 +155,7 @@ class TrainStep:
         self.steps += 1
 
     def tensors(self) -> Iterator[Tensor]:
-        """Everything alive between two steps: weights, buffers, images, gradients, optimizer's state, targets, loss.
+        """Everything alive between two steps: what the model holds, gradients, optimizer's state, targets, loss.
 
         One by one, and none of them is held on to: a collection would keep gradients alive that the next step drops.
         """
@@ -164,6 +164,7 @@ class TrainStep:
         state = tree_leaves([list(optimizer.state.values()), self._targets, self._labels])
         return chain(
             trained,
+            self._built.kept_tensors(),
             (tensor.grad for tensor in trained if tensor.grad is not None),
             (leaf for leaf in state if isinstance(leaf, Tensor)),
             (loss for loss in (self._loss,) if loss is not None),

@@ -127,6 +127,19 @@ class TestOnDevice:
         peak = live_peak(lambda: weight.sum().backward(), [weight])
         assert round(peak.peak_bytes / weight.nbytes, 1) == 3.0  # the weight, the product and the sum
 
+    def test_a_linear_layer_adds_its_bias_to_its_product_and_a_sum_by_hand_is_new(self, device: str) -> None:
+        layer = nn.Linear(256, 256, device=device)
+        tokens = torch.ones(4, 256, 256, device=device).transpose(1, 2)
+        held = [tokens, layer.weight, layer.bias]
+        size = tokens.nbytes
+
+        peak = live_peak(lambda: layer(tokens), held)
+        assert peak.peak_bytes - peak.held_bytes == 2 * size  # a copy that lies one after the other, and the product
+        peak = live_peak(lambda: functional.linear(tokens, layer.weight) + layer.bias, held)
+        assert peak.peak_bytes - peak.held_bytes == 3 * size
+        peak = live_peak(lambda: tokens @ layer.weight.t() + layer.bias, held)
+        assert peak.peak_bytes - peak.held_bytes == 3 * size
+
     def test_same_figures_every_time(self, device: str) -> None:
         model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten(), nn.Linear(1568, 10))
         model.to(device)

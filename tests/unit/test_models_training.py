@@ -436,6 +436,33 @@ def test_nothing_is_kept_between_steps() -> None:
     assert peak.peak_bytes == chain_peak()
 
 
+class Keeping(Chain):
+    """Makes a table in its first pass and keeps it, with what it returned last."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tables: list[Tensor] = []
+        self.logits: Tensor | None = None
+
+    def forward(self, images: Tensor) -> Tensor:
+        if not self.tables:
+            self.tables.append(torch.zeros(8, KIB, device=images.device))
+        self.logits = super().forward(images) + self.tables[0].sum()
+        return self.logits
+
+
+@pytest.mark.parametrize("device", [CPU, META], ids=str)
+def test_what_a_model_keeps_as_attributes_is_held_until_it_is_replaced(device: torch.device) -> None:
+    model = build(Keeping, device=device, batch_size=8, image_size=32)
+    with TrainStep(model) as step:
+        step()
+        peak = live_peak(lambda: [step() for _ in range(3)], step.tensors())
+    assert model.module.logits is not None
+    # Weights, gradients and momentum, the table, the logits, the loss.
+    assert peak.held_bytes == IMAGES + LABELS + WEIGHTS * 3 + 8 * KIB * 4 + model.module.logits.nbytes + 512
+    assert peak.end_bytes == peak.held_bytes
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("precision", ["fp32", "bf16", "amp-bf16"])
 @pytest.mark.parametrize("accumulate", [1, 2])
