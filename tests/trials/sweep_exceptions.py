@@ -20,12 +20,8 @@ REASONS: dict[str, str] = {
     "its own doing": "the module changes the buffer in each pass, also in eval mode",
     "recurrent": "on the meta device PyTorch takes a recurrent layer apart step by step, in another way than the CPU's "
     "kernels do, and a GPU's do it in a third",
-    "bias": "a linear layer over tokens that do not lie one after the other adds its bias in place; on the meta "
-    "device, and wherever a tracker looks on, PyTorch makes a sum beside: the prediction is too high",
     "layout": "the gradient of a convolution's weight comes out in the layout of its images, and is copied into that "
     "of the weight; on the meta device it has it at once",
-    "made once": "the module keeps a table from its first pass, which is neither a parameter nor a buffer: in the "
-    "second step the prediction leaves it out",
     "freed unseen": "the optimizer gives a sparse weight new memory, and the profiler does not tell that the old one, "
     "which is older than its look, is freed",
 }
@@ -33,7 +29,8 @@ REASONS: dict[str, str] = {
 _KERNELS: dict[str, str] = {
     "shared_weights": "forward backward step", "weight_norm": "forward", "spectral_norm": "forward",
     "buffers_only": "forward", "fourier": "forward backward step", "in_place_on_input": "forward backward step",
-    "cached_table": "backward", "returns_tuple": "forward backward step", "returns_nested": "forward backward step",
+    "cached_table": "backward step", "orthogonal": "backward step",
+    "returns_tuple": "forward backward step", "returns_nested": "forward backward step",
     "returns_dataclass": "forward backward step", "frozen_trunk": "forward backward step",
     "checkpointed": "forward backward step", "bilinear": "forward backward step",
     "upsampler": "forward backward step", "conv3d": "forward", "branching": "forward backward step",
@@ -81,10 +78,8 @@ _KERNELS: dict[str, str] = {
     "xception41p": "forward step", "xcit_tiny_12_p16_224": "forward backward",
 }  # fmt: skip
 _OTHERS: dict[str, dict[str, str]] = {
-    "orthogonal": {"forward profiler": "bias", "backward profiler": "bias", "step profiler": "bias"},
     "buffers_only": {"backward raised": "nothing to train", "step raised": "nothing to train"},
     "no_parameters": {"backward raised": "nothing to train", "step raised": "nothing to train"},
-    "cached_table": {"step profiler": "made once"},
     "returns_nested": {"fvcore raised": "not traced"},
     "returns_dataclass": {"fvcore raised": "not traced"},
     "lstm": {

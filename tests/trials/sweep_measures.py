@@ -109,7 +109,7 @@ def _predicted(subject: Subject, kind: str) -> int:
 
 def _packed(module: nn.Module) -> list[Tensor]:
     """Weights and biases that quantized layers keep packed, as they give them themselves."""
-    layers = [part for part in module.modules() if callable(getattr(part, "weight", None))]
+    layers = [part for part in module.modules() if callable(getattr(part, "weight", None)) and hasattr(part, "scale")]
     return [one for layer in layers for one in (layer.weight(), layer.bias()) if one is not None]
 
 
@@ -148,10 +148,13 @@ class CpuRun:
             self._step()
 
     def held(self) -> Iterator[Tensor]:
-        """What is alive before: weights, images, and between steps gradients, momenta, labels and the loss."""
+        """What is alive before: weights, what parts keep, images; in steps gradients, momenta, labels, loss."""
         yield from self.module.parameters()
         yield from self.module.buffers()
         yield from self._packed
+        for part in self.module.modules():
+            kept = tree_leaves([value for name, value in vars(part).items() if not name.startswith("_")])
+            yield from (leaf for leaf in kept if isinstance(leaf, Tensor))
         yield self.images
         if self._optimizer is not None:
             for parameter in self.module.parameters():
