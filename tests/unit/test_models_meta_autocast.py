@@ -87,6 +87,10 @@ def outcome(call, device, modes, autocast, dtype, requires_grad):
     return dtypes(result), log.calls
 
 
+@pytest.mark.skipif(
+    torch.__version__.startswith("2.9.") and not torch.cuda.is_available(),
+    reason="this PyTorch ends the process if its own kernels are asked where there is no driver",
+)
 @pytest.mark.parametrize("dtype", [FP16, BF16])
 @pytest.mark.parametrize("name", CALLS)
 def test_all_that_is_computed_has_the_types_of_autocast_on_cuda(name, dtype):
