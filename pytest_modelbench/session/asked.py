@@ -146,12 +146,15 @@ def _root_options(config: pytest.Config, project: Project, start: Path, *, moved
 # --- what is told of the settings
 
 
-def header(config: pytest.Config, project: Project, settings: Settings) -> list[str]:
-    """Lines that name the file whose settings hold, and what is there and does not hold, with the way out."""
-    here, table = here_of(config), project.table
-    lines = [f"modelbench: settings from {_told(table, here)}"] if table else []
-    lines += [_unused(other, project, here) for other in project.unused]
-    default = default_of("baselines")
+def header(config: pytest.Config, project: Project) -> list[str]:
+    """A line that names the file whose settings hold, if there is one."""
+    return [f"modelbench: settings from {_told(project.table, here_of(config))}"] if project.table else []
+
+
+def not_used(config: pytest.Config, project: Project, settings: Settings) -> list[str]:
+    """Lines on what is there and does not hold, with the way out: told also where there is no header, with ``-q``."""
+    here, default = here_of(config), default_of("baselines")
+    lines = [_unused(other, project, here) for other in project.unused]
     folder, former = Path(settings.baselines), project.root / default
     if folder == project.base / default != former and not folder.exists() and former.is_dir():
         lines.append(

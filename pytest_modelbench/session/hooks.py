@@ -17,6 +17,7 @@ from pytest_modelbench.session.asked import (
     check_tables,
     commands_of,
     header,
+    not_used,
     project_of_session,
     settings_of,
 )
@@ -110,11 +111,12 @@ class BenchSession:
         verb = "measures and accepts" if self.updating else "measures and judges"
         suite = f", suite {','.join(settings.suite)}" if settings.suite else ""
         does = f"modelbench: {verb}, device {settings.device}{suite}, baselines in {self._commands.baselines}"
-        return [does, *header(self.config, self._project, settings)]
+        return [does, *header(self.config, self._project)]
 
     def pytest_report_collectionfinish(self, items: Sequence[pytest.Item]) -> list[str]:
-        """Tables of settings that were overruled, and plugins that stand aside where they would have had a part."""
-        return [*self._overruled, *(told(self.config, items) if self.inline is None else [])]
+        """What is there and does not hold, and plugins that stand aside where they would have had a part."""
+        unused = not_used(self.config, self._project, self.settings)
+        return [*unused, *self._overruled, *(told(self.config, items) if self.inline is None else [])]
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         """Note which modules were collected whole: only of those it is known which tests do not exist."""

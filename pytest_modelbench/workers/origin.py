@@ -18,6 +18,8 @@ from pytest_modelbench.workers.projects import MODULES, project_of
 #: The tool measures both sides, wherever it comes from.
 _TOOL = "pytest_modelbench"
 _INSTALLED = frozenset(("site-packages", "dist-packages"))
+#: Has setuptools name the source folder itself, and neither a hook nor a folder of links.
+_BY_PATH = "--config-settings editable_mode=compat"
 
 
 class Origins:
@@ -97,11 +99,10 @@ class Origins:
         return None
 
     def _foreign(self) -> str:
-        mode = "--config-settings editable_mode=compat"
         return (
             "which lies in the tree of the other side: something names it by an absolute path, or imports it by a hook "
             "that cannot be led elsewhere. Name it by a path relative to the file that imports it, or install the "
-            f"project by a path: {self._install('.')} {mode}"
+            f"project by a path: {self._install('.')} {_BY_PATH}"
         )
 
     def _of_own(self, distribution: Distribution, file: str, held: str | None) -> str:
@@ -120,6 +121,11 @@ class Origins:
             return (
                 f"compiled code that {distribution} keeps in one place for both sides, and no commit is built beside "
                 "it. Measure the older code where it is built, with --update-baselines, and compare with that"
+            )
+        if editable:
+            return (
+                f"which {distribution} was installed with in editable mode, though not by a path: both sides measure "
+                f"what it links to. Install it by a path: {self._install(folder or '.')} {_BY_PATH}"
             )
         return (
             f"which was installed with {distribution}, this project's own: both sides measure that copy. Install it "

@@ -237,7 +237,7 @@ SLEEPY = """
 import time
 
 import pytest
-@pytest.mark.parametrize("seconds", [0, 3, 60])
+@pytest.mark.parametrize("seconds", [0, 1, 60])
 def test_net(seconds, modelbench):
     time.sleep(seconds)
     modelbench.record("thing", 1)
@@ -247,7 +247,7 @@ def test_net(seconds, modelbench):
 @pytest.mark.slow
 def test_a_budget_that_is_over_in_a_duet_fails_nobody(bench, pytester, project):
     project(blocks=2, bench=SLEEPY)
-    result = bench("--modelbench-against=HEAD", "--modelbench-budget=8s")
+    result = bench("--modelbench-against=HEAD", "--modelbench-budget=4s")
     assert result.ret == 10
     assert "failed" not in result.parseoutcomes()
-    assert "the budget of 8.0 s was over" in result.stdout.str()
+    assert "the budget of 4.0 s was over" in result.stdout.str()

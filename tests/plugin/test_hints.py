@@ -22,8 +22,8 @@ def command_of(result, pattern):
     ("folder", "arguments"),
     [
         (".", ["packages/a"]),
-        ("packages/a", []),
-        ("packages/a/tests", ["."]),
+        pytest.param("packages/a", [], marks=pytest.mark.long),
+        pytest.param("packages/a/tests", ["."], marks=pytest.mark.long),
         ("ci", ["../packages/a"]),
         ("ci", ["-c", "bench.ini", "../packages/a"]),
         ("ci", ["--rootdir=..", "../packages/a", "--modelbench-baselines=bl"]),

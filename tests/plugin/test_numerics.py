@@ -40,27 +40,26 @@ def test_lifecycle_of_an_output(bench, accept, stored):
 
 
 SWITCHES = """
-import torch
-from torch import nn
-
-BACKENDS = torch.backends
-
-class Exact(nn.Module):
-    def forward(self, images):
-        parts = BACKENDS.cuda.matmul, BACKENDS.cudnn.conv, BACKENDS.mkldnn.matmul, BACKENDS.mkldnn.conv
-        assert {part.fp32_precision for part in parts} == {"ieee"}
-        assert torch.get_float32_matmul_precision() == "highest"
-        return images
-
-def switches():
-    return (
-        torch.get_float32_matmul_precision(), BACKENDS.cudnn.conv.fp32_precision, BACKENDS.mkldnn.conv.fp32_precision,
-        torch.are_deterministic_algorithms_enabled(),
-    )
-
 def test_net(build_model, modelbench):
+    import torch
+
+    backends = torch.backends
+
+    class Exact(torch.nn.Module):
+        def forward(self, images):
+            parts = backends.cuda.matmul, backends.cudnn.conv, backends.mkldnn.matmul, backends.mkldnn.conv
+            assert {part.fp32_precision for part in parts} == {"ieee"}
+            assert torch.get_float32_matmul_precision() == "highest"
+            return images
+
+    def switches():
+        return (
+            torch.get_float32_matmul_precision(), backends.cudnn.conv.fp32_precision,
+            backends.mkldnn.conv.fp32_precision, torch.are_deterministic_algorithms_enabled(),
+        )
+
     torch.set_float32_matmul_precision("medium")
-    BACKENDS.mkldnn.conv.fp32_precision = "bf16"
+    backends.mkldnn.conv.fp32_precision = "bf16"
     torch.use_deterministic_algorithms(True)
     modelbench.numerics(build_model(Exact, image_size=8))
     assert switches() == ("medium", "tf32", "bf16", True)

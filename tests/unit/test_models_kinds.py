@@ -168,7 +168,7 @@ def test_what_has_nothing_to_learn_says_so():
             use(built(quantized))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_torchvisions_detectors_are_measured_and_trained_on_what_inputs_makes():
     from torchvision.models.detection import ssdlite320_mobilenet_v3_large
 
