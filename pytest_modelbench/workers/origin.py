@@ -18,8 +18,6 @@ from pytest_modelbench.workers.projects import MODULES, project_of
 #: The tool measures both sides, wherever it comes from.
 _TOOL = "pytest_modelbench"
 _INSTALLED = frozenset(("site-packages", "dist-packages"))
-#: Has setuptools name the source folder itself, and neither a hook nor a folder of links.
-_BY_PATH = "--config-settings editable_mode=compat"
 
 
 class Origins:
@@ -57,6 +55,8 @@ class Origins:
         top = name.partition(".")[0]
         if top in (_TOOL, "__main__", "__mp_main__") or top in sys.stdlib_module_names:
             return ""
+        if os.path.islink(file):
+            file = os.path.realpath(file)  # as an editable installation may name each file by itself
         real = os.path.join(_real(os.path.dirname(file)), os.path.basename(file))
         base = import_folder(name, file)
         tree = self._tree(real) or self._tree(file)
@@ -99,10 +99,11 @@ class Origins:
         return None
 
     def _foreign(self) -> str:
+        mode = "--config-settings editable_mode=compat"
         return (
             "which lies in the tree of the other side: something names it by an absolute path, or imports it by a hook "
             "that cannot be led elsewhere. Name it by a path relative to the file that imports it, or install the "
-            f"project by a path: {self._install('.')} {_BY_PATH}"
+            f"project by a path: {self._install('.')} {mode}"
         )
 
     def _of_own(self, distribution: Distribution, file: str, held: str | None) -> str:
@@ -121,11 +122,6 @@ class Origins:
             return (
                 f"compiled code that {distribution} keeps in one place for both sides, and no commit is built beside "
                 "it. Measure the older code where it is built, with --update-baselines, and compare with that"
-            )
-        if editable:
-            return (
-                f"which {distribution} was installed with in editable mode, though not by a path: both sides measure "
-                f"what it links to. Install it by a path: {self._install(folder or '.')} {_BY_PATH}"
             )
         return (
             f"which was installed with {distribution}, this project's own: both sides measure that copy. Install it "

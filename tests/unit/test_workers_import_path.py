@@ -79,6 +79,16 @@ def test_what_a_hook_imports_is_looked_for_where_it_takes_it_from(here, led, tmp
     assert import_path(top, known, led, [str(top / folder)]) == [str(tmp_path / "there" / folder)]
 
 
+def test_a_folder_of_links_is_looked_for_where_they_lead(here, led, tmp_path):
+    """Setuptools' strict editable mode fills a folder, which no commit has, with links to each file."""
+    top = here("src/linked_pkg/__init__.py", "build/links/x.py")
+    (top / "build/links/linked_pkg").mkdir()
+    (top / "build/links/linked_pkg/__init__.py").symlink_to(top / "src/linked_pkg/__init__.py")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(top / "build/links")
+        assert imported_folders(top, {"linked_pkg": ["src"]}) == [top / "src"]
+
+
 def test_a_hook_that_raises_and_one_that_takes_from_elsewhere_tell_nothing(here, led, tmp_path, monkeypatch):
     class Broken:
         def find_spec(self, name, path=None, target=None):

@@ -99,14 +99,16 @@ def test_what_a_distribution_of_the_project_installed_is_a_stray_in_any_layout(s
         assert told.endswith(f"Install it in editable mode: pip install -e ../here{folder and '/' + folder}")
 
 
-def test_an_editable_installation_that_links_to_one_place_is_to_be_made_by_a_path(sides):
-    sides.hold("src/demo/net.py", name="demo")
-    install(sides.site, "demo", "demo/net.py", url=sides.here.as_uri(), editable=True)
-    (told,) = sides.strays("demo.net", sides.site / "demo/net.py")
-    assert told.endswith(
-        "which demo 0.1 was installed with in editable mode, though not by a path: both sides measure what it links "
-        "to. Install it by a path: pip install -e ../here --config-settings editable_mode=compat"
-    )
+def test_a_link_is_of_where_it_leads(sides):
+    """Setuptools' strict editable mode fills a folder, which no commit has, with links to each file."""
+    sides.hold("src/demo/net.py")
+    links = write(sides.there, "build/__editable__.demo/x.py") / "build/__editable__.demo/demo"
+    links.mkdir()
+    for tree, name in ((sides.there, "net.py"), (sides.here, "other.py")):
+        (links / name).symlink_to(write(tree, f"src/demo/{name}") / "src/demo" / name)
+    assert sides.strays("demo.net", links / "net.py") == []
+    (told,) = sides.strays("demo.other", links / "other.py")
+    assert "which lies in the tree of the other side" in told
 
 
 def test_a_copy_whose_owner_nobody_knows_is_a_stray_if_the_tree_holds_that_very_module(sides):
