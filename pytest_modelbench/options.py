@@ -174,6 +174,15 @@ OPTIONS = (
         help="What to make of a skipped test that has a baseline: its gate did not hold.",
     ),
     Option(
+        flag="--modelbench-orphans",
+        setting="orphans",
+        kind=OptionType.CHOICE,
+        choices=("warn", "fail"),
+        default="fail",
+        help="What to make of baselines that no test measures, though they were asked for: the test or its file is "
+        "gone, was not collected, or measures nothing any more. fail: the session fails.",
+    ),
+    Option(
         flag="--modelbench-inconclusive",
         setting="inconclusive",
         kind=OptionType.CHOICE,

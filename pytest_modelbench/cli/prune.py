@@ -70,7 +70,7 @@ def _orphans(store: BaselineStore, results: Path) -> Found:
 
     session = read_results(results)
     scopes = [session.environment.folder(scope) for scope in Scope] if session.environment else ["portable"]
-    orphans = set(session.orphans)
+    orphans = {one.key for one in session.absent if one.is_orphan}
     return {name: [key for key in store.keys(name) if key in orphans] for name in dict.fromkeys(scopes)}
 
 

@@ -63,13 +63,35 @@ class Stamp:
         return f"{self.started}-{self.commit[:10] if self.commit else 'nogit'}{'-dirty' if self.dirty else ''}"
 
 
+class Absence(Enum):
+    """Why nothing measures what has a baseline."""
+
+    GONE = "gone"  #: there is no such test
+    NO_BENCHMARK = "no benchmark"  #: it has neither the fixture nor the mark
+    DROPPED = "dropped"  #: a hook took it off the list of tests, and did not tell that it is deselected
+    NOT_COLLECTED = "not collected"  #: its file is there
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """A baseline entry that no test measures."""
+
+    key: CheckKey
+    why: Absence
+
+    @property
+    def is_orphan(self) -> bool:
+        """Whether its test does not exist, so that the entry may go."""
+        return self.why in (Absence.GONE, Absence.NO_BENCHMARK)
+
+
 @dataclass(frozen=True, slots=True)
 class Session:
     """A whole session.
 
     ``environments`` are empty if no worker ever started. ``ungated`` counts, for each baseline folder that holds
-    nothing at all, the checks that were therefore compared with nothing. ``orphans`` are baseline entries without a
-    test.
+    nothing at all, the checks that were therefore compared with nothing. ``absent`` are baseline entries that were
+    asked for, and that no test measures.
     """
 
     stamp: Stamp
@@ -81,7 +103,7 @@ class Session:
     interrupted: bool = False
     updating: bool = False
     ungated: Mapping[str, int] = field(default_factory=dict)
-    orphans: tuple[CheckKey, ...] = ()
+    absent: tuple[Absent, ...] = ()
     warnings: tuple[str, ...] = ()
 
     @property

@@ -132,6 +132,7 @@ class Settings:
     baselines: str = default_of("baselines")
     missing: str = default_of("missing")
     skipped: str = default_of("skipped")
+    orphans: str = default_of("orphans")
     inconclusive: str = default_of("inconclusive")
     confirm: str = default_of("confirm")
     order: str = default_of("order")

@@ -10,7 +10,7 @@ from enum import Enum
 
 from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.places import BASELINES, Here
-from pytest_modelbench.core.session import Check, Outcome, Session
+from pytest_modelbench.core.session import Absence, Check, Outcome, Session
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.report.commands import prune_command
 from pytest_modelbench.report.messages import found_from, more_needed
@@ -142,19 +142,38 @@ def notices(
         found.append(Notice("nothing was measured: no benchmark test was selected"))
     found += _not_gated(session, " ".join(filter(None, [accept_command, selection])), baselines)
     found += [Notice(f"warning: {warning}") for warning in session.warnings]
-    if session.orphans:
-        count = len(session.orphans)
-        verb = "has" if count == 1 else "have"
-        found.append(
-            Notice(
-                f"{plural(count, 'baseline entry')} {verb} no test any more; remove with",
-                some(sorted(map(str, session.orphans))),
-                command=prune_command({key.test for key in session.orphans}, baselines, here=here),
-            )
-        )
+    found += _absent(session, baselines, here)
     if session.updating or session.interrupted:
         return found
     return found + _open(session) + _acceptance(session, accept_command, selection, here)
+
+
+#: What is told of a test that does not measure what it has a baseline for.
+_WHY_ABSENT = {
+    Absence.GONE: "there is no such test",
+    Absence.NO_BENCHMARK: "it measures nothing: it has neither the modelbench fixture nor its mark",
+    Absence.DROPPED: "a hook took it off the list of tests, and did not say that it is deselected",
+    Absence.NOT_COLLECTED: "its file is there, and was not collected: look at testpaths, collect_ignore, python_files",
+}
+
+
+def _absent(session: Session, baselines: str, here: Here) -> list[Notice]:
+    """Baseline entries that no test measured, though they were asked for."""
+    found = []
+    for orphans in (True, False):
+        entries = [one for one in session.absent if one.is_orphan is orphans]
+        if not entries:
+            continue
+        verb, them = ("has", "it") if len(entries) == 1 else ("have", "them")
+        lead = f"NOT GATED: {plural(len(entries), 'baseline entry')} {verb} no test that measures {them}"
+        by_test: dict[tuple[str, Absence], list[str]] = {}
+        for one in entries:
+            by_test.setdefault((one.key.test, one.why), []).append(one.key.name)
+        items = [f"{test} ({', '.join(names)}): {_WHY_ABSENT[why]}" for (test, why), names in by_test.items()]
+        command = prune_command({one.key.test for one in entries}, baselines, here=here) if orphans else ""
+        text = f"{lead}; if that is intended, remove {them} with" if orphans else lead
+        found.append(Notice(text, some(items), command=command, short=lead))
+    return found
 
 
 def _open(session: Session) -> list[Notice]:

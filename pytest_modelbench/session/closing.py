@@ -63,6 +63,8 @@ class Closing:
             return pytest.ExitCode.TESTS_FAILED
         if self._lost and settings.skipped == "fail" and not updating:
             return pytest.ExitCode.TESTS_FAILED
+        if self._result.absent and settings.orphans == "fail" and not updating:
+            return pytest.ExitCode.TESTS_FAILED
         if outcomes and all(outcome is Outcome.SKIPPED for outcome in outcomes):
             self._notes.append(f"NOTHING GATED: all {len(outcomes)} tests were skipped")
             return pytest.ExitCode.USAGE_ERROR

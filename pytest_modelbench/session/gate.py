@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -137,14 +137,6 @@ class Gate:
                 counts[check.folder] = counts.get(check.folder, 0) + 1
         return counts
 
-    def orphans(self, collected: Collection[str], module_known: Mapping[str, bool]) -> list[CheckKey]:
-        """Entries whose test does not exist: not among ``collected``, of a module that was collected whole or is gone.
-
-        ``module_known`` says of a module's path whether its tests are all among ``collected``.
-        """
-        return sorted(
-            key
-            for keys in self._stored.values()
-            for _, key in keys
-            if key.test not in collected and module_known.get(key.test.partition("::")[0], False)
-        )
+    def promised(self) -> set[CheckKey]:
+        """Every check that has a baseline here."""
+        return {key for keys in self._stored.values() for _, key in keys}

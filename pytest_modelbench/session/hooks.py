@@ -25,6 +25,7 @@ from pytest_modelbench.session.closing import Closing
 from pytest_modelbench.session.inline import InlineRun
 from pytest_modelbench.session.logs import share_log_file
 from pytest_modelbench.session.marks import Marks, is_benchmark, select
+from pytest_modelbench.session.promised import Found
 from pytest_modelbench.session.runner import SessionRunner, Wanted
 from pytest_modelbench.store.project import Project
 
@@ -54,8 +55,7 @@ class BenchSession:
             share_log_file(config)
         self._closing = Closing(self.runner)
         self._marks = Marks({})
-        self._collected: set[str] = set()
-        self._modules: dict[str, bool] = {}
+        self._found = Found()
         self._skipped_modules: dict[str, str] = {}
         self._deselected: list[pytest.Item] = []
         self._unselected = 0
@@ -119,19 +119,21 @@ class BenchSession:
         return [*unused, *self._overruled, *(told(self.config, items) if self.inline is None else [])]
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Note which modules were collected whole: only of those it is known which tests do not exist."""
+        """Note which modules were collected: only of those it is known which tests do not exist."""
         path = report.nodeid
         if report.skipped:
             self._skipped_modules[path] = str(report.longrepr[2]) if isinstance(report.longrepr, tuple) else ""
-        if report.passed and path.endswith(".py"):
-            named_inside = any("::" in argument for argument in self.config.args)
-            self._modules[path] = not named_inside
+        if report.passed:
+            self._found.modules.add(path)
+
+    def pytest_itemcollected(self, item: pytest.Item) -> None:
+        """Note each test before any hook may take it off the list."""
+        self._found.tests.add(item.nodeid)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         """Keep the benchmark tests of the wanted suites."""
-        self._collected |= {item.nodeid for item in items}
-        benchmarks = [item for item in items if is_benchmark(item)]
+        benchmarks = self._note(items)
         _check_ids(benchmarks)
         try:
             chosen, self._marks = select(benchmarks, self.settings.suite, self._deselected)
@@ -146,9 +148,15 @@ class BenchSession:
         items[:] = chosen
 
     def pytest_deselected(self, items: Sequence[pytest.Item]) -> None:
-        """A deselected test exists: its baseline is no orphan, and its suites are known."""
-        self._collected |= {item.nodeid for item in items}
-        self._deselected += [item for item in items if is_benchmark(item)]
+        """A deselected test exists: its baseline is not without one, and its suites are known."""
+        self._deselected += self._note(items)
+
+    def _note(self, items: Sequence[pytest.Item]) -> list[pytest.Item]:
+        """Note what ``items`` are, which no hook took off the list; those of them that are benchmark tests."""
+        benchmarks = [item for item in items if is_benchmark(item)]
+        self._found.benchmarks |= {item.nodeid for item in benchmarks}
+        self._found.others |= {item.nodeid for item in items} - self._found.benchmarks
+        return benchmarks
 
     # --- running
 
@@ -207,7 +215,7 @@ class BenchSession:
         if not session.config.option.collectonly:
             if self.inline is not None:
                 self.inline.finish(complete=exitstatus in (0, 1) and not session.shouldstop and not session.shouldfail)
-            result = self.runner.result(self._collected, self._modules)
+            result = self.runner.result(self._found, self._skipped_modules)
             self._closing.close(result, self._skipped_modules)
             session.exitstatus = self._closing.exit_status(session.exitstatus)
         return (yield)

@@ -7,7 +7,7 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from pytest_modelbench.session.marks import Marks
 from pytest_modelbench.session.measured import MeasuredBaselines
 from pytest_modelbench.session.pairing import Pairing
 from pytest_modelbench.session.progress import Progress
+from pytest_modelbench.session.promised import Found, Scope, absent
 from pytest_modelbench.session.provenance import stamped
 from pytest_modelbench.session.replay import Replayer
 from pytest_modelbench.session.results import Results
@@ -151,11 +152,12 @@ class SessionRunner:
             return self._hopeless
         return OutOfBudget(self._budget_s) if self.out_of_time() else NotEverywhere()
 
-    def result(self, collected: set[str], modules: Mapping[str, bool]) -> Session:
-        """The session as a value."""
+    def result(self, found: Found, skipped_modules: Collection[str]) -> Session:
+        """The session as a value; ``skipped_modules`` were skipped as a whole."""
         results = self.results
         checks, gates = results.checks(), list(results.gates.values())
-        known = {**modules, **self._missing_modules()}
+        scope = Scope(self.config, self._launcher.start_of_ids, found)
+        promised = {key for gate in gates for key in gate.promised()}
         ungated: dict[str, int] = {}
         for gate in gates if not self.updating else ():
             of_this = [check for check in checks if check.environment == gate.environment.slug]
@@ -170,21 +172,13 @@ class SessionRunner:
             interrupted=not self.complete,
             updating=self.updating,
             ungated=ungated,
-            orphans=tuple(sorted({key for gate in gates for key in gate.orphans(collected, known)})),
+            absent=tuple(absent(promised, found, scope, skipped_modules)),
             warnings=(*self._unread, *self.decider.warnings, *map(self._outdated, self.store.outdated())),
         )
 
     def stored_of_module(self, module: str) -> int:
         """How many baseline entries tests of the module at this path have where the session measured."""
         return sum(gate.stored_of_module(module) for gate in self.results.gates.values())
-
-    def _missing_modules(self) -> dict[str, bool]:
-        """Modules that baselines speak of and that are gone from the disk: nothing of them can be collected."""
-        folders = (
-            {folder for gate in self.results.gates.values() for folder in gate.folders} if not self.against else ()
-        )
-        modules = {key.test.partition("::")[0] for folder in folders for key in self.store.keys(folder)}
-        return {module: True for module in modules if not (self._launcher.start_of_ids / module).exists()}
 
     def _outdated(self, path: Path) -> str:
         told = os.path.join(self.commands.baselines, os.path.relpath(path, self.store.folder))

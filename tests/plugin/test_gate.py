@@ -65,18 +65,6 @@ def test_a_renamed_test_fails_and_its_orphan_is_named(bench, accept, pytester):
     result.stdout.fnmatch_lines(["*test_it.py::test_one*", "*pytest-modelbench prune*"])
 
 
-@pytest.mark.slow
-def test_orphans_are_only_what_was_looked_for(bench, accept, pytester):
-    two = ONE.format(answer=1) + ONE.format(answer=2).replace("test_one", "test_two")
-    accept(source=two)
-    for arguments in (["-k", "test_one"], ["test_it.py::test_one"]):
-        bench(*arguments).stdout.no_fnmatch_line("*prune*")
-    result = bench(source=ONE.format(answer=1))
-    result.stdout.fnmatch_lines(
-        ["*test_it.py::test_two answer", "*pytest-modelbench prune --test test_it.py::test_two"]
-    )
-
-
 def test_a_measurement_that_disappeared_fails(bench, accept):
     accept(source=ONE.format(answer=42))
     result = bench(source="def test_one(modelbench):\n    pass\n")

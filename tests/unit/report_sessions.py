@@ -13,7 +13,7 @@ from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.measurement import CheckKey, Comparability, Measurement, RelativeTime
 from pytest_modelbench.core.metrics import METRICS, Better, Metric, Scope
 from pytest_modelbench.core.reasons import OtherKey, Reason
-from pytest_modelbench.core.session import Check, Outcome, Session, Stamp, TestResult
+from pytest_modelbench.core.session import Absence, Absent, Check, Outcome, Session, Stamp, TestResult
 from pytest_modelbench.core.verdicts import BaselineView, Judgement, Verdict
 
 FOLDER = "cpu-amd-epyc-f26m2-2c-t1"
@@ -137,9 +137,10 @@ SESSION = Session(
     duration_s=222.4,
     processes=9,
     ungated={FOLDER: 1},
-    orphans=(
-        CheckKey("tests/benchmarks/test_old.py::test_old[resnet34]", "latency"),
-        CheckKey("tests/benchmarks/test_old.py::test_old[resnet34]", "macs"),
+    absent=(
+        Absent(CheckKey("tests/benchmarks/test_old.py::test_old[resnet34]", "latency"), Absence.GONE),
+        Absent(CheckKey("tests/benchmarks/test_old.py::test_old[resnet34]", "macs"), Absence.GONE),
+        Absent(CheckKey("tests/benchmarks/test_out.py::test_out", "macs"), Absence.NOT_COLLECTED),
     ),
     warnings=("resnet50-b1-224-fp32: 2 blocks were measured while the hypervisor took 7 % of the time",),
 )
@@ -150,6 +151,6 @@ FINE = replace(
     checks=tuple(one for one in CHECKS if one.judgement.verdict is Verdict.OK),
     tests=(),
     ungated={},
-    orphans=(),
+    absent=(),
     warnings=(),
 )

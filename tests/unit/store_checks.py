@@ -9,7 +9,7 @@ from pytest_modelbench.core.case import NamedCase
 from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.measurement import CheckKey, Comparability, Figure, Measurement, Quality, RelativeTime
 from pytest_modelbench.core.metrics import METRICS, Metric
-from pytest_modelbench.core.session import Check, Outcome, Session, Stamp, TestResult
+from pytest_modelbench.core.session import Absent, Check, Outcome, Session, Stamp, TestResult
 from pytest_modelbench.core.verdicts import BaselineView, Judgement, Verdict
 
 ENVIRONMENT = Environment(
@@ -70,10 +70,10 @@ def session(
     tests: Sequence[TestResult] | None = None,
     environments: tuple[Environment, ...] = (ENVIRONMENT,),
     interrupted: bool = False,
-    orphans: Sequence[CheckKey] = (),
+    absent: Sequence[Absent] = (),
 ) -> Session:
     if tests is None:
         tests = [TestResult(test, Outcome.PASSED, 1.0) for test in sorted({check.key.test for check in checks})]
     return Session(
-        stamp(day), environments, checks, tuple(tests), 12.5, 3, interrupted=interrupted, orphans=tuple(orphans)
+        stamp(day), environments, checks, tuple(tests), 12.5, 3, interrupted=interrupted, absent=tuple(absent)
     )

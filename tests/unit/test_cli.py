@@ -14,7 +14,7 @@ import pytest
 from pytest_modelbench.cli import main
 from pytest_modelbench.cli.output import write
 from pytest_modelbench.core.measurement import CheckKey
-from pytest_modelbench.core.session import Outcome, Session, TestResult
+from pytest_modelbench.core.session import Absence, Absent, Outcome, Session, TestResult
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.store.baselines import BaselineStore
 from pytest_modelbench.store.results import write_results
@@ -243,8 +243,9 @@ def test_prune_removes_the_orphans_of_a_results_file_after_a_dry_run_said_so(
     store: BaselineStore, capsys: Output
 ) -> None:
     store.accept([macs(3, test="t.py::kept")], stamp(4), ENVIRONMENT)
-    orphans = [CheckKey(INFERENCE, "macs"), CheckKey(INFERENCE, "latency"), CheckKey("t.py::long_gone", "macs")]
-    file, before = results(session(orphans=orphans)), files()
+    gone = [CheckKey(INFERENCE, "macs"), CheckKey(INFERENCE, "latency"), CheckKey("t.py::long_gone", "macs")]
+    absent = [*(Absent(key, Absence.GONE) for key in gone), Absent(CheckKey("t.py::kept", "macs"), Absence.DROPPED)]
+    file, before = results(session(absent=absent)), files()
     assert main(["prune", "--dry-run", file]) == 0
     said = capsys.readouterr().out
     assert said == f"would remove portable: {INFERENCE} macs\nwould remove {DEVICE}: {INFERENCE} latency\n"

@@ -56,7 +56,7 @@ def test_terminal_of_other_sessions() -> None:
         "all ok": FINE,
         "empty": EMPTY,
         "interrupted": replace(FINE, interrupted=True),
-        "updating": replace(SESSION, updating=True, orphans=()),
+        "updating": replace(SESSION, updating=True, absent=()),
         "only improved": replace(FINE, checks=tuple(c for c in CHECKS if c.judgement.verdict is Verdict.IMPROVED)),
         "no table": replace(EMPTY, tests=SESSION.tests[-2:]),
     }

@@ -20,7 +20,7 @@ from pytest_modelbench.core.measurement import CheckKey, Comparability, Measurem
 from pytest_modelbench.core.metrics import METRICS, Better, Metric, Scope
 from pytest_modelbench.core.observations import hits, numbers, scores
 from pytest_modelbench.core.reasons import Reason
-from pytest_modelbench.core.session import Check, Outcome, Session, Stamp, TestResult
+from pytest_modelbench.core.session import Absence, Absent, Check, Outcome, Session, Stamp, TestResult
 from pytest_modelbench.core.verdicts import BaselineView, Judgement, Verdict
 from pytest_modelbench.store.results import read_results, write_results
 from tests.unit.store_checks import INFERENCE, exact, latency, macs, session
@@ -101,7 +101,7 @@ _session = st.builds(
     interrupted=st.booleans(),
     updating=st.booleans(),
     ungated=st.dictionaries(_text, st.integers(0, 99), max_size=2),
-    orphans=st.lists(_key, max_size=2).map(tuple),
+    absent=st.lists(st.builds(Absent, _key, st.sampled_from(Absence)), max_size=2).map(tuple),
     warnings=st.lists(_text, max_size=2).map(tuple),
 )
 
