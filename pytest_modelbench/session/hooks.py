@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from pytest_modelbench.core.errors import ModelbenchError
+from pytest_modelbench.core.places import start_of_ids
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.session.aside import stand_aside, told
 from pytest_modelbench.session.asked import (
@@ -25,7 +26,7 @@ from pytest_modelbench.session.closing import Closing
 from pytest_modelbench.session.inline import InlineRun
 from pytest_modelbench.session.logs import share_log_file
 from pytest_modelbench.session.marks import Marks, is_benchmark, select
-from pytest_modelbench.session.promised import Found
+from pytest_modelbench.session.promised import Found, Scope, absent
 from pytest_modelbench.session.runner import SessionRunner, Wanted
 from pytest_modelbench.store.project import Project
 
@@ -215,7 +216,8 @@ class BenchSession:
         if not session.config.option.collectonly:
             if self.inline is not None:
                 self.inline.finish(complete=exitstatus in (0, 1) and not session.shouldstop and not session.shouldfail)
-            result = self.runner.result(self._found, self._skipped_modules)
+            scope = Scope(self.config, start_of_ids(self._paths, self.config.rootpath), self._found)
+            result = self.runner.result(lambda keys: absent(keys, self._found, scope, self._skipped_modules))
             self._closing.close(result, self._skipped_modules)
             session.exitstatus = self._closing.exit_status(session.exitstatus)
         return (yield)

@@ -7,7 +7,7 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,8 +16,9 @@ import pytest
 
 from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.errors import ModelbenchError, UsageError
+from pytest_modelbench.core.measurement import CheckKey
 from pytest_modelbench.core.reasons import Disturbed, NotEverywhere, OutOfBudget, Reason
-from pytest_modelbench.core.session import Session
+from pytest_modelbench.core.session import Absent, Session
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.host.interrupts import deferred_interrupts
 from pytest_modelbench.judge.paired import AFRESH
@@ -32,7 +33,6 @@ from pytest_modelbench.session.marks import Marks
 from pytest_modelbench.session.measured import MeasuredBaselines
 from pytest_modelbench.session.pairing import Pairing
 from pytest_modelbench.session.progress import Progress
-from pytest_modelbench.session.promised import Found, Scope, absent
 from pytest_modelbench.session.provenance import stamped
 from pytest_modelbench.session.replay import Replayer
 from pytest_modelbench.session.results import Results
@@ -152,11 +152,10 @@ class SessionRunner:
             return self._hopeless
         return OutOfBudget(self._budget_s) if self.out_of_time() else NotEverywhere()
 
-    def result(self, found: Found, skipped_modules: Collection[str]) -> Session:
-        """The session as a value; ``skipped_modules`` were skipped as a whole."""
+    def result(self, absent_of: Callable[[Iterable[CheckKey]], Iterable[Absent]]) -> Session:
+        """The session as a value; ``absent_of`` tells those of all entries with a baseline that nothing measures."""
         results = self.results
         checks, gates = results.checks(), list(results.gates.values())
-        scope = Scope(self.config, self._launcher.start_of_ids, found)
         promised = {key for gate in gates for key in gate.promised()}
         ungated: dict[str, int] = {}
         for gate in gates if not self.updating else ():
@@ -172,7 +171,7 @@ class SessionRunner:
             interrupted=not self.complete,
             updating=self.updating,
             ungated=ungated,
-            absent=tuple(absent(promised, found, scope, skipped_modules)),
+            absent=tuple(absent_of(promised)),
             warnings=(*self._unread, *self.decider.warnings, *map(self._outdated, self.store.outdated())),
         )
 
