@@ -15,6 +15,12 @@ PLUGINS = {
 }
 
 
+def pytest_itemcollected(item):
+    """What needs a plugin of the extra can be selected: all else runs without it, too."""
+    if "beside" in getattr(item, "fixturenames", ()):
+        item.add_marker("citizens")
+
+
 @pytest.fixture
 def beside(monkeypatch):
     """Lets the plugins of that distribution be loaded in sessions and workers, or skips where it is not installed."""

@@ -21,6 +21,7 @@ def test_other(modelbench):
 """
 
 
+@pytest.mark.citizens
 @pytest.mark.slow
 def test_a_test_that_freezes_time_is_timed_all_the_same(bench, results):
     pytest.importorskip("freezegun")
