@@ -19,18 +19,17 @@ def judge(compared: Compared, procedure: Procedure, duet: Duet | None = None) ->
     """The ruling on one check from all its processes so far, and from its ``duet`` once there is one."""
     if len({one.key for one in compared.measurements}) != 1:
         raise ValueError("measurements of several checks, or of none, cannot be judged together")
-    n = len(compared.measurements)
+    n, noisy = len(compared.measurements), compared.metric.noisy
+    seen = Event.DECIDED if n >= (procedure.looks[0] if noisy else procedure.exact) else Event.UNDECIDED
     if compared.baseline is None:
-        complete = not compared.metric.noisy or n >= procedure.looks[0]
-        event = Event.DECIDED if complete else Event.UNDECIDED
-        return Ruling(event, Judgement(Verdict.NEW, compared.value, processes=n))
+        return Ruling(seen, Judgement(Verdict.NEW, compared.value, processes=n))
     if obstacle := obstacle_to_comparison(compared):
         judgement = Judgement(
             Verdict.INCOMPARABLE, compared.value, compared.baseline.value, reasons=(obstacle,), processes=n
         )
-        return Ruling(Event.DECIDED, judgement)
-    if not compared.metric.noisy:
-        return judge_exact(compared)
+        return Ruling(Event.DECIDED if noisy else seen, judgement)
+    if not noisy:
+        return Ruling(seen, judge_exact(compared))
     return judge_stored(compared, procedure) if duet is None else judge_pairs(compared, procedure, duet)
 
 

@@ -24,7 +24,7 @@ class Procedure:
     ``confirmed``: a check that the stored baseline does not clear is then measured side by side with the code that the
     baseline was recorded from, so that the stored numbers alone fail nobody. ``same_code``: the code is the very one
     that the baseline was recorded from, so that there is nothing to confirm. ``unconfirmed`` says for people why there
-    will be no such confirmation.
+    will be no such confirmation. ``exact``: after how many processes a deterministic check is decided.
     """
 
     looks: tuple[int, ...] = (2, 4, 6, 9)
@@ -32,6 +32,7 @@ class Procedure:
     confirmed: bool = False
     same_code: bool = False
     unconfirmed: str = ""
+    exact: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,8 @@ _REMEDIES = {
     Cause.NOT_MEASURED: "measure it again",
     Cause.DISTURBED: "run the same again when the machine is less busy; pytest-modelbench doctor says how busy it is",
     Cause.TOO_FEW: "run the same again, with --update-baselines, when the machine is less busy",
+    Cause.CONTRADICTED: "the forward pass draws at random, or the test seeds by itself: seed what draws, or declare it "
+    "noisy (record(..., noisy=True))",
     Cause.UNFIT: "mend what the test records",
 }
 

@@ -16,6 +16,9 @@ from pytest_modelbench.judge.judging import judge
 from pytest_modelbench.judge.procedure import Compared, Duet, Procedure
 from pytest_modelbench.judge.state import Event
 
+#: Processes that have to agree on a deterministic value before it becomes a baseline.
+SEEN_IN = 2
+
 
 class Baselines(Protocol):
     """What is needed of the store; `store.baselines.BaselineStore` is the real one."""
@@ -88,7 +91,14 @@ class Gate:
         recourse = self._policy.recourse(baseline.commit) if asked and baseline else Recourse()
         ruling = judge(
             Compared(measurements, baseline, self.environment.identity, self.environment.provenance),
-            Procedure(self._policy.looks, noisy_checks, recourse.duet, recourse.same_code, recourse.why_none),
+            Procedure(
+                self._policy.looks,
+                noisy_checks,
+                recourse.duet,
+                recourse.same_code,
+                recourse.why_none,
+                exact=min(SEEN_IN, self._policy.looks[-1]) if self._policy.updating else 1,
+            ),
             duet,
         )
         check = Check(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from statistics import median, median_low
 from typing import Any
 
@@ -10,9 +12,10 @@ from pydantic import ValidationError
 from pytest_modelbench.core.acceptance import Cause, Refusal
 from pytest_modelbench.core.change import ChangeKind
 from pytest_modelbench.core.errors import BaselineError
-from pytest_modelbench.core.measurement import counted, disturbance, log_ratios, undisturbed
+from pytest_modelbench.core.measurement import Measurement, counted, disturbance, log_ratios, undisturbed
 from pytest_modelbench.core.session import Check, Outcome, Session, TestResult
 from pytest_modelbench.core.verdicts import Verdict
+from pytest_modelbench.judge.exact import contradicting
 from pytest_modelbench.store.documents import first_flaw
 from pytest_modelbench.store.schema import Entry
 
@@ -34,13 +37,19 @@ def accept_check(entry: Entry | None, check: Check, session: str) -> tuple[Entry
     if entry is None:
         return fresh, ChangeKind.NEW
     unfounded = fresh.observations and not entry.observations
-    if check.judgement.verdict in _RE_ANCHORS or not _comparable(entry, fresh) or unfounded:
+    # "ok" was about the entry that the check was judged by: another one may have been accepted since.
+    moved = check.baseline is not None and check.baseline.accepted != entry.accepted
+    if (
+        check.judgement.verdict in _RE_ANCHORS
+        or not _comparable(entry, fresh)
+        or unfounded
+        or (moved and _is_out(entry, fresh, check))
+    ):
         return (entry, ChangeKind.UNCHANGED) if _says_the_same(entry, fresh) else (fresh, ChangeKind.REANCHORED)
     if entry.sessions is None or fresh.sessions is None or session in entry.sessions:
         return entry, ChangeKind.UNCHANGED
-    if check.baseline is not None and check.baseline.accepted != entry.accepted:
-        # Another session has moved the anchor since this one was judged: "ok" was about the old anchor, and values
-        # from before the move would look like a spread between days.
+    if moved:
+        # Values from before another session moved the anchor would look like a spread between days.
         return entry, ChangeKind.UNCHANGED
     sessions = {**entry.sessions, **fresh.sessions}
     newest = sorted((name for name in sessions if name != entry.accepted), reverse=True)[: MOST_SESSIONS - 1]
@@ -83,11 +92,30 @@ def refusal_of(check: Check, session: str) -> Refusal | None:
         return Refusal(Cause.DISTURBED, f"in {found.processes} of {found.of} processes; {found.cause}")
     if check.metric.noisy and (count := len(undisturbed(check.measurements))) < LEAST_PROCESSES:
         return Refusal(Cause.TOO_FEW, f"in {count}")
+    if not check.metric.noisy and (apart := _contradiction(check)):
+        return Refusal(Cause.CONTRADICTED, apart)
     try:
         Entry.model_validate(_fields(check, session))
     except ValidationError as error:
         return Refusal(Cause.UNFIT, _flaw(error))
     return None
+
+
+def _contradiction(check: Check) -> str:
+    """Two values that should be one; an empty string if all processes agree as a gate would ask of them."""
+    chosen = _typical(check.measurements)
+    other = contradicting(check.measurements, chosen.value, chosen.observations)
+    if other is None:
+        return ""
+    if other.value == chosen.value:
+        return f"{check.metric.name} {chosen.value:g} {check.metric.unit} of different numbers"
+    return f"{check.metric.name} {chosen.value:g} and {other.value:g} {check.metric.unit}"
+
+
+def _typical(measurements: Sequence[Measurement]) -> Measurement:
+    """The measurement that an entry of a deterministic check holds: of the values, the one in the middle."""
+    value = median_low(one.value for one in measurements)
+    return next(one for one in measurements if one.value == value)
 
 
 def _anchored(check: Check, session: str) -> Entry:
@@ -130,10 +158,9 @@ def _fields(check: Check, session: str) -> dict[str, Any]:
         }
         fields |= {"value": _rounded(median(values)), "sessions": {session: processes}}
     else:
-        value = median_low(values)
-        fields["value"] = _whole(value, check.metric.unit)
-        observed = next(one.observations for one in check.measurements if one.value == value)
-        fields["observations"] = observed.text() if observed else ""
+        typical = _typical(measurements)
+        fields["value"] = _whole(typical.value, check.metric.unit)
+        fields["observations"] = typical.observations.text() if typical.observations else ""
     return fields
 
 
@@ -142,6 +169,15 @@ def _comparable(entry: Entry, fresh: Entry) -> bool:
     return (entry.case, entry.unit, entry.better, entry.comparability, entry.noisy) == (
         fresh.case, fresh.unit, fresh.better, fresh.comparability, fresh.noisy,
     )  # fmt: skip
+
+
+def _is_out(entry: Entry, fresh: Entry, check: Check) -> bool:
+    """Whether ``fresh``, of ``check``, is farther from ``entry``, which is comparable, than is tolerated."""
+    if entry.sessions is None or fresh.sessions is None:
+        return contradicting(check.measurements, entry.value, entry.observed()) is not None
+    then, now = (one.sessions[one.accepted].log_ratios for one in (entry, fresh) if one.sessions)
+    ratio = math.exp(median(now) - median(then)) if then and now else fresh.value / entry.value
+    return abs(ratio - 1) > check.metric.band.ratio(entry.value)
 
 
 def _says_the_same(entry: Entry, fresh: Entry) -> bool:

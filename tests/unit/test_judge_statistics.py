@@ -73,7 +73,7 @@ def test_shifting_both_sides_shifts_nothing(tonight, sessions, shift):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("days", [1, 5, 20])
+@pytest.mark.parametrize("days", [1, 5, pytest.param(20, marks=pytest.mark.long)])
 def test_upper_bound_holds_as_often_as_it_says(days):
     """Seeded: processes spread 1.5 %, days 0.5 % as the floor assumes; a bound at 5 % is missed in about 5 %.
 

@@ -44,7 +44,9 @@ def test_all_weights_together_are_small():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize(
+    "task", [pytest.param(one, marks=pytest.mark.long) if one == "instance_segmentation" else one for one in TASKS]
+)
 def test_weights_reach_their_figures(task):
     pytest.importorskip(EXTRAS.get(task, "torch"))
     from pytest_modelbench.models.build import build

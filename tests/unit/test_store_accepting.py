@@ -14,6 +14,7 @@ from pytest_modelbench.core.acceptance import Cause, Refusal
 from pytest_modelbench.core.errors import BaselineError
 from pytest_modelbench.core.measurement import CheckKey
 from pytest_modelbench.core.metrics import METRICS
+from pytest_modelbench.core.observations import Observations, Observed
 from pytest_modelbench.core.session import Check, Outcome, Session, TestResult
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.core.verdicts import Verdict
@@ -45,6 +46,19 @@ def stored(folder: Path) -> dict[str, bytes]:
     return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*.json")}
 
 
+def processes(*checks: Check) -> Check:
+    """One check, of which each process measured what one of ``checks`` says."""
+    measured = tuple(replace(check.measurements[0], process=number) for number, check in enumerate(checks))
+    return replace(checks[0], measurements=measured)
+
+
+def numbers(*values: float) -> Check:
+    """An output that these numbers stand for; all of one size."""
+    check = exact(METRICS["output"], 1.0)
+    made_of = Observations(Observed.NUMBERS, values)
+    return replace(check, measurements=(replace(check.measurements[0], observations=made_of),))
+
+
 @pytest.mark.parametrize(
     ("value", "refused"),
     [
@@ -62,6 +76,11 @@ def stored(folder: Path) -> dict[str, bytes]:
          {LATENCY: Refusal(Cause.DISTURBED, "in 2 of 2 processes; steal time 12%")}),
         (session(latency([0.1], [3.0])), {LATENCY: Refusal(Cause.TOO_FEW, "in 1")}),
         (session(exact(PEAK, 0)), {}),
+        (session(processes(exact(PEAK, 1000), exact(PEAK, 1000), exact(PEAK, 1009))), {}),  # its band is 1 %
+        (session(processes(macs(5), macs(6), macs(5))),
+         {MACS: Refusal(Cause.CONTRADICTED, "macs 5 and 6 count")}),
+        (session(processes(numbers(1, 2), numbers(2, 1))),
+         {CheckKey(INFERENCE, "output"): Refusal(Cause.CONTRADICTED, "output 1 rms of different numbers")}),
         (session(exact(PEAK, -1)),
          {CheckKey(INFERENCE, "peak_live_memory"):
           Refusal(Cause.UNFIT, "value: -1 is negative, and the unit is 'bytes'")}),

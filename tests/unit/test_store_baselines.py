@@ -170,12 +170,18 @@ def test_ok_without_an_entry_is_recorded(store: BaselineStore) -> None:
     assert accept(store, macs(12, Verdict.OK), day=1) == ["new"]
 
 
-def test_ok_against_an_anchor_that_was_moved_meanwhile_leaves_the_new_anchor_alone(store: BaselineStore) -> None:
-    accept(store, latency([0.1], [3.0]), day=1)
-    judged = stored(store, DEVICE, LATENCY)
-    accept(store, latency([0.2], [3.7], Verdict.REGRESSED), day=2)
+def test_ok_against_an_anchor_that_was_moved_meanwhile_is_compared_with_the_new_one(store: BaselineStore) -> None:
+    accept(store, latency([0.1], [3.0]), macs(1000), day=1)
+    judged, exactly = stored(store, DEVICE, LATENCY), stored(store, "portable", MACS)
+    accept(store, latency([0.101], [3.01], Verdict.REGRESSED), macs(1001, Verdict.REGRESSED), day=2)
+    # Near the new anchor there is nothing to accept; and a value from before the move is no spread between days.
     assert accept(store, latency([0.1], [3.0], Verdict.OK, baseline=judged), day=3) == ["unchanged"]
-    assert stored(store, DEVICE, LATENCY).anchor == (3.7,)
+    assert stored(store, DEVICE, LATENCY).sessions == ()
+    accept(store, latency([0.2], [3.7], Verdict.REGRESSED), day=4)
+    ok = latency([0.1], [3.0], Verdict.OK, baseline=judged), replace(macs(1000, Verdict.OK), baseline=exactly)
+    assert accept(store, *ok, day=5) == ["re-anchored", "re-anchored"]
+    assert stored(store, DEVICE, LATENCY).anchor == (3.0,)
+    assert stored(store, "portable", MACS).value == 1000
 
 
 def test_ok_that_meets_an_entry_beside_another_reference_is_re_anchored(store: BaselineStore) -> None:
