@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pytest_modelbench.core.case import Case, NamedCase
@@ -135,6 +135,7 @@ def test_within_keeps_what_is_known_to_be_small_enough() -> None:
 
 
 @given(st.lists(st.tuples(st.floats(1e-4, 10), st.floats(0, 1)), min_size=1, max_size=12))
+@example([(0.00010000000000000002, 1.0), (0.0001, 0.0)])
 def test_nobody_beats_the_front(figures) -> None:
     candidates = [Candidate(str(i), latency, accuracy) for i, (latency, accuracy) in enumerate(figures)]
     best = front(candidates)

@@ -69,11 +69,10 @@ def balanced(candidates: Sequence[Candidate]) -> Candidate | None:
         return best[0] if best else None
     times = [math.log(_known(one.latency_s)) for one in best]
     scores = [_known(one.accuracy) for one in best]
+    longest = times[-1] - times[0] or 1.0  # times that differ in their last digit may have one logarithm
     return min(
         zip(best, times, scores, strict=True),
-        key=lambda item: math.hypot(
-            (item[1] - times[0]) / (times[-1] - times[0]), (scores[-1] - item[2]) / (scores[-1] - scores[0])
-        ),
+        key=lambda item: math.hypot((item[1] - times[0]) / longest, (scores[-1] - item[2]) / (scores[-1] - scores[0])),
     )[0]
 
 
