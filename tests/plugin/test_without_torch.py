@@ -30,7 +30,7 @@ def test_tests_that_only_record_never_import_it(bench, pytester):
 def test_the_environment_is_the_same_to_the_letter_as_a_worker_with_torch_tells_it(bench, pytester):
     bench("--modelbench-json=results.json", source=RECORDS).assert_outcomes(passed=2)
     without = environment(pytester)
-    with_torch = "import torch\n\ndef test_one(modelbench):\n    modelbench.record('answer', 42)\n"
+    with_torch = "def test_one(modelbench):\n    import torch\n\n    modelbench.record('answer', 42)\n"
     bench("--modelbench-json=results.json", source=with_torch).assert_outcomes(passed=1)
     assert json.dumps(environment(pytester)) == json.dumps(without)
 
