@@ -15,6 +15,7 @@ import pytest
 from pytest_modelbench.core.errors import UsageError
 from pytest_modelbench.core.places import start_of_ids
 from pytest_modelbench.core.settings import Settings
+from pytest_modelbench.session.handed import worker_input
 from pytest_modelbench.vcs.listing import files_below, top_of
 from pytest_modelbench.workers.import_path import import_path, project_path
 from pytest_modelbench.workers.job import Code, Job, Site
@@ -133,7 +134,8 @@ class Launcher:
         return self._known[top]
 
     def _job(self, tests: Sequence[str], process: int, tree: Tree, settings: Settings) -> Job:
-        return Job(tree.code, tests, process, options_to_hand_over(self._config), settings.to_json())
+        options = options_to_hand_over(self._config)
+        return Job(tree.code, tests, process, options, settings.to_json(), handed=worker_input(self._config))
 
     def _start(self, job: Job, site: Site, python: str, folder: Path) -> LocalWorker:
         shown = getattr(self._config.option, "capture", "no") == "no"  # there is none with -p no:capture

@@ -33,6 +33,7 @@ class Job:
     settings: Mapping[str, Any] = field(default_factory=dict)
     best_reference_s: float | None = None  #: the reference's best time per call so far, if any process told
     paired: bool = False  #: ask before each test and sample
+    handed: Mapping[str, Any] = field(default_factory=dict)  #: by plugins, to their part in a worker
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Iterator
-from typing import IO, NoReturn, cast
+from collections.abc import Iterator, Mapping
+from typing import IO, Any, NoReturn, cast
 
 import pytest
 from _pytest._io import TerminalWriter
@@ -44,6 +44,23 @@ from pytest_modelbench.workers.turns import WorkerTurns
 from pytest_modelbench.workers.wire import Channel, read_job
 
 
+class WorkerInput(dict[str, Any]):
+    """What a worker of pytest-xdist is told; where a plugin misses what it would have put there, an option's value.
+
+    Without pytest-xdist plugins do not hand over anything, and most that they do is what the command line said.
+    """
+
+    def __init__(self, config: pytest.Config, content: Mapping[str, Any]) -> None:
+        super().__init__(content)
+        self._config = config
+
+    def __missing__(self, key: str) -> Any:
+        try:
+            return vars(self._config.option)[key]
+        except KeyError:
+            raise KeyError(key) from None
+
+
 class WorkerPlugin:
     """The pytest hooks of a worker."""
 
@@ -61,9 +78,10 @@ class WorkerPlugin:
     def pytest_cmdline_parse(self, pluginmanager: pytest.PytestPluginManager) -> None:
         """Look like a worker of pytest-xdist from the first hook on: plugins and conftest files look for that."""
         self._config = config = cast(pytest.Config, pluginmanager.get_plugin("pytestconfig"))
-        config.workerinput = {  # type: ignore[attr-defined]
+        config.workerinput = WorkerInput(config, {  # type: ignore[attr-defined]
+            **self.job.handed,
             "workerid": self.site.worker, "workercount": 1, "testrunuid": self.site.session, "mainargv": self.site.argv,
-        }  # fmt: skip
+        })  # fmt: skip
         config.workeroutput = {}  # type: ignore[attr-defined]
         config.slaveinput = config.workerinput  # type: ignore[attr-defined]  # as some plugins still call it
         config._modelbench_worker = self  # type: ignore[attr-defined]

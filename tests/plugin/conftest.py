@@ -15,7 +15,16 @@ RECORDS = "def test_one(modelbench):\n    modelbench.record('answer', {})\n"
 @pytest.fixture
 def pytester(pytester, monkeypatch):
     """pytest's own, whose sessions and workers leave out plugins that take longer to import than all the rest."""
-    others = ["hypothesispytest", "anyio", "allure_pytest", "pytest_cov", "pytest-split", "timeout", "syrupy"]
+    others = [
+        "hypothesispytest",
+        "anyio",
+        "allure_pytest",
+        "pytest_cov",
+        "randomly",
+        "pytest-split",
+        "timeout",
+        "syrupy",
+    ]
     monkeypatch.setenv("PYTEST_ADDOPTS", " ".join(f"-p no:{name}" for name in others))
     return pytester
 

@@ -9,6 +9,7 @@ import pytest
 PLUGINS = {
     "allure-pytest": "allure_pytest",
     "pytest-cov": "pytest_cov",
+    "pytest-randomly": "randomly",
     "pytest-split": "pytest-split",
     "pytest-timeout": "timeout",
     "syrupy": "syrupy",

@@ -74,6 +74,53 @@ def test_what_is_done_once_a_session_is_not_done_in_workers(bench, pytester):
     assert (pytester.path / "log").read_text().split() == ["controller", "modelbench"]
 
 
+HANDING = """
+class Hooks:
+    def pytest_configure_node(self, node):
+        node.workerinput["port"] = 4321
+
+class Failing:
+    def pytest_configure_node(self, node):
+        node.workerinput["address"] = node.gateway.remote_address
+
+def pytest_addoption(parser):
+    parser.addoption("--seed", type=int, default=1)
+
+def pytest_configure(config):
+    if not hasattr(config, "workerinput"):
+        config.option.seed = 77
+        if config.pluginmanager.hasplugin("xdist"):
+            config.pluginmanager.register(Failing())
+            config.pluginmanager.register(Hooks())
+    else:
+        config.given = config.workerinput.get("port"), config.workerinput["seed"], config.workerinput.get("nothing")
+"""
+GIVEN = """
+def test_one(modelbench, request):
+    assert request.config.given == ({port}, 77, None)
+    modelbench.record("answer", 1)
+"""
+
+
+@pytest.mark.parametrize(("arguments", "port"), [([], 4321), (["-p", "no:xdist"], None)])
+def test_what_plugins_hand_to_xdists_workers_arrives_and_without_xdist_what_options_say(
+    bench, pytester, arguments, port
+):
+    pytest.importorskip("xdist")
+    pytester.makeconftest(HANDING)
+    bench(*arguments, source=GIVEN.format(port=port)).assert_outcomes(passed=1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("arguments", [[], ["-p", "no:xdist"]])
+def test_pytest_randomly(bench, beside, pytester, results, arguments):
+    """It looks in each worker for the seed that it has handed to it."""
+    beside("pytest-randomly")
+    source = "def test_one(modelbench, request):\n    modelbench.record('seed', request.config.option.randomly_seed)\n"
+    bench("--randomly-seed=77", "--modelbench-json=results.json", *arguments, source=source).assert_outcomes(passed=1)
+    assert results() == {"seed": 77}
+
+
 def test_xdists_fixtures_are_there_without_it(bench):
     pytest.importorskip("xdist")
     source = "def test_one(worker_id, testrun_uid, modelbench):\n    modelbench.record('answer', len(worker_id))\n"
