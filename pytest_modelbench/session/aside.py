@@ -32,6 +32,10 @@ def told(config: pytest.Config, items: Sequence[pytest.Item]) -> list[str]:
             "pytest-cov stands aside, as measuring lines would change what is timed: run pytest without --modelbench "
             "for coverage, which runs no benchmark test"
         )
+    if config.pluginmanager.has_plugin("pytest-retry") and (
+        getattr(option, "retries", None) or any(item.get_closest_marker("flaky") for item in items)
+    ):
+        lines.append("pytest-retry stands aside: a test that fails is not repeated; pytest-rerunfailures does that")
     if given := [f"--benchmark-{name}" for name in ("json", "save", "autosave") if _asked(option, f"benchmark_{name}")]:
         lines.append(
             f"{', '.join(given)}: nothing is written there, as tests run in workers; --modelbench-save-benchmark=NAME "

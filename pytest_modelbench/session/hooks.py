@@ -225,8 +225,11 @@ class BenchSession:
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """The table, what was not gated or not accepted, and how to accept."""
-        writer = terminalreporter._tw
         quiet = self.config.get_verbosity() < 0
+        writer = getattr(terminalreporter, "_tw", None)
+        if writer is None:  # another plugin has put a reporter of its own in the place of pytest's
+            print(self._closing.summary(80, colour=False, quiet=quiet))
+            return
         text = self._closing.summary(writer.fullwidth, colour=bool(writer.hasmarkup), quiet=quiet)
         if not text:
             return

@@ -21,7 +21,9 @@ class Progress:
     """
 
     def __init__(self, config: pytest.Config) -> None:
-        self._terminal: Any = config.pluginmanager.get_plugin("terminalreporter")
+        terminal: Any = config.pluginmanager.get_plugin("terminalreporter")
+        # Another plugin may have put one of its own in the place of pytest's.
+        self._terminal: Any = terminal if hasattr(terminal, "isatty") and hasattr(terminal, "_tw") else None
         verbosity = config.get_verbosity()
         self._live = bool(self._terminal and self._terminal.isatty and verbosity >= 0)
         self._by_round = bool(self._terminal and not self._live and verbosity > 0)

@@ -59,6 +59,11 @@ def options_to_hand_over(config: pytest.Config) -> dict[str, Any]:
     return found
 
 
+#: Plugins without which a worker starts: pytest-pretty puts a terminal reporter where there is no terminal, and
+#: pytest-retry looks for the server that it starts for ``-n`` alone.
+ASIDE_IN_WORKERS = ("pretty", "pytest-retry")
+
+
 def handed_over(options: Mapping[str, Any]) -> dict[str, Any]:
     """What `options_to_hand_over` took; raises UsageError, with the option's name, for what cannot be read here."""
     return {name: _unpickled(name, value) if _is_pickled(value) else value for name, value in options.items()}
@@ -98,11 +103,12 @@ def worker_arguments(
 
 def _plugins_of_workers(config: pytest.Config) -> list[str]:
     """Plugins that are another way in workers, as the argument ``-p`` names them."""
+    aside = [f"no:{name}" for name in ASIDE_IN_WORKERS if config.pluginmanager.has_plugin(name)]
     if not config.pluginmanager.has_plugin("xdist"):
-        return []
+        return aside
     # A worker looks like xdist's. Plugins that find xdist beside that, such as pytest-rerunfailures, look for what
     # xdist's controller would have told it: they are not to find it, but tests are to have its fixtures.
-    return ["no:xdist", "xdist.plugin"]
+    return [*aside, "no:xdist", "xdist.plugin"]
 
 
 def _defaults(config: pytest.Config) -> Iterator[tuple[str, Any]]:

@@ -97,6 +97,8 @@ class WorkerPlugin:
         except UsageError as error:
             self.refuse(str(error))
         vars(config.option).update(options)
+        if config.pluginmanager.is_blocked("pytest-retry"):
+            config.addinivalue_line("markers", "flaky: of pytest-retry, which stands aside in workers")
         take_notes(config, self._channel)
 
     def imported(self) -> None:

@@ -117,3 +117,53 @@ def test_one(modelbench):
     logged = (pytester.path / "log.txt").read_text()
     assert "hot" in logged
     assert "yesterday" not in logged
+
+
+BARE = """
+import pytest
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish(session):
+    "As a plugin that replaces pytest's reporter: what is there writes lines, and has no terminal."
+    session.config.bare = session.config.pluginmanager.get_plugin("terminalreporter")
+    if session.config.bare is not None:
+        session.config.pluginmanager.unregister(session.config.bare)
+        session.config.pluginmanager.register(object(), "terminalreporter")
+
+def pytest_sessionfinish(session):
+    if session.config.bare is not None:
+        session.config.pluginmanager.unregister(name="terminalreporter")
+        session.config.pluginmanager.register(session.config.bare, "terminalreporter")
+
+def pytest_unconfigure(config):
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.get_plugin("modelbench-session").pytest_terminal_summary(object())
+"""
+
+
+def test_a_reporter_in_the_place_of_pytests_gets_the_verdicts(bench, accept, pytester):
+    accept(source="def test_one(modelbench):\n    modelbench.record('answer', 1)\n")
+    pytester.makeconftest(BARE)
+    result = bench(source="def test_one(modelbench):\n    modelbench.record('answer', 2)\n")
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    assert "1 regressed" in result.outlines
+
+
+RETRY = """
+class Retry:
+    def pytest_runtest_setup(self, item):
+        assert not hasattr(item.config, "workerinput")
+
+def pytest_configure(config):
+    config.pluginmanager.register(Retry(), "pytest-retry")
+    if config.pluginmanager.has_plugin("pytest-retry"):
+        config.addinivalue_line("markers", "flaky: run again")
+"""
+
+
+def test_pytest_retry_stands_aside_in_workers(bench, pytester):
+    pytester.makeconftest(RETRY)
+    source = "import pytest\n\n@pytest.mark.flaky\ndef test_one(modelbench):\n    modelbench.record('answer', 1)\n"
+    result = bench("--strict-markers", source=source)
+    result.assert_outcomes(passed=1)
+    result.stdout.fnmatch_lines(["modelbench: pytest-retry stands aside: a test that fails is not repeated*"])
