@@ -244,7 +244,7 @@ def test_net(seconds, modelbench):
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_budget_that_is_over_in_a_duet_fails_nobody(bench, pytester, project):
     project(blocks=2, bench=SLEEPY)
     result = bench("--modelbench-against=HEAD", "--modelbench-budget=4s")

@@ -186,7 +186,7 @@ def test_b_finds_nothing_changed(modelbench):
     )
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_time_with_other_threads_than_the_environment_says_is_refused(bench):
     source = """
 def net():

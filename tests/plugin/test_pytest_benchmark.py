@@ -11,7 +11,7 @@ def test_small(modelbench):
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_saved_latencies_are_compared_by_pytest_benchmark_itself_in_the_same_folder(bench, pytester, monkeypatch):
     pytester.makepyprojecttoml("[tool.pytest.ini_options]\n")
     below = pytester.mkdir("below")
