@@ -68,11 +68,11 @@ class Gate:
         self._store = store
         self.environment = environment
         self._policy = policy
-        self.folders = tuple(dict.fromkeys(environment.folder(scope) for scope in Scope))
-        for folder in self.folders:
+        folders = tuple(dict.fromkeys(environment.folder(scope) for scope in Scope))
+        for folder in folders:
             store.load(folder)
         self._stored: dict[str, set[tuple[str, CheckKey]]] = {}
-        for folder in self.folders:
+        for folder in folders:
             for key in store.keys(folder):
                 self._stored.setdefault(key.test, set()).add((folder, key))
 

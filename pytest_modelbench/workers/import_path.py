@@ -66,10 +66,10 @@ def _taken_from(name: str) -> list[Path]:
     if spec is None:
         return []
     if spec.submodule_search_locations is not None:
-        # An editable installation may be a folder of links to the files themselves.
-        linked = spec.origin is not None and spec.has_location and os.path.islink(spec.origin)
         places = [Path(os.path.realpath(place)) for place in spec.submodule_search_locations]
-        places = [Path(os.path.realpath(spec.origin or "")).parent] if linked else places
+        if spec.origin and spec.has_location and os.path.islink(spec.origin):
+            # An editable installation may be a folder of links to the files themselves.
+            places = [Path(os.path.realpath(spec.origin)).parent]
         return [place.parent for place in places if place.name == name]
     if spec.origin and spec.has_location:
         place = Path(os.path.realpath(spec.origin))

@@ -55,10 +55,7 @@ class WorkerInput(dict[str, Any]):
         self._config = config
 
     def __missing__(self, key: str) -> Any:
-        try:
-            return vars(self._config.option)[key]
-        except KeyError:
-            raise KeyError(key) from None
+        return vars(self._config.option)[key]
 
 
 class WorkerPlugin:

@@ -34,12 +34,12 @@ def test_what_is_told_leads_there(path: Path, here: Path) -> None:
 @pytest.mark.parametrize(
     ("paths", "start"),
     [
-        ({}, "/root"),
-        ({"tests/test_a.py::t": "/root/tests/test_a.py"}, "/root"),
+        ({}, "/project"),
+        ({"tests/test_a.py::t": "/project/tests/test_a.py"}, "/project"),
         ({"test_a.py::t[a::b]": "/p/tests/test_a.py", "deep/test_b.py::t": "/p/tests/deep/test_b.py"}, "/p/tests"),
-        ({"test_a.py::t": "/p/a/test_a.py", "test_b.py::t": "/p/b/test_b.py"}, "/root"),
-        ({"::t": "/p/a/test_a.py"}, "/root"),
+        ({"test_a.py::t": "/p/a/test_a.py", "test_b.py::t": "/p/b/test_b.py"}, "/project"),
+        ({"::t": "/p/a/test_a.py"}, "/project"),
     ],
 )
 def test_ids_start_from_one_folder_or_else_from_the_root(paths: dict[str, str], start: str) -> None:
-    assert start_of_ids({test: Path(path) for test, path in paths.items()}, Path("/root")) == Path(start)
+    assert start_of_ids({test: Path(path) for test, path in paths.items()}, Path("/project")) == Path(start)
