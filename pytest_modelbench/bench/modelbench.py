@@ -126,18 +126,23 @@ class ModelBench:
 
         Everywhere: what PyTorch keeps alive, followed on the meta device and so the same on every machine; on the CPU
         where the model cannot run there. On an accelerator also what its allocator gave out; reserved and device-level
-        bytes go along as details.
+        bytes go along as details. And ``memory_growth``: what each further call leaves alive, usually nothing.
+
+        Recorded as ``peak_live_memory`` and so on, with ``backward`` as ``backward_peak_live_memory``: a test may have
+        both. With ``name`` as that, ``<name>_allocated`` and ``<name>_growth``.
         """
-        from pytest_modelbench.bench.peak import allocated_measurement, live_measurement, pass_peak
+        from pytest_modelbench.bench import peak
         from pytest_modelbench.measure.memory import allocated_peak
 
         case = replace(model.case, mode="backward") if backward else model.case
-        found = pass_peak(model, backward=backward)
-        self._record(live_measurement(found, case, name), band)
+        names = peak.PeakNames.of(name, backward=backward)
+        found = peak.pass_peak(model, backward=backward)
+        self._record(peak.live_measurement(found, case, names.live), band)
+        self._record(peak.growth_measurement(found, case, names.growth))
         if self.device.type == "cpu":
             return Peak(found.live)
         allocated = allocated_peak(model.forward_backward if backward else model.forward, self.device)
-        self._record(allocated_measurement(allocated, case, name and f"{name}_allocated"), band)
+        self._record(peak.allocated_measurement(allocated, case, names.allocated), band)
         return Peak(found.live, allocated)
 
     def cost(self, model: BuiltModel, *, name: str = "") -> Cost:

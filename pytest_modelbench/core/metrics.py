@@ -56,6 +56,8 @@ METRICS = {
         Metric("train_throughput", "images/s", Better.HIGHER, Scope.DEVICE, Band(0.05, text="5%"), noisy=True),
         # What PyTorch's dispatcher keeps alive: exact for one version; 1 % lets a torch release change a detail.
         Metric("peak_live_memory", "bytes", Better.LOWER, Scope.PORTABLE, Band(0.01, text="1%")),
+        # What each call leaves behind for good: of a model that may run for days, nothing.
+        Metric("memory_growth", "bytes", Better.LOWER, Scope.PORTABLE, Band()),
         # The caching allocator rounds, and libraries pick workspaces: 1 % and one small segment.
         Metric("peak_allocated_memory", "bytes", Better.LOWER, Scope.KIND, Band(0.01, 2**20, "1% + 1MiB")),
         Metric("parameters", "count", Better.EQUAL, Scope.PORTABLE, Band()),

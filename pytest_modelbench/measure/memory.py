@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import functools
 import gc
-import sys
 import weakref
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from types import FrameType
 from typing import Any
 
 import torch
-from torch.autograd.graph import _engine_run_backward
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from pytest_modelbench.core.errors import UsageError, hide_own_frames
 from pytest_modelbench.measure.held import plain_parts
+from pytest_modelbench.measure.in_place import know_holders, replaces_its_first
 
 __tracebackhide__ = hide_own_frames
 
 # The CUDA caching allocator hands out multiples of 512 bytes (c10/cuda/CUDACachingAllocator, kMinBlockSize); counting
 # so everywhere makes figures from the meta device and the CPU agree with a GPU's.
 _BLOCK_BYTES = 512
+
+#: Calls that `live_growth` makes at most: a queue of the last few results is full by then.
+_MOST_CALLS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,15 @@ class LivePeak:
     peak_bytes: int  #: at most, what was held included
     held_bytes: int  #: of the tensors named as held, before the run
     end_bytes: int  #: after the run, its result dropped: what it left behind, and what is still held
+
+
+@dataclass(frozen=True, slots=True)
+class LiveGrowth:
+    """Bytes of storages alive during the first of several calls, and what each of the later ones leaves behind."""
+
+    peak: LivePeak
+    per_call_bytes: int  #: that stay alive for each further call; 0 once a call leaves nothing
+    calls: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +62,46 @@ def live_peak(fn: Callable[[], object], held: Iterable[torch.Tensor] = ()) -> Li
     memory inside a kernel and inside compiled code is not seen. The same on every run, bit for bit: the garbage
     collector is off meanwhile, so that reference cycles count until the end, whenever it would have run.
     """
-    _holders_of_gradient()  # not in the middle of a backward pass
-    _holders_of_product()
+    with _watched(held) as tracker:
+        return _peak_of(fn, tracker)
+
+
+def live_growth(fn: Callable[[], object], held: Iterable[torch.Tensor] = ()) -> LiveGrowth:
+    """`live_peak` of the first call of ``fn``, and what each further one leaves behind for good, in bytes.
+
+    What calls keep is looked at between them, garbage collected: reference cycles are not growth. The first call may
+    make what all find, and a queue may fill up: calls go on until one leaves nothing, at most `_MOST_CALLS`.
+    """
+    with _watched(held) as tracker, _small_heap():
+        peak = _peak_of(fn, tracker)
+        after = [_settled_bytes(tracker)]
+        while len(after) < _MOST_CALLS and (len(after) == 1 or after[-1] > after[-2]):
+            with tracker:
+                fn()
+            after.append(_settled_bytes(tracker))
+    if after[-1] <= after[-2]:
+        return LiveGrowth(peak, 0, len(after))
+    # Whoever takes room for several at a time grows in steps: the later half's mean.
+    half = len(after) // 2
+    return LiveGrowth(peak, (after[-1] - after[half - 1]) // (len(after) - half), len(after))
+
+
+def _peak_of(fn: Callable[[], object], tracker: _LiveStorages) -> LivePeak:
+    held_bytes = tracker.live_bytes
+    with tracker:
+        fn()
+    return LivePeak(tracker.peak_bytes, held_bytes, tracker.live_bytes)
+
+
+def _settled_bytes(tracker: _LiveStorages) -> int:
+    gc.collect()
+    return tracker.live_bytes
+
+
+@contextmanager
+def _watched(held: Iterable[torch.Tensor]) -> Iterator[_LiveStorages]:
+    """A tracker that counts ``held``, with the garbage collector off meanwhile."""
+    know_holders()
     collecting = gc.isenabled()
     gc.disable()
     tracker = _LiveStorages()
@@ -61,14 +109,24 @@ def live_peak(fn: Callable[[], object], held: Iterable[torch.Tensor] = ()) -> Li
         for tensor in held:
             tracker.hold(tensor)
             del tensor  # the tracker must not be what keeps it alive
-        held_bytes = tracker.live_bytes
-        with tracker:
-            fn()
-        return LivePeak(tracker.peak_bytes, held_bytes, tracker.live_bytes)
+        yield tracker
     finally:
         tracker.forget()
         if collecting:
             gc.enable()
+
+
+@contextmanager
+def _small_heap() -> Iterator[None]:
+    """Within, collecting garbage looks at what is new alone: a heap with torch in it costs 0.2 s each time."""
+    if gc.get_freeze_count():  # somebody else's
+        yield
+        return
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 class _LiveStorages(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -113,7 +171,7 @@ class _LiveStorages(TorchDispatchMode):  # type: ignore[no-untyped-call]
                     self._pass_over(storage)
         self._settle()
         result = func(*args, **(kwargs or {}))
-        self._settled = not _replaces_its_first(func, args)
+        self._settled = not replaces_its_first(func, args)
         for tensor in _tensors(result):
             for storage in _storages(tensor):
                 self._count(storage)
@@ -152,94 +210,6 @@ class _LiveStorages(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if key not in self._counted and key not in self._foreign:
             # Forgotten when it dies: the next storage may get the same identity.
             self._foreign[key] = weakref.ref(storage, lambda _: self._foreign.pop(key, None))
-
-
-def _replaces_its_first(func: Any, args: tuple[Any, ...]) -> bool:
-    """Whether this addition is one that PyTorch does in place, but not on the meta device or while a mode looks on.
-
-    Then the sum takes the place of what it was added to right afterwards.
-    """
-    if func is not torch.ops.aten.add.Tensor or not _is_whole_storage(args[0]):
-        return False
-    return _sums_gradients(args) or _adds_bias(args)
-
-
-def _sums_gradients(args: tuple[Any, ...]) -> bool:
-    """Whether autograd adds a second gradient of a tensor to the first, which it alone has.
-
-    See `can_accumulate_inplace` in torch/csrc/autograd/input_buffer.cpp.
-    """
-    if (sole := _holders_of_gradient()) is None or _holders(args[0]) != sole:
-        return False
-    # Autograd's own call, and not that of a function or a hook written in Python. Dynamo's frames are around modes.
-    frame: FrameType | None = sys._getframe(3)
-    while frame is not None and frame.f_globals.get("__name__", "").startswith(("torch._dynamo", "torch._compile")):
-        frame = frame.f_back
-    return frame is not None and frame.f_code is _engine_run_backward.__code__
-
-
-def _adds_bias(args: tuple[Any, ...]) -> bool:
-    """Whether a linear layer adds its bias to a product that it alone has.
-
-    It does where its input has three dimensions and more, and does not lie one after the other (`linear` in
-    aten/src/ATen/native/Linear.cpp).
-    """
-    shape, bias = args[0].shape, args[1]  # a name for the product would be one more holder
-    if len(shape) < 3 or not isinstance(bias, torch.Tensor) or bias.shape != shape[-1:]:
-        return False
-    return _holders(args[0]) == _holders_of_product()
-
-
-def _is_whole_storage(tensor: torch.Tensor) -> bool:
-    return tensor.layout is torch.strided and tensor.nbytes == tensor.untyped_storage().nbytes()
-
-
-def _holders(tensor: Any) -> tuple[int, int, int]:
-    """How many hold the tensor, its memory and its Python object, with those that asking itself takes."""
-    storage_uses = torch._C._storage_Use_Count(tensor.untyped_storage()._cdata)
-    return tensor._use_count(), storage_uses, sys.getrefcount(tensor)
-
-
-@functools.cache
-def _holders_of_gradient() -> tuple[int, int, int] | None:
-    """`_holders` of a gradient that autograd alone has, when it adds another."""
-
-    def sum_gradients() -> None:
-        forked = torch.zeros(2, requires_grad=True) * 2
-        paths = torch.stack([(forked * 3).sum(), (forked * 4).sum()]).sum()
-        paths.backward()  # type: ignore[no-untyped-call]
-
-    return _holders_in(sum_gradients)
-
-
-@functools.cache
-def _holders_of_product() -> tuple[int, int, int] | None:
-    """`_holders` of a product that a linear layer alone has, when it adds its bias."""
-    tokens, weight, bias = torch.zeros(2, 3, 4).transpose(0, 1), torch.zeros(5, 4), torch.zeros(5)
-    alone = _holders_in(lambda: torch.nn.functional.linear(tokens, weight, bias))
-    by_hand = _holders_in(lambda: tokens @ weight.T + bias)
-    return alone if alone != by_hand else None
-
-
-def _holders_in(run: Callable[[], object]) -> tuple[int, int, int] | None:
-    """`_holders` of what the last addition in ``run()`` takes first: of PyTorch's and Python's version, so it is tried.
-
-    None where that cannot be asked, by functions which are private; then a sum counts as one more tensor.
-    """
-    if not (hasattr(torch.Tensor, "_use_count") and hasattr(torch._C, "_storage_Use_Count")):
-        return None
-    found = None
-
-    class Asking(TorchDispatchMode):  # type: ignore[no-untyped-call]
-        def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-            nonlocal found
-            if func is torch.ops.aten.add.Tensor:
-                found = _holders(args[0])
-            return func(*args, **(kwargs or {}))
-
-    with torch.inference_mode(False), torch.enable_grad(), Asking():  # type: ignore[no-untyped-call]
-        run()
-    return found
 
 
 def _tensors(value: object) -> Iterator[torch.Tensor]:

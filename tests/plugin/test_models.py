@@ -112,7 +112,7 @@ def test_lifecycle_of_a_real_model(bench, accept, pytester, stored):
     accept(source=LIFECYCLE.format(changed=""), exits=(0, 1))
     folders = stored()
     assert set(folders["portable"]["test_it.py::test_small"]) == {
-        "macs", "parameter_bytes", "parameters", "peak_live_memory",
+        "macs", "memory_growth", "parameter_bytes", "parameters", "peak_live_memory",
     }  # fmt: skip
     # Times are not accepted from a disturbed machine, as the one that runs this test may be; it then exits with 1.
     assert all(folder.startswith("cpu-") for folder in set(folders) - {"portable"})
@@ -147,7 +147,7 @@ def test_a_real_growth_of_memory_fails_and_says_by_how_much(bench, accept):
     result = bench(source=source.format(width=24))
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
-        ["small-b8-32-fp32-backward: peak_live_memory regressed: *MiB -> *MiB (+*%*tolerated is 1%"]
+        ["small-b8-32-fp32-backward: backward_peak_live_memory regressed: *MiB -> *MiB (+*%*tolerated is 1%"]
     )
 
 

@@ -230,7 +230,11 @@ def test_a_real_step_is_timed_and_its_peak_followed_beside_that_of_a_single_pass
     model = net()
     before = [tensor.detach().clone() for tensor in model.tensors()]
     figures = recorder.train(model, StepPlan(sampling=SHORT), accumulate=2, optimizer="adamw")
-    recorder.modelbench.peak_memory(model, backward=True)  # nothing of the same name
+    for backward in (False, True):  # nothing of the same name
+        recorder.modelbench.peak_memory(model, backward=backward)
+    assert {f"{way}{what}" for way in ("", "backward_") for what in ("peak_live_memory", "memory_growth")} <= set(
+        recorder.found
+    )
     peak = recorder.found["train_peak_live_memory"]
     assert peak.case.id == f"{__name__}.Net-b4-2-fp32-adamw+accumulate=2-train"
     assert (peak.metric.name, peak.comparability) == ("peak_live_memory", Comparability(recipe="meta"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from collections import deque
 from collections.abc import Callable
 from itertools import pairwise
 
@@ -15,7 +16,7 @@ from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
 from pytest_modelbench.core.errors import MeasureError, UsageError
-from pytest_modelbench.measure.memory import AllocatedPeak, LivePeak, allocated_peak, live_peak
+from pytest_modelbench.measure.memory import AllocatedPeak, LiveGrowth, LivePeak, allocated_peak, live_growth, live_peak
 
 KB = 1024
 
@@ -150,6 +151,56 @@ class TestOnDevice:
             model.zero_grad()
 
         assert len({live_peak(step, [*model.parameters(), *model.buffers(), images]) for _ in range(3)}) == 1
+
+
+@pytest.mark.parametrize("device", ["meta", "cpu"])
+class TestGrowth:
+    def test_what_each_further_call_keeps(self, device: str) -> None:
+        kept: list[Tensor] = []
+
+        def run() -> None:
+            kept.append(kilobytes(8, device) * 2)
+
+        assert live_growth(run) == LiveGrowth(LivePeak(16 * KB, 0, 8 * KB), per_call_bytes=8 * KB, calls=12)
+
+    def test_what_is_made_once_is_none(self, device: str) -> None:
+        made: dict[str, Tensor] = {}
+        grown = live_growth(lambda: made.setdefault("table", kilobytes(8, device)))
+        assert grown == LiveGrowth(LivePeak(8 * KB, 0, 8 * KB), per_call_bytes=0, calls=2)
+
+    def test_a_queue_of_the_last_results_fills_up(self, device: str) -> None:
+        queue: deque[Tensor] = deque(maxlen=5)
+        grown = live_growth(lambda: queue.append(kilobytes(1, device)))
+        assert (grown.per_call_bytes, grown.calls) == (0, 6)
+
+    def test_growth_in_steps_is_a_mean(self, device: str) -> None:
+        blocks: list[Tensor] = [kilobytes(1, device)]
+        calls = iter(range(100))
+
+        def run() -> None:  # from the second call on, two blocks, one, two, one
+            blocks.extend(kilobytes(1, device) for _ in range(1 + next(calls) % 2))
+
+        assert live_growth(run).per_call_bytes == 1.5 * KB
+
+    def test_reference_cycles_are_not_growth(self, device: str) -> None:
+        def run() -> None:
+            cycle: list[object] = [kilobytes(8, device)]
+            cycle.append(cycle)
+
+        assert live_growth(run) == LiveGrowth(LivePeak(8 * KB, 0, 8 * KB), per_call_bytes=0, calls=2)
+
+
+def test_looking_for_growth_leaves_the_garbage_collector_as_it_was() -> None:
+    before = (gc.isenabled(), gc.get_freeze_count())
+    live_growth(lambda: kilobytes(1))
+    assert (gc.isenabled(), gc.get_freeze_count()) == before
+    gc.freeze()
+    try:
+        frozen = gc.get_freeze_count()
+        live_growth(lambda: kilobytes(1))
+        assert gc.get_freeze_count() == frozen > 0
+    finally:
+        gc.unfreeze()
 
 
 def test_checkpointing_trades_memory_and_the_peak_shows_it() -> None:
