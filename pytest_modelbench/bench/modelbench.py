@@ -141,7 +141,8 @@ class ModelBench:
         self._record(peak.growth_measurement(found, case, names.growth))
         if self.device.type == "cpu":
             return Peak(found.live)
-        allocated = allocated_peak(model.forward_backward if backward else model.forward, self.device)
+        with model.as_found():
+            allocated = allocated_peak(model.forward_backward if backward else model.forward, self.device)
         self._record(peak.allocated_measurement(allocated, case, names.allocated), band)
         return Peak(found.live, allocated)
 

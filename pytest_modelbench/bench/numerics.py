@@ -32,20 +32,22 @@ def output_fingerprint(model: BuiltModel, images: Tensor | None = None) -> Finge
     """The fingerprint of ``model``'s output on its seeded inputs, or on ``images``; in full float32.
 
     Raises UsageError for images of another size or number than its case says, and MeasureError for a model whose second
-    pass, seeded as the first, computes something else: what changes by itself cannot be held against anything.
+    pass, begun as the first, computes something else: what changes by itself cannot be held against anything.
     """
 
     def run() -> Fingerprint:
-        output = model.forward() if images is None else model.predict(_fitting(images, model))
-        return fingerprint(tensor for _, tensor in floating_tensors(output))
+        with model.as_found():
+            output = model.forward() if images is None else model.predict(_fitting(images, model))
+            return fingerprint(tensor for _, tensor in floating_tensors(output))
 
     with _full_float32():
         found, again = run(), run()
         if found.differs(again, _REPEATED[model.case.precision]):
             part = _first_that_differs(model.module, run)
             raise MeasureError(
-                f"{model.case.id} computes something else each time, with the same images and seeds: {part}. It may "
-                "draw from a generator of its own, or count its passes; give the test a model that does not"
+                f"{model.case.id} computes something else each time, with the same images, seeds and state: {part}. It "
+                "may draw from a generator that is no torch.Generator, or keep what it met outside of its attributes; "
+                "give the test a model that does not"
             )
     return found
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 
 from pytest_modelbench.bench.process import Bench
@@ -70,9 +70,7 @@ def time_model(model: Measured, case: str, bench: Bench, test: str) -> Timed:
     measured: AnyCase
     running: AbstractContextManager[Callable[[], object]]
     if isinstance(model, BuiltModel):
-        measured = model.case
-        model.check_output(model.forward())
-        running = model.inference()
+        measured, running = model.case, _running(model)
     elif callable(model):
         if not case:
             raise UsageError(f"{test}: timing a callable needs case=, the name it is known by")
@@ -83,6 +81,15 @@ def time_model(model: Measured, case: str, bench: Bench, test: str) -> Timed:
     with running as run:
         target = Target(run, clock_for(bench.device))
         return timed(bench, measured, lambda lead, on: sample(target, lead, conditions=on), renew)
+
+
+@contextmanager
+def _running(model: BuiltModel) -> Iterator[Callable[[], object]]:
+    """One pass of ``model``, to be timed; its first output is checked, and it is as it was when all is over."""
+    with model.as_found():
+        model.check_output(model.forward())
+        with model.inference() as run:
+            yield run
 
 
 #: Takes samples, led by the reference workload or by turns, under the conditions of this process.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import chain
@@ -22,6 +22,7 @@ from pytest_modelbench.models.outputs import floating_tensors, moved, not_finite
 from pytest_modelbench.models.precision import backward, forward_modes
 from pytest_modelbench.models.seeds import seeded
 from pytest_modelbench.models.sizes import side_that_fits
+from pytest_modelbench.models.state import state_kept
 from pytest_modelbench.models.tensors import kept_tensors, leave_inference_mode, relocate
 
 if TYPE_CHECKING:
@@ -148,6 +149,10 @@ class BuiltModel:
                     yield partial(module, *given.positional, **given.keywords)
         finally:
             leave_inference_mode(module)
+
+    def as_found(self) -> AbstractContextManager[None]:
+        """Within, the module may change by being used; afterwards it is what it was. See `models.state.state_kept`."""
+        return state_kept(self.module, self.tensors())
 
     def renew(self) -> None:
         """Move everything that is alive before a pass to other places in memory, on the CPU.

@@ -14,6 +14,7 @@ from torch.nn.parameter import is_lazy
 
 from pytest_modelbench.core.case import Case
 from pytest_modelbench.core.errors import BuildError, hide_own_frames
+from pytest_modelbench.models.bare_build import built_on_meta
 from pytest_modelbench.models.inputs import Arguments
 from pytest_modelbench.models.modes import evaluating
 from pytest_modelbench.models.owned import made_afresh
@@ -79,8 +80,7 @@ def _for_real(recipe: Recipe) -> nn.Module:
 def _on_meta(recipe: Recipe) -> nn.Module:
     make = recipe.source.make_bare
     try:
-        with torch.device("meta"):
-            module = _made(recipe, make)
+        module = built_on_meta(lambda: _made(recipe, make), recipe.case.id)
     except BuildError:
         raise
     except Exception:

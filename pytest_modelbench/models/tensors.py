@@ -13,7 +13,7 @@ from torch.utils._pytree import tree_leaves, tree_map_only
 #: Complex numbers of the precision of a real type; there are none of half precision that operators take.
 _COMPLEX = {torch.float64: torch.complex128}
 #: What nn.Module itself keeps, and not the model.
-_OF_MODULES = frozenset(vars(nn.Module()))
+OF_MODULES = frozenset(vars(nn.Module()))
 
 
 def placed(module: nn.Module, device: torch.device, dtype: torch.dtype) -> nn.Module:
@@ -58,7 +58,7 @@ def leave_inference_mode(module: nn.Module) -> None:
         for part in module.modules():
             for store in (part._buffers, vars(part)):
                 for name, value in [*store.items()]:
-                    held = _tensors_in(value) if store is part._buffers or name not in _OF_MODULES else []
+                    held = _tensors_in(value) if store is part._buffers or name not in OF_MODULES else []
                     if any(tensor.is_inference() for tensor in held):
                         store[name] = tree_map_only(Tensor, _ordinary, value)
 
@@ -69,7 +69,7 @@ def kept_tensors(module: nn.Module) -> Iterator[Tensor]:
     One by one: who collects them keeps those alive that the next pass replaces.
     """
     for part in module.modules():
-        for name in [name for name in vars(part) if name not in _OF_MODULES]:
+        for name in [name for name in vars(part) if name not in OF_MODULES]:
             yield from _tensors_in(vars(part)[name])
 
 

@@ -21,6 +21,7 @@ from pytest_modelbench.models.inputs import Arguments
 from pytest_modelbench.models.modes import TRAINING_NEEDS, modes_kept, train_mode
 from pytest_modelbench.models.outputs import floating_tensors
 from pytest_modelbench.models.precision import backward, forward_modes
+from pytest_modelbench.models.state import state_kept
 
 __tracebackhide__ = hide_own_frames
 
@@ -34,9 +35,9 @@ _LEAST_SCALE = 1.0
 class TrainStep:
     """A step of training, to be taken again and again: ``with TrainStep(built) as step: step()``.
 
-    Inside the ``with`` statement the module is in train mode and its weights move; afterwards weights, buffers and
-    modes are as they were before, and gradients are gone. For that a copy of weights, buffers and inputs is kept in the
-    host's memory. The global random state moves on, as in any training.
+    Inside the ``with`` statement the module is in train mode and its weights move; afterwards it is what it was before,
+    modes included, and gradients are gone. For that a copy of all values is kept in the host's memory. The global
+    random state moves on, as in any training.
 
     The loss is the cross-entropy in float32 with seeded labels for an output ``(N, classes)``, and otherwise the sum of
     the means of all floating outputs; for a module with targets those are its losses. Every step sees the same images:
@@ -230,18 +231,9 @@ def _unmarked(phase: str) -> None:
 
 @contextmanager
 def _kept(built: BuiltModel) -> Iterator[None]:
-    """Puts back values of weights, buffers and inputs, and modes, of all parts; drops gradients."""
-    module = built.module
-    buffers = [(part, name, buffer) for part in module.modules() for name, buffer in part.named_buffers(recurse=False)]
-    # In the host's memory: on the device the copy would count in the very peak that is to be measured.
-    copies = [(tensor, tensor.detach().to("cpu", copy=True)) for tensor in built.tensors() if not tensor.is_meta]
-    try:
-        with modes_kept(module):
+    """Puts back what the module is, values of inputs, and modes of all parts; drops gradients."""
+    with state_kept(built.module, built.tensors(training=True)), modes_kept(built.module):
+        try:
             yield
-    finally:
-        module.zero_grad(set_to_none=True)
-        for part, name, buffer in buffers:
-            setattr(part, name, buffer)  # a module may put another tensor in its place
-        with torch.no_grad():
-            for tensor, copy in copies:
-                tensor.copy_(copy)
+        finally:
+            built.module.zero_grad(set_to_none=True)

@@ -1,6 +1,7 @@
 """Outputs in a few numbers, and what is recorded of them."""
 
 import math
+import random
 
 import pytest
 import torch
@@ -14,6 +15,7 @@ from pytest_modelbench.core.metrics import Scope
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.measure.numerics import fingerprint
 from pytest_modelbench.models.build import build
+from pytest_modelbench.models.training import TrainStep
 from pytest_modelbench.testing.worker import ENVIRONMENT
 from tests.unit.fingerprints import largest_difference
 
@@ -96,16 +98,49 @@ def test_a_model_that_computes_something_else_each_time_is_refused_with_the_part
     class Drawing(nn.Module):
         def __init__(self):
             super().__init__()
-            self.own = torch.Generator()
+            self.own = random.Random(0)
 
         def forward(self, images):
-            return images + torch.rand(images.shape, generator=self.own)
+            return images + self.own.random()
 
     model = build(lambda: nn.Sequential(nn.Conv2d(3, 2, 1), Drawing()), name="net", device=CPU, image_size=4)
     with pytest.raises(MeasureError, match=r"net-b1-4-fp32 computes something else each time.*: first in 1\."):
         held.numerics(model)
     assert not held.measurements
     assert not any(part._forward_hooks for part in model.module.modules())
+
+
+class Counting(nn.Module):
+    """Counts its passes in every way there is."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(1))
+        self.weight = nn.Parameter(torch.ones(1))
+        self.passes, self.seen, self.own = 0, [], torch.Generator()
+
+    def forward(self, images):
+        self.mean += images.mean().detach()
+        self.passes += 1
+        self.seen.append(images.sum())
+        return (
+            self.weight * images
+            + self.mean
+            + self.passes
+            + torch.stack(self.seen).sum()
+            + torch.rand(1, generator=self.own)
+        )
+
+
+def test_a_model_with_state_begins_each_measure_as_it_was_built(held):
+    model = build(Counting, name="net", device=CPU, image_size=4)
+    found = held.numerics(model, name="first")
+    with TrainStep(model) as step:
+        step()
+    held.latency(model)
+    assert held.numerics(model, name="second") == found
+    model.forward()  # the test's own doing, which is not undone
+    assert held.numerics(model, name="third") != found
 
 
 def test_images_take_the_place_of_noise_and_a_value_rests_on_them(held):

@@ -457,10 +457,11 @@ def test_what_a_model_keeps_as_attributes_is_held_until_it_is_replaced(device: t
     with TrainStep(model) as step:
         step()
         peak = live_peak(lambda: [step() for _ in range(3)], step.tensors())
-    assert model.module.logits is not None
-    # Weights, gradients and momentum, the table, the logits, the loss.
-    assert peak.held_bytes == IMAGES + LABELS + WEIGHTS * 3 + 8 * KIB * 4 + model.module.logits.nbytes + 512
-    assert peak.end_bytes == peak.held_bytes
+        assert model.module.logits is not None
+        # Weights, gradients and momentum, the table, the logits, the loss.
+        assert peak.held_bytes == IMAGES + LABELS + WEIGHTS * 3 + 8 * KIB * 4 + model.module.logits.nbytes + 512
+        assert peak.end_bytes == peak.held_bytes
+    assert (model.module.tables, model.module.logits) == ([], None)
 
 
 @pytest.mark.slow
