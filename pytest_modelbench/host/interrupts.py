@@ -1,4 +1,4 @@
-"""Ctrl-C, and SIGTERM by which CI cancels a job: both end what runs, at a place where nothing takes the exception.
+"""Ctrl-C, SIGTERM by which CI cancels a job, SIGHUP of a closed terminal: each ends what runs, where nothing takes it.
 
 Python raises KeyboardInterrupt wherever it happens to be. In an import, in a finalizer or under a library's native code
 it becomes another error there, or nothing at all. So it waits until the process itself waits.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ _DEFAULTS: dict[signal.Signals, Any] = {
     signal.SIGINT: signal.default_int_handler,
     signal.SIGTERM: signal.SIG_DFL,
 }
+if sys.platform != "win32":
+    _DEFAULTS[signal.SIGHUP] = signal.SIG_DFL
 
 
 @dataclass
@@ -35,7 +38,7 @@ _state = _State()
 
 @contextlib.contextmanager
 def deferred_interrupts() -> Iterator[None]:
-    """Within, SIGINT and SIGTERM raise KeyboardInterrupt in the next `interruptible` stretch, or else at the end.
+    """Within, these signals raise KeyboardInterrupt in the next `interruptible` stretch, or else at the end.
 
     A second one raises it at once. A signal that somebody else handles, or ignores, stays theirs.
     """

@@ -9,7 +9,7 @@ from types import TracebackType
 from pytest_modelbench.core.errors import ModelbenchError, UsageError
 from pytest_modelbench.vcs.git import GitError, Repository, ask, git, repository
 from pytest_modelbench.vcs.revision import Revision
-from pytest_modelbench.vcs.slot import Slot, abandoned, cache_folder, claim
+from pytest_modelbench.vcs.slot import Slot, abandoned, cache_folder, claim, own_folder
 from pytest_modelbench.vcs.submodules import Source, fill
 
 #: Large repositories, slow disks, and filters that fetch each file from a server.
@@ -40,7 +40,7 @@ class Checkout:
         # The name of the project's folder is kept: with an __init__.py in it, it is the name of a package.
         self._tree = slot.folder / (repo.toplevel.name or "tree")
         try:
-            slot.note({"common_dir": str(repo.common_dir), "tree": str(self._tree)})
+            slot.note({"common_dir": str(repo.common_dir), "tree": self._tree.name})
             self._fill(repo, slot.folder)
         except OSError as error:
             self._leave()
@@ -103,8 +103,7 @@ class Checkout:
         except OSError as error:
             raise UsageError(f"there is no folder for caches: {error}; set XDG_CACHE_HOME to one") from error
         try:
-            cache.mkdir(parents=True, exist_ok=True)
-            cache = cache.resolve()
+            cache = own_folder(cache)
             for slot in abandoned(cache):
                 _remove(slot)
             return cache, claim(cache, self._revision.commit[:10])
@@ -141,7 +140,9 @@ def _remove(slot: Slot) -> None:
     """
     facts = slot.facts()
     slot.empty()
-    if not {"common_dir", "tree"} <= facts.keys() or _unregistered(Path(facts["common_dir"]), facts["tree"]):
+    common_dir, name = facts.get("common_dir", ""), Path(facts.get("tree", "")).name
+    # The note may be anybody's: whatever it says, the worktree is one in this folder, and is empty by now.
+    if not common_dir or name in ("", "..") or _unregistered(Path(common_dir), str(slot.folder / name)):
         slot.free()
     else:
         slot.close()

@@ -8,6 +8,7 @@ do not share ids.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -76,6 +77,19 @@ def cache_folder() -> Path:
     return base / "pytest-modelbench"
 
 
+def own_folder(cache: Path) -> Path:
+    """``cache`` in full, made if it is not there, for this user alone; OSError if it is another user's."""
+    cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+    cache = cache.resolve()
+    status = cache.stat()
+    if status.st_uid != os.geteuid():
+        raise PermissionError(errno.EPERM, f"the folder belongs to another user (id {status.st_uid})", str(cache))
+    # Who could write here could have checkouts of this user's, and what is removed of them, lead elsewhere.
+    if status.st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        cache.chmod(0o700)
+    return cache
+
+
 def claim(cache: Path, label: str) -> Slot:
     """A new folder in ``cache`` for this process; OSError if it cannot be made. ``label``: ten hexadecimal digits."""
     while True:
@@ -98,8 +112,14 @@ def abandoned(cache: Path) -> Iterator[Slot]:
     """Folders in ``cache`` whose processes are gone; they are this process's now."""
     with contextlib.suppress(OSError):
         for folder in sorted(cache.iterdir()):
-            if _NAME.fullmatch(folder.name) and (slot := _take_over(folder)):
+            if _NAME.fullmatch(folder.name) and _is_own(folder) and (slot := _take_over(folder)):
                 yield slot
+
+
+def _is_own(folder: Path) -> bool:
+    """Whether it is a folder itself, and not a link that leads anywhere, and this user's."""
+    status = folder.lstat()
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.geteuid()
 
 
 def _take_over(folder: Path) -> Slot | None:
@@ -109,7 +129,8 @@ def _take_over(folder: Path) -> Slot | None:
     old = _old(note if noted else folder)
     try:
         # A folder without a note may be about to get it.
-        descriptor = os.open(note, os.O_RDWR | (os.O_CREAT if old and not noted else 0), 0o600)
+        create = os.O_CREAT if old and not noted else 0
+        descriptor = os.open(note, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | create, 0o600)
     except OSError:
         return None
     slot = Slot(folder, descriptor)

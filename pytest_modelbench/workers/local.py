@@ -17,10 +17,11 @@ from dataclasses import dataclass
 from pytest_modelbench import WORKER_VARIABLE
 from pytest_modelbench.core.errors import UsageError
 from pytest_modelbench.host.interrupts import interruptible
-from pytest_modelbench.host.proc import out_of_memory_kills, processes_with
+from pytest_modelbench.host.proc import out_of_memory_kills
 from pytest_modelbench.workers.connection import Timeout
 from pytest_modelbench.workers.events import Done, Event, Finished, Started
 from pytest_modelbench.workers.job import Job, Site
+from pytest_modelbench.workers.watchdog import FAMILY, end_family, watchdog
 from pytest_modelbench.workers.wire import Lines, job_line
 
 #: How long a worker that was asked to end may take before it is killed. Ctrl-C promises two seconds in all.
@@ -33,8 +34,6 @@ POLL_S = 0.5
 TAIL_LINES = 15
 
 
-#: By this, processes are known that a worker has started, and those have.
-_FAMILY = "PYTEST_MODELBENCH_FAMILY"
 # Nothing is imported from the folder that this process is in, where a queue.py may lie; the worker goes into its own
 # folder itself.
 _ENTRY = "import sys; sys.path[:] = filter(None, sys.path); from pytest_modelbench.workers.worker import start; start()"
@@ -83,6 +82,7 @@ class LocalWorker:
             start_new_session=True,
         )
         try:
+            watchdog().watch(self._process.pid, self._family)
             os.close(event_write)
             os.close(control_read)
             with contextlib.suppress(BrokenPipeError):
@@ -98,7 +98,8 @@ class LocalWorker:
     def __exit__(self, *_: object) -> None:
         self.end()
         if not self._through:
-            self._end_family()
+            end_family(self._family)  # as fixtures start servers, in sessions of their own
+        watchdog().forget(self._process.pid, self._family)
         os.close(self._events)
         os.close(self._control)
         self._output.close()
@@ -180,12 +181,6 @@ class LocalWorker:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(patience_s)
 
-    def _end_family(self) -> None:
-        """End what a worker that was not through has started in sessions of their own, as fixtures start servers."""
-        for pid in processes_with(_FAMILY, self._family):
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.kill(pid, signal.SIGKILL)
-
     def wait(self) -> int:
         """Exit status of a worker that has nothing more to say; one that lingers is ended."""
         with contextlib.suppress(subprocess.TimeoutExpired), interruptible():
@@ -232,7 +227,7 @@ class LocalWorker:
 def _environment(site: Site, family: str) -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
     # The order of a set of names is the same in all processes: ids may be made in it.
-    return {"PYTHONHASHSEED": "0", **inherited, WORKER_VARIABLE: site.worker, _FAMILY: family}
+    return {"PYTHONHASHSEED": "0", **inherited, WORKER_VARIABLE: site.worker, FAMILY: family}
 
 
 def telling_part(output: str) -> str:

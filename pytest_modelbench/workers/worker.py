@@ -191,7 +191,6 @@ class WorkerPlugin:
 
 def main() -> int:
     """Run the job read from the control pipe; exit status is pytest's."""
-    _wake_when_orphaned()
     events, control, folder = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3]
     channel = Channel(events)
     os.set_inheritable(control, False)
@@ -220,24 +219,8 @@ def _writer(config: pytest.Config, output: int) -> TerminalWriter:
     return create_terminal_writer(config, file) if hasattr(config.option, "color") else TerminalWriter(file)
 
 
-def _wake_when_orphaned() -> None:
-    """Let a worker that is stopped, as the idle one of a pair, go on when the controller dies: `_obey` then ends it.
-
-    Linux only: where there is no prctl, as on macOS, one whose controller is killed while it is stopped stays.
-    """
-    if sys.platform != "linux":
-        return
-    import ctypes
-
-    # SIGCONT and not SIGKILL, which would leave behind what the worker has started: that is stopped as well. The kernel
-    # sends it at the end of the *thread* that started this process, which for the controller is its main one; were it
-    # another, to go on would do no harm. A controller that is gone before this line has stopped nobody.
-    pr_set_pdeathsig = 1  # linux/prctl.h
-    ctypes.CDLL(None).prctl(pr_set_pdeathsig, ctypes.c_ulong(signal.SIGCONT))
-
-
 def _obey(stream: IO[bytes], answers: queue.SimpleQueue[str]) -> None:
-    """Pass on what the controller says; end the whole process group as soon as it is gone, however it went."""
+    """Pass on what the controller says; end the whole process group when it is gone, if nobody else has yet."""
     for line in stream:
         answers.put(line.decode().strip())
     os.killpg(os.getpgid(0), signal.SIGKILL)

@@ -107,6 +107,26 @@ def test_forks(modelbench):
 """
 
 
+SERVES = """
+import os, pathlib, re, subprocess, time
+import pytest
+
+@pytest.fixture(scope="session")
+def server():
+    process = subprocess.Popen(["sleep", "600"], start_new_session=True)
+    pathlib.Path("server").write_text(str(process.pid))
+    yield
+    process.kill()
+
+def test_hangs(server, modelbench):
+    time.sleep(600)
+
+def test_computes(server, modelbench):
+    pathlib.Path("pid").write_text(str(os.getpid()))
+    re.match("(a*)*b", "a" * 40)  # for years, and no other thread runs meanwhile
+"""
+
+
 def start(pytester, *arguments, source=SLEEPS):
     pytester.makepyfile(test_it=source)
     command = [sys.executable, "-m", "pytest", "--modelbench", "--device=cpu", "-p", "no:cacheprovider", *arguments]
@@ -134,7 +154,7 @@ def gone(pid):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_interrupting_ends_everything_and_summarizes(pytester, number):
     process, worker = start(pytester, "--modelbench-json=results.json")
     process.send_signal(number)
@@ -156,26 +176,10 @@ def test_an_interrupted_update_records_nothing(pytester):
     assert not list((pytester.path / "baselines").glob("**/*.json"))
 
 
-SERVES = """
-import pathlib, subprocess, time
-import pytest
-
-@pytest.fixture(scope="session")
-def server():
-    process = subprocess.Popen(["sleep", "600"], start_new_session=True)
-    pathlib.Path("server").write_text(str(process.pid))
-    yield
-    process.kill()
-
-def test_hangs(server, modelbench):
-    time.sleep(600)
-"""
-
-
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who was started by whom")
 def test_a_worker_that_is_ended_takes_along_what_its_fixtures_started_in_sessions_of_their_own(bench, pytester):
-    bench("--modelbench-timeout=2s", source=SERVES).assert_outcomes(failed=1)
+    bench("--modelbench-timeout=2s", "-k", "hangs", source=SERVES).assert_outcomes(failed=1)
     wait_for(lambda: gone(int((pytester.path / "server").read_text())), 10)
 
 
@@ -188,7 +192,16 @@ def test_a_killed_controller_takes_its_worker_along(pytester):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process of its parent's end")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who was started by whom")
+def test_a_killed_controller_takes_a_busy_worker_along_and_what_its_fixtures_started(pytester):
+    process, worker = start(pytester, "-k", "computes", source=SERVES)
+    process.kill()
+    process.communicate(timeout=30)
+    wait_for(lambda: gone(worker), 10)
+    wait_for(lambda: gone(int((pytester.path / "server").read_text())), 10)
+
+
+@pytest.mark.slow
 def test_a_killed_controller_takes_a_stopped_worker_and_its_children_along(pytester):
     """As the idle process of a pair is stopped, with all that it has started."""
     process, worker = start(pytester, source=FORKS)

@@ -12,7 +12,11 @@ from pytest_modelbench.host.interrupts import deferred_interrupts, interruptible
 def default():
     before = [
         (number, signal.signal(number, handler))
-        for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL))
+        for number, handler in (
+            (signal.SIGINT, signal.default_int_handler),
+            (signal.SIGTERM, signal.SIG_DFL),
+            (signal.SIGHUP, signal.SIG_DFL),
+        )
     ]
     yield
     for number, handler in before:
@@ -37,11 +41,18 @@ def course(*steps):
     return reached, ""
 
 
-@pytest.mark.parametrize(("number", "said"), [(signal.SIGINT, "interrupted"), (signal.SIGTERM, "interrupted SIGTERM")])
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (signal.SIGINT, "interrupted"),
+        (signal.SIGTERM, "interrupted SIGTERM"),
+        (signal.SIGHUP, "interrupted SIGHUP"),
+    ],
+)
 def test_one_that_comes_while_something_is_done_is_raised_at_the_next_wait(number, said) -> None:
     assert course("begun", number, "done", "wait", "too far") == (["begun", "done"], said)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    assert signal.getsignal(signal.SIGTERM) is signal.getsignal(signal.SIGHUP) is signal.SIG_DFL
 
 
 def test_one_that_no_wait_follows_is_raised_at_the_end() -> None:

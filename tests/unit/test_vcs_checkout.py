@@ -655,6 +655,49 @@ def test_what_was_left_for_another_repository_is_removed_there(project, cache, t
     assert not (project / ".git/worktrees").exists()
 
 
+@pytest.mark.parametrize("name", ["tree", "..", "mine", "../mine"])
+def test_a_planted_note_removes_nothing_of_the_users(project, cache, tmp_path, name):
+    mine = tmp_path / "mine"
+    git(project, "worktree", "add", "--quiet", "--detach", str(mine))
+    (mine / "unsaved.py").write_text("1")
+    planted = cache / "0123456789-1-01234567"
+    planted.mkdir(parents=True)
+    tree = str(mine) if name == "tree" else name
+    (planted / "owner.json").write_text(json.dumps({"common_dir": str(project / ".git"), "tree": tree}))
+    (planted / "leads").symlink_to(mine, target_is_directory=True)
+    with Checkout(project, resolve(project, "HEAD"), cache):
+        pass
+    assert (mine / "unsaved.py").read_text() == "1"
+    assert str(mine) in registered(project)
+    assert not planted.exists()
+
+
+def test_a_link_in_the_cache_is_not_followed(project, cache, tmp_path):
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "owner.json").write_text("{}")
+    cache.mkdir(parents=True)
+    (cache / "0123456789-1-01234567").symlink_to(mine, target_is_directory=True)
+    note = cache / "0123456789-1-76543210"
+    note.mkdir()
+    (note / "owner.json").symlink_to(mine / "owner.json")
+    with Checkout(project, resolve(project, "HEAD"), cache):
+        pass
+    assert (mine / "owner.json").read_text() == "{}"
+    assert (note / "owner.json").is_symlink()
+
+
+def test_the_cache_is_for_its_user_alone(project, cache, monkeypatch):
+    cache.mkdir(parents=True, mode=0o755)
+    with Checkout(project, resolve(project, "HEAD"), cache):
+        assert cache.stat().st_mode & 0o777 == 0o700
+    monkeypatch.setattr("pytest_modelbench.vcs.slot.os.geteuid", lambda: 12345)
+    with pytest.raises(
+        UsageError, match=r"cannot be checked out in .*: the folder belongs to another user \(id \d+\); XDG"
+    ):
+        Checkout(project, resolve(project, "HEAD"), cache).__enter__()
+
+
 def test_a_process_id_that_is_in_use_again_does_not_keep_what_was_left(project, cache):
     dead, left = owner(project, cache)
     kill(dead)
