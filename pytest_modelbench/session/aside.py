@@ -6,7 +6,8 @@ sees a part of the tests, again and again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Sequence
 
 import pytest
 
@@ -16,6 +17,23 @@ def stand_aside(config: pytest.Config) -> None:
     for name in ("syrupy", "_cov"):
         if config.pluginmanager.has_plugin(name):
             config.pluginmanager.set_blocked(name)
+    storage = getattr(config.option, "benchmark_storage", None)
+    if (
+        isinstance(storage, str)
+        and "://" not in storage.removeprefix("file://")
+        and not _asked(config.option, "benchmark_compare")
+    ):
+        # pytest-benchmark makes the folder as soon as it is configured, here and in workers, and nothing goes there.
+        config.option.benchmark_storage = f"file://{os.devnull}"
+
+
+def aside_in_workers(items: Iterable[pytest.Item]) -> list[str]:
+    """Plugins that a worker for ``items`` does without, as none of their fixtures is asked for.
+
+    pytest-benchmark asks git for what is of no use there whenever it is loaded: `git describe --dirty` writes the
+    index, and runs filters and a file system monitor if the repository has any.
+    """
+    return [] if any("benchmark" in name for item in items for name in _fixtures(item)) else ["benchmark"]
 
 
 def told(config: pytest.Config, items: Sequence[pytest.Item]) -> list[str]:

@@ -64,6 +64,7 @@ class Launcher:
         self._root = config.rootpath.resolve()
         self._known: dict[Path, Contents] = {}
         self.paths: Mapping[str, Path] = {}
+        self.aside: Sequence[str] = ()  #: plugins that workers do without
         self._id = uuid.uuid4().hex
         self.best_reference_s: float | None = None  #: told to workers: see `Job`
 
@@ -81,7 +82,9 @@ class Launcher:
         here = self.here()
         job = self._job(tests, process, here, self._settings)
         site = Site(
-            worker_arguments(self._config, [self.paths[test] for test in tests], root=self.start_of_ids),
+            worker_arguments(
+                self._config, [self.paths[test] for test in tests], root=self.start_of_ids, aside=self.aside
+            ),
             sys.path,
             argv=sys.argv,
             session=self._id,
@@ -101,6 +104,7 @@ class Launcher:
             [module for module in modules if module and module.exists()],
             tree.path_of,
             self.start_of_ids,
+            self.aside,
         )
         site = Site(
             # One module that cannot be imported there must not take the others with it.

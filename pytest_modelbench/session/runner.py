@@ -23,6 +23,7 @@ from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.host.interrupts import deferred_interrupts
 from pytest_modelbench.judge.paired import AFRESH
 from pytest_modelbench.judge.state import Round, State
+from pytest_modelbench.session.aside import aside_in_workers
 from pytest_modelbench.session.commands import Commands
 from pytest_modelbench.session.confirming import Confirmation, Recourses
 from pytest_modelbench.session.deciding import Decider
@@ -114,6 +115,7 @@ class SessionRunner:
         self.config.pluginmanager.register(self._replayer)
         self._items = {item.nodeid: item for item in session.items}
         self._launcher.paths = {test: Path(item.path) for test, item in self._items.items()}
+        self._launcher.aside = aside_in_workers(session.items)
         with deferred_interrupts():
             try:
                 self._measure(list(self._items), self.stamp.started if self.settings.order == "random" else None)

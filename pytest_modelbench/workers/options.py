@@ -74,18 +74,19 @@ def worker_arguments(
     modules: Iterable[Path],
     path_of: Callable[[Path], Path | None] = lambda path: path,
     root: Path | None = None,
+    aside: Iterable[str] = (),
 ) -> list[str]:
     """Command line of a worker's pytest: what must be known before options can be taken over, and the test files.
 
     ``path_of`` maps the paths of configuration to those of the code that the worker runs; ``root`` is what the tests'
-    ids start from, where that is not the root directory.
+    ids start from, where that is not the root directory; ``aside`` are plugins that these tests do without.
     """
     option, root = config.option, root or config.rootpath
     arguments = ["-p", "no:terminal", "-o", "addopts=", "--rootdir", str(path_of(root) or root)]
     ini = path_of(config.inipath) if config.inipath else None
     arguments += ["-c", str(ini)] if ini and ini.exists() else []
     arguments += ["--disable-plugin-autoload"] if getattr(option, "disable_plugin_autoload", False) else []
-    for plugin in [*option.plugins, *_plugins_of_workers(config)]:
+    for plugin in [*option.plugins, *_plugins_of_workers(config, aside)]:
         arguments += ["-p", plugin]
     for override in option.override_ini or []:
         arguments += ["-o", override] if not override.startswith("addopts") else []
@@ -101,14 +102,14 @@ def worker_arguments(
     return [*arguments, *map(str, dict.fromkeys(modules))]
 
 
-def _plugins_of_workers(config: pytest.Config) -> list[str]:
+def _plugins_of_workers(config: pytest.Config, aside: Iterable[str]) -> list[str]:
     """Plugins that are another way in workers, as the argument ``-p`` names them."""
-    aside = [f"no:{name}" for name in ASIDE_IN_WORKERS if config.pluginmanager.has_plugin(name)]
+    without = [f"no:{name}" for name in (*ASIDE_IN_WORKERS, *aside) if config.pluginmanager.has_plugin(name)]
     if not config.pluginmanager.has_plugin("xdist"):
-        return aside
+        return without
     # A worker looks like xdist's. Plugins that find xdist beside that, such as pytest-rerunfailures, look for what
     # xdist's controller would have told it: they are not to find it, but tests are to have its fixtures.
-    return [*aside, "no:xdist", "xdist.plugin"]
+    return [*without, "no:xdist", "xdist.plugin"]
 
 
 def _defaults(config: pytest.Config) -> Iterator[tuple[str, Any]]:

@@ -6,7 +6,9 @@ Started by `workers.local` with the arguments EVENTS CONTROL FOLDER: two descrip
 from __future__ import annotations
 
 import atexit
+import contextlib
 import gc
+import importlib
 import os
 import queue
 import signal
@@ -86,6 +88,12 @@ class WorkerPlugin:
         output = os.dup(1)  # before pytest captures it
         config.get_terminal_writer = lambda: _writer(config, output)  # type: ignore[method-assign]
 
+    def pytest_addhooks(self, pluginmanager: pytest.PytestPluginManager) -> None:
+        """Have the hooks of pytest-benchmark without it, for conftest files that have some."""
+        if pluginmanager.is_blocked("benchmark"):
+            with contextlib.suppress(ImportError):
+                pluginmanager.add_hookspecs(importlib.import_module("pytest_benchmark.hookspec"))
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_configure(self, config: pytest.Config) -> None:
         """Take over the controller's options, those of other plugins and of conftest files included."""
@@ -94,8 +102,9 @@ class WorkerPlugin:
         except UsageError as error:
             self.refuse(str(error))
         vars(config.option).update(options)
-        if config.pluginmanager.is_blocked("pytest-retry"):
-            config.addinivalue_line("markers", "flaky: of pytest-retry, which stands aside in workers")
+        for plugin, marker in (("pytest-retry", "flaky"), ("benchmark", "benchmark")):
+            if config.pluginmanager.is_blocked(plugin):
+                config.addinivalue_line("markers", f"{marker}: of {plugin}, which stands aside in workers")
         take_notes(config, self._channel)
 
     def imported(self) -> None:

@@ -1,5 +1,7 @@
 """pytest-benchmark is served: our latencies in its storage, and a timer that waits for the accelerator."""
 
+import os
+import shutil
 import subprocess
 import sys
 
@@ -92,3 +94,37 @@ def test_torch_is_not_imported_for_a_test_that_does_without(pytester):
         "import sys\n\ndef test_plain(benchmark):\n    benchmark(lambda: None)\n    assert 'torch' not in sys.modules\n"
     )
     pytester.runpytest_subprocess().assert_outcomes(passed=1)
+
+
+WITH_AND_WITHOUT = """
+import pytest
+
+def test_without(modelbench):
+    modelbench.record("answer", 42)
+
+@pytest.mark.benchmark(group="g")
+def test_with(modelbench, benchmark):
+    modelbench.record("answer", benchmark(lambda: 42))
+"""
+
+#: Notes who called it, and does what git does.
+GIT = """#!/bin/sh
+tr '\\0' ' ' < /proc/$PPID/cmdline | grep -q workers.worker && echo "$@" >> {log}
+exec {git} "$@"
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells who calls")
+@pytest.mark.parametrize("test", ["test_without", "test_with"])
+def test_workers_load_it_and_so_ask_git_only_where_its_fixture_is_used(bench, pytester, monkeypatch, test):
+    subprocess.run(["git", "init", "--quiet"], cwd=pytester.path, check=True)
+    log, found = pytester.path / "log", shutil.which("git")
+    pytester.mkdir("bin")
+    (pytester.path / "bin/git").write_text(GIT.format(log=log, git=found))
+    (pytester.path / "bin/git").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{pytester.path / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    pytester.makeconftest("def pytest_benchmark_update_machine_info(config, machine_info): pass")
+    bench("--strict-markers", f"test_it.py::{test}", source=WITH_AND_WITHOUT).assert_outcomes(passed=1)
+    assert log.exists() == (test == "test_with")
+    assert not (pytester.path / ".benchmarks").exists()
