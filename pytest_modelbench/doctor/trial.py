@@ -6,6 +6,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
 from pytest_modelbench.core.environment import Environment
@@ -13,11 +14,11 @@ from pytest_modelbench.core.measurement import Measurement
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.doctor.cases import CASES, PROBE, PROBE_INI
 from pytest_modelbench.host.interrupts import deferred_interrupts
-from pytest_modelbench.workers.connection import Launch
+from pytest_modelbench.workers.connection import Connection, Launch
 from pytest_modelbench.workers.driver import Heard
 from pytest_modelbench.workers.events import Hello, Started
 from pytest_modelbench.workers.job import Code, Job, Site
-from pytest_modelbench.workers.local import LocalWorker, ProcessStart
+from pytest_modelbench.workers.local import ProcessStart, started
 from pytest_modelbench.workers.rounds import Limits, RoundPlan, run_rounds
 from pytest_modelbench.workers.runs import TestRun
 
@@ -110,7 +111,9 @@ def run_trial(
     )
 
 
-def _worker(tests: Sequence[str], process: int, settings: Settings, best_reference_s: float | None) -> LocalWorker:
+def _worker(
+    tests: Sequence[str], process: int, settings: Settings, best_reference_s: float | None
+) -> AbstractContextManager[Connection]:
     """What `session.launch` starts, with the probe and its configuration in place of a project's."""
     job = Job(Code(), tests, process, {"modelbench": True, **_TERMINAL}, settings.to_json(), best_reference_s)
     # Nothing of the project that the command is called in, nothing written into its folder or the package's; and the
@@ -121,7 +124,7 @@ def _worker(tests: Sequence[str], process: int, settings: Settings, best_referen
         for word in ("-p", name)
     ]
     place = ["--rootdir", str(PROBE.parent), "-c", str(PROBE_INI), "--noconftest", "--import-mode=importlib"]
-    return LocalWorker(job, Site([*plugins, "-o", "addopts=", *place, str(PROBE)], sys.path), ProcessStart())
+    return started(job, Site([*plugins, "-o", "addopts=", *place, str(PROBE)], sys.path), ProcessStart())
 
 
 class _Run:

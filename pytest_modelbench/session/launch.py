@@ -7,6 +7,7 @@ import os
 import sys
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -17,9 +18,10 @@ from pytest_modelbench.core.places import start_of_ids
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.session.handed import worker_input
 from pytest_modelbench.vcs.listing import files_below, top_of
+from pytest_modelbench.workers.connection import Connection
 from pytest_modelbench.workers.import_path import import_path, project_path
 from pytest_modelbench.workers.job import Code, Job, Site
-from pytest_modelbench.workers.local import LocalWorker, ProcessStart
+from pytest_modelbench.workers.local import ProcessStart, started
 from pytest_modelbench.workers.options import options_to_hand_over, worker_arguments
 from pytest_modelbench.workers.projects import distributions, packages
 
@@ -77,7 +79,7 @@ class Launcher:
         """The working tree itself."""
         return Tree(self._root, lambda path: path)
 
-    def worker(self, tests: Sequence[str], process: int) -> LocalWorker:
+    def worker(self, tests: Sequence[str], process: int) -> AbstractContextManager[Connection]:
         """A worker of a round over ``tests``."""
         here = self.here()
         job = self._job(tests, process, here, self._settings)
@@ -91,7 +93,7 @@ class Launcher:
         )
         return self._start(replace(job, best_reference_s=self.best_reference_s), site, sys.executable, Path.cwd())
 
-    def member(self, tests: Sequence[str], pair: int, tree: Tree, other: Tree) -> LocalWorker:
+    def member(self, tests: Sequence[str], pair: int, tree: Tree, other: Tree) -> AbstractContextManager[Connection]:
         """One side of a pair over ``tests``: the code in ``tree``, beside that in ``other``."""
         own, beside = self._top_in(tree), self._top_in(other)
         modules = [tree.path_of(self.paths[test]) for test in tests]
@@ -141,9 +143,9 @@ class Launcher:
         options = options_to_hand_over(self._config)
         return Job(tree.code, tests, process, options, settings.to_json(), handed=worker_input(self._config))
 
-    def _start(self, job: Job, site: Site, python: str, folder: Path) -> LocalWorker:
+    def _start(self, job: Job, site: Site, python: str, folder: Path) -> AbstractContextManager[Connection]:
         shown = getattr(self._config.option, "capture", "no") == "no"  # there is none with -p no:capture
-        return LocalWorker(job, site, ProcessStart(python, str(folder), shown))
+        return started(job, site, ProcessStart(python, str(folder), shown))
 
 
 def _together(*trees: Contents) -> dict[str, list[str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import selectors
 import signal
@@ -12,13 +13,14 @@ import tempfile
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
 
 from pytest_modelbench import WORKER_VARIABLE
 from pytest_modelbench.core.errors import UsageError
 from pytest_modelbench.host.interrupts import interruptible
 from pytest_modelbench.host.proc import out_of_memory_kills
-from pytest_modelbench.workers.connection import Timeout
+from pytest_modelbench.workers.connection import Connection, Timeout
 from pytest_modelbench.workers.events import Done, Event, Finished, Started
 from pytest_modelbench.workers.job import Job, Site
 from pytest_modelbench.workers.watchdog import FAMILY, end_family, watchdog
@@ -30,8 +32,11 @@ GRACE_S = 0.5
 LINGER_S = 10.0
 #: How often a silent worker is looked at.
 POLL_S = 0.5
+#: What a machine says that has no processes, files, memory or disk left.
+_EXHAUSTED = (errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC)
 #: How much of a dead worker's own output is worth showing.
 TAIL_LINES = 15
+TAIL_BYTES = 1 << 20
 
 
 # Nothing is imported from the folder that this process is in, where a queue.py may lie; the worker goes into its own
@@ -57,12 +62,6 @@ class LocalWorker:
     def __init__(self, job: Job, site: Site, start: ProcessStart) -> None:
         if os.name != "posix":
             raise UsageError("worker processes need Linux or macOS; here, run with --modelbench-inline")
-        event_read, event_write = os.pipe()
-        control_read, control_write = os.pipe()
-        self._events = event_read
-        self._control = control_write
-        # A file, not a pipe: nobody has to read it for the worker to go on.
-        self._output = tempfile.TemporaryFile()  # noqa: SIM115 - closed in __exit__
         self._ooms = out_of_memory_kills()
         self._timed_out_after_s: float | None = None
         self._garbled = ""
@@ -70,23 +69,29 @@ class LocalWorker:
         self._paused_s = 0.0
         self._through = False
         self._family = uuid.uuid4().hex
-        self._process = subprocess.Popen(
-            [start.python, "-c", _ENTRY, str(event_write), str(control_read), start.folder],
-            # What it says of selection and reports is the controller's business, as are addopts.
-            env=_environment(site, self._family),
-            stdin=subprocess.DEVNULL,
-            stdout=None if start.show_output else self._output,
-            stderr=None if start.show_output else self._output,
-            pass_fds=(event_write, control_read),
-            # Its own group, so that Ctrl-C reaches the controller alone, which then ends all of the group.
-            start_new_session=True,
-        )
+        with ExitStack() as opened:  # closed again if something is not to be had
+            self._events, event_write = _pipe(opened)
+            control_read, self._control = _pipe(opened)
+            # A file, not a pipe: nobody has to read it for the worker to go on.
+            self._output = opened.enter_context(tempfile.TemporaryFile())
+            self._process = subprocess.Popen(
+                [start.python, "-c", _ENTRY, str(event_write), str(control_read), start.folder],
+                # What it says of selection and reports is the controller's business, as are addopts.
+                env=_environment(site, self._family),
+                stdin=subprocess.DEVNULL,
+                stdout=None if start.show_output else self._output,
+                stderr=None if start.show_output else self._output,
+                pass_fds=(event_write, control_read),
+                # Its own group, so that Ctrl-C reaches the controller alone, which then ends all of the group.
+                start_new_session=True,
+            )
+            opened.pop_all()
         try:
             watchdog().watch(self._process.pid, self._family)
             os.close(event_write)
             os.close(control_read)
             with contextlib.suppress(BrokenPipeError):
-                _write_all(control_write, job_line(job, site))
+                _write_all(self._control, job_line(job, site))
         except BaseException:
             # Ctrl-C comes at any moment, and nobody has entered the context yet who would end it.
             self.end()
@@ -131,18 +136,27 @@ class LocalWorker:
                 data = os.read(self._events, 1 << 16)
                 if not data:
                     return
-                try:
-                    complete = list(lines.feed(data))
-                except ValueError as error:
-                    self._garbled = str(error)
-                    self.end()
-                    return
-                for event in complete:
+                for event in self._readable(lines.feed(data)):
                     self._through = self._through or isinstance(event, Done)
                     if isinstance(event, (Started, Finished)):
                         allowed_s = timeout_s(event.test if isinstance(event, Started) else None)
                         deadline = self._clock_s() + allowed_s
                     yield event
+                if self._garbled:
+                    self.end()
+                    return
+
+    def _readable(self, events: Iterator[Event]) -> Iterator[Event]:
+        """Events up to the first that cannot be read, which is kept in words."""
+        while True:
+            try:
+                event = next(events)
+            except StopIteration:
+                return
+            except ValueError as error:
+                self._garbled = str(error)
+                return
+            yield event
 
     def answer(self, word: str) -> None:
         """Tell a worker that waits for a word."""
@@ -195,7 +209,7 @@ class LocalWorker:
 
     def output_tail(self) -> str:
         """The end of what the worker wrote past pytest's capturing."""
-        self._output.seek(0)
+        self._output.seek(max(0, self._output.seek(0, os.SEEK_END) - TAIL_BYTES))
         text = telling_part(self._output.read().decode(errors="replace"))
         return f"The end of its output:\n{text}" if text else ""
 
@@ -222,6 +236,50 @@ class LocalWorker:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(2)
         self.end()
+
+
+class _Unstarted:
+    """A worker that could not be started: it tells nothing, and why."""
+
+    def __init__(self, cause: str) -> None:
+        self._cause = cause
+
+    def messages(self, timeout_s: Timeout) -> Iterator[Event]:
+        """Nothing."""
+        return iter(())
+
+    def answer(self, word: str) -> None:
+        """Nobody hears it."""
+
+    def pause(self) -> None:
+        """There is nothing to stop."""
+
+    def resume(self) -> None:
+        """Nor to go on."""
+
+    def wait(self) -> int:
+        """The exit status of what cannot be executed, as shells have it."""
+        return 126
+
+    def death(self) -> str:
+        """Why it is none."""
+        return self._cause
+
+
+def started(job: Job, site: Site, start: ProcessStart) -> AbstractContextManager[Connection]:
+    """A worker of this machine; one that died at once if the machine has no process, file or memory left for it."""
+    try:
+        return LocalWorker(job, site, start)
+    except OSError as error:
+        limits = "; see the limits that ulimit -a lists, and what else runs" if error.errno in _EXHAUSTED else ""
+        return nullcontext(_Unstarted(f"{start.python} cannot be started: {error.strerror or error}{limits}"))
+
+
+def _pipe(opened: ExitStack) -> tuple[int, int]:
+    ends = os.pipe()
+    for end in ends:
+        opened.callback(os.close, end)
+    return ends
 
 
 def _environment(site: Site, family: str) -> dict[str, str]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
-from pytest_modelbench.core.errors import ModelbenchError
+from pytest_modelbench.core.errors import MeasureError, ModelbenchError
 from pytest_modelbench.core.plain import plain
 from pytest_modelbench.workers.events import Event
 from pytest_modelbench.workers.job import Code, Job, Site
@@ -23,11 +23,17 @@ class Channel:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
+        self._process = os.getpid()
         # A process that a test starts must not hold the pipe open after the worker died.
         os.set_inheritable(descriptor, False)
 
     def send(self, event: Event) -> None:
-        """Write one event."""
+        """Write one event; MeasureError in a process that a test has forked."""
+        if os.getpid() != self._process:
+            raise MeasureError(
+                "a process that a test has forked records nothing: it is not the one that was made ready for "
+                "measuring. Hand the value to the test, and record it there"
+            )
         data = memoryview(encode(event))
         while data:
             data = data[os.write(self._descriptor, data) :]
@@ -37,12 +43,14 @@ class Lines:
     """Bytes put together into events, however they were cut on the way."""
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._begun: list[bytes] = []  # of the line that is not complete yet: joined once, as it may be long
 
     def feed(self, data: bytes) -> Iterator[Event]:
-        """Every event that is complete with ``data``; ValueError for what is none."""
-        *complete, self._rest = (self._rest + data).split(b"\n")
-        for line in complete:
+        """Every event that is complete with ``data``, one by one; ValueError at the first that is none."""
+        first, *others = data.split(b"\n")
+        self._begun.append(first)
+        for following in others:
+            line, self._begun = b"".join(self._begun), [following]
             yield decode(line)
 
 

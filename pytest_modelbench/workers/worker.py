@@ -72,6 +72,8 @@ class WorkerPlugin:
         self._replaced: set[str] = set()
         self.others: tuple[str, ...] = ()  #: found in place of tests that were not
         self.stopped = ""  #: why pytest did not go on to the end
+        self.broken = ""  #: why this process must not go on, and another one takes the rest of the tests
+        self._process = os.getpid()
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_cmdline_parse(self, pluginmanager: pytest.PytestPluginManager) -> None:
@@ -160,12 +162,26 @@ class WorkerPlugin:
             self.turns.begin(item.nodeid)
         self._channel.send(Started(item.nodeid))
         result = yield
+        self._end_if_forked()
         # Not after an exception, as pytest.exit raises: the test has then no result, and the controller is to see that.
         self._channel.send(Finished(item.nodeid, tuple(self._origins.strays(sys.modules))))
+        if broken := _what_is_broken():
+            self.broken = item.session.shouldstop = broken
         return result
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Say that somebody asked pytest to end: the test that did has no result, whatever exit status it asked for."""
+        self.broken = f"{type(excinfo.value).__name__}: {excinfo.value}"
+        self._config.get_terminal_writer().line(f"pytest was asked to end. {self.broken}")
+
+    def _end_if_forked(self) -> None:
+        """End a process that a test has forked and that comes back here: the tests are its parent's."""
+        if os.getpid() != self._process:
+            os._exit(0)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Stream a report."""
+        self._end_if_forked()
         data = self._config.hook.pytest_report_to_serializable(config=self._config, report=report)
         serializable, replaced = as_json(data)
         if new := [one for one in replaced if one not in self._replaced]:
@@ -216,9 +232,27 @@ def main() -> int:
     plugin = WorkerPlugin(job, site, channel, turns)
     status = pytest.main(list(site.arguments), plugins=[plugin])
     through = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED, pytest.ExitCode.NO_TESTS_COLLECTED)
+    if plugin.broken:
+        return int(status)
     if status in through or (status == pytest.ExitCode.INTERRUPTED and plugin.stopped):
         channel.send(Done(plugin.stopped, plugin.others))
     return int(status)
+
+
+def _what_is_broken() -> str:
+    """What later tests of this process would suffer from, that a test has closed or removed; empty: nothing."""
+    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            return f"descriptor {descriptor} ({name}) was closed"
+        if getattr(getattr(sys, name), "closed", True):
+            return f"sys.{name} was closed"
+    try:
+        os.getcwd()
+    except OSError:
+        return "the folder that this process runs in was removed"
+    return ""
 
 
 def _writer(config: pytest.Config, output: int) -> TerminalWriter:

@@ -56,6 +56,50 @@ def test_each_dead_worker_fails_its_own_test_only(bench, pytester):
     )
 
 
+BREAKS = """
+import os, sys
+import pytest
+
+def test_before(modelbench):
+    modelbench.record("answer", 1)
+
+def test_asks_pytest_to_end(modelbench):
+    modelbench.record("answer", 1)
+    pytest.exit("enough", returncode=0)
+
+def test_child_returns(modelbench):
+    if os.fork() == 0:
+        with pytest.raises(Exception, match="forked"):
+            modelbench.record("answer", 3)
+        return
+    os.wait()
+    modelbench.record("answer", 1)
+
+def test_closes_stdout(modelbench):
+    modelbench.record("answer", 1)
+    sys.stdout.close()
+
+def test_after(modelbench):
+    print("it still can")
+    modelbench.record("answer", 2)
+"""
+
+
+@pytest.mark.slow
+def test_each_test_that_breaks_its_process_costs_itself_only(bench, pytester):
+    result = bench("-v", "--modelbench-order=keep", source=BREAKS)
+    result.assert_outcomes(passed=3, failed=2, errors=1)
+    result.stdout.fnmatch_lines_random(
+        [
+            "*test_asks_pytest_to_end FAILED*",
+            "*test_child_returns PASSED*",
+            "*test_closes_stdout FAILED*",
+            "*test_after PASSED*",
+            "pytest was asked to end. Exit: enough",
+        ]
+    )
+
+
 @pytest.mark.slow
 def test_a_worker_that_cannot_start_fails_its_tests_with_its_own_words(bench, pytester):
     pytester.makeconftest(

@@ -218,7 +218,7 @@ def test_each_worker_is_told_the_best_time_of_the_reference(monkeypatch: pytest.
         started.append((job, site))
         yield FakeWorker(script(job.tests, job.process))
 
-    monkeypatch.setattr(trial_module, "LocalWorker", worker)
+    monkeypatch.setattr(trial_module, "started", worker)
     run_trial(Settings(threads=2), TrialPlan(0.0), now_s=Clock())
     assert [job.best_reference_s for job, _ in started] == [None, 0.005, 0.004, 0.004]
     job, site = started[0]

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pytest_modelbench.core.blocks import Amount
 from pytest_modelbench.core.case import Case, NamedCase
 from pytest_modelbench.core.environment import Environment
+from pytest_modelbench.core.errors import MeasureError
 from pytest_modelbench.core.measurement import Comparability, Measurement, Quality, RelativeTime
 from pytest_modelbench.core.metrics import METRICS
 from pytest_modelbench.core.observations import hits, numbers, scores
@@ -197,3 +198,19 @@ def test_a_job_survives_the_way_to_its_worker():
 def test_a_job_of_a_round_says_little_and_survives_as_well():
     job, site = Job(Code(), ["t"], 1), Site([], [], packages=[], argv=[])
     assert read_job(job_line(job, site)) == (job, site)
+
+
+def test_what_came_before_something_that_cannot_be_read_counts():
+    events = Lines().feed(encode(Started("a")) + b"garbage\n" + encode(Started("b")))
+    assert next(events) == Started("a")
+    with pytest.raises(ValueError, match="garbage"):
+        next(events)
+
+
+def test_a_process_that_was_forked_sends_nothing(monkeypatch, tmp_path):
+    with open(tmp_path / "events", "wb") as file:
+        channel = Channel(file.fileno())
+        monkeypatch.setattr(os, "getpid", lambda: -1)
+        with pytest.raises(MeasureError, match="a process that a test has forked records nothing"):
+            channel.send(Started("a"))
+    assert (tmp_path / "events").read_bytes() == b""
