@@ -89,6 +89,8 @@ def lite0_state_dict(module: nn.Module) -> dict[str, Tensor]:
 
 
 def _read(path: Path) -> object:
+    if path.exists() and not path.is_file():  # one that waits for a writer would do so for ever
+        raise BuildError(f"checkpoint {path} is not a file; name the file that holds the weights")
     try:
         if path.suffix == ".safetensors":
             return safetensors.torch.load_file(path)
@@ -110,8 +112,9 @@ def _read(path: Path) -> object:
 
 def _unwrapped(loaded: object, path: Path) -> tuple[dict[str, Tensor], list[str]]:
     """The weights by name, and where they were found if not at the top."""
-    notes = []
-    while isinstance(loaded, Mapping):
+    notes: list[str] = []
+    # No training script wraps deeper; a mapping that holds itself would go on for ever.
+    while isinstance(loaded, Mapping) and len(notes) <= len(_WRAPPERS):
         there = [key for key in _WRAPPERS if isinstance(loaded.get(key), Mapping)]
         if not there:
             break

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import warnings
 from importlib.util import find_spec
@@ -139,6 +140,22 @@ def test_file_without_weights_is_refused(tmp_path, content):
     torch.save(content, tmp_path / "weights.pth")
     with pytest.raises(BuildError, match="holds no weights by name, neither at its top nor under state_dict"):
         load_checkpoint(net(), tmp_path / "weights.pth")
+
+
+def test_a_checkpoint_that_holds_itself_is_refused(tmp_path):
+    weights = {}
+    weights["state_dict"] = weights
+    torch.save(weights, tmp_path / "net.pt")
+    with pytest.raises(BuildError, match=r"net.pt holds no weights by name"):
+        load_checkpoint(nn.Linear(1, 1), tmp_path / "net.pt")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no such thing here")
+@pytest.mark.parametrize("name", ["net.pt", "net.safetensors"])
+def test_what_is_no_file_is_refused_and_not_waited_for(tmp_path, name):
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(BuildError, match=rf"checkpoint .*{name} is not a file"):
+        load_checkpoint(nn.Linear(1, 1), tmp_path / name)
 
 
 def test_build_loads_the_checkpoint(tmp_path):
