@@ -13,6 +13,7 @@ from pytest_modelbench.core.measurement import CheckKey
 from pytest_modelbench.core.session import Check, Stamp
 from pytest_modelbench.core.verdicts import BaselineView
 from pytest_modelbench.store.atomic import locked, make_folder
+from pytest_modelbench.store.attributes import write_attributes
 from pytest_modelbench.store.draft import Draft
 from pytest_modelbench.store.folders import BaselineFolder, read_folder
 from pytest_modelbench.store.names import check_folder_name
@@ -28,6 +29,7 @@ class BaselineStore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._read: dict[str, BaselineFolder] = {}
+        self.attributes: Path | None = None  #: what tells git how to merge the folder, if it was written
 
     def load(self, folder: str) -> None:
         """Read and check all files of ``folder``, which need not exist."""
@@ -87,8 +89,11 @@ class BaselineStore:
             return []
         for folder in {check.folder for check in checks}:
             check_folder_name(folder)
+        made = not self.folder.exists()
         make_folder(self.folder)
         with locked(self.folder):
+            if made:
+                self._tell_git()
             drafts = {folder: Draft(self.folder / folder) for folder in sorted({check.folder for check in checks})}
             changes = []
             for check in checks:
@@ -112,8 +117,13 @@ class BaselineStore:
         with locked(self.folder):
             draft = Draft(self.folder / folder)
             converted = draft.convert()
+            if converted:
+                self._tell_git()
             self._read[folder] = draft.folder
         return converted
+
+    def _tell_git(self) -> None:
+        self.attributes = write_attributes(self.folder) or self.attributes
 
     def prune(self, folder: str, keys: Iterable[CheckKey]) -> int:
         """Number of entries removed: those of ``keys`` that ``folder`` holds. A file without entries goes, too."""

@@ -13,7 +13,8 @@ from pytest_modelbench.store.acceptance import accept_check
 from pytest_modelbench.store.atomic import make_folder, remove, write_atomically
 from pytest_modelbench.store.folders import read_folder
 from pytest_modelbench.store.names import file_name
-from pytest_modelbench.store.schema import BaselineFile, Entry, Origin, render_baseline_file
+from pytest_modelbench.store.records import render_baseline_file
+from pytest_modelbench.store.schema import BaselineFile, Entry, Origin
 
 
 class Draft:
@@ -42,10 +43,10 @@ class Draft:
         path = self.folder.places.pop(key, None)
         if path is None:
             return False
-        file = self.folder.files[path]
-        left = {name: entry for name, entry in file.entries[key.test].items() if name != key.name}
-        entries = {test: found for test, found in (file.entries | {key.test: left}).items() if found}
-        self.folder.files[path] = file.model_copy(update={"entries": entries})
+        entries = self.folder.files[path].entries
+        del entries[key.test][key.name]
+        if not entries[key.test]:
+            del entries[key.test]
         self._changed.add(path)
         return True
 
@@ -71,17 +72,16 @@ class Draft:
     def _put(
         self, path: Path, key: CheckKey, entry: Entry, session: str, origin: Origin, identity: dict[str, Fact] | None
     ) -> None:
-        file = self.folder.files.get(path) or BaselineFile(sessions={}, entries={})
+        file = self.folder.files.setdefault(path, BaselineFile())
         if identity is not None and file.environment is not None and (moved := differences(file.environment, identity)):
             raise BaselineError(
                 f"{path}: holds baselines of another environment: {named(moved)}. A file holds one: keep this "
                 f"environment's in another folder with --modelbench-baselines, or delete {path} to replace them"
             )
-        self.folder.files[path] = BaselineFile(
+        if file.environment is None:
             # What is stored stays: a fact that only one side knows is no difference, and says nothing of old entries.
-            environment=file.environment if file.environment is not None else identity,
-            sessions=file.sessions | {session: origin},
-            entries=file.entries | {key.test: file.entries.get(key.test, {}) | {key.name: entry}},
-        )
+            file.environment = identity
+        file.sessions[session] = origin
+        file.entries.setdefault(key.test, {})[key.name] = entry
         self.folder.places[key] = path
         self._changed.add(path)

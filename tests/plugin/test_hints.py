@@ -6,6 +6,7 @@ import shlex
 import pytest
 
 from pytest_modelbench.cli import main
+from tests.unit.store_checks import as_schema_2
 
 ONE = "def test_one(modelbench):\n    modelbench.record('answer', {answer})\n"
 
@@ -105,7 +106,7 @@ def test_files_that_messages_name_are_there(bench, mono, tree, pytester, monkeyp
     assert bench("--update-baselines").ret == 0
     tree({"packages/a/tests/test_b.py": "import pytest\n\npytest.skip('no', allow_module_level=True)\n"})
     stored = pytester.path / "packages/a/baselines/portable/a.json"
-    stored.write_text(stored.read_text().replace('"schema": 2', '"schema": 1'))
+    stored.write_text(as_schema_2(stored))
     result = bench()
     result.stdout.fnmatch_lines(
         [

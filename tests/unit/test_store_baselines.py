@@ -78,12 +78,12 @@ def test_new_checks_go_to_the_folder_of_their_scope_and_the_file_of_their_module
 def test_the_text_of_a_new_file(store: BaselineStore) -> None:
     accept(store, macs(4089184256), day=1)
     assert file(store, "portable").read_text() == (
-        '{\n "format": "pytest-modelbench baseline",\n "schema": 2,\n "sessions": {\n'
-        '  "2026-11-01T15:04:05Z-abc1234567": {"commit": "abc1234567890", "dirty": false, '
-        '"provenance": {"cuda": null, "torch": "2.15.0"}}\n },\n "entries": {\n'
-        '  "tests/benchmarks/test_inference.py::test_inference[resnet50]": {\n'
-        '   "macs": {"case": "resnet50-b1", "value": 4089184256, "unit": "count", "better": "lower", '
-        '"accepted": "2026-11-01T15:04:05Z-abc1234567"}\n  }\n }\n}\n'
+        '{"format": "pytest-modelbench baseline", "schema": 3,\n "records": [\n\n'
+        '{"session": "2026-11-01T15:04:05Z-abc1234567", "commit": "abc1234567890", "dirty": false, '
+        '"provenance": {"cuda": null, "torch": "2.15.0"}},\n\n'
+        '{"test": "tests/benchmarks/test_inference.py::test_inference[resnet50]", "check": "macs", '
+        '"case": "resnet50-b1", "value": 4089184256, "unit": "count", "better": "lower", '
+        '"accepted": "2026-11-01T15:04:05Z-abc1234567"},\n\nnull]}\n'
     )
 
 
@@ -119,7 +119,7 @@ def test_what_changed_is_re_anchored_and_noisy_entries_start_again(store: Baseli
     assert (view.value, view.anchor, view.sessions) == (0.2, (3.7,), ())
     assert view.comparability == Comparability(reference="gemm")
     assert (view.accepted, stored(store, "portable", MACS).value) == (stamp(2).id, 12)
-    assert FIRST not in file(store).read_text()  # no entry refers to it any more
+    assert f'"session": "{FIRST}"' not in file(store).read_text()  # no entry refers to it any more
 
 
 @pytest.mark.parametrize("verdict", [Verdict.OK, Verdict.INCONCLUSIVE])
@@ -194,13 +194,10 @@ def test_only_the_given_keys_are_touched(store: BaselineStore) -> None:
     other = INFERENCE.replace("resnet50", "vit-ünï/[::]" + "x" * 300)
     accept(store, macs(10), macs(20, test=other), macs(30, test="test_cost.py::test"), day=1)
 
-    def lines() -> list[str]:
-        return [line.rstrip(",") for line in file(store, "portable").read_text().splitlines()]
-
-    before = lines()
+    before = file(store, "portable").read_text().splitlines()
     cost = (store.folder / "portable" / "cost.json").read_bytes()
     accept(store, macs(11, Verdict.REGRESSED), day=2)
-    after = lines()
+    after = file(store, "portable").read_text().splitlines()
     new = [line for line in after if line not in before]
     assert len(new) == 2  # the session, and the entry
     assert '"value": 11' in new[1]
@@ -239,7 +236,7 @@ def test_an_entry_in_two_files_is_an_error_that_names_both(store: BaselineStore)
     copy.write_bytes(file(store, "portable").read_bytes())
     with pytest.raises(BaselineError) as caught:
         store.load("portable")
-    start = f"{copy}: entries > {INFERENCE} > macs: the same entry is in {file(store, 'portable')}. Take"
+    start = f"{copy}: {INFERENCE} > macs: the same entry is in {file(store, 'portable')}. Take"
     assert str(caught.value).startswith(start)
 
 
@@ -367,7 +364,7 @@ def test_nothing_is_created_by_looking_or_by_accepting_nothing(store: BaselineSt
 def test_a_folder_holds_something_only_if_it_has_an_entry(store: BaselineStore) -> None:
     (store.folder / "portable").mkdir(parents=True)
     (store.folder / "portable" / "a.json").write_text(
-        json.dumps({"format": "pytest-modelbench baseline", "schema": 2, "sessions": {}, "entries": {}})
+        json.dumps({"format": "pytest-modelbench baseline", "schema": 3, "records": [None]})
     )
     assert not store.holds_any("portable")
     accept(store, macs(1), day=1)

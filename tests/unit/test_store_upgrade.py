@@ -19,7 +19,7 @@ from pytest_modelbench.core.errors import BaselineError
 from pytest_modelbench.core.measurement import CheckKey, Comparability
 from pytest_modelbench.core.verdicts import BaselineView
 from pytest_modelbench.store.baselines import BaselineStore
-from pytest_modelbench.store.schema import read_baseline_file
+from pytest_modelbench.store.files import read_baseline_file
 from tests.unit.store_checks import ENVIRONMENT, macs, stamp
 
 FORMER = Path(__file__).parent / "schema_1"
@@ -116,7 +116,7 @@ def test_convert_writes_them_anew_and_then_has_nothing_to_do(
         "converted baselines/portable/samples.json\nconverted baselines/cpu-some/train_step.json\n"
     )
     written = {path: path.read_text() for path in Path("baselines").rglob("*.json")}
-    assert all('\n "schema": 2,\n' in text for text in written.values())
+    assert all('"schema": 3,\n' in text for text in written.values())
     assert not any(name in text for text in written.values() for name in ('"level', '"basis"', '"evidence"'))
     assert views(store) == before
     assert len(before) == 19
@@ -132,7 +132,7 @@ def test_what_is_read_of_an_older_form_is_listed_until_it_is_written(store: Base
     assert store.outdated() == [Path("baselines/cpu-some/train_step.json"), Path("baselines/portable/samples.json")]
     store.accept([macs(5, test="tests/test_samples.py::test")], stamp(23), ENVIRONMENT)
     assert store.outdated() == [Path("baselines/cpu-some/train_step.json")]
-    assert '"schema": 2' in Path("baselines/portable/samples.json").read_text()
+    assert '"schema": 3' in Path("baselines/portable/samples.json").read_text()
 
 
 def test_a_damaged_file_is_not_converted_and_named(store: BaselineStore, capsys: pytest.CaptureFixture[str]) -> None:

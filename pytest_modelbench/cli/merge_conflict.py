@@ -1,0 +1,147 @@
+"""``merge-conflict``: settle what git could not merge, or what two branches accepted differently."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pytest_modelbench.cli.command import FINE, REFUSED, Command, Outcome
+from pytest_modelbench.cli.folder import add_config_file, hints_here
+from pytest_modelbench.core.errors import BaselineError
+
+if TYPE_CHECKING:
+    from pytest_modelbench.store.merging import Choice, Contradiction, Merged
+    from pytest_modelbench.vcs.stages import Stage
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Add the files, and what becomes of entries that contradict."""
+    add_config_file(parser)
+    parser.add_argument("files", metavar="FILE", type=Path, nargs="+", help="file of baselines")
+    choice = parser.add_mutually_exclusive_group()
+    for name, help_ in (
+        ("ours", "where both sides accepted other values: keep those of ours, as git calls the sides"),
+        ("theirs", "keep those of theirs"),
+        ("measure", "keep neither, and print the command that measures and accepts these tests again"),
+    ):
+        choice.add_argument(f"--{name}", dest="choice", action="store_const", const=name, help=help_)
+
+
+def run(arguments: argparse.Namespace) -> Outcome:
+    """What was settled, and what is left; files are written where nothing is."""
+    from pytest_modelbench.store.merging import Choice
+
+    choice = Choice(arguments.choice) if arguments.choice else None
+    done = [_settle(path, choice) for path in arguments.files]
+    lines = [line for one in done for line in one.lines]
+    if any(one.left for one in done):
+        lines.append("settle these with --ours, --theirs or --measure; the files that hold them are as they were")
+    if add := [str(one.path) for one in done if one.to_add]:
+        lines += ["tell git that they are merged:", f"    {shlex.join(['git', 'add', *add])}"]
+    if tests := sorted({test for one in done for test in one.measure}):
+        argument = hints_here(arguments).here.argument
+        command = shlex.join(["pytest", "--modelbench", "--update-baselines", *map(argument, tests)])
+        lines += ["measure and accept again what was dropped, where it was measured before:", f"    {command}"]
+    return "\n".join(lines), REFUSED if any(one.left for one in done) else FINE
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """What became of one file: what is told, which tests are to be measured, whether anything is left to settle."""
+
+    path: Path
+    lines: Sequence[str]
+    left: bool = False
+    to_add: bool = False
+    measure: Sequence[str] = ()
+
+
+def _settle(path: Path, choice: Choice | None) -> _Done:
+    from pytest_modelbench.store.atomic import locked
+    from pytest_modelbench.store.merging import Choice
+    from pytest_modelbench.vcs.stages import stages
+
+    found = stages(path)
+    with locked(path.resolve().parent.parent):
+        merged = _merged(path, found)
+        if merged is None:
+            return _Done(path, [f"{path}: nothing to settle"], to_add=bool(found))
+        settled = merged.settled(choice) if choice else merged
+        if settled.contradictions:
+            return _Done(path, [f"{path}: both sides accepted", *_told(settled.contradictions)], left=True)
+        _write(path, settled)
+    lines = [f"{path}: {_counted(settled)}"]
+    if choice and merged.contradictions:
+        lines = [f"{lines[0]}; {_SAID[choice.value]}", *_told(merged.contradictions)]
+    measure = [one.key.test for one in merged.contradictions] if choice is Choice.MEASURE else []
+    return _Done(path, lines, to_add=bool(found), measure=measure)
+
+
+_SAID = {"ours": "ours was kept of", "theirs": "theirs was kept of", "measure": "neither side was kept of"}
+
+
+def _merged(path: Path, found: Mapping[Stage, str]) -> Merged | None:
+    """Both sides of the file at ``path`` as one; None if it has no two sides.
+
+    They are what git marked, so that what somebody settled by hand stays; else the versions in git's index; else the
+    lines of a file in which both sides were kept.
+    """
+    from pytest_modelbench.store.documents import read_text
+    from pytest_modelbench.store.files import settled
+    from pytest_modelbench.store.markers import marked
+    from pytest_modelbench.store.merging import merge
+    from pytest_modelbench.store.records import Records, records_of
+    from pytest_modelbench.store.schema import BASELINE
+    from pytest_modelbench.vcs.stages import Stage
+
+    def version(stage: Stage) -> Records:
+        return records_of(path, found[stage]) if stage in found else Records(BASELINE.schema)
+
+    base = version(Stage.BASE) if found else None
+    text = read_text(path, BASELINE) if path.exists() or not found else ""
+    if sides := marked(text):
+        try:
+            return merge(path, records_of(path, sides.ours), records_of(path, sides.theirs), base)
+        except BaselineError:
+            if not found:
+                raise
+    elif text and text not in found.values():
+        records = records_of(path, text)
+        return merge(path, records, records) if settled(records)[1] else None
+    return merge(path, version(Stage.OURS), version(Stage.THEIRS), base)
+
+
+def _write(path: Path, merged: Merged) -> None:
+    from pytest_modelbench.store.atomic import remove, write_atomically
+    from pytest_modelbench.store.records import check_sessions, render_baseline_file
+
+    if merged.file.entries:
+        check_sessions(path, merged.file)
+        write_atomically(path, render_baseline_file(merged.file))
+    elif path.exists():
+        remove(path)
+
+
+def _counted(merged: Merged) -> str:
+    count = sum(map(len, merged.file.entries.values()))
+    return f"merged, with {count} entr{'y' if count == 1 else 'ies'}" if count else "removed, since no entry is left"
+
+
+def _told(contradictions: Sequence[Contradiction]) -> list[str]:
+    """Each check with what either side has of it."""
+    from pytest_modelbench.store.files import told
+
+    lines = []
+    for one in contradictions:
+        texts = told([*one.ours, *one.theirs])
+        lines.append(f"  {one.key}")
+        for side, of_side in (("ours", texts[: len(one.ours)]), ("theirs", texts[len(one.ours) :])):
+            lines += [f"    {side}: {text}" for text in of_side or ["removed"]]
+    return lines
+
+
+COMMAND = Command("merge-conflict", "settle what two branches accepted differently", declare, run)

@@ -1,0 +1,106 @@
+"""Two versions of one baseline file as one, check by check. Pure: values in, values out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from pytest_modelbench.core.environment import differences, named
+from pytest_modelbench.core.errors import BaselineError
+from pytest_modelbench.core.measurement import CheckKey
+from pytest_modelbench.store.lineage import heads, replacing
+from pytest_modelbench.store.records import Records
+from pytest_modelbench.store.schema import BaselineFile, Entry
+
+
+class Choice(Enum):
+    """What becomes of entries that contradict."""
+
+    OURS = "ours"
+    THEIRS = "theirs"
+    MEASURE = "measure"  #: neither: they go, and are measured again
+
+
+@dataclass(frozen=True, slots=True)
+class Contradiction:
+    """Entries of one check, by side, that both stand for themselves; none: the side removed what the other changed."""
+
+    key: CheckKey
+    ours: tuple[Entry, ...]
+    theirs: tuple[Entry, ...]
+
+    def chosen(self, choice: Choice) -> tuple[Entry, ...]:
+        """What ``choice`` leaves: at most one, unless several branches stand on that side."""
+        return {Choice.OURS: self.ours, Choice.THEIRS: self.theirs, Choice.MEASURE: ()}[choice]
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What both sides come to, less what contradicts."""
+
+    file: BaselineFile
+    contradictions: tuple[Contradiction, ...]
+
+    def settled(self, choice: Choice) -> Merged:
+        """The same once ``choice`` is made; what it does not decide is left."""
+        left = []
+        entries = {test: dict(found) for test, found in self.file.entries.items()}
+        for one in self.contradictions:
+            chosen = one.chosen(choice)
+            if len(chosen) > 1:
+                left.append(one)
+            elif chosen:
+                entries.setdefault(one.key.test, {})[one.key.name] = _over(chosen[0], [*one.ours, *one.theirs])
+        return Merged(BaselineFile(self.file.environment, self.file.sessions, entries), tuple(left))
+
+
+def merge(path: Path, ours: Records, theirs: Records, base: Records | None = None) -> Merged:
+    """What ``ours`` and ``theirs`` come to, of the file at ``path``.
+
+    With their common ``base``, what one side did not change is as the other has it, removed entries too; without, what
+    either side has is kept. BaselineError if they are about different environments.
+    """
+    environment = ours.environment if ours.environment is not None else theirs.environment
+    if environment and theirs.environment and (moved := differences(environment, theirs.environment)):
+        raise BaselineError(
+            f"{path}: its sides hold baselines of two environments: {named(moved)}. Keep one side with "
+            f"`git checkout --ours -- {path}` or --theirs, and the other's in another folder of baselines"
+        )
+    file, contradictions = BaselineFile(environment, {**theirs.sessions, **ours.sessions}), []
+    for key in sorted(ours.entries.keys() | theirs.entries.keys()):
+        mine, other = (heads(side.entries.get(key, [])) for side in (ours, theirs))
+        if base is not None:
+            before = heads(base.entries.get(key, []))
+            mine, other = (other, other) if mine == before else (mine, mine) if other == before else (mine, other)
+        left = heads(_once([*mine, *other]))
+        if len(left) > 1 or (base is not None and bool(mine) != bool(other)):
+            # Where both sides hold the same two, git kept the lines of both: those of ours come first.
+            of_ours = left[:1] if mine == other else [one for one in left if _is_of(one, mine, other)]
+            of_theirs = tuple(one for one in left if one not in of_ours)
+            contradictions.append(Contradiction(key, tuple(of_ours), of_theirs))
+        elif left:
+            file.entries.setdefault(key.test, {})[key.name] = left[0]
+    return Merged(file, tuple(contradictions))
+
+
+def _is_of(entry: Entry, side: Sequence[Entry], other: Sequence[Entry]) -> bool:
+    """Whether ``entry`` is of ``side``; sessions of another day may have joined it since."""
+    return entry in side or (entry not in other and any(one.accepted == entry.accepted for one in side))
+
+
+def _once(entries: Iterable[Entry]) -> list[Entry]:
+    found: list[Entry] = []
+    for entry in entries:
+        if entry not in found:
+            found.append(entry)
+    return found
+
+
+def _over(entry: Entry, others: Sequence[Entry]) -> Entry:
+    """``entry``, chosen among ``others``, in their place: a later merge with one of them finds it the stale one."""
+    for other in others:
+        if other.accepted != entry.accepted:
+            entry = replacing(entry, other)
+    return entry
