@@ -22,13 +22,16 @@ def run(arguments: argparse.Namespace) -> Outcome:
     from pytest_modelbench.report.refusals import refusal_notices
     from pytest_modelbench.report.terminal import notice_lines, render_changes
     from pytest_modelbench.store.accepting import accept
+    from pytest_modelbench.store.attributes import written_note
     from pytest_modelbench.store.baselines import BaselineStore
     from pytest_modelbench.store.results import read_results
 
-    done = accept(read_results(arguments.results), BaselineStore(baselines_of(arguments)))
+    store = BaselineStore(baselines_of(arguments))
+    done = accept(read_results(arguments.results), store)
     changed = [change for change in done.changes if change.kind is not ChangeKind.UNCHANGED]
     lines = [render_changes(changed, width=terminal_width(), colour=False)] if changed else []
     lines += [f"unchanged: {len(done.changes) - len(changed)}"] if len(changed) < len(done.changes) else []
+    lines += [written_note(str(store.attributes))] if store.attributes else []
     lines += [line for notice in refusal_notices(done.refused) for line in notice_lines(notice, colour=False)]
     nothing = not done.changes
     return "\n".join(lines or ["nothing to accept: nothing was measured"]), REFUSED if done.refused or nothing else FINE

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 
 from pytest_modelbench.cli.command import FINE, REFUSED, Command, Outcome
 from pytest_modelbench.cli.folder import add_config_file, hints_here
-from pytest_modelbench.core.errors import BaselineError
 
 if TYPE_CHECKING:
     from pytest_modelbench.store.merging import Choice, Contradiction, Merged
@@ -72,7 +71,7 @@ def _settle(path: Path, choice: Choice | None) -> _Done:
             return _Done(path, [f"{path}: nothing to settle"], to_add=bool(found))
         settled = merged.settled(choice) if choice else merged
         if settled.contradictions:
-            return _Done(path, [f"{path}: both sides accepted", *_told(settled.contradictions)], left=True)
+            return _Done(path, [f"{path}: its sides contradict", *_told(settled.contradictions)], left=True)
         _write(path, settled)
     lines = [f"{path}: {_counted(settled)}"]
     if choice and merged.contradictions:
@@ -87,32 +86,30 @@ _SAID = {"ours": "ours was kept of", "theirs": "theirs was kept of", "measure": 
 def _merged(path: Path, found: Mapping[Stage, str]) -> Merged | None:
     """Both sides of the file at ``path`` as one; None if it has no two sides.
 
-    They are what git marked, so that what somebody settled by hand stays; else the versions in git's index; else the
-    lines of a file in which both sides were kept.
+    They are the versions in git's index: where lines have moved, what git marked as one side is not all that it has.
+    Without those they are what is marked, or the lines of a file in which both sides were kept.
     """
     from pytest_modelbench.store.documents import read_text
     from pytest_modelbench.store.files import settled
     from pytest_modelbench.store.markers import marked
-    from pytest_modelbench.store.merging import merge
+    from pytest_modelbench.store.merging import by_hand, merge
     from pytest_modelbench.store.records import Records, records_of
     from pytest_modelbench.store.schema import BASELINE
     from pytest_modelbench.vcs.stages import Stage
 
-    def version(stage: Stage) -> Records:
-        return records_of(path, found[stage]) if stage in found else Records(BASELINE.schema)
-
-    base = version(Stage.BASE) if found else None
     text = read_text(path, BASELINE) if path.exists() or not found else ""
-    if sides := marked(text):
-        try:
-            return merge(path, records_of(path, sides.ours), records_of(path, sides.theirs), base)
-        except BaselineError:
-            if not found:
-                raise
-    elif text and text not in found.values():
+    sides = marked(text)
+    if sides is None and text not in ("", *found.values()):
         records = records_of(path, text)
         return merge(path, records, records) if settled(records)[1] else None
-    return merge(path, version(Stage.OURS), version(Stage.THEIRS), base)
+    now = [records_of(path, side) for side in (sides.ours, sides.theirs)] if sides else []
+    if not found:
+        return merge(path, *now)
+    base, ours, theirs = (
+        records_of(path, found[stage]) if stage in found else Records(BASELINE.schema) for stage in Stage
+    )
+    merged = merge(path, ours, theirs, base)
+    return by_hand(path, merged, now, (base, ours, theirs)) if now else merged
 
 
 def _write(path: Path, merged: Merged) -> None:

@@ -16,6 +16,7 @@ from pytest_modelbench.core.session import Outcome, Session
 from pytest_modelbench.core.settings import resolved
 from pytest_modelbench.session.runner import SessionRunner
 from pytest_modelbench.store.accepting import Acceptance, accept
+from pytest_modelbench.store.attributes import written_note
 
 #: Exit status of a session in which nothing failed, but checks stayed open. pytest itself uses 0 to 6.
 INCONCLUSIVE = 10
@@ -96,6 +97,8 @@ class Closing:
             here = self._config.invocation_params.dir
             changes = [replace(one, file=told_path(one.file, here)) for one in self._acceptance.changes]
             text += "\n\n" + terminal.render_changes(changes, width=width, colour=colour)
+        if path := self._runner.store.attributes:
+            self._notes.append(written_note(told_path(path, self._config.invocation_params.dir)))
         return "\n".join([text, *self._notes])
 
     def _write_files(self, result: Session) -> None:

@@ -13,6 +13,11 @@ _TEXT = """\
 """
 
 
+def written_note(path: str) -> str:
+    """What is told of such a file at ``path`` once it is written."""
+    return f"wrote {path}, by which git merges what two branches accepted; commit it with the baselines"
+
+
 def write_attributes(folder: Path) -> Path | None:
     """The file that tells git how to merge ``folder``, if it is written now; None where there is one already."""
     path = folder / NAME

@@ -21,19 +21,19 @@ def heads(entries: Sequence[Entry]) -> list[Entry]:
     Of two of one accepted session the sessions are joined, and a deterministic value that two sessions accepted alike
     is one. Entries that replace each other in a circle are all left: none of them is the stale one.
     """
+    if len(entries) < 2:
+        return list(entries)
     one_each: list[Entry] = []
     for entry in entries:
         _add(one_each, entry)
     replaced = {name for entry in one_each for name in entry.replaces if name != entry.accepted}
     left = [entry for entry in one_each if entry.accepted not in replaced] or one_each
-    kept: list[Entry] = []
-    for entry in sorted(left, key=lambda one: one.accepted, reverse=True):
-        twin = next((one for one in kept if not one.noisy and meaning(one) == meaning(entry)), None)
-        if twin is None:
-            kept.append(entry)
-        else:
-            kept[kept.index(twin)] = replacing(twin, entry)
-    return sorted(kept, key=lambda one: next(i for i, entry in enumerate(left) if entry.accepted == one.accepted))
+    newest, *others = sorted(left, key=lambda one: one.accepted, reverse=True)
+    if newest.noisy or any(meaning(one) != meaning(newest) for one in others):
+        return left
+    for other in others:
+        newest = replacing(newest, other)
+    return [newest]
 
 
 def replacing(entry: Entry, former: Entry) -> Entry:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -65,8 +66,8 @@ def merge(path: Path, ours: Records, theirs: Records, base: Records | None = Non
     environment = ours.environment if ours.environment is not None else theirs.environment
     if environment and theirs.environment and (moved := differences(environment, theirs.environment)):
         raise BaselineError(
-            f"{path}: its sides hold baselines of two environments: {named(moved)}. Keep one side with "
-            f"`git checkout --ours -- {path}` or --theirs, and the other's in another folder of baselines"
+            f"{path}: its sides hold baselines of two environments: {named(moved)}. Keep one with `git checkout --ours "
+            f"-- {shlex.quote(str(path))}` or --theirs, and the other one in another folder of baselines"
         )
     file, contradictions = BaselineFile(environment, {**theirs.sessions, **ours.sessions}), []
     for key in sorted(ours.entries.keys() | theirs.entries.keys()):
@@ -83,6 +84,29 @@ def merge(path: Path, ours: Records, theirs: Records, base: Records | None = Non
         elif left:
             file.entries.setdefault(key.test, {})[key.name] = left[0]
     return Merged(file, tuple(contradictions))
+
+
+def by_hand(path: Path, merged: Merged, now: Sequence[Records], known: Sequence[Records]) -> Merged:
+    """``merged`` with what somebody settled already: both sides that are still marked, ``now``, hold but one of two.
+
+    BaselineError for what is in none of the ``known`` versions: to write the file anew would lose it.
+    """
+    for key in {key for side in now for key in side.entries}:
+        versions = [entry for version in known for entry in version.entries.get(key, [])]
+        if any(entry not in versions for side in now for entry in side.entries.get(key, [])):
+            raise BaselineError(
+                f"{path}: holds a line of {key} that is in neither side. Settle the rest by hand, or bring the whole "
+                f"conflict back with `git checkout --merge -- {shlex.quote(str(path))}`"
+            )
+    entries = {test: dict(found) for test, found in merged.file.entries.items()}
+    left = []
+    for one in merged.contradictions:
+        chosen = [heads(side.entries.get(one.key, [])) for side in now]
+        if len(chosen[0]) == 1 and all(other == chosen[0] for other in chosen):
+            entries.setdefault(one.key.test, {})[one.key.name] = _over(chosen[0][0], [*one.ours, *one.theirs])
+        else:
+            left.append(one)
+    return Merged(BaselineFile(merged.file.environment, merged.file.sessions, entries), tuple(left))
 
 
 def _is_of(entry: Entry, side: Sequence[Entry], other: Sequence[Entry]) -> bool:

@@ -22,6 +22,8 @@ from pytest_modelbench.core.verdicts import BaselineView, Verdict
 from pytest_modelbench.judge.judging import judge
 from pytest_modelbench.judge.procedure import Compared, Procedure
 from pytest_modelbench.store.baselines import BaselineStore
+from pytest_modelbench.store.draft import Draft
+from pytest_modelbench.store.schema import Origin
 from tests.unit.store_checks import ENVIRONMENT, INFERENCE, exact, latency, macs, stamp
 
 DEVICE = ENVIRONMENT.slug
@@ -85,6 +87,29 @@ def test_the_text_of_a_new_file(store: BaselineStore) -> None:
         '"case": "resnet50-b1", "value": 4089184256, "unit": "count", "better": "lower", '
         '"accepted": "2026-11-01T15:04:05Z-abc1234567"},\n\nnull]}\n'
     )
+
+
+def test_git_is_told_how_to_merge_a_folder_that_is_made_and_no_other(store: BaselineStore) -> None:
+    accept(store, macs(1), day=1)
+    attributes = store.folder / ".gitattributes"
+    assert store.attributes == attributes
+    assert "\n*.json merge=union\n" in attributes.read_text()
+    attributes.unlink()
+    again = BaselineStore(store.folder)
+    accept(again, macs(2, Verdict.REGRESSED), day=2)
+    assert (again.attributes, attributes.exists()) == (None, False)
+
+
+def test_accepting_one_more_check_copies_nothing_of_the_others(store: BaselineStore) -> None:
+    """Else a file of 10,000 takes a minute."""
+    draft, origin = Draft(store.folder / "portable"), Origin(commit=None, dirty=False, provenance={})
+    draft.accept(macs(1), FIRST, origin, None)
+    file = draft.folder.files[store.folder / "portable" / "inference.json"]
+    held = file, file.entries, file.sessions
+    draft.accept(macs(2, test="test_inference.py::other"), FIRST, origin, None)
+    after = draft.folder.files[store.folder / "portable" / "inference.json"]
+    assert all(now is then for now, then in zip((after, after.entries, after.sessions), held, strict=True))
+    assert len(after.entries) == 2
 
 
 def test_noisy_numbers_are_rounded_and_exact_ones_are_not(store: BaselineStore) -> None:
@@ -301,6 +326,8 @@ import sys
 from pathlib import Path
 from tests.unit.store_checks import ENVIRONMENT, latency, stamp
 from pytest_modelbench.store.baselines import BaselineStore
+from pytest_modelbench.store.draft import Draft
+from pytest_modelbench.store.schema import Origin
 
 store, mine = BaselineStore(Path(sys.argv[1])), sys.argv[2]
 print("ready", flush=True)

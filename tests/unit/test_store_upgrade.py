@@ -114,6 +114,7 @@ def test_convert_writes_them_anew_and_then_has_nothing_to_do(
     assert main(["convert"]) == 0
     assert capsys.readouterr().out == (
         "converted baselines/portable/samples.json\nconverted baselines/cpu-some/train_step.json\n"
+        "wrote baselines/.gitattributes, by which git merges what two branches accepted; commit it with the baselines\n"
     )
     written = {path: path.read_text() for path in Path("baselines").rglob("*.json")}
     assert all('"schema": 3,\n' in text for text in written.values())

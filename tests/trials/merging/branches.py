@@ -98,6 +98,10 @@ class Branches:
             if (entry := store.contents(folder).entry(key))
         }
 
+    def sizes(self) -> dict[str, int]:
+        """How much there is: entries of the base, and what each branch accepted."""
+        return {"base": len(self.base), **{branch: len(held) for branch, held in self.accepted.items()}}
+
     @property
     def store(self) -> BaselineStore:
         """The baselines, read anew."""
