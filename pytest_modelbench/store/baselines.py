@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pytest_modelbench.core.change import Change
 from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.errors import BaselineError
 from pytest_modelbench.core.measurement import CheckKey
+from pytest_modelbench.core.renames import renamed
 from pytest_modelbench.core.session import Check, Stamp
 from pytest_modelbench.core.verdicts import BaselineView
 from pytest_modelbench.store.atomic import locked, make_folder
@@ -18,6 +20,9 @@ from pytest_modelbench.store.draft import Draft
 from pytest_modelbench.store.folders import BaselineFolder, read_folder
 from pytest_modelbench.store.names import check_folder_name
 from pytest_modelbench.store.schema import Origin
+
+#: Keys of entries before and after, by folder.
+Renamed = Mapping[str, Mapping[CheckKey, CheckKey]]
 
 
 class BaselineStore:
@@ -121,6 +126,31 @@ class BaselineStore:
                 self._tell_git()
             self._read[folder] = draft.folder
         return converted
+
+    def rename(self, old: str, new: str, *, really: bool = True) -> Renamed:
+        """What goes by another key, by folder, now that ``old`` is called ``new``; with ``really`` false, what would.
+
+        BaselineError if anything is stored under a key that an entry would get; then nothing is changed.
+        """
+        with locked(self.folder):
+            drafts = {folder: Draft(self.folder / folder) for folder in self.folders()}
+            found: dict[str, dict[CheckKey, CheckKey]] = {}
+            for folder, draft in drafts.items():
+                places = draft.folder.places
+                keys = {key: CheckKey(to, key.name) for key in sorted(places) if (to := renamed(key.test, old, new))}
+                if taken := sorted({key.test for key in places} & {key.test for key in keys.values()}):
+                    more = f" and {len(taken) - 1} more" if len(taken) > 1 else ""
+                    command = shlex.join(["pytest-modelbench", "prune", "--test", taken[0]])
+                    raise BaselineError(
+                        f"{self.folder / folder}: holds entries of {taken[0]}{more} already, so {old} cannot be called "
+                        f"so; if those are not wanted, remove them first: {command}"
+                    )
+                found[folder] = keys
+            for folder, draft in drafts.items():
+                if really and found[folder]:
+                    draft.rename(found[folder])
+                    self._read[folder] = draft.folder
+        return {folder: keys for folder, keys in found.items() if keys}
 
     def _tell_git(self) -> None:
         self.attributes = write_attributes(self.folder) or self.attributes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from pytest_modelbench.core.change import Change, ChangeKind
@@ -49,6 +50,28 @@ class Draft:
             del entries[key.test]
         self._changed.add(path)
         return True
+
+    def rename(self, keys: Mapping[CheckKey, CheckKey]) -> None:
+        """Bring the entries of ``keys`` to the disk under their new ones.
+
+        One that lies in the file of its module goes to that of the new one. What is new is written before what is old
+        is removed: whoever is killed in between leaves an entry twice, and loses none.
+        """
+        left_behind = []
+        for key, new in keys.items():
+            path = self.folder.places[key]
+            file, entry = self.folder.files[path], self.folder.files[path].entries[key.test][key.name]
+            to = path.with_name(file_name(new.test)) if path.name == file_name(key.test) else path
+            for session in sorted(entry.session_ids()):
+                self._put(to, new, entry, session, file.sessions[session], file.environment)
+            if to == path:
+                self.remove(key)
+            else:
+                left_behind.append(key)
+        self.write()
+        for key in left_behind:
+            self.remove(key)
+        self.write()
 
     def convert(self) -> list[Path]:
         """The files of an older schema, written anew in the present one."""
