@@ -70,7 +70,9 @@ def _orphans(store: BaselineStore, results: Path) -> Found:
 
     session = read_results(results)
     scopes = [session.environment.folder(scope) for scope in Scope] if session.environment else ["portable"]
-    orphans = {one.key for one in session.absent if one.is_orphan}
+    # What may only have another name is not removed in passing; `--test` removes that, too.
+    renamed = {old for one in session.renamed for old, _ in one.tests}
+    orphans = {one.key for one in session.absent if one.is_orphan and one.key.test not in renamed}
     return {name: [key for key in store.keys(name) if key in orphans] for name in dict.fromkeys(scopes)}
 
 

@@ -10,10 +10,10 @@ from enum import Enum
 
 from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.places import BASELINES, Here
-from pytest_modelbench.core.session import Absence, Check, Outcome, Session
+from pytest_modelbench.core.session import Absence, Check, Outcome, Renamed, Session
 from pytest_modelbench.core.verdicts import Verdict
-from pytest_modelbench.report.commands import prune_command
-from pytest_modelbench.report.messages import found_from, more_needed
+from pytest_modelbench.report.commands import prune_command, rename_command
+from pytest_modelbench.report.messages import as_if, found_from, more_needed
 from pytest_modelbench.report.reasons import sentences
 from pytest_modelbench.report.scale import change, duration, number, pair, plural
 
@@ -159,9 +159,10 @@ _WHY_ABSENT = {
 
 def _absent(session: Session, baselines: str, here: Here) -> list[Notice]:
     """Baseline entries that no test measured, though they were asked for."""
-    found = []
+    found = [_renamed(one, session, baselines, here) for one in session.renamed]
+    renamed = {old for one in session.renamed for old, _ in one.tests}
     for orphans in (True, False):
-        entries = [one for one in session.absent if one.is_orphan is orphans]
+        entries = [one for one in session.absent if one.is_orphan is orphans and one.key.test not in renamed]
         if not entries:
             continue
         verb, them = ("has", "it") if len(entries) == 1 else ("have", "them")
@@ -174,6 +175,25 @@ def _absent(session: Session, baselines: str, here: Here) -> list[Notice]:
         text = f"{lead}; if that is intended, remove {them} with" if orphans else lead
         found.append(Notice(text, some(items), command=command, short=lead))
     return found
+
+
+def _renamed(renamed: Renamed, session: Session, baselines: str, here: Here) -> Notice:
+    """Baseline entries that nothing measures, of tests that may have another id; and how those would then stand."""
+    olds = {old for old, _ in renamed.tests}
+    count = sum(one.key.test in olds for one in session.absent)
+    verb = "has" if count == 1 else "have"
+    lead = f"NOT GATED: {plural(count, 'baseline entry')} of {renamed.old} {verb} no test"
+    # What would not be ok is what a reader has to know before the old name is given up.
+    fine = sum(check.judgement.verdict is Verdict.OK for check in renamed.checks)
+    items = [
+        f"{as_if(check)}" if len(renamed.tests) == 1 else f"{check.key.test} {as_if(check)}"
+        for check in renamed.checks
+        if len(renamed.tests) == 1 or check.judgement.verdict is not Verdict.OK
+    ]
+    if len(renamed.tests) > 1 and fine:
+        items.append(f"{plural(fine, 'check')} of {plural(len(renamed.tests), 'test')} would be ok")
+    text = f"{lead}; if it is now {renamed.new}, keep them with"
+    return Notice(text, some(items), rename_command(renamed.old, renamed.new, baselines, here), short=lead)
 
 
 def _open(session: Session) -> list[Notice]:
@@ -220,7 +240,13 @@ def _acceptance(session: Session, accept_command: str, selection: str, here: Her
         ({Standing.IMPROVED}, "{} improved: accept, or the gain can be lost again unseen"),
         ({Standing.REGRESSED, Standing.INCOMPARABLE, Standing.MISSING}, "if the change is intended, accept with"),
     ):
-        tests = [check.key.test for check in session.checks if standing(check, session) in wanted]
+        # What was renamed loses nothing: to accept it would leave the old entries behind, and the change unseen.
+        renamed = {new for one in session.renamed for _, new in one.tests}
+        tests = [
+            check.key.test
+            for check in session.checks
+            if standing(check, session) in wanted and check.key.test not in renamed
+        ]
         if tests and accept_command:
             command = accept_of(tests, session, accept_command, selection, here)
             found.append(Notice(text.format(len(tests)), command=command))
