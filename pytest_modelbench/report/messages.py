@@ -174,7 +174,7 @@ def _new(check: Check, advice: Advice) -> tuple[str, list[str]]:
         now,
         *nearest,
         f"if it is new:       {advice.accept}",
-        f"if it was renamed:  {advice.rename}",
+        f"if it was renamed:  {advice.rename}" if advice.rename else "",
     ]
 
 

@@ -121,7 +121,8 @@ def test_refusals_say_each_cause_once() -> None:
             for line in terminal.notice_lines(notice, colour=False)
         ]
         texts.append("\n".join([f"--- {name}", *lines]))
-    told = Told(refused=tuple(refusal_notices(sessions["all causes at once"][""])))
+    every = refusal_notices(sessions["all causes at once"][""], lambda tests: f"pytest --accept {len(tests)} tests")
+    told = Told(refused=tuple(every))
     updating = replace(FINE, updating=True)
     texts += [f"--- {'quiet' if quiet else 'whole'}\n{terminal.render(updating, Look(120, quiet=quiet), told)}"
               for quiet in (True, False)]  # fmt: skip
@@ -136,6 +137,7 @@ def message(one: Check, neighbours: Sequence[CheckKey]) -> str:
         accept=f"pytest --modelbench --update-baselines {node}",
         neighbours=neighbours,
         provenance=ENVIRONMENT.provenance,
+        rename=f"pytest-modelbench rename OLD {node}",
     )
     return failure(one, advice)
 
