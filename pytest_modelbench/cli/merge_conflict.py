@@ -89,19 +89,23 @@ def _merged(path: Path, found: Mapping[Stage, str]) -> Merged | None:
     They are the versions in git's index: where lines have moved, what git marked as one side is not all that it has.
     Without those they are what is marked, or the lines of a file in which both sides were kept.
     """
-    from pytest_modelbench.store.documents import read_text
+    from pytest_modelbench.store.documents import is_mixture, read_text
     from pytest_modelbench.store.files import settled
     from pytest_modelbench.store.markers import marked
     from pytest_modelbench.store.merging import by_hand, merge
     from pytest_modelbench.store.records import Records, records_of
     from pytest_modelbench.store.schema import BASELINE
     from pytest_modelbench.vcs.stages import Stage
+    from pytest_modelbench.vcs.stages import sides as brought_together
 
     text = read_text(path, BASELINE) if path.exists() or not found else ""
     sides = marked(text)
     if sides is None and text not in ("", *found.values()):
-        records = records_of(path, text)
-        return merge(path, records, records) if settled(records)[1] else None
+        # What git's union makes of two forms of the file is neither: the versions themselves have to be found.
+        found = brought_together(path) if is_mixture(text, BASELINE) else {}
+        if not found:
+            records = records_of(path, text)
+            return merge(path, records, records) if settled(records)[1] else None
     now = [records_of(path, side) for side in (sides.ours, sides.theirs)] if sides else []
     if not found:
         return merge(path, *now)

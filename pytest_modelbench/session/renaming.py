@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
 
 from pytest_modelbench.core.measurement import CheckKey
 from pytest_modelbench.core.renames import Described, Move, matches, moves
@@ -16,6 +17,14 @@ AbsentOf = Callable[[Iterable[CheckKey]], Iterable[Absent]]
 Judged = tuple[Check, Gate]
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Tests with baselines: those that are gone, and the ids of all."""
+
+    gone: Sequence[Described]
+    stored: Collection[str]
+
+
 class Renames:
     """Tells of tests that have no baseline which gone ones they may be; ``absent_of`` is known once all is collected.
 
@@ -24,7 +33,7 @@ class Renames:
 
     def __init__(self) -> None:
         self.absent_of: AbsentOf = lambda keys: ()
-        self._gone: dict[int, list[str]] = {}  #: by how many entries were promised
+        self._known: dict[int, Known] = {}  #: by the number of gates that are open
 
     def of(self, judged: Sequence[Judged], gates: Sequence[Gate]) -> tuple[Renamed, ...]:
         """What the tests of ``judged`` checks may have been called before, in as few renamings as there can be."""
@@ -34,20 +43,18 @@ class Renames:
                 new.setdefault(check.key.test, []).append((check, gate))
         if not new:
             return ()
+        known = self._of_gates(gates)
         described = [Described(test, {check.key.name: check.case.id for check, _ in of}) for test, of in new.items()]
-        gone = [
-            Described(test, {name: case for gate in gates for name, case in gate.cases(test).items()})
-            for test in self._tests_gone(gates)
-        ]
-        stored = {key.test for gate in gates for key in gate.promised()}
-        return tuple(_renamed(move, new) for move in moves(matches(gone, described), stored))
+        return tuple(_renamed(move, new) for move in moves(matches(known.gone, described), known.stored))
 
-    def _tests_gone(self, gates: Sequence[Gate]) -> list[str]:
-        promised = {key for gate in gates for key in gate.promised()}
-        if len(promised) not in self._gone:
-            absent = self.absent_of(promised)
-            self._gone[len(promised)] = list(dict.fromkeys(one.key.test for one in absent if one.why is Absence.GONE))
-        return self._gone[len(promised)]
+    def _of_gates(self, gates: Sequence[Gate]) -> Known:
+        """What is stored, which is asked for every test without a baseline, and stays."""
+        if len(gates) not in self._known:
+            promised = {key for gate in gates for key in gate.promised()}
+            gone = dict.fromkeys(one.key.test for one in self.absent_of(promised) if one.why is Absence.GONE)
+            cases = ({name: case for gate in gates for name, case in gate.cases(test).items()} for test in gone)
+            self._known[len(gates)] = Known(list(map(Described, gone, cases)), {key.test for key in promised})
+        return self._known[len(gates)]
 
 
 def _renamed(move: Move, new: dict[str, list[Judged]]) -> Renamed:

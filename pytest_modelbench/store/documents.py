@@ -41,10 +41,10 @@ class DocumentKind:
         where = " > ".join(map(str, at))
         return BaselineError(f"{path}: {where + ': ' if where else ''}{what}. {_of_file(self.way_out, path)}")
 
-    def unmerged(self, path: Path, line: int) -> BaselineError:
-        """The error for a conflict that git marked in the document at ``path``, beginning at ``line``."""
+    def unmerged(self, path: Path, line: int, what: str = "an unresolved merge conflict") -> BaselineError:
+        """The error for what a merge left in the document at ``path``, beginning at ``line``."""
         way_out = _of_file(self.conflict or self.way_out, path)
-        return BaselineError(f"{path}: line {line}: an unresolved merge conflict begins here. {way_out}")
+        return BaselineError(f"{path}: line {line}: {what} begins here. {way_out}")
 
     def invalid(self, path: Path, error: ValidationError, at: Sequence[str | int] = ()) -> BaselineError:
         """The error for the first thing that validation found."""
@@ -127,6 +127,11 @@ def read_text(path: Path, kind: DocumentKind) -> str:
         raise kind.fault(path, f"is not UTF-8 text: byte {error.start} is 0x{data[error.start]:02x}") from None
 
 
+def is_mixture(text: str, kind: DocumentKind) -> bool:
+    """Whether ``text`` holds lines of two documents of this kind, which each begin with what they are."""
+    return text.count(f'"format": "{kind.format}"') > 1
+
+
 def _parse(path: Path, kind: DocumentKind, text: str) -> object:
     twice: list[tuple[dict[str, Any], str]] = []
 
@@ -142,6 +147,8 @@ def _parse(path: Path, kind: DocumentKind, text: str) -> object:
     except json.JSONDecodeError as error:
         if conflict := _CONFLICT.search(text):
             raise kind.unmerged(path, text.count("\n", 0, conflict.start()) + 1) from None
+        if kind.conflict and is_mixture(text, kind):
+            raise kind.unmerged(path, 1, "a mixture of two forms of the file, which git took for one,") from None
         raise kind.fault(path, _syntax_flaw(text, error)) from None
     except RecursionError:
         raise kind.fault(path, "is nested too deeply") from None

@@ -12,7 +12,7 @@ from pytest_modelbench.core.measurement import CheckKey
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.store.baselines import BaselineStore
 from tests.trials.merging.branches import Branches, git
-from tests.unit.store_checks import ENVIRONMENT, macs, stamp
+from tests.unit.store_checks import ENVIRONMENT, as_schema_2, macs, stamp
 
 Output = pytest.CaptureFixture[str]
 FILE = Path("baselines/portable/a.json")
@@ -33,7 +33,7 @@ def commit(branch: str = "") -> None:
     if branch:
         git(Path(), "checkout", "--quiet", "-b", branch, "main")
     git(Path(), "add", "--all")
-    git(Path(), "commit", "--quiet", "--message=accept")
+    git(Path(), "commit", "--quiet", "--allow-empty", "--message=accept")
 
 
 def branches(ours: dict[str, int], theirs: dict[str, int], *, union: bool) -> None:
@@ -187,6 +187,36 @@ def test_a_file_that_one_side_removed_is_asked_for_what_the_other_changed(capsys
     assert main(["merge-conflict", "--theirs", str(FILE)]) == 0
     assert not FILE.exists()
     assert "removed, since no entry is left" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("into", ["main", "topic"])
+def test_two_forms_of_a_file_are_one_again(capsys: Output, into: str) -> None:
+    """The main branch converts its baselines while another one accepts in the former form."""
+    branches({}, {}, union=False)
+    git(Path(), "checkout", "--quiet", "main")
+    FILE.write_text(as_schema_2(FILE))
+    commit()
+    git(Path(), "checkout", "--quiet", "-b", "topic")
+    accept({"a": 10}, 2)
+    FILE.write_text(as_schema_2(FILE).replace(f', "replaces": ["{stamp(1).id}"]', ""))
+    commit()
+    git(Path(), "checkout", "--quiet", "main")
+    assert main(["convert"]) == 0
+    commit()
+    git(Path(), "checkout", "--quiet", into)
+    git(Path(), "merge", "--quiet", "--no-edit", "topic" if into == "main" else "main", check=False)
+    capsys.readouterr()
+    assert main(["show"]) == 4
+    assert f"`pytest-modelbench merge-conflict {FILE}`" in capsys.readouterr().err
+    assert main(["merge-conflict", str(FILE)]) == 0
+    assert held() == {"a": 10, "b": 2}
+
+
+def test_a_file_that_no_merge_brought_together_is_an_error_as_ever(capsys: Output) -> None:
+    branches({"a": 10}, {"d": 4}, union=False)
+    FILE.write_text("{")
+    assert main(["merge-conflict", str(FILE)]) == 4
+    assert f"{FILE}: is cut off" in capsys.readouterr().err
 
 
 def test_what_somebody_settled_by_hand_stays(capsys: Output) -> None:

@@ -20,7 +20,7 @@ from pytest_modelbench.core.measurement import CheckKey, Comparability
 from pytest_modelbench.core.verdicts import BaselineView
 from pytest_modelbench.store.baselines import BaselineStore
 from pytest_modelbench.store.files import read_baseline_file
-from tests.unit.store_checks import ENVIRONMENT, macs, stamp
+from tests.unit.store_checks import ENVIRONMENT, as_schema_2, latency, macs, stamp
 
 FORMER = Path(__file__).parent / "schema_1"
 #: ``portable`` as it was committed; the other one was written by hand.
@@ -124,6 +124,24 @@ def test_convert_writes_them_anew_and_then_has_nothing_to_do(
     assert main(["convert"]) == 0
     assert capsys.readouterr().out == "nothing to convert\n"
     assert {path: path.read_text() for path in Path("baselines").rglob("*.json")} == written
+
+
+def test_a_file_of_schema_2_reads_as_what_it_was_written_from_and_is_converted_to_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    store = BaselineStore(Path("baselines"))
+    store.accept([macs(5), latency([0.1, 0.2], [3.0, 3.1])], stamp(1), ENVIRONMENT)
+    before, texts = views(store), {path: path.read_text() for path in Path("baselines").rglob("*.json")}
+    for path in texts:
+        path.write_text(as_schema_2(path))
+    store = BaselineStore(store.folder)
+    assert views(store) == before
+    for folder in store.folders():
+        store.load(folder)
+    assert store.outdated() == sorted(texts)
+    assert main(["convert"]) == 0
+    assert {path: path.read_text() for path in texts} == texts
 
 
 def test_what_is_read_of_an_older_form_is_listed_until_it_is_written(store: BaselineStore) -> None:
