@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pytest_modelbench.cli.command import FINE, REFUSED, Command, Outcome
 from pytest_modelbench.cli.folder import add_config_file, hints_here
+from pytest_modelbench.core.errors import BaselineError
 
 if TYPE_CHECKING:
     from pytest_modelbench.store.merging import Choice, Contradiction, Merged
@@ -89,7 +90,7 @@ def _merged(path: Path, found: Mapping[Stage, str]) -> Merged | None:
     They are the versions in git's index: where lines have moved, what git marked as one side is not all that it has.
     Without those they are what is marked, or the lines of a file in which both sides were kept.
     """
-    from pytest_modelbench.store.documents import is_mixture, read_text
+    from pytest_modelbench.store.documents import first_mark, is_mixture, read_text
     from pytest_modelbench.store.files import settled
     from pytest_modelbench.store.markers import marked
     from pytest_modelbench.store.merging import by_hand, merge
@@ -104,16 +105,32 @@ def _merged(path: Path, found: Mapping[Stage, str]) -> Merged | None:
         # What git's union makes of two forms of the file is neither: the versions themselves have to be found.
         found = brought_together(path) if is_mixture(text, BASELINE) else {}
         if not found:
+            if mark := first_mark(text):
+                raise _untold(path, mark)
             records = records_of(path, text)
             return merge(path, records, records) if settled(records)[1] else None
-    now = [records_of(path, side) for side in (sides.ours, sides.theirs)] if sides else []
-    if not found:
-        return merge(path, *now)
+    if sides and not found:
+        return merge(path, records_of(path, sides.ours), records_of(path, sides.theirs))
     base, ours, theirs = (
         records_of(path, found[stage]) if stage in found else Records(BASELINE.schema) for stage in Stage
     )
     merged = merge(path, ours, theirs, base)
-    return by_hand(path, merged, now, (base, ours, theirs)) if now else merged
+    if sides is None or ours.schema != theirs.schema:  # of two forms, what is marked is neither
+        return merged
+    try:
+        now = [records_of(path, side) for side in (sides.ours, sides.theirs)]
+    except BaselineError:
+        raise _untold(path, first_mark(text)) from None
+    return by_hand(path, merged, now, (base, ours, theirs))
+
+
+def _untold(path: Path, line: int) -> BaselineError:
+    """The error for marks that do not tell which line is of which side, the first one in ``line``."""
+    quoted = shlex.quote(str(path))
+    return BaselineError(
+        f"{path}: line {line}: what is of which side cannot be told from these marks. Bring the conflict back with "
+        f"`git checkout --merge -- {quoted}`, or take one side: `git checkout --ours -- {quoted}` or --theirs"
+    )
 
 
 def _write(path: Path, merged: Merged) -> None:

@@ -127,6 +127,12 @@ def read_text(path: Path, kind: DocumentKind) -> str:
         raise kind.fault(path, f"is not UTF-8 text: byte {error.start} is 0x{data[error.start]:02x}") from None
 
 
+def first_mark(text: str) -> int:
+    """The line of the first conflict that git marked in ``text``; 0 if there is none."""
+    mark = _CONFLICT.search(text)
+    return text.count("\n", 0, mark.start()) + 1 if mark else 0
+
+
 def is_mixture(text: str, kind: DocumentKind) -> bool:
     """Whether ``text`` holds lines of two documents of this kind, which each begin with what they are."""
     return text.count(f'"format": "{kind.format}"') > 1
@@ -145,8 +151,8 @@ def _parse(path: Path, kind: DocumentKind, text: str) -> object:
     try:
         content = json.loads(text, object_pairs_hook=collect)
     except json.JSONDecodeError as error:
-        if conflict := _CONFLICT.search(text):
-            raise kind.unmerged(path, text.count("\n", 0, conflict.start()) + 1) from None
+        if mark := first_mark(text):
+            raise kind.unmerged(path, mark) from None
         if kind.conflict and is_mixture(text, kind):
             raise kind.unmerged(path, 1, "a mixture of two forms of the file, which git took for one,") from None
         raise kind.fault(path, _syntax_flaw(text, error)) from None

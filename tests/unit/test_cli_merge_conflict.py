@@ -212,6 +212,21 @@ def test_two_forms_of_a_file_are_one_again(capsys: Output, into: str) -> None:
     assert held() == {"a": 10, "b": 2}
 
 
+@pytest.mark.parametrize("gone", ["=======", ">>>>>>>", "null]}"])
+def test_marks_that_somebody_broke_are_named_and_nothing_is_written(capsys: Output, gone: str) -> None:
+    branches({"a": 10}, {"a": 11}, union=False)
+    merge()
+    text = "".join(line for line in FILE.read_text().splitlines(keepends=True) if not line.startswith(gone))
+    FILE.write_text(text)
+    assert main(["merge-conflict", "--ours", str(FILE)]) == 4
+    line = next(n for n, text in enumerate(text.splitlines(), 1) if text.startswith("<<<<<<<"))
+    assert capsys.readouterr().err.startswith(
+        f"pytest-modelbench: {FILE}: line {line}: what is of which side cannot be told from these marks. Bring the "
+        f"conflict back with `git checkout --merge -- {FILE}`"
+    )
+    assert FILE.read_text() == text
+
+
 def test_a_file_that_no_merge_brought_together_is_an_error_as_ever(capsys: Output) -> None:
     branches({"a": 10}, {"d": 4}, union=False)
     FILE.write_text("{")

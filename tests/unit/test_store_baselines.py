@@ -89,6 +89,14 @@ def test_the_text_of_a_new_file(store: BaselineStore) -> None:
     )
 
 
+def test_a_session_stands_before_the_first_entry_that_refers_to_it(store: BaselineStore) -> None:
+    accept(store, *(macs(n, test=f"test_inference.py::{name}") for n, name in enumerate("abc", 1)), day=1)
+    accept(store, macs(20, Verdict.REGRESSED, test="test_inference.py::b"), macs(4, test="test_inference.py::d"), day=2)
+    records = [one for one in json.loads(file(store, "portable").read_text())["records"] if one]
+    assert [one.get("session") or one["test"][-1] for one in records] == [FIRST, "a", stamp(2).id, "b", "c", "d"]
+    assert records[3]["replaces"] == [FIRST]
+
+
 def test_git_is_told_how_to_merge_a_folder_that_is_made_and_no_other(store: BaselineStore) -> None:
     accept(store, macs(1), day=1)
     attributes = store.folder / ".gitattributes"
