@@ -238,16 +238,19 @@ def _not_gated(session: Session, baselines: str, accept: Callable[[Iterable[str]
 def _acceptance(session: Session, accept_command: str, selection: str | None, here: Here) -> list[Notice]:
     """How to accept what changed: gains, and changes that somebody wanted."""
     found = []
-    for wanted, text in (
-        ({Standing.IMPROVED}, "{} improved: accept, or the gain can be lost again unseen"),
-        ({Standing.REGRESSED, Standing.INCOMPARABLE, Standing.MISSING}, "if the change is intended, accept with"),
+    trouble = {Standing.REGRESSED, Standing.INCOMPARABLE, Standing.MISSING}
+    # What was renamed loses nothing: to accept it would leave the old entries behind, and the change unseen.
+    left_out = {new for one in session.renamed for _, new in one.tests}
+    troubled = {check.key.test for check in session.checks if standing(check, session) in trouble}
+    for wanted, without, text in (
+        # A test is accepted as a whole: not one for its gain that has lost something as well.
+        ({Standing.IMPROVED}, troubled, "{} improved: accept, or the gain can be lost again unseen"),
+        (trouble, set(), "if the change is intended, accept with"),
     ):
-        # What was renamed loses nothing: to accept it would leave the old entries behind, and the change unseen.
-        renamed = {new for one in session.renamed for _, new in one.tests}
         tests = [
             check.key.test
             for check in session.checks
-            if standing(check, session) in wanted and check.key.test not in renamed
+            if standing(check, session) in wanted and check.key.test not in without | left_out
         ]
         if tests and accept_command:
             command = accept_of(tests, session, accept_command, selection, here)

@@ -91,6 +91,18 @@ def test_a_folder_without_baselines_is_accepted_without_what_regressed_elsewhere
     assert (notice.text[:18], notice.command) == ("NOT GATED: 1 check", f"ACCEPT '{new.key.test}'")
 
 
+def test_a_gain_is_not_accepted_with_what_the_same_test_lost() -> None:
+    both = [
+        check("r", "latency", Verdict.IMPROVED, 0.1, 0.2, test="t.py::a"),
+        check("r", "macs", Verdict.REGRESSED, 12, 10, test="t.py::a"),
+        check("s", "latency", Verdict.IMPROVED, 0.1, 0.2, test="t.py::b"),
+        check("s", "macs", Verdict.OK, 1, 1, test="t.py::c"),
+    ]
+    gain, change = summary.notices(replace(FINE, checks=tuple(both)), "ACCEPT")
+    assert (gain.text[:11], gain.command) == ("1 improved:", "ACCEPT t.py::b")
+    assert change.command == "ACCEPT t.py::a"
+
+
 def renamed(*tests: tuple[str, str], verdicts: Sequence[Verdict]) -> Session:
     """A session in which ``tests``, old and new, have no baseline, and one entry each is left without a test."""
     news = [check("r", "macs", Verdict.NEW, 10, test=new) for _, new in tests]
