@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
         )
     if "[" in new and any(test != old for test in taken):
         raise UsageError(f"{old} stands for {len(taken)} tests, with parameters, and {new} for one; name one of them")
-    moved = store.rename(old, new, really=not arguments.dry_run)
+    moved = store.renaming(old, new) if arguments.dry_run else store.rename(old, new)
     said = "would move" if arguments.dry_run else "moved"
     lines = [f"{said} {folder}: {key} -> {to.test}" for folder, keys in moved.items() for key, to in keys.items()]
     return "\n".join(lines), FINE

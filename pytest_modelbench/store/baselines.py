@@ -127,30 +127,42 @@ class BaselineStore:
             self._read[folder] = draft.folder
         return converted
 
-    def rename(self, old: str, new: str, *, really: bool = True) -> Renamed:
-        """What goes by another key, by folder, now that ``old`` is called ``new``; with ``really`` false, what would.
+    def renaming(self, old: str, new: str) -> Renamed:
+        """What `rename` would do; nothing is changed."""
+        with locked(self.folder):
+            return self._renaming(self._drafts(), old, new)
+
+    def rename(self, old: str, new: str) -> Renamed:
+        """What goes by another key, by folder, since ``old`` is called ``new``.
 
         BaselineError if anything is stored under a key that an entry would get; then nothing is changed.
         """
         with locked(self.folder):
-            drafts = {folder: Draft(self.folder / folder) for folder in self.folders()}
-            found: dict[str, dict[CheckKey, CheckKey]] = {}
-            for folder, draft in drafts.items():
-                places = draft.folder.places
-                keys = {key: CheckKey(to, key.name) for key in sorted(places) if (to := renamed(key.test, old, new))}
-                if taken := sorted({key.test for key in places} & {key.test for key in keys.values()}):
-                    more = f" and {len(taken) - 1} more" if len(taken) > 1 else ""
-                    command = shlex.join(["pytest-modelbench", "prune", "--test", taken[0]])
-                    raise BaselineError(
-                        f"{self.folder / folder}: holds entries of {taken[0]}{more} already, so {old} cannot be called "
-                        f"so; if those are not wanted, remove them first: {command}"
-                    )
+            drafts = self._drafts()
+            found = self._renaming(drafts, old, new)
+            for folder, keys in found.items():
+                drafts[folder].rename(keys)
+                self._read[folder] = drafts[folder].folder
+        return found
+
+    def _drafts(self) -> dict[str, Draft]:
+        return {folder: Draft(self.folder / folder) for folder in self.folders()}
+
+    def _renaming(self, drafts: Mapping[str, Draft], old: str, new: str) -> Renamed:
+        found: dict[str, dict[CheckKey, CheckKey]] = {}
+        for folder, draft in drafts.items():
+            places = draft.folder.places
+            keys = {key: CheckKey(to, key.name) for key in sorted(places) if (to := renamed(key.test, old, new))}
+            if taken := sorted({key.test for key in places} & {key.test for key in keys.values()}):
+                more = f" and {len(taken) - 1} more" if len(taken) > 1 else ""
+                command = shlex.join(["pytest-modelbench", "prune", "--test", taken[0]])
+                raise BaselineError(
+                    f"{self.folder / folder}: holds entries of {taken[0]}{more} already, so {old} cannot be called so; "
+                    f"if those are not wanted, remove them first: {command}"
+                )
+            if keys:
                 found[folder] = keys
-            for folder, draft in drafts.items():
-                if really and found[folder]:
-                    draft.rename(found[folder])
-                    self._read[folder] = draft.folder
-        return {folder: keys for folder, keys in found.items() if keys}
+        return found
 
     def _tell_git(self) -> None:
         self.attributes = write_attributes(self.folder) or self.attributes
