@@ -25,16 +25,38 @@ class Choice(Enum):
 
 
 @dataclass(frozen=True, slots=True)
+class OfSession:
+    """What this session accepted, whoever's it is."""
+
+    session: str
+
+
+@dataclass(frozen=True, slots=True)
 class Contradiction:
-    """Entries of one check, by side, that both stand for themselves; none: the side removed what the other changed."""
+    """Entries of one check, by side, that each stand for themselves; none: the side removed what the other changed.
+
+    ``unknown`` are those of which it is not known whose they are: then neither side has any.
+    """
 
     key: CheckKey
-    ours: tuple[Entry, ...]
-    theirs: tuple[Entry, ...]
+    ours: tuple[Entry, ...] = ()
+    theirs: tuple[Entry, ...] = ()
+    unknown: tuple[Entry, ...] = ()
 
-    def chosen(self, choice: Choice) -> tuple[Entry, ...]:
-        """What ``choice`` leaves: at most one, unless several branches stand on that side."""
-        return {Choice.OURS: self.ours, Choice.THEIRS: self.theirs, Choice.MEASURE: ()}[choice]
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """All of them."""
+        return (*self.ours, *self.theirs, *self.unknown)
+
+    def chosen(self, choice: Choice | OfSession) -> tuple[Entry, ...] | None:
+        """What ``choice`` leaves, one entry or none; None if that does not decide it."""
+        if choice is Choice.MEASURE:
+            return ()
+        if isinstance(choice, OfSession):
+            of_session = tuple(entry for entry in self.entries if entry.accepted == choice.session)
+            return of_session if len(of_session) == 1 else None
+        side = self.ours if choice is Choice.OURS else self.theirs
+        return None if self.unknown or len(side) > 1 else side
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +66,16 @@ class Merged:
     file: BaselineFile
     contradictions: tuple[Contradiction, ...]
 
-    def settled(self, choice: Choice) -> Merged:
+    def settled(self, choice: Choice | OfSession) -> Merged:
         """The same once ``choice`` is made; what it does not decide is left."""
         left = []
         entries = {test: dict(found) for test, found in self.file.entries.items()}
         for one in self.contradictions:
             chosen = one.chosen(choice)
-            if len(chosen) > 1:
+            if chosen is None:
                 left.append(one)
             elif chosen:
-                entries.setdefault(one.key.test, {})[one.key.name] = _over(chosen[0], [*one.ours, *one.theirs])
+                entries.setdefault(one.key.test, {})[one.key.name] = _over(chosen[0], one.entries)
         return Merged(BaselineFile(self.file.environment, self.file.sessions, entries), tuple(left))
 
 
@@ -77,13 +99,26 @@ def merge(path: Path, ours: Records, theirs: Records, base: Records | None = Non
             mine, other = (other, other) if mine == before else (mine, mine) if other == before else (mine, other)
         left = heads(_once([*mine, *other]))
         if len(left) > 1 or (base is not None and bool(mine) != bool(other)):
-            # Where both sides hold the same two, git kept the lines of both: those of ours come first.
-            of_ours = left[:1] if mine == other else [one for one in left if _is_of(one, mine, other)]
+            of_ours = tuple(one for one in left if _is_of(one, mine, other))
             of_theirs = tuple(one for one in left if one not in of_ours)
-            contradictions.append(Contradiction(key, tuple(of_ours), of_theirs))
+            # Where both hold the same two, git kept the lines of both, in whatever order.
+            sides = Contradiction(key, of_ours, of_theirs) if mine != other else Contradiction(key, unknown=tuple(left))
+            contradictions.append(sides)
         elif left:
             file.entries.setdefault(key.test, {})[key.name] = left[0]
     return Merged(file, tuple(contradictions))
+
+
+def sided(merged: Merged, ours: Records, theirs: Records) -> Merged:
+    """``merged`` with the sides of what contradicts, as far as ``ours`` and ``theirs`` hold one of it each."""
+    told = []
+    for one in merged.contradictions:
+        mine, other = ({entry.accepted for entry in heads(side.entries.get(one.key, []))} for side in (ours, theirs))
+        of_ours = tuple(entry for entry in one.unknown if entry.accepted in mine - other)
+        of_theirs = tuple(entry for entry in one.unknown if entry.accepted in other - mine)
+        known = of_ours and of_theirs and len(of_ours) + len(of_theirs) == len(one.unknown)
+        told.append(Contradiction(one.key, of_ours, of_theirs) if known else one)
+    return Merged(merged.file, tuple(told))
 
 
 def by_hand(path: Path, merged: Merged, now: Sequence[Records], known: Sequence[Records]) -> Merged:
@@ -103,7 +138,7 @@ def by_hand(path: Path, merged: Merged, now: Sequence[Records], known: Sequence[
     for one in merged.contradictions:
         chosen = [heads(side.entries.get(one.key, [])) for side in now]
         if len(chosen[0]) == 1 and all(other == chosen[0] for other in chosen):
-            entries.setdefault(one.key.test, {})[one.key.name] = _over(chosen[0][0], [*one.ours, *one.theirs])
+            entries.setdefault(one.key.test, {})[one.key.name] = _over(chosen[0][0], one.entries)
         else:
             left.append(one)
     return Merged(BaselineFile(merged.file.environment, merged.file.sessions, entries), tuple(left))

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from enum import IntEnum
 from pathlib import Path
 
 from pytest_modelbench.core.errors import UsageError
 from pytest_modelbench.vcs.git import ask, entries
-
-#: Both sides of a merge: of one that is under way, else of the one that the newest commit is.
-_SIDES = (("HEAD", "MERGE_HEAD"), ("HEAD^1", "HEAD^2"))
 
 
 class Stage(IntEnum):
@@ -36,15 +34,18 @@ def stages(path: Path) -> Mapping[Stage, str]:
         return {}
 
 
-def sides(path: Path) -> Mapping[Stage, str]:
-    """The texts of the file at ``path`` that a merge has brought together without a conflict; empty if none has."""
-    try:
-        for ours, theirs in _SIDES:
+def merges(path: Path) -> Iterator[Mapping[Stage, str]]:
+    """The texts of the file at ``path`` that merges brought together without a conflict, of the newest merge first.
+
+    The one that is under way, and the last one that was committed in which the file is that of neither side.
+    """
+    with contextlib.suppress(UsageError):
+        commit = ask(path.parent, "rev-list", "--merges", "-n", "1", "HEAD", "--", path.name).output.strip()
+        for ours, theirs in (("HEAD", "MERGE_HEAD"), *([(f"{commit}^1", f"{commit}^2")] if commit else [])):
             base = ask(path.parent, "merge-base", ours, theirs)
             if base.status == 0:
                 revisions = {Stage.BASE: base.output.strip(), Stage.OURS: ours, Stage.THEIRS: theirs}
                 found = {stage: ask(path.parent, "show", f"{one}:./{path.name}") for stage, one in revisions.items()}
-                return {stage: answer.output for stage, answer in found.items() if answer.status == 0}
-    except UsageError:
-        pass
-    return {}
+                texts = {stage: answer.output for stage, answer in found.items() if answer.status == 0}
+                if {Stage.OURS, Stage.THEIRS} <= texts.keys():
+                    yield texts

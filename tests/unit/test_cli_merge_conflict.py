@@ -146,6 +146,38 @@ def test_a_side_is_taken_or_both_go_and_are_measured_again(
     assert held() == {"b": 2, "c": 3, "d": 4, **({"a": value} if value else {})}
 
 
+def test_sides_are_told_by_the_merge_whatever_the_order_of_lines_and_whatever_came_after(capsys: Output) -> None:
+    branches({"a": 10}, {"a": 11}, union=True)
+    merge()
+    git(Path(), "commit", "--quiet", "--allow-empty", "--message=more")
+    head, *records, end = FILE.read_text().split("\n\n")
+    FILE.write_text("\n\n".join([head, *reversed(records), end]))
+    assert main(["merge-conflict", str(FILE)]) == 1
+    assert told(f"10 count (accepted {OURS})", f"11 count (accepted {THEIRS})") in capsys.readouterr().out
+    assert main(["merge-conflict", "--theirs", str(FILE)]) == 0
+    assert held() == {"a": 11, "b": 2}
+
+
+def test_where_no_merge_tells_the_sides_a_session_is_named(capsys: Output) -> None:
+    branches({"a": 10}, {"a": 11}, union=True)
+    git(Path(), "rebase", "--quiet", "theirs")
+    for option in ([], ["--ours"], ["--theirs"], ["--session", "another"]):
+        assert main(["merge-conflict", *option, str(FILE)]) == 1
+        assert sorted(capsys.readouterr().out.splitlines()) == sorted(
+            [
+                f"{FILE}: its sides contradict",
+                "  test_a.py::a macs",
+                f"    either: 10 count (accepted {OURS})",
+                f"    either: 11 count (accepted {THEIRS})",
+                "settle these with --session ID, since git does not know their sides, or --measure; the files that "
+                "hold them are as they were",
+            ]
+        )
+    assert main(["merge-conflict", "--session", THEIRS, str(FILE)]) == 0
+    assert f"that of {THEIRS} was kept of" in capsys.readouterr().out
+    assert held() == {"a": 11, "b": 2}
+
+
 @pytest.mark.parametrize(("option", "value"), [("--ours", 11), ("--theirs", 10)])
 def test_in_a_rebase_ours_is_what_commits_are_put_onto_as_git_has_it(option: str, value: int) -> None:
     branches({"a": 10}, {"a": 11}, union=False)

@@ -15,7 +15,7 @@ from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.store.baselines import BaselineStore
 from pytest_modelbench.store.files import read_baseline_file, settled
 from pytest_modelbench.store.markers import Marked, marked
-from pytest_modelbench.store.merging import Choice, merge
+from pytest_modelbench.store.merging import Choice, OfSession, merge
 from pytest_modelbench.store.records import Records, records_of, render_baseline_file
 from tests.unit.store_checks import ENVIRONMENT, latency, macs, stamp
 
@@ -196,6 +196,7 @@ def test_of_three_branches_no_side_can_be_taken(tmp_path: Path) -> None:
     theirs.entries[key] += third.entries[key]
     merged = merge(PATH, ours, theirs)
     assert merged.settled(Choice.THEIRS).contradictions
+    assert not merged.settled(OfSession(stamp(4).id)).contradictions
     assert not merged.settled(Choice.OURS).contradictions
     assert not merged.settled(Choice.MEASURE).contradictions
 
