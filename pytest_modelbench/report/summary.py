@@ -193,7 +193,7 @@ def _renamed(renamed: Renamed, session: Session, baselines: str, here: Here) -> 
     items = [*some(items)]
     if len(olds) <= MOST_TESTS:
         items.append(f"if it is gone for good:  {prune_command(olds, baselines, here=here)}")
-    text = f"{lead}; if it is now {renamed.new}, keep them with"
+    text = f"{lead}; if it is now {renamed.new}, keep them with the command in the last line"
     return Notice(text, tuple(items), rename_command(renamed.old, renamed.new, baselines, here), short=lead)
 
 

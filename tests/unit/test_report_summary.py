@@ -121,7 +121,8 @@ def renamed(*tests: tuple[str, str], verdicts: Sequence[Verdict]) -> Session:
 def test_a_renamed_test_is_told_with_how_it_would_stand_and_is_neither_pruned_nor_accepted() -> None:
     (notice,) = summary.notices(renamed(("a.py::t[1]", "a.py::u[1]"), verdicts=[Verdict.REGRESSED]))
     assert notice == summary.Notice(
-        "NOT GATED: 1 baseline entry of a.py::t[1] has no test; if it is now a.py::u[1], keep them with",
+        "NOT GATED: 1 baseline entry of a.py::t[1] has no test; if it is now a.py::u[1], keep them with the command in "
+        "the last line",
         (
             "macs would be regressed: 8 -> 10 (+2), tolerated is exact",
             "if it is gone for good:  pytest-modelbench prune --test 'a.py::t[1]'",
