@@ -13,7 +13,9 @@ def declare(parser: argparse.ArgumentParser) -> None:
     """Add the ids, old and new."""
     add_baselines(parser)
     parser.add_argument(
-        "old", metavar="OLD", help="id of a test, of a function with all its parameters, or of a module or class"
+        "old",
+        metavar="OLD",
+        help="id of a test, of a function with all its parameters, of a class, a module or a folder",
     )
     parser.add_argument("new", metavar="NEW", help="what it is called now")
     parser.add_argument("--dry-run", action="store_true", help="say what would be moved, and move nothing")
@@ -29,7 +31,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
     if old == new:
         raise UsageError(f"{old} is called so already")
     if ("::" in old) != ("::" in new):
-        raise UsageError(f"a module becomes a module and a test a test: {old} cannot become {new}")
+        raise UsageError(f"a file becomes a file and a test a test: {old} cannot become {new}")
     known = {key.test for folder in store.folders() for key in store.keys(folder)}
     taken = [test for test in known if renamed(test, old, new)]
     if not taken:

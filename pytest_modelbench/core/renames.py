@@ -27,19 +27,19 @@ class Move:
 def renamed(test: str, old: str, new: str) -> str | None:
     """What ``test`` is called once ``old`` is called ``new``; None if that leaves it as it is.
 
-    ``old`` is a test, a function with all its parameters, or a module or class with all its tests.
+    ``old`` is a test, a function with all its parameters, or a class, a module or a folder with all its tests.
     """
     if test == old:
         return new
-    if test.startswith((f"{old}::", f"{old}[")):
+    if test.startswith((f"{old}::", f"{old}[")) or ("::" not in old and test.startswith(f"{old}/")):
         return new + test[len(old) :]
     return None
 
 
 def named_alike(name: str, tests: Iterable[str]) -> set[str]:
-    """What of ``tests`` may be meant by ``name``: modules by a module, else tests and their functions."""
-    levels: tuple[Callable[[str], str], ...] = (str, _without_parameters) if "::" in name else (_module,)
-    return {level(test) for test in tests for level in levels}
+    """What of ``tests`` may be meant by ``name``: tests and their functions, or modules and folders."""
+    levels: tuple[Callable[[str], str], ...] = (str, _without_parameters) if "::" in name else (_module, _folder)
+    return {level(test) for test in tests for level in levels} - {""}
 
 
 def matches(gone: Iterable[Described], new: Iterable[Described]) -> list[tuple[str, str]]:
@@ -72,18 +72,18 @@ def matches(gone: Iterable[Described], new: Iterable[Described]) -> list[tuple[s
 
 
 def moves(pairs: Sequence[tuple[str, str]], stored: Collection[str]) -> list[Move]:
-    """``pairs`` of old and new ids as few commands: of a whole module, or a function with all of its parameters.
+    """``pairs`` of old and new ids as few commands: of a folder, a module, or a function with all of its parameters.
 
     Only where that takes no other test of ``stored`` along.
     """
     left, found = list(pairs), []
-    for level in (_module, _without_parameters):
+    for level in (_folder, _module, _without_parameters):
         groups: dict[tuple[str, str], list[tuple[str, str]]] = defaultdict(list)
         for old, new in left:
             groups[level(old), level(new)].append((old, new))
         for (old, new), group in groups.items():
             taken = {(test, to) for test in stored if (to := renamed(test, old, new))}
-            if len(group) > 1 and taken == set(group):
+            if len(group) > 1 and old and new and taken == set(group):
                 found.append(Move(old, new, tuple(group)))
                 left = [pair for pair in left if pair not in taken]
     return [*found, *(Move(old, new, ((old, new),)) for old, new in left)]
@@ -114,6 +114,10 @@ def _begin_alike(one: str, other: str) -> int:
     return next(
         (place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other))
     )
+
+
+def _folder(test: str) -> str:
+    return _module(test).rpartition("/")[0]
 
 
 def _module(test: str) -> str:

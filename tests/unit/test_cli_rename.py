@@ -94,7 +94,7 @@ def test_an_entry_that_somebody_moved_into_another_file_stays_there() -> None:
         (["test_aa.py", "test_c.py"], "baselines holds nothing of test_aa.py. Did you mean 'test_a.py' or"),
         (["test_a.py::t", "test_a.py::v[1]"],
          "test_a.py::t stands for 2 tests, with parameters, and test_a.py::v[1] for one; name one of them"),
-        (["test_a.py", "test_c.py::t"], "a module becomes a module and a test a test: test_a.py cannot become"),
+        (["test_a.py", "test_c.py::t"], "a file becomes a file and a test a test: test_a.py cannot become"),
         (["test_a.py::u", "test_a.py::u"], "test_a.py::u is called so already"),
     ],
 )  # fmt: skip

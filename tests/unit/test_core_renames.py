@@ -17,6 +17,9 @@ from pytest_modelbench.core.renames import Described, Move, matches, moves, rena
         ("a.py::t[x::y]", "a.py", "b/c.py", "b/c.py::t[x::y]"),
         ("a.py::T::t", "a.py::T", "a.py::U", "a.py::U::t"),
         ("a.py::tt", "a.py::t", "a.py::u", None),
+        ("a/b/c.py::t[x/y]", "a/b", "d", "d/c.py::t[x/y]"),
+        ("a/bb/c.py::t", "a/b", "d", None),
+        ("a.py::t/x[y]", "a.py::t", "a.py::u", None),
         ("b/a.py::t", "a.py", "b.py", None),
         ("aa.py::t", "a.py", "b.py", None),
     ],
@@ -88,6 +91,13 @@ PAIRS = [("a.py::t[1]", "b.py::t[1]"), ("a.py::t[2]", "b.py::t[2]"), ("a.py::u",
 def test_a_module_is_one_command() -> None:
     olds = [old for old, _ in PAIRS]
     assert moves(PAIRS, [*olds, "c.py::t"]) == [Move("a.py", "b.py", tuple(PAIRS))]
+
+
+def test_a_folder_is_one_command_unless_it_is_the_root() -> None:
+    pairs = [("x/a.py::t", "y/z/a.py::t"), ("x/b.py::t", "y/z/b.py::t")]
+    assert moves(pairs, [old for old, _ in pairs]) == [Move("x", "y/z", tuple(pairs))]
+    up = [(old, old.removeprefix("x/")) for old, _ in pairs]
+    assert moves(up, [old for old, _ in up]) == [Move(*pair, (pair,)) for pair in up]
 
 
 def test_a_function_is_one_command_where_the_module_stays_in_part() -> None:
