@@ -12,13 +12,14 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from pytest_modelbench import __version__
-from pytest_modelbench.cli import accept, compare, convert, doctor, guide, prune, report, show
+from pytest_modelbench.cli import accept, compare, convert, doctor, guide, merge_conflict, prune, rename, report, show
 from pytest_modelbench.cli.command import UNUSABLE
 from pytest_modelbench.cli.output import write
 from pytest_modelbench.core.errors import ModelbenchError, UsageError
 
 #: In the order of ``--help``.
-_COMMANDS = tuple(module.COMMAND for module in (show, compare, accept, prune, convert, report, guide, doctor))
+_MODULES = show, compare, accept, prune, rename, merge_conflict, convert, report, guide, doctor
+_COMMANDS = tuple(module.COMMAND for module in _MODULES)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

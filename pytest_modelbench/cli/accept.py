@@ -3,35 +3,68 @@
 from __future__ import annotations
 
 import argparse
+import shlex
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pytest_modelbench.cli.command import FINE, REFUSED, Command, Outcome
-from pytest_modelbench.cli.folder import add_baselines, baselines_of
+from pytest_modelbench.cli.folder import add_baselines, baselines_of, hints_here
 from pytest_modelbench.cli.output import terminal_width
+from pytest_modelbench.core.errors import UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from pytest_modelbench.core.session import Session
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add the results file, and where its values go."""
     add_baselines(parser)
     parser.add_argument("results", metavar="RESULTS", type=Path, help="file of --modelbench-json")
+    parser.add_argument("--test", metavar="ID", action="append", help="accept only what this test measured")
 
 
 def run(arguments: argparse.Namespace) -> Outcome:
     """What was accepted and what was refused; the baselines are changed."""
     from pytest_modelbench.core.change import ChangeKind
     from pytest_modelbench.report.refusals import refusal_notices
+    from pytest_modelbench.report.summary import ACCEPT, accept_of
     from pytest_modelbench.report.terminal import notice_lines, render_changes
     from pytest_modelbench.store.accepting import accept
+    from pytest_modelbench.store.attributes import written_note
     from pytest_modelbench.store.baselines import BaselineStore
     from pytest_modelbench.store.results import read_results
 
-    done = accept(read_results(arguments.results), BaselineStore(baselines_of(arguments)))
+    store = BaselineStore(baselines_of(arguments))
+    session = _only(read_results(arguments.results), arguments.test)
+
+    def accept_command(tests: Iterable[str]) -> str:
+        hints = hints_here(arguments)
+        where = ["--modelbench-baselines", told] if (told := str(store.folder)) != hints.baselines else []
+        return accept_of(tests, session, shlex.join([*shlex.split(ACCEPT), *where]), None, hints.here)
+
+    done = accept(session, store)
     changed = [change for change in done.changes if change.kind is not ChangeKind.UNCHANGED]
     lines = [render_changes(changed, width=terminal_width(), colour=False)] if changed else []
     lines += [f"unchanged: {len(done.changes) - len(changed)}"] if len(changed) < len(done.changes) else []
-    lines += [line for notice in refusal_notices(done.refused) for line in notice_lines(notice, colour=False)]
+    lines += [written_note(str(store.attributes))] if store.attributes else []
+    lines += [
+        line for notice in refusal_notices(done.refused, accept_command) for line in notice_lines(notice, colour=False)
+    ]
     nothing = not done.changes
     return "\n".join(lines or ["nothing to accept: nothing was measured"]), REFUSED if done.refused or nothing else FINE
+
+
+def _only(session: Session, tests: list[str] | None) -> Session:
+    """``session`` with the checks of ``tests`` alone, if any are named; UsageError for one that it has not measured."""
+    if tests is None:
+        return session
+    measured = {check.key.test for check in session.checks}
+    for test in tests:
+        if test not in measured:
+            raise UsageError(f"the session measured nothing of {test}.{did_you_mean(test, measured)}")
+    return replace(session, checks=tuple(check for check in session.checks if check.key.test in tests))
 
 
 COMMAND = Command("accept", "make what was measured the new baseline", declare, run)

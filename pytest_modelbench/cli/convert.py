@@ -15,11 +15,14 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> Outcome:
     """The files that were written anew."""
+    from pytest_modelbench.store.attributes import written_note
     from pytest_modelbench.store.baselines import BaselineStore
 
     store = BaselineStore(baselines_of(arguments, must_exist=True))
     converted = [path for folder in store.folders() for path in store.convert(folder)]
-    return "\n".join(f"converted {path}" for path in converted) or "nothing to convert", FINE
+    lines = [f"converted {path}" for path in converted] or ["nothing to convert"]
+    lines += [written_note(str(store.attributes))] if store.attributes else []
+    return "\n".join(lines), FINE
 
 
 COMMAND = Command("convert", "write baselines of an older version in the form of this one", declare, run)

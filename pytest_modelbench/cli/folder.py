@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,10 +64,9 @@ def _project(arguments: argparse.Namespace) -> Project:
 
 @dataclass(frozen=True, slots=True)
 class Hints:
-    """What the messages of a report name: the folder of baselines, and what gives pytest all of the tests."""
+    """What the messages of a report name: the folder of baselines, and what gives pytest a test."""
 
     baselines: str
-    selection: str
     here: Here
 
 
@@ -81,6 +79,4 @@ def hints_here(arguments: argparse.Namespace) -> Hints:
         path, *inside = test.split("::", 1)
         return "::".join([told_path(project.root / path, here), *inside])
 
-    # Of a folder below, a pytest that is given nothing sees what lies there.
-    everything = "" if here == project.root else shlex.quote(told_path(project.root, here))
-    return Hints(baselines, everything, Here(baselines, argument))
+    return Hints(baselines, Here(baselines, argument))

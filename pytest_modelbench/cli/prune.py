@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from pytest_modelbench.core.metrics import Scope
 
 if TYPE_CHECKING:
     from pytest_modelbench.core.measurement import CheckKey
+    from pytest_modelbench.core.session import Renamed, Session
     from pytest_modelbench.store.baselines import BaselineStore
 
     #: What is to be removed, by folder.
@@ -33,20 +35,31 @@ def declare(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> Outcome:
     """What was removed; the baselines are changed, unless it is a dry run."""
     from pytest_modelbench.store.baselines import BaselineStore
+    from pytest_modelbench.store.results import read_results
 
     if (arguments.results is None) == (arguments.test is None):
         raise UsageError("prune takes either a results file or --test ID; see pytest-modelbench prune --help")
     store = BaselineStore(baselines_of(arguments, must_exist=True))
+    kept: list[str] = []
     if arguments.test is not None:
         found = _of_tests(store, arguments.test, arguments.check)
     else:
-        found = _orphans(store, arguments.results)
+        session = read_results(arguments.results)
+        found = _orphans(store, session)
+        kept = [_kept(one, arguments) for one in session.renamed]
     if not arguments.dry_run:
         for name, keys in found.items():
             store.prune(name, keys)
     said = "would remove" if arguments.dry_run else "removed"
     lines = [f"{said} {name}: {key}" for name, keys in found.items() for key in keys]
-    return "\n".join(lines) or "nothing to remove", FINE
+    return "\n".join([*kept, *(lines or ["nothing to remove"])]), FINE
+
+
+def _kept(renamed: Renamed, arguments: argparse.Namespace) -> str:
+    """What is told of entries whose test may have another id: `--test` removes those, too."""
+    where = ["--baselines", str(arguments.baselines)] if arguments.baselines is not None else []
+    command = shlex.join(["pytest-modelbench", "rename", *where, renamed.old, renamed.new])
+    return f"kept {renamed.old}, which may be {renamed.new} now: {command}"
 
 
 def _of_tests(store: BaselineStore, tests: list[str], check: str | None) -> Found:
@@ -64,13 +77,11 @@ def _of_tests(store: BaselineStore, tests: list[str], check: str | None) -> Foun
     }
 
 
-def _orphans(store: BaselineStore, results: Path) -> Found:
+def _orphans(store: BaselineStore, session: Session) -> Found:
     """Entries that a session found to have no test any more, in the folders that it looked at."""
-    from pytest_modelbench.store.results import read_results
-
-    session = read_results(results)
     scopes = [session.environment.folder(scope) for scope in Scope] if session.environment else ["portable"]
-    orphans = {one.key for one in session.absent if one.is_orphan}
+    renamed = {old for one in session.renamed for old, _ in one.tests}
+    orphans = {one.key for one in session.absent if one.is_orphan and one.key.test not in renamed}
     return {name: [key for key in store.keys(name) if key in orphans] for name in dict.fromkeys(scopes)}
 
 

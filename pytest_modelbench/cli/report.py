@@ -26,12 +26,11 @@ def run(arguments: argparse.Namespace) -> Outcome:
     if arguments.format == "markdown":
         from pytest_modelbench.report import markdown
 
-        return markdown.render(session, baselines=hints.baselines, selection=hints.selection, here=hints.here).rstrip(
-            "\n"
-        ), FINE
+        text = markdown.render(session, baselines=hints.baselines, selection=None, here=hints.here)
+        return text.rstrip("\n"), FINE
     from pytest_modelbench.report import terminal
 
-    told = terminal.Told(baselines=hints.baselines, selection=hints.selection, here=hints.here)
+    told = terminal.Told(baselines=hints.baselines, selection=None, here=hints.here)
     return terminal.render(session, terminal.Look(terminal_width()), told), FINE
 
 

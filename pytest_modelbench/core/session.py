@@ -86,12 +86,25 @@ class Absent:
 
 
 @dataclass(frozen=True, slots=True)
+class Renamed:
+    """Tests that may go by another id than their baselines: ``tests``, old and new, which one renaming takes along.
+
+    ``checks`` are theirs, judged against what is stored under the old ids; without measurements, which stand elsewhere.
+    """
+
+    old: str
+    new: str
+    tests: tuple[tuple[str, str], ...]
+    checks: tuple[Check, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
     """A whole session.
 
     ``environments`` are empty if no worker ever started. ``ungated`` counts, for each baseline folder that holds
     nothing at all, the checks that were therefore compared with nothing. ``absent`` are baseline entries that were
-    asked for, and that no test measures.
+    asked for, and that no test measures; ``renamed`` are those of them whose test may have another id now.
     """
 
     stamp: Stamp
@@ -104,6 +117,7 @@ class Session:
     updating: bool = False
     ungated: Mapping[str, int] = field(default_factory=dict)
     absent: tuple[Absent, ...] = ()
+    renamed: tuple[Renamed, ...] = ()
     warnings: tuple[str, ...] = ()
 
     @property

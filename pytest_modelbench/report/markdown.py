@@ -32,7 +32,7 @@ def render(
     *,
     accept_command: str = ACCEPT,
     baselines: str = BASELINES,
-    selection: str = "",
+    selection: str | None = "",
     here: Here | None = None,
 ) -> str:
     """The whole report: a summary line, trouble, what was not gated and what to do; what is ok is folded."""

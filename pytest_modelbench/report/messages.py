@@ -12,7 +12,7 @@ from pytest_modelbench.core.environment import Fact, differences
 from pytest_modelbench.core.measurement import CheckKey, Measurement, counted
 from pytest_modelbench.core.metrics import Better
 from pytest_modelbench.core.reasons import EnvironmentMoved, OtherEnvironment, Reason, Since
-from pytest_modelbench.core.session import Check
+from pytest_modelbench.core.session import Check, Renamed
 from pytest_modelbench.core.verdicts import Judgement, Verdict
 from pytest_modelbench.judge.stored import machine_drift
 from pytest_modelbench.report.reasons import sentence, sentences
@@ -29,7 +29,8 @@ class Advice:
     ``rerun`` and ``accept`` measure the test again and accept what it measured (empty where nothing is stored),
     ``settle`` measures it as often as would probably decide it. ``neighbours`` are the other entries of the check's
     baseline folder; ``provenance`` is this session's. ``against`` is what the session compares with in place of what is
-    stored.
+    stored. ``renamed`` is what the test may have been called before, and ``rename`` the command that keeps its
+    baselines.
     """
 
     rerun: str
@@ -38,6 +39,8 @@ class Advice:
     neighbours: Sequence[CheckKey] = ()
     provenance: Mapping[str, Fact] | None = None
     against: str = ""
+    renamed: Renamed | None = None
+    rename: str = ""
 
 
 def failure(check: Check, advice: Advice) -> str:
@@ -152,14 +155,38 @@ def _new(check: Check, advice: Advice) -> tuple[str, list[str]]:
         headline = f"no baseline for {check.key.name} in {check.folder}: nothing there yet"
         return headline, [now, f"to record one:  {advice.accept}"]
     headline = f"no baseline for {check.key.name} in {check.folder}, though it holds {plural(len(others), 'other')}"
+    if advice.renamed:
+        was = {new: old for old, new in advice.renamed.tests}[check.key.test]
+        would = [as_if(one) for one in advice.renamed.checks if one.key == check.key]
+        return f"{headline}; was it renamed?", [
+            now,
+            *(f"as {was}, which is gone, {text}" for text in would),
+            f"if it was renamed:  {advice.rename}",
+            f"if it is new:       {advice.accept}",
+        ]
     # A renamed test keeps its checks' names, a renamed check its test.
-    akin = [str(key) for key in others if key.name == check.key.name or key.test == check.key.test]
+    akin = {str(key): key for key in others if key.name == check.key.name or key.test == check.key.test}
     near = difflib.get_close_matches(str(check.key), akin, n=3, cutoff=0.6)
+    nearest = [f"{'nearest' if not position else '       '}   {key}" for position, key in enumerate(near)]
+    if all(akin[key].test == check.key.test for key in near):
+        return f"{headline}; was it renamed?", [now, *nearest, f"if it is new or renamed:  {advice.accept}"]
     return f"{headline}; was it renamed?", [
         now,
-        *(f"{'nearest' if not position else '       '}   {key}" for position, key in enumerate(near)),
-        f"if it is new or renamed:  {advice.accept}",
+        *nearest,
+        f"if it is new:       {advice.accept}",
+        f"if it was renamed:  {advice.rename}" if advice.rename else "",
     ]
+
+
+def as_if(check: Check) -> str:
+    """How ``check`` would stand, judged against what is stored of a test that is gone."""
+    judgement = check.judgement
+    if judgement.verdict is Verdict.INCOMPARABLE:
+        return f"{check.key.name} could not be compared: {sentences(judgement.reasons)}"
+    how = {Verdict.REGRESSED: "would be regressed", Verdict.IMPROVED: "would be improved"}
+    if judgement.verdict is Verdict.INCONCLUSIVE:
+        return f"{check.key.name} would be inconclusive so far: {percent(judgement.ratio or 1)} seen{_interval(check)}"
+    return _moved(check, how.get(judgement.verdict, "would be ok"))
 
 
 def _ok(check: Check, advice: Advice) -> tuple[str, list[str]]:
@@ -181,7 +208,7 @@ def _moved(check: Check, how: str) -> str:
     judgement, metric = check.judgement, check.metric
     tolerated = f"tolerated is {metric.band.text}"
     if metric.noisy and judgement.ratio is not None:
-        by = ":" if how == "is ok" else " by"
+        by = ":" if how.endswith(" ok") else " by"
         return f"{check.key.name} {how}{by} {percent(judgement.ratio)}{_interval(check)}, {tolerated}"
     if judgement.baseline is None:
         return f"{check.key.name} {how}, {tolerated}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from pytest_modelbench.core.acceptance import Cause, Refusal
 from pytest_modelbench.core.measurement import CheckKey
@@ -16,24 +16,32 @@ _REMEDIES = {
     Cause.NOT_ENDED: "run it to its end",
     Cause.FAILED: "mend the test, then accept it again",
     Cause.NOT_MEASURED: "measure it again",
-    Cause.DISTURBED: "run the same again when the machine is less busy; pytest-modelbench doctor says how busy it is",
-    Cause.TOO_FEW: "run the same again, with --update-baselines, when the machine is less busy",
+    Cause.DISTURBED: "measure it again when the machine is less busy; pytest-modelbench doctor says how busy it is",
+    Cause.TOO_FEW: "measure it again when the machine is less busy",
     Cause.CONTRADICTED: "the forward pass draws at random, or the test seeds by itself: seed what draws, or declare it "
     "noisy (record(..., noisy=True))",
     Cause.UNFIT: "mend what the test records",
 }
 
+#: Causes that are not about single tests, or where the session's own command says as much.
+_OF_ALL = {Cause.INTERRUPTED, Cause.NO_ENVIRONMENT}
+#: The command that measures and accepts tests, of their ids.
+Accept = Callable[[Sequence[str]], str]
 
-def refusal_notices(refused: Mapping[CheckKey, Refusal]) -> list[Notice]:
-    """A notice for each cause, in the order of `Cause`: how many checks, of which tests, and what helps."""
+
+def refusal_notices(refused: Mapping[CheckKey, Refusal], accept: Accept = lambda tests: "") -> list[Notice]:
+    """A notice for each cause, in the order of `Cause`: how many checks, of which tests, and what helps.
+
+    ``accept`` makes the command for just these tests: what was accepted beside them need not be measured again.
+    """
     return [
-        _notice(cause, {key: refusal for key, refusal in refused.items() if refusal.cause is cause})
+        _notice(cause, {key: refusal for key, refusal in refused.items() if refusal.cause is cause}, accept)
         for cause in Cause
         if any(refusal.cause is cause for refusal in refused.values())
     ]
 
 
-def _notice(cause: Cause, refused: Mapping[CheckKey, Refusal]) -> Notice:
+def _notice(cause: Cause, refused: Mapping[CheckKey, Refusal], accept: Accept) -> Notice:
     tests: dict[str, list[str]] = {}
     for key in sorted(refused):
         tests.setdefault(key.test, []).append(key.name)
@@ -46,4 +54,5 @@ def _notice(cause: Cause, refused: Mapping[CheckKey, Refusal]) -> Notice:
         items = [
             f"{key} ({refusal.detail})" if refusal.detail else str(key) for key, refusal in sorted(refused.items())
         ]
-    return Notice(told, some(items), short=f"{lead}: {cause.value}")
+    command = accept(sorted(tests)) if cause not in _OF_ALL else ""
+    return Notice(told, some(items), command, short=f"{lead}: {cause.value}")

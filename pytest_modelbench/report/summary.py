@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 
 from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.places import BASELINES, Here
-from pytest_modelbench.core.session import Absence, Check, Outcome, Session
+from pytest_modelbench.core.session import Absence, Check, Outcome, Renamed, Session
 from pytest_modelbench.core.verdicts import Verdict
-from pytest_modelbench.report.commands import prune_command
-from pytest_modelbench.report.messages import found_from, more_needed
+from pytest_modelbench.report.commands import prune_command, rename_command
+from pytest_modelbench.report.messages import as_if, found_from, more_needed
 from pytest_modelbench.report.reasons import sentences
 from pytest_modelbench.report.scale import change, duration, number, pair, plural
+from pytest_modelbench.report.selection import MOST_TESTS, naming
 
 ACCEPT = "pytest --modelbench --update-baselines"
 #: A reader who is in pytest's root directory.
 _HERE = Here()
 #: Items listed one by one before the rest is counted: more would push the verdicts off the screen.
 _MOST_ITEMS = 5
-#: Tests named in a command; beyond, one that takes all of them is easier to read and to paste.
-_MOST_TESTS = 4
 
 
 class Standing(Enum):
@@ -130,7 +128,7 @@ def notices(
     session: Session,
     accept_command: str = ACCEPT,
     baselines: str = BASELINES,
-    selection: str = "",
+    selection: str | None = "",
     here: Here = _HERE,
 ) -> list[Notice]:
     """What was not gated, loudly; then what a reader is asked to do, ``here``."""
@@ -140,7 +138,7 @@ def notices(
         found.append(Notice(text, short="INTERRUPTED, nothing was recorded"))
     if not session.checks and not session.tests:
         found.append(Notice("nothing was measured: no benchmark test was selected"))
-    found += _not_gated(session, " ".join(filter(None, [accept_command, selection])), baselines)
+    found += _not_gated(session, baselines, lambda tests: accept_of(tests, session, accept_command, selection, here))
     found += [Notice(f"warning: {warning}") for warning in session.warnings]
     found += _absent(session, baselines, here)
     if session.updating or session.interrupted:
@@ -159,9 +157,10 @@ _WHY_ABSENT = {
 
 def _absent(session: Session, baselines: str, here: Here) -> list[Notice]:
     """Baseline entries that no test measured, though they were asked for."""
-    found = []
+    found = [_renamed(one, session, baselines, here) for one in session.renamed]
+    renamed = {old for one in session.renamed for old, _ in one.tests}
     for orphans in (True, False):
-        entries = [one for one in session.absent if one.is_orphan is orphans]
+        entries = [one for one in session.absent if one.is_orphan is orphans and one.key.test not in renamed]
         if not entries:
             continue
         verb, them = ("has", "it") if len(entries) == 1 else ("have", "them")
@@ -174,6 +173,28 @@ def _absent(session: Session, baselines: str, here: Here) -> list[Notice]:
         text = f"{lead}; if that is intended, remove {them} with" if orphans else lead
         found.append(Notice(text, some(items), command=command, short=lead))
     return found
+
+
+def _renamed(renamed: Renamed, session: Session, baselines: str, here: Here) -> Notice:
+    """Baseline entries that nothing measures, of tests that may have another id; and how those would then stand."""
+    olds = {old for old, _ in renamed.tests}
+    count = sum(one.key.test in olds for one in session.absent)
+    verb = "has" if count == 1 else "have"
+    lead = f"NOT GATED: {plural(count, 'baseline entry')} of {renamed.old} {verb} no test"
+    # What would not be ok is what a reader has to know before the old name is given up.
+    fine = sum(check.judgement.verdict is Verdict.OK for check in renamed.checks)
+    items = [
+        f"{as_if(check)}" if len(renamed.tests) == 1 else f"{check.key.test} {as_if(check)}"
+        for check in renamed.checks
+        if len(renamed.tests) == 1 or check.judgement.verdict is not Verdict.OK
+    ]
+    if len(renamed.tests) > 1 and fine:
+        items.append(f"{plural(fine, 'check')} of {plural(len(renamed.tests), 'test')} would be ok")
+    items = [*some(items)]
+    if len(olds) <= MOST_TESTS:
+        items.append(f"if it is gone for good:  {prune_command(olds, baselines, here=here)}")
+    text = f"{lead}; if it is now {renamed.new}, keep them with the command in the last line"
+    return Notice(text, tuple(items), rename_command(renamed.old, renamed.new, baselines, here), short=lead)
 
 
 def _open(session: Session) -> list[Notice]:
@@ -191,13 +212,14 @@ def _open(session: Session) -> list[Notice]:
     return [Notice(text, some(items))]
 
 
-def _not_gated(session: Session, accept_command: str, baselines: str) -> list[Notice]:
+def _not_gated(session: Session, baselines: str, accept: Callable[[Iterable[str]], str]) -> list[Notice]:
     found = []
     for folder, count in sorted(session.ungated.items() if not session.updating else ()):
         verb = "has" if count == 1 else "have"
         lead = f"NOT GATED: {plural(count, 'check')}"
         text = f"{lead} {verb} no baseline in {baselines}/{folder}: nothing there yet; accept with"
-        found.append(Notice(text, command=accept_command, short=f"{lead} ({folder})"))
+        meant = {check.key.test for check in session.checks if check.folder == folder}
+        found.append(Notice(text, command=accept(meant), short=f"{lead} ({folder})"))
     measured = {check.key.test for check in session.checks}
     unmeasured = [test for test in session.tests if test.test not in measured]
     for outcomes, what in (
@@ -213,14 +235,23 @@ def _not_gated(session: Session, accept_command: str, baselines: str) -> list[No
     return found
 
 
-def _acceptance(session: Session, accept_command: str, selection: str, here: Here) -> list[Notice]:
+def _acceptance(session: Session, accept_command: str, selection: str | None, here: Here) -> list[Notice]:
     """How to accept what changed: gains, and changes that somebody wanted."""
     found = []
-    for wanted, text in (
-        ({Standing.IMPROVED}, "{} improved: accept, or the gain can be lost again unseen"),
-        ({Standing.REGRESSED, Standing.INCOMPARABLE, Standing.MISSING}, "if the change is intended, accept with"),
+    trouble = {Standing.REGRESSED, Standing.INCOMPARABLE, Standing.MISSING}
+    # What was renamed loses nothing: to accept it would leave the old entries behind, and the change unseen.
+    left_out = {new for one in session.renamed for _, new in one.tests}
+    troubled = {check.key.test for check in session.checks if standing(check, session) in trouble}
+    for wanted, without, text in (
+        # A test is accepted as a whole: not one for its gain that has lost something as well.
+        ({Standing.IMPROVED}, troubled, "{} improved: accept, or the gain can be lost again unseen"),
+        (trouble, set(), "if the change is intended, accept with"),
     ):
-        tests = [check.key.test for check in session.checks if standing(check, session) in wanted]
+        tests = [
+            check.key.test
+            for check in session.checks
+            if standing(check, session) in wanted and check.key.test not in without | left_out
+        ]
         if tests and accept_command:
             command = accept_of(tests, session, accept_command, selection, here)
             found.append(Notice(text.format(len(tests)), command=command))
@@ -228,14 +259,11 @@ def _acceptance(session: Session, accept_command: str, selection: str, here: Her
 
 
 def accept_of(
-    tests: Iterable[str], session: Session, accept_command: str = ACCEPT, selection: str = "", here: Here = _HERE
+    tests: Iterable[str], session: Session, accept_command: str = ACCEPT, selection: str | None = "", here: Here = _HERE
 ) -> str:
-    """Command that accepts ``tests``: by themselves if they are few, else with what selected this session's."""
-    chosen = sorted(set(tests))
+    """Command that accepts ``tests``, and none of the others that the session measured."""
     every = {check.key.test for check in session.checks} | {test.test for test in session.tests}
-    if len(chosen) > _MOST_TESTS or every <= set(chosen):
-        return " ".join(filter(None, [accept_command, selection]))
-    return " ".join([accept_command, *(shlex.quote(here.argument(test)) for test in chosen)])
+    return " ".join(filter(None, [accept_command, naming(tests, every, selection, here)]))
 
 
 def some(items: list[str]) -> tuple[str, ...]:

@@ -68,13 +68,13 @@ class Look:
 class Told:
     """What a report says beside the session itself.
 
-    ``baselines`` is the folder of baselines as the user knows it, ``selection`` the arguments that chose the tests,
-    ``refused`` what could not be accepted, ``here`` how things are named where the user is.
+    ``baselines`` is the folder of baselines as the user knows it, ``selection`` the arguments that chose the tests, if
+    known, ``refused`` what could not be accepted, ``here`` how things are named where the user is.
     """
 
     accept_command: str = ACCEPT
     baselines: str = BASELINES
-    selection: str = ""
+    selection: str | None = ""
     refused: tuple[Notice, ...] = ()
     here: Here = field(default_factory=Here)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from pytest_modelbench.core.session import Outcome, Session
 from pytest_modelbench.core.settings import resolved
 from pytest_modelbench.session.runner import SessionRunner
 from pytest_modelbench.store.accepting import Acceptance, accept
+from pytest_modelbench.store.attributes import written_note
 
 #: Exit status of a session in which nothing failed, but checks stayed open. pytest itself uses 0 to 6.
 INCONCLUSIVE = 10
@@ -88,7 +89,7 @@ class Closing:
                 accept_command=commands.accept(),
                 baselines=commands.baselines,
                 selection=shlex.join(commands.selection),
-                refused=tuple(refusal_notices(self._acceptance.refused)),
+                refused=tuple(refusal_notices(self._acceptance.refused, self._accept_of(result))),
                 here=commands.here,
             ),
         )
@@ -96,7 +97,16 @@ class Closing:
             here = self._config.invocation_params.dir
             changes = [replace(one, file=told_path(one.file, here)) for one in self._acceptance.changes]
             text += "\n\n" + terminal.render_changes(changes, width=width, colour=colour)
+        if path := self._runner.store.attributes:
+            self._notes.append(written_note(told_path(path, self._config.invocation_params.dir)))
         return "\n".join([text, *self._notes])
+
+    def _accept_of(self, result: Session) -> Callable[[Iterable[str]], str]:
+        """What makes the command that measures and accepts some of the session's tests."""
+        from pytest_modelbench.report.summary import accept_of
+
+        commands = self._runner.commands
+        return lambda tests: accept_of(tests, result, commands.accept(), shlex.join(commands.selection), commands.here)
 
     def _write_files(self, result: Session) -> None:
         from pytest_modelbench.report import benchmark_storage

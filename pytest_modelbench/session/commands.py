@@ -10,7 +10,7 @@ from pytest_modelbench.core.places import Here
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.core.verdicts import Judgement
 from pytest_modelbench.options import flag_of
-from pytest_modelbench.report.commands import prune_command, where_options
+from pytest_modelbench.report.commands import prune_command, rename_command, where_options
 
 _DEFAULTS = Settings()
 _AGAINST = flag_of("against"), flag_of("against-python")
@@ -64,6 +64,10 @@ class Commands:
     def prune(self, test: str, check: str) -> str:
         """The command that removes one baseline entry."""
         return prune_command([test], self.baselines, check, self.here)
+
+    def rename(self, old: str, new: str) -> str:
+        """The command that keeps the baselines of a test under another id."""
+        return rename_command(old, new, self.baselines, self.here)
 
     def convert(self) -> str:
         """The command that writes the baselines in the present form."""

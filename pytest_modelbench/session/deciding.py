@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 from pytest_modelbench.core.measurement import CheckKey
 from pytest_modelbench.core.reasons import Disturbed, Reason
-from pytest_modelbench.core.session import Check, Outcome
+from pytest_modelbench.core.session import Check, Outcome, Renamed
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.report import messages
 from pytest_modelbench.session.commands import Commands
 from pytest_modelbench.session.entries import Decision, TestEntry, failed
 from pytest_modelbench.session.gate import Gate
+from pytest_modelbench.session.renaming import Renames
 from pytest_modelbench.store.acceptance import refusal_of
 from pytest_modelbench.workers.reports import first_line, missing_reports, skip_reason
 from pytest_modelbench.workers.runs import TestRun
@@ -20,11 +21,20 @@ from pytest_modelbench.workers.runs import TestRun
 class Decider:
     """Turns what is known of a test into how it ends. Asks nothing of the machine and measures nothing."""
 
-    def __init__(self, settings: Settings, commands: Commands, session: str, *, updating: bool) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        commands: Commands,
+        session: str,
+        *,
+        updating: bool,
+        renames: Renames | None = None,
+    ) -> None:
         self._settings = settings
         self._commands = commands
         self._session = session
         self._updating = updating
+        self._renames = renames or Renames()
         self.warnings: list[str] = []
 
     def by_itself(self, entry: TestEntry, run: TestRun, has_baseline: bool) -> Decision | None:
@@ -56,7 +66,8 @@ class Decider:
             return self._by_refusals(measured)
         for outcome in (Outcome.FAILED, Outcome.INCONCLUSIVE):
             if told := [(check, gate) for check, gate in checks if gate.outcome(check) is outcome]:
-                texts = [self._failure(check, gate) for check, gate in told]
+                renamed = self._renames.of(told, gates)
+                texts = [self._failure(check, gate, renamed) for check, gate in told]
                 return Decision(outcome, "\n\n".join(texts), texts[0].splitlines()[0])
         return Decision(Outcome.PASSED)
 
@@ -82,7 +93,7 @@ class Decider:
                 return Decision(Outcome.INCONCLUSIVE, text, text)
         return Decision(Outcome.PASSED)
 
-    def _failure(self, check: Check, gate: Gate) -> str:
+    def _failure(self, check: Check, gate: Gate, renamed: Sequence[Renamed]) -> str:
         test = check.key.test
         return messages.failure(
             check,
@@ -93,5 +104,7 @@ class Decider:
                 neighbours=gate.neighbours(check),
                 provenance=gate.environment.provenance,
                 against=self._commands.against,
+                renamed=renamed[0] if renamed else None,
+                rename=self._commands.rename(renamed[0].old if renamed else "OLD", test),
             ),
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from pytest_modelbench.core.environment import Environment
@@ -134,6 +134,20 @@ class Gate:
     def has_baseline(self, test: str) -> bool:
         """Whether anything is stored for ``test`` here."""
         return test in self._stored
+
+    def cases(self, test: str) -> dict[str, str]:
+        """What is stored for ``test`` here: the case of each check, by its name."""
+        views = ((key.name, self._store.find(folder, key)) for folder, key in self._stored.get(test, ()))
+        return {name: view.case for name, view in views if view}
+
+    def as_if(self, check: Check, test: str) -> Check | None:
+        """``check`` as it would be judged if its test were called ``test``; None if nothing is stored of it there."""
+        baseline = self._store.find(check.folder, CheckKey(test, check.key.name))
+        if baseline is None:
+            return None
+        compared = Compared(check.measurements, baseline, self.environment.identity, self.environment.provenance)
+        ruling = judge(compared, Procedure((len(check.measurements),)))
+        return replace(check, measurements=(), judgement=ruling.judgement, baseline=baseline)
 
     def neighbours(self, check: Check) -> list[CheckKey]:
         """What else the check's folder holds: where a renamed test's baseline may be."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pytest_modelbench.core.errors import ModelbenchError
+from pytest_modelbench.core.measurement import CheckKey
 from pytest_modelbench.core.places import start_of_ids
+from pytest_modelbench.core.session import Absent
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.session.aside import stand_aside, told
 from pytest_modelbench.session.asked import (
@@ -58,6 +60,7 @@ class BenchSession:
         self._marks = Marks({})
         self._found = Found()
         self._skipped_modules: dict[str, str] = {}
+        self.runner.renames.absent_of = self._absent
         self._deselected: list[pytest.Item] = []
         self._unselected = 0
 
@@ -179,6 +182,11 @@ class BenchSession:
             raise pytest.UsageError(str(error)) from error
         return True
 
+    def _absent(self, promised: Iterable[CheckKey]) -> list[Absent]:
+        """Those of all entries with a baseline that nothing measures."""
+        scope = Scope(self.config, start_of_ids(self._paths, self.config.rootpath), self._found)
+        return absent(promised, self._found, scope, self._skipped_modules)
+
     def _nothing_selected(self) -> str:
         said = f"; {self._unselected} tests were collected that are none or in other suites" if self._unselected else ""
         return (
@@ -216,8 +224,7 @@ class BenchSession:
         if not session.config.option.collectonly:
             if self.inline is not None:
                 self.inline.finish(complete=exitstatus in (0, 1) and not session.shouldstop and not session.shouldfail)
-            scope = Scope(self.config, start_of_ids(self._paths, self.config.rootpath), self._found)
-            result = self.runner.result(lambda keys: absent(keys, self._found, scope, self._skipped_modules))
+            result = self.runner.result()
             self._closing.close(result, self._skipped_modules)
             session.exitstatus = self._closing.exit_status(session.exitstatus)
         return (yield)

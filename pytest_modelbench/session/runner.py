@@ -7,7 +7,7 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,8 @@ import pytest
 
 from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.errors import ModelbenchError, UsageError
-from pytest_modelbench.core.measurement import CheckKey
 from pytest_modelbench.core.reasons import Disturbed, NotEverywhere, OutOfBudget, Reason
-from pytest_modelbench.core.session import Absent, Session
+from pytest_modelbench.core.session import Check, Session
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.host.interrupts import deferred_interrupts
 from pytest_modelbench.judge.paired import AFRESH
@@ -35,6 +34,7 @@ from pytest_modelbench.session.measured import MeasuredBaselines
 from pytest_modelbench.session.pairing import Pairing
 from pytest_modelbench.session.progress import Progress
 from pytest_modelbench.session.provenance import stamped
+from pytest_modelbench.session.renaming import Renames
 from pytest_modelbench.session.replay import Replayer
 from pytest_modelbench.session.results import Results
 from pytest_modelbench.store.baselines import BaselineStore
@@ -71,7 +71,8 @@ class SessionRunner:
         self.stamp, self._unread = sources(config.rootpath)
         self.store = BaselineStore(config.rootpath / settings.baselines)
         self.against = bool(settings.against or settings.against_python)
-        self.decider = Decider(settings, wanted.commands, self.stamp.id, updating=wanted.updating)
+        self.renames = Renames()
+        self.decider = Decider(settings, wanted.commands, self.stamp.id, updating=wanted.updating, renames=self.renames)
         self.results = Results(self.decider, self._open_gate, State.PAIRED if self.against else State.OPEN)
         self.complete = False
         self.processes = 0
@@ -154,8 +155,8 @@ class SessionRunner:
             return self._hopeless
         return OutOfBudget(self._budget_s) if self.out_of_time() else NotEverywhere()
 
-    def result(self, absent_of: Callable[[Iterable[CheckKey]], Iterable[Absent]]) -> Session:
-        """The session as a value; ``absent_of`` tells those of all entries with a baseline that nothing measures."""
+    def result(self) -> Session:
+        """The session as a value."""
         results = self.results
         checks, gates = results.checks(), list(results.gates.values())
         promised = {key for gate in gates for key in gate.promised()}
@@ -173,9 +174,13 @@ class SessionRunner:
             interrupted=not self.complete,
             updating=self.updating,
             ungated=ungated,
-            absent=tuple(absent_of(promised)),
+            absent=tuple(self.renames.absent_of(promised)),
+            renamed=() if self.updating else self.renames.of(self._with_gates(checks), gates),
             warnings=(*self._unread, *self.decider.warnings, *map(self._outdated, self.store.outdated())),
         )
+
+    def _with_gates(self, checks: Iterable[Check]) -> list[tuple[Check, Gate]]:
+        return [(check, self.results.gates[check.environment]) for check in checks]
 
     def stored_of_module(self, module: str) -> int:
         """How many baseline entries tests of the module at this path have where the session measured."""

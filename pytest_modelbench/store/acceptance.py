@@ -17,10 +17,9 @@ from pytest_modelbench.core.session import Check, Outcome, Session, TestResult
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.judge.exact import contradicting
 from pytest_modelbench.store.documents import first_flaw
+from pytest_modelbench.store.lineage import joined, replacing
 from pytest_modelbench.store.schema import Entry
 
-#: The spread between days is known to sqrt(1/38), about 16 %, from 20 sessions; more would only make lines longer.
-MOST_SESSIONS = 20
 #: Digits of noisy numbers: far below any noise, and short lines in a diff. Deterministic values are kept whole: they
 #: are compared exactly.
 _DIGITS = 9
@@ -45,18 +44,18 @@ def accept_check(entry: Entry | None, check: Check, session: str) -> tuple[Entry
         or unfounded
         or (moved and _is_out(entry, fresh, check))
     ):
-        return (entry, ChangeKind.UNCHANGED) if _says_the_same(entry, fresh) else (fresh, ChangeKind.REANCHORED)
+        if _says_the_same(entry, fresh):
+            return entry, ChangeKind.UNCHANGED
+        return replacing(fresh, entry), ChangeKind.REANCHORED
     if entry.sessions is None or fresh.sessions is None or session in entry.sessions:
         return entry, ChangeKind.UNCHANGED
     if moved:
         # Values from before another session moved the anchor would look like a spread between days.
         return entry, ChangeKind.UNCHANGED
-    sessions = {**entry.sessions, **fresh.sessions}
-    newest = sorted((name for name in sessions if name != entry.accepted), reverse=True)[: MOST_SESSIONS - 1]
-    if session not in newest:
-        return entry, ChangeKind.UNCHANGED
-    kept = {name: sessions[name] for name in (entry.accepted, *newest)}
-    return entry.model_copy(update={"sessions": kept}), ChangeKind.SESSION_ADDED
+    more = joined(entry, fresh.sessions)
+    if session not in (more.sessions or ()):
+        return entry, ChangeKind.UNCHANGED  # older than all that is kept
+    return more, ChangeKind.SESSION_ADDED
 
 
 #: One process does not tell how far processes differ.

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pytest_modelbench.core.change import Change
 from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.errors import BaselineError
 from pytest_modelbench.core.measurement import CheckKey
+from pytest_modelbench.core.renames import renamed
 from pytest_modelbench.core.session import Check, Stamp
 from pytest_modelbench.core.verdicts import BaselineView
 from pytest_modelbench.store.atomic import locked, make_folder
+from pytest_modelbench.store.attributes import write_attributes
 from pytest_modelbench.store.draft import Draft
 from pytest_modelbench.store.folders import BaselineFolder, read_folder
 from pytest_modelbench.store.names import check_folder_name
 from pytest_modelbench.store.schema import Origin
+
+#: Keys of entries before and after, by folder.
+Renamed = Mapping[str, Mapping[CheckKey, CheckKey]]
 
 
 class BaselineStore:
@@ -28,6 +34,7 @@ class BaselineStore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._read: dict[str, BaselineFolder] = {}
+        self.attributes: Path | None = None  #: what tells git how to merge the folder, if it was written
 
     def load(self, folder: str) -> None:
         """Read and check all files of ``folder``, which need not exist."""
@@ -87,8 +94,11 @@ class BaselineStore:
             return []
         for folder in {check.folder for check in checks}:
             check_folder_name(folder)
+        made = not self.folder.exists()
         make_folder(self.folder)
         with locked(self.folder):
+            if made:
+                self._tell_git()
             drafts = {folder: Draft(self.folder / folder) for folder in sorted({check.folder for check in checks})}
             changes = []
             for check in checks:
@@ -112,8 +122,50 @@ class BaselineStore:
         with locked(self.folder):
             draft = Draft(self.folder / folder)
             converted = draft.convert()
+            if converted:
+                self._tell_git()
             self._read[folder] = draft.folder
         return converted
+
+    def renaming(self, old: str, new: str) -> Renamed:
+        """What `rename` would do; nothing is changed."""
+        with locked(self.folder):
+            return self._renaming(self._drafts(), old, new)
+
+    def rename(self, old: str, new: str) -> Renamed:
+        """What goes by another key, by folder, since ``old`` is called ``new``.
+
+        BaselineError if anything is stored under a key that an entry would get; then nothing is changed.
+        """
+        with locked(self.folder):
+            drafts = self._drafts()
+            found = self._renaming(drafts, old, new)
+            for folder, keys in found.items():
+                drafts[folder].rename(keys)
+                self._read[folder] = drafts[folder].folder
+        return found
+
+    def _drafts(self) -> dict[str, Draft]:
+        return {folder: Draft(self.folder / folder) for folder in self.folders()}
+
+    def _renaming(self, drafts: Mapping[str, Draft], old: str, new: str) -> Renamed:
+        found: dict[str, dict[CheckKey, CheckKey]] = {}
+        for folder, draft in drafts.items():
+            places = draft.folder.places
+            keys = {key: CheckKey(to, key.name) for key in sorted(places) if (to := renamed(key.test, old, new))}
+            if taken := sorted({key.test for key in places} & {key.test for key in keys.values()}):
+                more = f" and {len(taken) - 1} more" if len(taken) > 1 else ""
+                command = shlex.join(["pytest-modelbench", "prune", "--test", taken[0]])
+                raise BaselineError(
+                    f"{self.folder / folder}: holds entries of {taken[0]}{more} already, so {old} cannot be called so; "
+                    f"if those are not wanted, remove them first: {command}"
+                )
+            if keys:
+                found[folder] = keys
+        return found
+
+    def _tell_git(self) -> None:
+        self.attributes = write_attributes(self.folder) or self.attributes
 
     def prune(self, folder: str, keys: Iterable[CheckKey]) -> int:
         """Number of entries removed: those of ``keys`` that ``folder`` holds. A file without entries goes, too."""

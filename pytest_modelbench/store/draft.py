@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from pytest_modelbench.core.change import Change, ChangeKind
@@ -13,7 +14,8 @@ from pytest_modelbench.store.acceptance import accept_check
 from pytest_modelbench.store.atomic import make_folder, remove, write_atomically
 from pytest_modelbench.store.folders import read_folder
 from pytest_modelbench.store.names import file_name
-from pytest_modelbench.store.schema import BaselineFile, Entry, Origin, render_baseline_file
+from pytest_modelbench.store.records import render_baseline_file
+from pytest_modelbench.store.schema import BaselineFile, Entry, Origin
 
 
 class Draft:
@@ -42,12 +44,34 @@ class Draft:
         path = self.folder.places.pop(key, None)
         if path is None:
             return False
-        file = self.folder.files[path]
-        left = {name: entry for name, entry in file.entries[key.test].items() if name != key.name}
-        entries = {test: found for test, found in (file.entries | {key.test: left}).items() if found}
-        self.folder.files[path] = file.model_copy(update={"entries": entries})
+        entries = self.folder.files[path].entries
+        del entries[key.test][key.name]
+        if not entries[key.test]:
+            del entries[key.test]
         self._changed.add(path)
         return True
+
+    def rename(self, keys: Mapping[CheckKey, CheckKey]) -> None:
+        """Bring the entries of ``keys`` to the disk under their new ones.
+
+        One that lies in the file of its module goes to that of the new one. What is new is written before what is old
+        is removed: whoever is killed in between leaves an entry twice, and loses none.
+        """
+        left_behind = []
+        for key, new in keys.items():
+            path = self.folder.places[key]
+            file, entry = self.folder.files[path], self.folder.files[path].entries[key.test][key.name]
+            to = path.with_name(file_name(new.test)) if path.name == file_name(key.test) else path
+            for session in sorted(entry.session_ids()):
+                self._put(to, new, entry, session, file.sessions[session], file.environment)
+            if to == path:
+                self.remove(key)
+            else:
+                left_behind.append(key)
+        self.write()
+        for key in left_behind:
+            self.remove(key)
+        self.write()
 
     def convert(self) -> list[Path]:
         """The files of an older schema, written anew in the present one."""
@@ -71,17 +95,16 @@ class Draft:
     def _put(
         self, path: Path, key: CheckKey, entry: Entry, session: str, origin: Origin, identity: dict[str, Fact] | None
     ) -> None:
-        file = self.folder.files.get(path) or BaselineFile(sessions={}, entries={})
+        file = self.folder.files.setdefault(path, BaselineFile())
         if identity is not None and file.environment is not None and (moved := differences(file.environment, identity)):
             raise BaselineError(
                 f"{path}: holds baselines of another environment: {named(moved)}. A file holds one: keep this "
                 f"environment's in another folder with --modelbench-baselines, or delete {path} to replace them"
             )
-        self.folder.files[path] = BaselineFile(
+        if file.environment is None:
             # What is stored stays: a fact that only one side knows is no difference, and says nothing of old entries.
-            environment=file.environment if file.environment is not None else identity,
-            sessions=file.sessions | {session: origin},
-            entries=file.entries | {key.test: file.entries.get(key.test, {}) | {key.name: entry}},
-        )
+            file.environment = identity
+        file.sessions[session] = origin
+        file.entries.setdefault(key.test, {})[key.name] = entry
         self.folder.places[key] = path
         self._changed.add(path)

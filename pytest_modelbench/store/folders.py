@@ -11,7 +11,8 @@ from pytest_modelbench.core.errors import BaselineError
 from pytest_modelbench.core.measurement import CheckKey
 from pytest_modelbench.core.metrics import Better
 from pytest_modelbench.core.verdicts import BaselineView
-from pytest_modelbench.store.schema import BASELINE, BaselineFile, Entry, read_baseline_file
+from pytest_modelbench.store.files import read_baseline_file
+from pytest_modelbench.store.schema import BASELINE, BaselineFile, Entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,7 @@ def read_folder(path: Path) -> BaselineFolder:
             for name in entries:
                 key = CheckKey(test, name)
                 if key in places:
-                    raise BASELINE.fault(file_path, f"the same entry is in {places[key]}", ("entries", test, name))
+                    raise BASELINE.fault(file_path, f"the same entry is in {places[key]}", (test, name))
                 places[key] = file_path
     return BaselineFolder(files, places, outdated)
 

@@ -1,34 +1,29 @@
-"""What a baseline file holds, checked, and how it is written: one line per entry, so that it diffs and merges well.
+"""What a baseline file holds, checked: entries, and the sessions that they are from.
 
-Schema 2; what schema 1 held is read by `store.upgrade`. Keys and values are written in ASCII: an entry stays on one
-line for every tool (U+2028 and its like are line ends to some), and no editor or file system can normalize a test id
-into another one.
+How that is written as lines is a matter of `store.records`, what older schemas held of `store.upgrade`.
 """
 
 from __future__ import annotations
 
-import json
 import math
 import statistics
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainValidator, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, PlainValidator, Strict, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from pytest_modelbench.core.environment import Fact
 from pytest_modelbench.core.measurement import Comparability
 from pytest_modelbench.core.observations import Observations
 from pytest_modelbench.core.observations import read as read_observations
-from pytest_modelbench.store.documents import DocumentKind, read_document, shown
-from pytest_modelbench.store.upgrade import upgraded
+from pytest_modelbench.store.documents import DocumentKind, shown
 
 BASELINE = DocumentKind(
     "pytest-modelbench baseline",
-    2,
-    "Take the committed file back with `git checkout -- {file}`, or delete it and record again with "
-    "`pytest --modelbench --update-baselines`",
+    3,
+    "Take the committed file back with `git checkout -- {file}`; `git log -- {file}` lists those before it",
+    conflict="`pytest-modelbench merge-conflict {file}` keeps the lines of both sides, and asks where they contradict",
 )
 
 #: Beyond this no count is plausible, and other readers of JSON lose digits or fail.
@@ -51,12 +46,6 @@ def _number(value: object) -> int | float:
     return value
 
 
-def _name(value: object) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise ValueError(f"{shown(value)} is not text, or empty")
-    return value
-
-
 def _fact(value: object) -> Fact:
     if value is None or isinstance(value, (str, bool)):
         return value
@@ -65,21 +54,37 @@ def _fact(value: object) -> Fact:
     raise ValueError(f"{shown(value)} is not text, a number, true, false or null")
 
 
-def _as_tuple(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value
+def _numbers(value: object) -> tuple[int | float, ...]:
+    """All of them at once: one by one through pydantic they are most of what it takes to read a large file."""
+    if not isinstance(value, (list, tuple)):
+        raise ValueError(f"{shown(value)} is not a list")
+    for place, number in enumerate(value):
+        if type(number) is not float or not math.isfinite(number):
+            _check_number(number, place)
+    return tuple(value)
+
+
+def _check_number(value: object, place: int) -> None:
+    try:
+        _number(value)
+    except ValueError as error:
+        raise _wrong(place, str(error)) from None
 
 
 Number = Annotated[int | float, PlainValidator(_number)]
-Numbers = Annotated[tuple[Number, ...], BeforeValidator(_as_tuple)]
-Name = Annotated[str, PlainValidator(_name)]
+Numbers = Annotated[tuple[int | float, ...], PlainValidator(_numbers)]
+Name = Annotated[str, StringConstraints(pattern=r"\S")]
+Names = Annotated[tuple[Name, ...], Strict(False)]  # a list in JSON
 Facts = dict[str, Annotated[Fact, PlainValidator(_fact)]]
 
 
-class _Checked(BaseModel):
+class Checked(BaseModel):
+    """Strict: a string is no number, and no field is unknown."""
+
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
-class Origin(_Checked):
+class Origin(Checked):
     """Which sources a session ran, and on what versions."""
 
     commit: Name | None
@@ -87,7 +92,7 @@ class Origin(_Checked):
     provenance: Facts
 
 
-class Processes(_Checked):
+class Processes(Checked):
     """What one session measured, per process: a value, its log ratio to the reference workload, and that one's time.
 
     ``reference_s`` is empty where no reference workload was timed beside it.
@@ -112,10 +117,12 @@ class Processes(_Checked):
         return self
 
 
-class Entry(_Checked):
+class Entry(Checked):
     """The accepted value of one metric of one test; with ``sessions`` if it is noisy.
 
     ``value`` is then there for people: it is the median of what the accepted session's processes measured.
+    ``replaces`` are the sessions of the entries whose place it took, the last one first: by them a merge of two
+    branches tells a stale entry from one that contradicts.
     """
 
     case: str
@@ -127,6 +134,7 @@ class Entry(_Checked):
     reference: str = ""
     observations: str = ""
     accepted: Name
+    replaces: Names = ()
     sessions: dict[str, Processes] | None = None
 
     @model_validator(mode="after")
@@ -175,70 +183,17 @@ class Entry(_Checked):
         return {self.accepted, *(self.sessions or ())}
 
 
-class BaselineFile(_Checked):
-    """One file. ``environment`` is the identity that its entries hold for, or None if they hold anywhere."""
+@dataclass(slots=True)
+class BaselineFile:
+    """One file. ``environment`` is the identity that its entries hold for, or None if they hold anywhere.
 
-    environment: Facts | None = None
-    sessions: dict[Name, Origin]
-    entries: dict[Name, dict[Name, Entry]]
-
-
-def _wrong(field: str, what: str) -> PydanticCustomError:
-    return PydanticCustomError("entry", "{what}", {"field": field, "what": what})
-
-
-def read_baseline_file(path: Path) -> tuple[BaselineFile, int]:
-    """The file at ``path``, and the schema it is written in.
-
-    Raises BaselineError naming file, key path, value and the way out if anything is wrong.
+    Whoever reads one owns it: a draft puts entries into it in place.
     """
-    _, content = read_document(path, BASELINE)
-    body = {key: value for key, value in content.items() if key not in {"format", "schema"}}
-    try:
-        file = BaselineFile.model_validate(upgraded(body) if content["schema"] == 1 else body)
-    except ValidationError as error:
-        raise BASELINE.invalid(path, error) from None
-    for test, entries in file.entries.items():
-        for name, entry in entries.items():
-            for session in sorted(entry.session_ids() - file.sessions.keys()):
-                raise BASELINE.fault(path, f"session {shown(session)} is not described", ("entries", test, name))
-    return file, content["schema"]
+
+    environment: dict[str, Fact] | None = None
+    sessions: dict[str, Origin] = field(default_factory=dict)
+    entries: dict[str, dict[str, Entry]] = field(default_factory=dict)
 
 
-def render_baseline_file(file: BaselineFile) -> str:
-    """Text of ``file`` in stable order, without sessions that no entry refers to."""
-    used = {
-        session for entries in file.entries.values() for entry in entries.values() for session in entry.session_ids()
-    }
-    origins = {session: origin.model_dump() for session, origin in file.sessions.items() if session in used}
-    parts = [f' "format": {_line(BASELINE.format)}', f' "schema": {BASELINE.schema}']
-    if file.environment is not None:
-        parts.append(f' "environment": {_line(file.environment, sort=True)}')
-    parts.append(' "sessions": ' + _block({key: _line(value, sort=True) for key, value in origins.items()}, 1))
-    tests = {
-        test: _block({name: _line(_fields(entry)) for name, entry in entries.items()}, 2)
-        for test, entries in file.entries.items()
-    }
-    parts.append(' "entries": ' + _block(tests, 1))
-    return "{\n" + ",\n".join(parts) + "\n}\n"
-
-
-def _fields(entry: Entry) -> dict[str, Any]:
-    """Fields of ``entry`` in the order of the model, less those that say nothing; sessions in order of time."""
-    silent = {"data": "", "recipe": "", "reference": "", "observations": "", "sessions": None}
-    fields = {key: value for key, value in entry.model_dump().items() if key not in silent or value != silent[key]}
-    if entry.sessions is not None:
-        fields["sessions"] = {session: fields["sessions"][session] for session in sorted(entry.sessions)}
-    return fields
-
-
-def _block(lines: Mapping[str, str], depth: int) -> str:
-    """An object with one item per line, sorted by key."""
-    if not lines:
-        return "{}"
-    indent = " " * (depth + 1)
-    return "{\n" + ",\n".join(f"{indent}{_line(key)}: {lines[key]}" for key in sorted(lines)) + f"\n{' ' * depth}}}"
-
-
-def _line(value: object, sort: bool = False) -> str:
-    return json.dumps(value, ensure_ascii=True, allow_nan=False, sort_keys=sort)
+def _wrong(place: str | int, what: str) -> PydanticCustomError:
+    return PydanticCustomError("entry", "{what}", {"field": place, "what": what})

@@ -1,6 +1,7 @@
-"""Baselines of schema 1, as schema 2 has them: ``pytest-modelbench convert`` writes such files anew.
+"""Baselines of schemas 1 and 2: ``pytest-modelbench convert`` writes such files anew.
 
-Schema 1 kept one text for what a value was made from, and left the reference workload's time to be recovered.
+Schema 2 had one object of sessions and one of entries, by test and check. Schema 1 kept one text for what a value was
+made from, and left the reference workload's time to be recovered.
 """
 
 from __future__ import annotations
@@ -9,11 +10,27 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from pytest_modelbench.store.schema import BaselineFile, Checked, Entry, Facts, Name, Origin
+
 #: How ids of reference workloads begin, and what a training was told.
 _REFERENCE, _RECIPE = "conv3x3-", " lr="
 
 
-def upgraded(content: Mapping[str, Any]) -> dict[str, Any]:
+class _Former(Checked):
+    """A file of schema 2."""
+
+    environment: Facts | None = None
+    sessions: dict[Name, Origin]
+    entries: dict[Name, dict[Name, Entry]]
+
+
+def former_file(content: Mapping[str, Any], schema: int) -> BaselineFile:
+    """The file that ``content`` of schema 1 or 2 holds; pydantic's ValidationError if it is not valid."""
+    former = _Former.model_validate(_upgraded(content) if schema == 1 else content)
+    return BaselineFile(former.environment, former.sessions, former.entries)
+
+
+def _upgraded(content: Mapping[str, Any]) -> dict[str, Any]:
     """The content of a file of schema 1 in schema 2. What has another shape is left for validation to name."""
     entries = content.get("entries")
     if not isinstance(entries, dict):

@@ -17,6 +17,8 @@ _CONFIGURATION = frozenset((".toml", ".cfg", ".ini", ".yaml", ".yml", ".json"))
 #: How every file begins that this package writes.
 _OURS = '"format": "pytest-modelbench '
 _HEAD = 200
+#: What the file says that tells git how to merge baselines.
+_ATTRIBUTES = "; pytest-modelbench tells "
 _GENERATED_HEAD = 1000
 #: What is installed is told by its versions.
 _INSTALLED = frozenset(("site-packages", "dist-packages", "node_modules", "__pycache__"))
@@ -29,14 +31,16 @@ def code_among(toplevel: Path, names: Sequence[str]) -> list[str]:
 
 
 def written_by_us(path: Path) -> bool:
-    """Whether ``path`` is a file of baselines or results, which tell of code and are none."""
-    if path.suffix != ".json":
+    """Whether ``path`` is a file of baselines or results, which tell of code and are none, or says how those merge."""
+    attributes = path.name == ".gitattributes"
+    if not attributes and path.suffix != ".json":
         return False
     try:
         with path.open(encoding="utf-8", errors="replace") as file:
-            return is_ours(file.read(_HEAD))
+            head = file.read(_HEAD)
     except OSError:
         return False
+    return _ATTRIBUTES in head if attributes else is_ours(head)
 
 
 def is_ours(text: str) -> bool:

@@ -1,8 +1,8 @@
 """A whole session on a CUDA device."""
 
-import json
-
 import pytest
+
+from tests.unit.store_checks import entries_in
 
 pytestmark = pytest.mark.gpu
 
@@ -27,9 +27,9 @@ def test_new_accepted_and_ok(pytester):
     pytester.makepyfile(test_it=SOURCE)
     for arguments in (["--update-baselines"], ["--modelbench-rounds=2", "--modelbench-missing=fail"]):
         pytester.runpytest_subprocess("--modelbench", "--device=cuda", *arguments).assert_outcomes(passed=1)
-    folders = {path.parent.name: json.loads(path.read_text()) for path in pytester.path.glob("baselines/*/*.json")}
+    folders = {path.parent.name: entries_in(path) for path in pytester.path.glob("baselines/*/*.json")}
     (device,) = [name for name in folders if name.startswith("cuda-")]
-    measured = folders[device]["entries"]["test_it.py::test_small"]
+    measured = folders[device]["test_it.py::test_small"]
     assert set(measured) == {"latency", "peak_allocated_memory"}
-    predicted = folders["portable"]["entries"]["test_it.py::test_small"]["peak_live_memory"]["value"]
+    predicted = folders["portable"]["test_it.py::test_small"]["peak_live_memory"]["value"]
     assert measured["peak_allocated_memory"]["value"] >= 0.9 * predicted

@@ -1,6 +1,5 @@
 """What the plugin's tests share: sessions in a folder of their own, with real workers on the CPU."""
 
-import json
 import re
 import subprocess
 
@@ -8,6 +7,7 @@ import pytest
 
 # Imported once, here: pytester takes out of a session in this process what that has imported.
 import pytest_modelbench.session.hooks  # noqa: F401
+from tests.unit.store_checks import entries_in
 
 RECORDS = "def test_one(modelbench):\n    modelbench.record('answer', {})\n"
 
@@ -87,7 +87,7 @@ def stored(pytester):
     def read():
         folders = {}
         for path in sorted((pytester.path / "baselines").glob("*/*.json")):
-            folders.setdefault(path.parent.name, {}).update(json.loads(path.read_text())["entries"])
+            folders.setdefault(path.parent.name, {}).update(entries_in(path))
         return folders
 
     return read

@@ -6,6 +6,7 @@ import shlex
 import pytest
 
 from pytest_modelbench.cli import main
+from tests.unit.store_checks import as_schema_2
 
 ONE = "def test_one(modelbench):\n    modelbench.record('answer', {answer})\n"
 
@@ -72,7 +73,7 @@ def test_an_entry_is_pruned_by_the_command_as_it_is_printed(
     assert bench("--update-baselines", *arguments).ret == 0
     tree({"packages/a/tests/test_a.py": ONE.format(answer=1).replace("test_one", "test_two")})
     result = bench(*arguments)
-    (line,) = [line.strip() for line in result.outlines if "pytest-modelbench prune" in line]
+    (line,) = [line[line.index("pytest-modelbench") :] for line in result.outlines if "-modelbench prune" in line]
     assert line == f"pytest-modelbench prune{where} --test packages/a/tests/test_a.py::test_one"
     capsys.readouterr()
     assert main(shlex.split(line)[1:]) == 0
@@ -95,7 +96,10 @@ def test_a_report_below_the_root_names_what_pytest_takes_there(bench, mono, tree
     for more in ([], ["--format=markdown"]):
         capsys.readouterr()
         assert main(["report", "r.json", *more]) == 0
-        assert re.search(r"\n *pytest --modelbench --update-baselines \.\./\.\.\n", capsys.readouterr().out)
+        assert re.search(
+            r"\n *pytest --modelbench --update-baselines tests/test_a\.py::test_one tests/test_a\.py::test_two\n",
+            capsys.readouterr().out,
+        )
 
 
 @pytest.mark.slow
@@ -105,7 +109,7 @@ def test_files_that_messages_name_are_there(bench, mono, tree, pytester, monkeyp
     assert bench("--update-baselines").ret == 0
     tree({"packages/a/tests/test_b.py": "import pytest\n\npytest.skip('no', allow_module_level=True)\n"})
     stored = pytester.path / "packages/a/baselines/portable/a.json"
-    stored.write_text(stored.read_text().replace('"schema": 2', '"schema": 1'))
+    stored.write_text(as_schema_2(stored))
     result = bench()
     result.stdout.fnmatch_lines(
         [

@@ -2,6 +2,8 @@
 
 import pytest
 
+from pytest_modelbench.cli import main
+
 pytestmark = pytest.mark.slow
 
 RECORD = "def {name}(modelbench):\n    modelbench.record('answer', 1)\n"
@@ -93,3 +95,26 @@ def test_accepting_tells_it_and_does_not_fail(bench, accepted):
     result = bench("--update-baselines")
     assert result.ret == 0
     result.stdout.fnmatch_lines(["*pytest-modelbench prune --test test_more.py::test_two"])
+
+
+def test_a_renamed_test_is_told_with_its_verdict_and_keeps_its_baseline_by_the_command(bench, accepted):
+    renamed = TWO.replace("test_two", "test_three").replace("1)", "2)")
+    accepted(test_more=RECORD.format(name="test_one") + renamed[renamed.index("def test_three") :])
+    result = bench()
+    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result.assert_outcomes(passed=3, failed=1)
+    command = "pytest-modelbench rename test_more.py::test_two test_more.py::test_three"
+    result.stdout.fnmatch_lines(
+        [
+            f"  if it was renamed:  {command}",
+            "NOT GATED: 1 baseline entry of test_more.py::test_two has no test; if it is now test_more.py::test_three*",
+            "    answer would be regressed: 1 -> 2 (+1), tolerated is exact",
+            "    if it is gone for good:  pytest-modelbench prune --test test_more.py::test_two",
+            f"    {command}",
+        ]
+    )
+    assert main(command.split()[1:]) == 0
+    result = bench()
+    result.assert_outcomes(passed=3, failed=1)
+    result.stdout.fnmatch_lines(["answer: answer regressed: 1 -> 2 (+1), tolerated is exact"])
+    result.stdout.no_fnmatch_line("*NOT GATED*")

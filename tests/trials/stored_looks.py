@@ -46,10 +46,11 @@ def main() -> None:
 
 def _log_ratios(path: Path) -> dict[str, list[float]]:
     """Log ratios of each timed test, one a process."""
-    entries = json.loads(path.read_text())["entries"]
+    records = json.loads(path.read_text())["records"]
     return {
-        test.partition("[")[2].rstrip("]"): next(iter(checks["latency"]["sessions"].values()))["log_ratios"]
-        for test, checks in entries.items()
+        record["test"].partition("[")[2].rstrip("]"): next(iter(record["sessions"].values()))["log_ratios"]
+        for record in records
+        if record and record.get("check") == "latency"
     }
 
 

@@ -13,7 +13,7 @@ from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.measurement import CheckKey, Comparability, Measurement, RelativeTime
 from pytest_modelbench.core.metrics import METRICS, Better, Metric, Scope
 from pytest_modelbench.core.reasons import OtherKey, Reason
-from pytest_modelbench.core.session import Absence, Absent, Check, Outcome, Session, Stamp, TestResult
+from pytest_modelbench.core.session import Absence, Absent, Check, Outcome, Renamed, Session, Stamp, TestResult
 from pytest_modelbench.core.verdicts import BaselineView, Judgement, Verdict
 
 FOLDER = "cpu-amd-epyc-f26m2-2c-t1"
@@ -120,6 +120,9 @@ CHECKS = (
     check("efficientnet_b0-b64-224-fp32-train", "latency", Verdict.NEW, 0.41),
 )
 
+#: What the test of `RENAMED` measures.
+NEW = (("latency", 0.11), ("macs", 12), ("throughput", 9.0), ("top1", 0.9))
+
 #: Every verdict; markup, wide characters; everything there can be to say below the table.
 SESSION = Session(
     stamp=Stamp("2026-11-25T08:00:00Z", "0123456789abcdef0123456789abcdef01234567"),
@@ -143,6 +146,30 @@ SESSION = Session(
         Absent(CheckKey("tests/benchmarks/test_out.py::test_out", "macs"), Absence.NOT_COLLECTED),
     ),
     warnings=("resnet50-b1-224-fp32: 2 blocks were measured while the hypervisor took 7 % of the time",),
+)
+
+#: A test that is gone and one that is new, of which one check would be ok and one would not.
+RENAMED = Session(
+    stamp=SESSION.stamp,
+    environments=SESSION.environments,
+    checks=tuple(check("a|b-b1", name, Verdict.NEW, value, test="t.py::test_new[a|b]") for name, value in NEW),
+    tests=(),
+    duration_s=1.5,
+    processes=2,
+    absent=tuple(Absent(CheckKey("t.py::test_old[a|b]", name), Absence.GONE) for name, _ in NEW),
+    renamed=(
+        Renamed(
+            "t.py::test_old[a|b]",
+            "t.py::test_new[a|b]",
+            (("t.py::test_old[a|b]", "t.py::test_new[a|b]"),),
+            (
+                check("a|b-b1", "latency", Verdict.INCONCLUSIVE, 0.11, 0.1, test="t.py::test_new[a|b]"),
+                check("a|b-b1", "macs", Verdict.REGRESSED, 12, 10, test="t.py::test_new[a|b]"),
+                check("a|b-b1", "throughput", Verdict.OK, 9.0, 9.1, test="t.py::test_new[a|b]"),
+                check("a|b-b1", "top1", Verdict.INCOMPARABLE, 0.9, 0.8, test="t.py::test_new[a|b]", reasons=(REASON,)),
+            ),
+        ),
+    ),
 )
 
 EMPTY = Session(SESSION.stamp, (), (), (), 0.4, 0)

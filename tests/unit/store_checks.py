@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 from pytest_modelbench.core.case import NamedCase
 from pytest_modelbench.core.environment import Environment
@@ -20,6 +23,22 @@ ENVIRONMENT = Environment(
     provenance={"torch": "2.15.0", "cuda": None},
 )
 INFERENCE = "tests/benchmarks/test_inference.py::test_inference[resnet50]"
+
+
+def entries_in(path: Path) -> dict[str, dict[str, Any]]:
+    """The entries of the baseline file at ``path`` as JSON has them, by test and check; read without our own code."""
+    found: dict[str, dict[str, Any]] = {}
+    for record in json.loads(path.read_text())["records"]:
+        if record and "test" in record:
+            found.setdefault(record.pop("test"), {})[record.pop("check")] = record
+    return found
+
+
+def as_schema_2(path: Path) -> str:
+    """The text of the baseline file at ``path`` as schema 2 had it."""
+    content = json.loads(path.read_text())
+    sessions = {record.pop("session"): record for record in content.pop("records") if record and "session" in record}
+    return json.dumps({**content, "schema": 2, "sessions": sessions, "entries": entries_in(path)})
 
 
 def stamp(day: int, commit: str | None = "abc1234567890") -> Stamp:

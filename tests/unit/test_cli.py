@@ -14,7 +14,7 @@ import pytest
 from pytest_modelbench.cli import main
 from pytest_modelbench.cli.output import write
 from pytest_modelbench.core.measurement import CheckKey
-from pytest_modelbench.core.session import Absence, Absent, Outcome, Session, TestResult
+from pytest_modelbench.core.session import Absence, Absent, Outcome, Renamed, Session, TestResult
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.store.baselines import BaselineStore
 from pytest_modelbench.store.results import write_results
@@ -199,6 +199,7 @@ def test_accept_refuses_what_a_failing_test_measured_but_not_what_a_verdict_fail
     assert status == (1 if why else 0)
     assert Path("baselines/portable/inference.json").exists() == (not why)
     told = f"NOT ACCEPTED: 1 check of 1 test: {why}\n    {INFERENCE} macs\n"
+    told += f"    pytest --modelbench --update-baselines '{INFERENCE}'\n"
     assert (out == told) == bool(why)
     assert ("NOT ACCEPTED" in out) == bool(why)
 
@@ -208,17 +209,29 @@ def test_accept_refuses_disturbed_and_unmeasured_checks_and_takes_the_rest(capsy
     alone = replace(latency([0.1], [3.0]), key=CheckKey("t.py::alone", "latency"))
     empty = replace(macs(1, test="t.py::empty"), measurements=())
     assert main(["accept", results(session(macs(5), disturbed, empty, alone))]) == 1
-    assert capsys.readouterr().out.splitlines()[-6:] == [
+    assert capsys.readouterr().out.splitlines()[-9:] == [
         "NOT ACCEPTED: 1 check of 1 test: nothing was measured; measure it again",
         "    t.py::empty macs",
+        "    pytest --modelbench --update-baselines t.py::empty",
         "NOT ACCEPTED: 1 check of 1 test: the machine was disturbed while it was measured (in 2 of 2 processes; steal "
-        "time 12%); run the same again when the machine is less busy; pytest-modelbench doctor says how busy it is",
+        "time 12%); measure it again when the machine is less busy; pytest-modelbench doctor says how busy it is",
         f"    {INFERENCE} latency",
+        f"    pytest --modelbench --update-baselines '{INFERENCE}'",
         "NOT ACCEPTED: 1 check of 1 test: it was measured in too few undisturbed processes for a baseline to rest on "
-        "(in 1); run the same again, with --update-baselines, when the machine is less busy",
+        "(in 1); measure it again when the machine is less busy",
         "    t.py::alone latency",
+        "    pytest --modelbench --update-baselines t.py::alone",
     ]
     assert sorted(map(str, Path("baselines").rglob("*.json"))) == ["baselines/portable/inference.json"]
+
+
+def test_accept_takes_one_test_alone_where_it_is_named(capsys: Output) -> None:
+    file = results(session(macs(5), macs(6, test="t.py::other")))
+    assert main(["accept", "--test", "t.py::othr", file]) == 4
+    assert "measured nothing of t.py::othr. Did you mean 't.py::other'?" in capsys.readouterr().err
+    assert not Path("baselines").exists()
+    assert main(["accept", "--test", "t.py::other", file]) == 0
+    assert BaselineStore(Path("baselines")).keys("portable") == [CheckKey("t.py::other", "macs")]
 
 
 @pytest.mark.parametrize(
@@ -258,6 +271,20 @@ def test_prune_removes_the_orphans_of_a_results_file_after_a_dry_run_said_so(
     assert capsys.readouterr().out == "nothing to remove\n"
 
 
+def test_prune_by_a_results_file_leaves_what_may_only_have_another_name(store: BaselineStore, capsys: Output) -> None:
+    value = session(absent=[Absent(CheckKey(INFERENCE, name), Absence.GONE) for name in ("macs", "latency")])
+    renamed = Renamed(INFERENCE, "t.py::new", ((INFERENCE, "t.py::new"),), ())
+    file, before = results(replace(value, renamed=(renamed,))), files()
+    assert main(["prune", file]) == 0
+    assert capsys.readouterr().out == (
+        f"kept {INFERENCE}, which may be t.py::new now: pytest-modelbench rename '{INFERENCE}' t.py::new\n"
+        "nothing to remove\n"
+    )
+    assert {path: data for path, data in files().items() if path in before} == before
+    assert main(["prune", "--test", INFERENCE]) == 0
+    assert list(Path("baselines").rglob("*.json")) == []
+
+
 def test_prune_removes_one_test_by_name_in_every_folder(store: BaselineStore, capsys: Output) -> None:
     assert main(["prune", "--test", INFERENCE + "x"]) == 4
     assert f"baselines holds nothing of {INFERENCE}x. Did you mean '{INFERENCE}'?" in capsys.readouterr().err
@@ -278,9 +305,9 @@ def test_report_renders_a_results_file_again(capsys: Output) -> None:
     value = session(macs(5), latency([0.1], [3.0]))
     file = results(value)
     assert main(["report", file]) == 0
-    assert capsys.readouterr().out == terminal.render(value, terminal.Look(200)) + "\n"
+    assert capsys.readouterr().out == terminal.render(value, terminal.Look(200), terminal.Told(selection=None)) + "\n"
     assert main(["report", file, "--format", "markdown"]) == 0
-    assert capsys.readouterr().out == markdown.render(value).rstrip("\n") + "\n"
+    assert capsys.readouterr().out == markdown.render(value, selection=None).rstrip("\n") + "\n"
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 
 from pytest_modelbench.published.backbones import BATCH_SIZES, backbone_rows
 from pytest_modelbench.published.catalog.tables import tables
+from tests.unit.store_checks import entries_in
 
 ROOT = Path(__file__).parents[2]
 PORTABLE = ROOT / "baselines" / "portable"
@@ -16,7 +17,7 @@ TRIALS = ROOT / "tests" / "trials"
 
 
 def entries(file):
-    return json.loads((PORTABLE / file).read_text())["entries"]
+    return entries_in(PORTABLE / file)
 
 
 @pytest.mark.parametrize("name", backbone_rows())

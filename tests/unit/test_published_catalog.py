@@ -1,6 +1,5 @@
 """The catalog: every published row, read strictly, each with cases that can be built and tests that exist."""
 
-import json
 import subprocess
 import sys
 from dataclasses import replace
@@ -18,6 +17,7 @@ from pytest_modelbench.published.catalog.reader import read_tables
 from pytest_modelbench.published.catalog.rows import NEEDS
 from pytest_modelbench.published.catalog.tables import cases, rows, table, tables, timed_cases
 from pytest_modelbench.published.catalog.weights import trained_weights
+from tests.unit.store_checks import entries_in
 
 ROOT = Path(__file__).parents[2]
 
@@ -156,7 +156,7 @@ def test_figures_know_what_was_measured_on_what():
 
 def test_published_sizes_are_the_bytes_of_the_parameters():
     """To 2.5 %: whether a row means MiB or MB is decided by this, for it differs by 4.9 %."""
-    entries = json.loads((ROOT / "baselines" / "portable" / "cost.json").read_text())["entries"]
+    entries = entries_in(ROOT / "baselines" / "portable" / "cost.json")
     for id in ("backbones-cnn", "backbones-transformer"):
         for row in table(id).rows:
             stored = entries[f"tests/benchmarks/test_cost.py::test_cost[{row.case.model}]"]

@@ -25,7 +25,7 @@ from pytest_modelbench.report import markdown, terminal
 from pytest_modelbench.report.messages import Advice, failure
 from pytest_modelbench.report.refusals import refusal_notices
 from pytest_modelbench.report.terminal import Look, Told
-from tests.unit.report_sessions import CHECKS, EMPTY, ENVIRONMENT, FINE, FOLDER, REFERENCE, SESSION, check
+from tests.unit.report_sessions import CHECKS, EMPTY, ENVIRONMENT, FINE, FOLDER, REFERENCE, RENAMED, SESSION, check
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -59,6 +59,7 @@ def test_terminal_of_other_sessions() -> None:
         "updating": replace(SESSION, updating=True, absent=()),
         "only improved": replace(FINE, checks=tuple(c for c in CHECKS if c.judgement.verdict is Verdict.IMPROVED)),
         "no table": replace(EMPTY, tests=SESSION.tests[-2:]),
+        "renamed": RENAMED,
     }
     texts = [f"--- {name}\n{terminal.render(one, Look(100))}\n" for name, one in sessions.items()]
     assert_golden("terminal-others.txt", "\n".join(texts))
@@ -121,7 +122,8 @@ def test_refusals_say_each_cause_once() -> None:
             for line in terminal.notice_lines(notice, colour=False)
         ]
         texts.append("\n".join([f"--- {name}", *lines]))
-    told = Told(refused=tuple(refusal_notices(sessions["all causes at once"][""])))
+    every = refusal_notices(sessions["all causes at once"][""], lambda tests: f"pytest --accept {len(tests)} tests")
+    told = Told(refused=tuple(every))
     updating = replace(FINE, updating=True)
     texts += [f"--- {'quiet' if quiet else 'whole'}\n{terminal.render(updating, Look(120, quiet=quiet), told)}"
               for quiet in (True, False)]  # fmt: skip
@@ -136,6 +138,7 @@ def message(one: Check, neighbours: Sequence[CheckKey]) -> str:
         accept=f"pytest --modelbench --update-baselines {node}",
         neighbours=neighbours,
         provenance=ENVIRONMENT.provenance,
+        rename=f"pytest-modelbench rename OLD {node}",
     )
     return failure(one, advice)
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_modelbench.core.session import Outcome, TestResult
+from pytest_modelbench.core.measurement import CheckKey
+from pytest_modelbench.core.session import Absence, Absent, Outcome, Renamed, Session, TestResult
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.report import markdown, summary
 from pytest_modelbench.report.summary import Standing
@@ -44,14 +47,100 @@ def test_cases_that_two_tests_measure_go_by_the_tests() -> None:
 
 
 def test_few_changed_tests_are_accepted_by_name() -> None:
-    session = replace(FINE, tests=tuple(TestResult(f"t.py::t[{i} x]", Outcome.PASSED, 0) for i in range(9)), checks=())
-    assert summary.accept_of(["t.py::t[1 x]"], session, "ACCEPT") == "ACCEPT 't.py::t[1 x]'"
-    assert summary.accept_of([f"t.py::t[{i} x]" for i in range(8)], session, "ACCEPT") == "ACCEPT"
+    assert summary.accept_of(["t.py::t[1 x]"], of(*(f"t.py::t[{i} x]" for i in range(9))), "ACCEPT") == (
+        "ACCEPT 't.py::t[1 x]'"
+    )
 
 
-def test_all_tests_are_accepted_without_naming_them() -> None:
-    session = replace(FINE, tests=(TestResult("t.py::t", Outcome.FAILED, 0),), checks=())
-    assert summary.accept_of(["t.py::t"], session, "ACCEPT") == "ACCEPT"
+def of(*tests: str) -> Session:
+    return replace(FINE, tests=tuple(TestResult(test, Outcome.PASSED, 0) for test in tests), checks=())
+
+
+MANY = [f"t.py::t[{i}]" for i in range(6)]
+
+
+@pytest.mark.parametrize(
+    ("others", "arguments"),
+    [
+        (["u.py::t"], "t.py"),
+        (["t.py::other"], "t.py::t"),
+        (["t.py::tt", "u.py::t"], "t.py::t"),
+        (["t.py::t[8]"], " ".join(f"'{test}'" for test in MANY)),
+    ],
+)
+def test_many_changed_tests_are_accepted_by_what_holds_no_others(others: list[str], arguments: str) -> None:
+    """A regression beside eight gains must not be accepted with them."""
+    session = of(*MANY, *others)
+    assert summary.accept_of(MANY, session, "ACCEPT", "some/folder") == f"ACCEPT {arguments}"
+    assert summary.accept_of(MANY, session, "ACCEPT", "-k 'a or b' -m slow t.py") == (
+        f"ACCEPT -k 'a or b' -m slow {arguments}"
+    )
+
+
+def test_all_tests_are_accepted_by_what_chose_them_where_that_is_known() -> None:
+    assert summary.accept_of(MANY, of(*MANY), "ACCEPT", "-k x") == "ACCEPT -k x"
+    assert summary.accept_of(MANY, of(*MANY), "ACCEPT", None) == "ACCEPT t.py"
+    assert summary.accept_of(["t.py::t"], of("t.py::t"), "ACCEPT") == "ACCEPT"
+    assert summary.accept_of(["t.py::t"], of("t.py::t"), "ACCEPT", None) == "ACCEPT t.py::t"
+
+
+def test_a_folder_without_baselines_is_accepted_without_what_regressed_elsewhere() -> None:
+    new, worse = check("r", "latency", Verdict.NEW, 0.1), check("s", "macs", Verdict.REGRESSED, 12, 10, test="t.py::s")
+    session = replace(FINE, checks=(new, worse), ungated={FOLDER: 1})
+    notice = summary.notices(session, "ACCEPT")[0]
+    assert (notice.text[:18], notice.command) == ("NOT GATED: 1 check", f"ACCEPT '{new.key.test}'")
+
+
+def test_a_gain_is_not_accepted_with_what_the_same_test_lost() -> None:
+    both = [
+        check("r", "latency", Verdict.IMPROVED, 0.1, 0.2, test="t.py::a"),
+        check("r", "macs", Verdict.REGRESSED, 12, 10, test="t.py::a"),
+        check("s", "latency", Verdict.IMPROVED, 0.1, 0.2, test="t.py::b"),
+        check("s", "macs", Verdict.OK, 1, 1, test="t.py::c"),
+    ]
+    gain, change = summary.notices(replace(FINE, checks=tuple(both)), "ACCEPT")
+    assert (gain.text[:11], gain.command) == ("1 improved:", "ACCEPT t.py::b")
+    assert change.command == "ACCEPT t.py::a"
+
+
+def renamed(*tests: tuple[str, str], verdicts: Sequence[Verdict]) -> Session:
+    """A session in which ``tests``, old and new, have no baseline, and one entry each is left without a test."""
+    news = [check("r", "macs", Verdict.NEW, 10, test=new) for _, new in tests]
+    then = {Verdict.OK: 10, Verdict.REGRESSED: 8}
+    checks = [
+        check("r", "macs", verdict, 10, then[verdict], test=new)
+        for (_, new), verdict in zip(tests, verdicts, strict=True)
+    ]
+    absent = [Absent(CheckKey(old, "macs"), Absence.GONE) for old, _ in tests]
+    old, new = tests[0] if len(tests) == 1 else ("a.py", "b.py")
+    known = [check("s", "macs", Verdict.OK, 1, 1, test="t.py::s")]
+    found = Renamed(old, new, tests, tuple(checks))
+    return replace(FINE, checks=(*known, *news), absent=tuple(absent), renamed=(found,))
+
+
+def test_a_renamed_test_is_told_with_how_it_would_stand_and_is_neither_pruned_nor_accepted() -> None:
+    (notice,) = summary.notices(renamed(("a.py::t[1]", "a.py::u[1]"), verdicts=[Verdict.REGRESSED]))
+    assert notice == summary.Notice(
+        "NOT GATED: 1 baseline entry of a.py::t[1] has no test; if it is now a.py::u[1], keep them with the command in "
+        "the last line",
+        (
+            "macs would be regressed: 8 -> 10 (+2), tolerated is exact",
+            "if it is gone for good:  pytest-modelbench prune --test 'a.py::t[1]'",
+        ),
+        "pytest-modelbench rename 'a.py::t[1]' 'a.py::u[1]'",
+        short="NOT GATED: 1 baseline entry of a.py::t[1] has no test",
+    )
+
+
+def test_of_a_renamed_module_what_would_not_be_ok_is_listed_and_the_rest_counted() -> None:
+    tests = [(f"a.py::t[{n}]", f"b.py::t[{n}]") for n in range(3)]
+    (notice,) = summary.notices(renamed(*tests, verdicts=[Verdict.OK, Verdict.REGRESSED, Verdict.OK]), baselines="bl")
+    assert notice.items[:-1] == (
+        "b.py::t[1] macs would be regressed: 8 -> 10 (+2), tolerated is exact",
+        "2 checks of 3 tests would be ok",
+    )
+    assert notice.items[-1].startswith("if it is gone for good:  pytest-modelbench prune --baselines bl --test ")
+    assert notice.command == "pytest-modelbench rename --baselines bl a.py b.py"
 
 
 def test_what_was_not_gated_is_said_with_the_command() -> None:

@@ -78,7 +78,7 @@ def course(tmp_path, monkeypatch):
         runner = SessionRunner(config, Wanted(Settings(), (ROUNDS,), Commands(), updating=updating))
         with contextlib.suppress(KeyboardInterrupt):
             runner.run(SimpleNamespace(items=items, shouldfail=False, shouldstop=False), Marks({}))
-        return runner.result(lambda promised: []), [sorted(tests) for _, tests in jobs], outcomes
+        return runner.result(), [sorted(tests) for _, tests in jobs], outcomes
 
     return run
 

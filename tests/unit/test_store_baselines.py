@@ -22,6 +22,8 @@ from pytest_modelbench.core.verdicts import BaselineView, Verdict
 from pytest_modelbench.judge.judging import judge
 from pytest_modelbench.judge.procedure import Compared, Procedure
 from pytest_modelbench.store.baselines import BaselineStore
+from pytest_modelbench.store.draft import Draft
+from pytest_modelbench.store.schema import Origin
 from tests.unit.store_checks import ENVIRONMENT, INFERENCE, exact, latency, macs, stamp
 
 DEVICE = ENVIRONMENT.slug
@@ -78,13 +80,44 @@ def test_new_checks_go_to_the_folder_of_their_scope_and_the_file_of_their_module
 def test_the_text_of_a_new_file(store: BaselineStore) -> None:
     accept(store, macs(4089184256), day=1)
     assert file(store, "portable").read_text() == (
-        '{\n "format": "pytest-modelbench baseline",\n "schema": 2,\n "sessions": {\n'
-        '  "2026-11-01T15:04:05Z-abc1234567": {"commit": "abc1234567890", "dirty": false, '
-        '"provenance": {"cuda": null, "torch": "2.15.0"}}\n },\n "entries": {\n'
-        '  "tests/benchmarks/test_inference.py::test_inference[resnet50]": {\n'
-        '   "macs": {"case": "resnet50-b1", "value": 4089184256, "unit": "count", "better": "lower", '
-        '"accepted": "2026-11-01T15:04:05Z-abc1234567"}\n  }\n }\n}\n'
+        '{"format": "pytest-modelbench baseline", "schema": 3,\n "records": [\n\n'
+        '{"session": "2026-11-01T15:04:05Z-abc1234567", "commit": "abc1234567890", "dirty": false, '
+        '"provenance": {"cuda": null, "torch": "2.15.0"}},\n\n'
+        '{"test": "tests/benchmarks/test_inference.py::test_inference[resnet50]", "check": "macs", '
+        '"case": "resnet50-b1", "value": 4089184256, "unit": "count", "better": "lower", '
+        '"accepted": "2026-11-01T15:04:05Z-abc1234567"},\n\nnull]}\n'
     )
+
+
+def test_a_session_stands_before_the_first_entry_that_refers_to_it(store: BaselineStore) -> None:
+    accept(store, *(macs(n, test=f"test_inference.py::{name}") for n, name in enumerate("abc", 1)), day=1)
+    accept(store, macs(20, Verdict.REGRESSED, test="test_inference.py::b"), macs(4, test="test_inference.py::d"), day=2)
+    records = [one for one in json.loads(file(store, "portable").read_text())["records"] if one]
+    assert [one.get("session") or one["test"][-1] for one in records] == [FIRST, "a", stamp(2).id, "b", "c", "d"]
+    assert records[3]["replaces"] == [FIRST]
+
+
+def test_git_is_told_how_to_merge_a_folder_that_is_made_and_no_other(store: BaselineStore) -> None:
+    accept(store, macs(1), day=1)
+    attributes = store.folder / ".gitattributes"
+    assert store.attributes == attributes
+    assert "\n*.json merge=union\n" in attributes.read_text()
+    attributes.unlink()
+    again = BaselineStore(store.folder)
+    accept(again, macs(2, Verdict.REGRESSED), day=2)
+    assert (again.attributes, attributes.exists()) == (None, False)
+
+
+def test_accepting_one_more_check_copies_nothing_of_the_others(store: BaselineStore) -> None:
+    """Else a file of 10,000 takes a minute."""
+    draft, origin = Draft(store.folder / "portable"), Origin(commit=None, dirty=False, provenance={})
+    draft.accept(macs(1), FIRST, origin, None)
+    file = draft.folder.files[store.folder / "portable" / "inference.json"]
+    held = file, file.entries, file.sessions
+    draft.accept(macs(2, test="test_inference.py::other"), FIRST, origin, None)
+    after = draft.folder.files[store.folder / "portable" / "inference.json"]
+    assert all(now is then for now, then in zip((after, after.entries, after.sessions), held, strict=True))
+    assert len(after.entries) == 2
 
 
 def test_noisy_numbers_are_rounded_and_exact_ones_are_not(store: BaselineStore) -> None:
@@ -119,7 +152,7 @@ def test_what_changed_is_re_anchored_and_noisy_entries_start_again(store: Baseli
     assert (view.value, view.anchor, view.sessions) == (0.2, (3.7,), ())
     assert view.comparability == Comparability(reference="gemm")
     assert (view.accepted, stored(store, "portable", MACS).value) == (stamp(2).id, 12)
-    assert FIRST not in file(store).read_text()  # no entry refers to it any more
+    assert f'"session": "{FIRST}"' not in file(store).read_text()  # no entry refers to it any more
 
 
 @pytest.mark.parametrize("verdict", [Verdict.OK, Verdict.INCONCLUSIVE])
@@ -194,13 +227,10 @@ def test_only_the_given_keys_are_touched(store: BaselineStore) -> None:
     other = INFERENCE.replace("resnet50", "vit-ünï/[::]" + "x" * 300)
     accept(store, macs(10), macs(20, test=other), macs(30, test="test_cost.py::test"), day=1)
 
-    def lines() -> list[str]:
-        return [line.rstrip(",") for line in file(store, "portable").read_text().splitlines()]
-
-    before = lines()
+    before = file(store, "portable").read_text().splitlines()
     cost = (store.folder / "portable" / "cost.json").read_bytes()
     accept(store, macs(11, Verdict.REGRESSED), day=2)
-    after = lines()
+    after = file(store, "portable").read_text().splitlines()
     new = [line for line in after if line not in before]
     assert len(new) == 2  # the session, and the entry
     assert '"value": 11' in new[1]
@@ -239,7 +269,7 @@ def test_an_entry_in_two_files_is_an_error_that_names_both(store: BaselineStore)
     copy.write_bytes(file(store, "portable").read_bytes())
     with pytest.raises(BaselineError) as caught:
         store.load("portable")
-    start = f"{copy}: entries > {INFERENCE} > macs: the same entry is in {file(store, 'portable')}. Take"
+    start = f"{copy}: {INFERENCE} > macs: the same entry is in {file(store, 'portable')}. Take"
     assert str(caught.value).startswith(start)
 
 
@@ -304,6 +334,8 @@ import sys
 from pathlib import Path
 from tests.unit.store_checks import ENVIRONMENT, latency, stamp
 from pytest_modelbench.store.baselines import BaselineStore
+from pytest_modelbench.store.draft import Draft
+from pytest_modelbench.store.schema import Origin
 
 store, mine = BaselineStore(Path(sys.argv[1])), sys.argv[2]
 print("ready", flush=True)
@@ -367,7 +399,7 @@ def test_nothing_is_created_by_looking_or_by_accepting_nothing(store: BaselineSt
 def test_a_folder_holds_something_only_if_it_has_an_entry(store: BaselineStore) -> None:
     (store.folder / "portable").mkdir(parents=True)
     (store.folder / "portable" / "a.json").write_text(
-        json.dumps({"format": "pytest-modelbench baseline", "schema": 2, "sessions": {}, "entries": {}})
+        json.dumps({"format": "pytest-modelbench baseline", "schema": 3, "records": [None]})
     )
     assert not store.holds_any("portable")
     accept(store, macs(1), day=1)

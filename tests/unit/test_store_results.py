@@ -23,6 +23,7 @@ from pytest_modelbench.core.reasons import Reason
 from pytest_modelbench.core.session import Absence, Absent, Check, Outcome, Session, Stamp, TestResult
 from pytest_modelbench.core.verdicts import BaselineView, Judgement, Verdict
 from pytest_modelbench.store.results import read_results, write_results
+from tests.unit.report_sessions import RENAMED
 from tests.unit.store_checks import INFERENCE, exact, latency, macs, session
 
 _text = st.text(max_size=8)
@@ -113,6 +114,11 @@ def test_every_session_reads_back_exactly(tmp_path_factory: pytest.TempPathFacto
     path = tmp_path_factory.getbasetemp() / "results.json"
     write_results(path, value)
     assert read_results(path) == value
+
+
+def test_what_may_have_been_renamed_reads_back_exactly(tmp_path: Path) -> None:
+    write_results(tmp_path / "results.json", RENAMED)
+    assert read_results(tmp_path / "results.json") == RENAMED
 
 
 def test_a_results_file_has_a_line_per_check_and_per_test(tmp_path: Path) -> None:

@@ -15,38 +15,31 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pytest_modelbench.core.errors import BaselineError
-from pytest_modelbench.store.schema import (
-    BaselineFile,
-    Entry,
-    Origin,
-    Processes,
-    read_baseline_file,
-    render_baseline_file,
-)
+from pytest_modelbench.store.files import read_baseline_file
+from pytest_modelbench.store.records import render_baseline_file
+from pytest_modelbench.store.schema import BaselineFile, Entry, Origin, Processes
 
 TEXT = """\
-{
- "format": "pytest-modelbench baseline",
- "schema": 2,
+{"format": "pytest-modelbench baseline", "schema": 3,
  "environment": {"device": "Some CPU", "threads": 1},
- "sessions": {
-  "2026-11-22T15:04:05Z-abc1234567": {"commit": "abc1234567890", "dirty": false, "provenance": {"torch": "2.15.0"}}
- },
- "entries": {
-  "test_a.py::test[\\u00fc]": {
-   "latency": {"case": "a-b1", "value": 0.11, "unit": "s", "better": "lower", "reference": "conv", \
-"accepted": "2026-11-22T15:04:05Z-abc1234567", \
+ "records": [
+
+{"session": "2026-11-22T15:04:05Z-abc1234567", "commit": "abc1234567890", "dirty": false, \
+"provenance": {"torch": "2.15.0"}},
+
+{"test": "test_a.py::test[\\u00fc]", "check": "latency", "case": "a-b1", "value": 0.11, "unit": "s", \
+"better": "lower", "reference": "conv", "accepted": "2026-11-22T15:04:05Z-abc1234567", \
 "sessions": {"2026-11-22T15:04:05Z-abc1234567": {"values": [0.1, 0.11, 0.13], "log_ratios": [3.0, 3.1, 3.2], \
 "reference_s": [0.005, 0.005, 0.0053]}}},
-   "macs": {"case": "a-b1", "value": 4089184256, "unit": "count", "better": "lower", \
-"accepted": "2026-11-22T15:04:05Z-abc1234567"}
-  }
- }
-}
+
+{"test": "test_a.py::test[\\u00fc]", "check": "macs", "case": "a-b1", "value": 4089184256, "unit": "count", \
+"better": "lower", "accepted": "2026-11-22T15:04:05Z-abc1234567", "replaces": ["2026-11-21T15:04:05Z-abc1234567"]},
+
+null]}
 """
 SESSION = "2026-11-22T15:04:05Z-abc1234567"
-LATENCY = ("entries", "test_a.py::test[ü]", "latency")
-MACS = ("entries", "test_a.py::test[ü]", "macs")
+TEST = "test_a.py::test[ü]"
+SESSIONS, LATENCY, MACS = 0, 1, 2
 
 
 def changed(at: tuple[str | int, ...], value: object) -> str:
@@ -77,67 +70,69 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_file_is_written_as_it_was_read_with_one_line_per_entry(path: Path) -> None:
     path.write_text(TEXT)
     file, schema = read_baseline_file(path)
-    assert (render_baseline_file(file), schema) == (TEXT, 2)
+    assert (render_baseline_file(file), schema) == (TEXT, 3)
 
 
 @pytest.mark.parametrize(
     ("at", "value", "place", "what"),
     [
-        ((*MACS, "value"), "4", "value", "'4' is not a number"),
-        ((*MACS, "value"), True, "value", "True is not a number"),
-        ((*MACS, "value"), None, "value", "None is not a number"),
-        ((*MACS, "value"), -1, "value", "-1 is negative, and the unit is 'count'"),
-        ((*MACS, "value"), 2**63, "value", "9223372036854775808 is too large"),
-        ((*MACS, "value"), ..., "value", "is missing"),
-        ((*MACS, "extra"), 1, "extra", "is not a field that belongs here"),
-        ((*MACS, "unit"), "", "unit", "'' is not text, or empty"),
-        ((*MACS, "unit"), 3, "unit", "3 is not text, or empty"),
-        ((*MACS, "unit"), "bytes", None, None),
-        ((*MACS, "unit"), "fraction", "value", "4089184256 is not between 0 and 1, and the unit is 'fraction'"),
-        ((*MACS, "better"), "more", "better", "'more' cannot be used (Input should be 'lower', 'higher' or 'equal')"),
-        ((*MACS, "case"), 5, "case", "5 cannot be used (Input should be a valid string)"),
-        ((*MACS, "level"), 1.0, "level", "is not a field that belongs here"),
-        ((*MACS, "basis"), "meta", "basis", "is not a field that belongs here"),
-        ((*MACS, "observations"), "hits 4", "observations", "'' are no hexadecimal digits"),
-        ((*MACS, "observations"), "guesses 4", "observations", "'guesses' is no kind of observations"),
-        ((*LATENCY, "value"), 0, "value", "0 is not a positive measurement in 's'"),
-        ((*LATENCY, "value"), -0.5, "value", "-0.5 is not a positive measurement in 's'"),
-        ((*LATENCY, "value"), 0.12, "value", "0.12 is not the median of its accepted session, which is 0.11"),
-        ((*LATENCY, "sessions"), {}, "accepted", f"'{SESSION}' is not among the sessions of this entry"),
-        ((*LATENCY, "sessions"), [], "sessions", "[] cannot be used (Input should be a valid dictionary)"),
-        ((*LATENCY, "sessions", SESSION, "log_ratios"), [1.0], f"sessions > {SESSION} > log_ratios",
+        ((MACS, "value"), "4", "value", "'4' is not a number"),
+        ((MACS, "value"), True, "value", "True is not a number"),
+        ((MACS, "value"), None, "value", "None is not a number"),
+        ((MACS, "value"), -1, "value", "-1 is negative, and the unit is 'count'"),
+        ((MACS, "value"), 2**63, "value", "9223372036854775808 is too large"),
+        ((MACS, "value"), ..., "value", "is missing"),
+        ((MACS, "extra"), 1, "extra", "is not a field that belongs here"),
+        ((MACS, "unit"), "", "unit", "'' is not text, or empty"),
+        ((MACS, "unit"), 3, "unit", "3 is not text, or empty"),
+        ((MACS, "unit"), "bytes", None, None),
+        ((MACS, "unit"), "fraction", "value", "4089184256 is not between 0 and 1, and the unit is 'fraction'"),
+        ((MACS, "better"), "more", "better", "'more' cannot be used (Input should be 'lower', 'higher' or 'equal')"),
+        ((MACS, "case"), 5, "case", "5 is not text, or empty"),
+        ((MACS, "level"), 1.0, "level", "is not a field that belongs here"),
+        ((MACS, "basis"), "meta", "basis", "is not a field that belongs here"),
+        ((MACS, "observations"), "hits 4", "observations", "'' are no hexadecimal digits"),
+        ((MACS, "observations"), "guesses 4", "observations", "'guesses' is no kind of observations"),
+        ((LATENCY, "value"), 0, "value", "0 is not a positive measurement in 's'"),
+        ((LATENCY, "value"), -0.5, "value", "-0.5 is not a positive measurement in 's'"),
+        ((LATENCY, "value"), 0.12, "value", "0.12 is not the median of its accepted session, which is 0.11"),
+        ((LATENCY, "sessions"), {}, "accepted", f"'{SESSION}' is not among the sessions of this entry"),
+        ((LATENCY, "sessions"), [], "sessions", "[] cannot be used (Input should be a valid dictionary)"),
+        ((LATENCY, "sessions", SESSION, "log_ratios"), [1.0], f"sessions > {SESSION} > log_ratios",
          "1 log ratios do not go with 3 values"),
-        ((*LATENCY, "sessions", SESSION, "reference_s"), [1.0], f"sessions > {SESSION} > reference_s",
+        ((LATENCY, "sessions", SESSION, "reference_s"), [1.0], f"sessions > {SESSION} > reference_s",
          "1 times do not go with 3 values"),
-        ((*LATENCY, "sessions", SESSION, "reference_s", 2), 0, f"sessions > {SESSION} > reference_s",
+        ((LATENCY, "sessions", SESSION, "reference_s", 2), 0, f"sessions > {SESSION} > reference_s",
          "0 is not positive"),
-        ((*LATENCY, "sessions", SESSION, "reference_s"), ..., None, None),
-        ((*LATENCY, "sessions", SESSION, "values"), [], f"sessions > {SESSION} > values", "[] holds no process"),
-        ((*LATENCY, "sessions", SESSION, "values"), [1, 0, 1], f"sessions > {SESSION} > values", "0 is not positive"),
-        ((*LATENCY, "sessions", SESSION, "values", 1), "2", f"sessions > {SESSION} > values > 1",
+        ((LATENCY, "sessions", SESSION, "reference_s"), ..., None, None),
+        ((LATENCY, "sessions", SESSION, "values"), [], f"sessions > {SESSION} > values", "[] holds no process"),
+        ((LATENCY, "sessions", SESSION, "values"), [1, 0, 1], f"sessions > {SESSION} > values", "0 is not positive"),
+        ((LATENCY, "sessions", SESSION, "values", 1), "2", f"sessions > {SESSION} > values > 1",
          "'2' is not a number"),
-        ((*LATENCY, "accepted"), "never", "accepted", "'never' is not among the sessions of this entry"),
-        ((*MACS, "accepted"), "never", "", "session 'never' is not described"),
+        ((LATENCY, "accepted"), "never", "accepted", "'never' is not among the sessions of this entry"),
+        ((MACS, "accepted"), "never", "", "session 'never' is not described"),
+        ((MACS, "replaces"), "never", "replaces", "'never' cannot be used (Input should be a valid tuple)"),
+        ((MACS, "replaces", 0), 3, "replaces > 0", "3 is not text, or empty"),
     ],
 )  # fmt: skip
 def test_a_flaw_in_an_entry_is_named_with_file_key_value_and_the_way_out(
-    path: Path, at: tuple[str | int, ...], value: object, place: str | None, what: str | None
+    path: Path, at: tuple[Any, ...], value: object, place: str | None, what: str | None
 ) -> None:
-    path.write_text(changed(at, value))
+    path.write_text(changed(("records", *at), value))
     if place is None:
         read_baseline_file(path)
         return
-    where = " > ".join(filter(None, (*map(str, at[:3]), place)))
+    where = " > ".join(filter(None, (TEST, "macs" if at[0] == MACS else "latency", place)))
     assert fault(path) == (
-        f"a.json: {where}: {what}. Take the committed file back with `git checkout -- a.json`, or delete it and record "
-        "again with `pytest --modelbench --update-baselines`"
+        f"a.json: {where}: {what}. Take the committed file back with `git checkout -- a.json`; `git log -- a.json` "
+        "lists those before it"
     )
 
 
 @pytest.mark.parametrize("unit", ["s", "images/s"])
 def test_nothing_measured_in_time_or_throughput_is_zero(path: Path, unit: str) -> None:
-    content = json.loads(changed((*MACS, "unit"), unit))
-    content["entries"]["test_a.py::test[ü]"]["macs"]["value"] = 0
+    content = json.loads(changed(("records", MACS, "unit"), unit))
+    content["records"][MACS]["value"] = 0
     path.write_text(json.dumps(content))
     assert f"value: 0 is not a positive measurement in {unit!r}" in fault(path)
 
@@ -146,8 +141,8 @@ def test_nothing_measured_in_time_or_throughput_is_zero(path: Path, unit: str) -
     ("unit", "value"), [("count", 0), ("bytes", 0), ("fraction", 0), ("fraction", 1.0), ("dB", -3.5)]
 )
 def test_zero_counts_full_fractions_and_negative_custom_values_are_fine(path: Path, unit: str, value: float) -> None:
-    content = json.loads(changed((*MACS, "unit"), unit))
-    content["entries"]["test_a.py::test[ü]"]["macs"]["value"] = value
+    content = json.loads(changed(("records", MACS, "unit"), unit))
+    content["records"][MACS]["value"] = value
     path.write_text(json.dumps(content))
     assert read_baseline_file(path)[0].entries["test_a.py::test[ü]"]["macs"].value == value
 
@@ -160,12 +155,19 @@ def test_zero_counts_full_fractions_and_negative_custom_values_are_fine(path: Pa
         (("schema",), "1", "a.json: schema: '1' is not a schema number"),
         (("schema",), True, "a.json: schema: True is not a schema number"),
         (("schema",), 0, "a.json: schema: 0 is not a schema number"),
-        (("schema",), 3, "a.json: schema: 3 is newer than 2, the newest that this version reads; upgrade "
+        (("schema",), 4, "a.json: schema: 4 is newer than 3, the newest that this version reads; upgrade "
          "pytest-modelbench: pip install --upgrade pytest-modelbench"),
         (("more",), {}, "a.json: more: is not a field that belongs here"),
         (("environment", "device"), ["x"], "a.json: environment > device: ['x'] is not text, a number, true, false"),
-        (("sessions", SESSION, "dirty"), "no", f"a.json: sessions > {SESSION} > dirty: 'no' cannot be used"),
-        (("entries",), [], "a.json: entries: [] cannot be used"),
+        (("records", SESSIONS, "dirty"), "no", f"a.json: session {SESSION} > dirty: 'no' cannot be used"),
+        (("records", SESSIONS, "session"), " ", "a.json: records > 0 > session: ' ' is not text, or empty"),
+        (("records",), {}, "a.json: records: {} cannot be used"),
+        (("records",), ..., "a.json: records: is missing"),
+        (("records", MACS), [1], "a.json: records > 2: [1] is no record of a check or of a session"),
+        (("records", MACS), {}, "a.json: records > 2: {} is no record of a check or of a session"),
+        (("records", MACS), None, "a.json: records > 2: None is no record of a check or of a session"),
+        (("records", MACS, "check"), ..., "a.json: records > 2 > check: None is not text, or empty"),
+        (("records", 3), ..., "a.json: records: the last record is not null, so the end of the file is missing"),
     ],
 )  # fmt: skip
 def test_a_flaw_in_the_file_is_named(path: Path, at: tuple[str, ...], value: object, message: str) -> None:
@@ -176,13 +178,13 @@ def test_a_flaw_in_the_file_is_named(path: Path, at: tuple[str, ...], value: obj
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999"])
 def test_a_number_that_is_not_finite_is_named_by_its_place(path: Path, number: str) -> None:
     path.write_text(TEXT.replace("[3.0, 3.1, 3.2]", f"[3.0, {number}, 3.2]"))
-    where = " > ".join((*LATENCY, "sessions", SESSION, "log_ratios", "1"))
+    where = f"{TEST} > latency > sessions > {SESSION} > log_ratios > 1"
     assert fault(path).startswith(f"a.json: {where}: {float(number)} is not a finite number. Take")
 
 
 def test_a_duplicate_key_is_named_by_its_place(path: Path) -> None:
-    path.write_text(TEXT.replace('   "macs":', '   "latency":'))
-    assert fault(path).startswith(f"a.json: {' > '.join(LATENCY)}: this key stands twice")
+    path.write_text(TEXT.replace('"check": "macs"', '"test": "other"'))
+    assert fault(path).startswith("a.json: records > 2 > test: this key stands twice")
 
 
 @pytest.mark.parametrize(
@@ -200,7 +202,8 @@ def test_a_duplicate_key_is_named_by_its_place(path: Path) -> None:
         (b"1" * 5000, "a.json: holds a number that cannot be read: Exceeds the limit"),
         (
             b'{\n "a": 1,\n<<<<<<< HEAD\n "b": 2\n=======\n "b": 3\n>>>>>>> topic\n}',
-            "a.json: holds an unresolved merge conflict at line 3. Take",
+            "a.json: line 3: an unresolved merge conflict begins here. `pytest-modelbench merge-conflict a.json` keeps "
+            "the lines of both sides, and asks where they contradict",
         ),
     ],
     ids=[
@@ -276,9 +279,9 @@ def test_junk_never_raises_anything_but_a_baseline_error(tmp_path_factory: pytes
 def test_a_good_file_with_any_item_replaced_never_raises_anything_but_a_baseline_error(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
-    path_of_commit = ("sessions", SESSION, "commit")
-    places = [("schema",), *(path_of_commit[:n] for n in (1, 2, 3)), ("environment",), ("entries",), LATENCY, MACS]
-    places += [(*LATENCY, field) for field in Entry.model_fields]
+    of_session = "records", SESSIONS, "commit"
+    places = [("schema",), ("environment",), *(of_session[:n] for n in (1, 2, 3)), ("records", LATENCY)]
+    places += [("records", LATENCY, field) for field in ("test", "check", *Entry.model_fields)]
     path = tmp_path_factory.getbasetemp() / "replaced.json"
     path.write_text(changed(data.draw(st.sampled_from(places)), data.draw(_junk_json)))
     try:
@@ -328,7 +331,7 @@ def _files(draw: st.DrawFn) -> BaselineFile:
     )
     used = {session for found in entries.values() for entry in found.values() for session in entry.session_ids()}
     origin = Origin(commit=draw(st.none() | _name), dirty=draw(st.booleans()), provenance=draw(_facts))
-    return BaselineFile(environment=draw(st.none() | _facts), sessions=dict.fromkeys(used, origin), entries=entries)
+    return BaselineFile(draw(st.none() | _facts), dict.fromkeys(used, origin), entries)
 
 
 @pytest.mark.slow
@@ -347,4 +350,4 @@ def test_every_file_that_is_written_reads_back_the_same_with_one_line_per_entry(
     assert sum('"accepted":' in line and '"better":' in line for line in text.splitlines()) == sum(
         map(len, file.entries.values())
     )
-    assert text.endswith("}\n")
+    assert text.endswith("\nnull]}\n")

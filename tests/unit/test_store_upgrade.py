@@ -19,8 +19,8 @@ from pytest_modelbench.core.errors import BaselineError
 from pytest_modelbench.core.measurement import CheckKey, Comparability
 from pytest_modelbench.core.verdicts import BaselineView
 from pytest_modelbench.store.baselines import BaselineStore
-from pytest_modelbench.store.schema import read_baseline_file
-from tests.unit.store_checks import ENVIRONMENT, macs, stamp
+from pytest_modelbench.store.files import read_baseline_file
+from tests.unit.store_checks import ENVIRONMENT, as_schema_2, latency, macs, stamp
 
 FORMER = Path(__file__).parent / "schema_1"
 #: ``portable`` as it was committed; the other one was written by hand.
@@ -114,15 +114,34 @@ def test_convert_writes_them_anew_and_then_has_nothing_to_do(
     assert main(["convert"]) == 0
     assert capsys.readouterr().out == (
         "converted baselines/portable/samples.json\nconverted baselines/cpu-some/train_step.json\n"
+        "wrote baselines/.gitattributes, by which git merges what two branches accepted; commit it with the baselines\n"
     )
     written = {path: path.read_text() for path in Path("baselines").rglob("*.json")}
-    assert all('\n "schema": 2,\n' in text for text in written.values())
+    assert all('"schema": 3,\n' in text for text in written.values())
     assert not any(name in text for text in written.values() for name in ('"level', '"basis"', '"evidence"'))
     assert views(store) == before
     assert len(before) == 19
     assert main(["convert"]) == 0
     assert capsys.readouterr().out == "nothing to convert\n"
     assert {path: path.read_text() for path in Path("baselines").rglob("*.json")} == written
+
+
+def test_a_file_of_schema_2_reads_as_what_it_was_written_from_and_is_converted_to_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    store = BaselineStore(Path("baselines"))
+    store.accept([macs(5), latency([0.1, 0.2], [3.0, 3.1])], stamp(1), ENVIRONMENT)
+    before, texts = views(store), {path: path.read_text() for path in Path("baselines").rglob("*.json")}
+    for path in texts:
+        path.write_text(as_schema_2(path))
+    store = BaselineStore(store.folder)
+    assert views(store) == before
+    for folder in store.folders():
+        store.load(folder)
+    assert store.outdated() == sorted(texts)
+    assert main(["convert"]) == 0
+    assert {path: path.read_text() for path in texts} == texts
 
 
 def test_what_is_read_of_an_older_form_is_listed_until_it_is_written(store: BaselineStore) -> None:
@@ -132,7 +151,7 @@ def test_what_is_read_of_an_older_form_is_listed_until_it_is_written(store: Base
     assert store.outdated() == [Path("baselines/cpu-some/train_step.json"), Path("baselines/portable/samples.json")]
     store.accept([macs(5, test="tests/test_samples.py::test")], stamp(23), ENVIRONMENT)
     assert store.outdated() == [Path("baselines/cpu-some/train_step.json")]
-    assert '"schema": 2' in Path("baselines/portable/samples.json").read_text()
+    assert '"schema": 3' in Path("baselines/portable/samples.json").read_text()
 
 
 def test_a_damaged_file_is_not_converted_and_named(store: BaselineStore, capsys: pytest.CaptureFixture[str]) -> None:

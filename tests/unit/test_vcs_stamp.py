@@ -9,9 +9,10 @@ import pytest
 
 from pytest_modelbench.core.session import Stamp
 from pytest_modelbench.session.provenance import stamped
+from pytest_modelbench.store.attributes import write_attributes
 from pytest_modelbench.vcs.git import sources, stamp
 
-BASELINE = '{\n "format": "pytest-modelbench baseline",\n "schema": 2\n}\n'
+BASELINE = '{"format": "pytest-modelbench baseline", "schema": 3,\n "records": [\n\nnull]}\n'
 RESULTS = '{\n "format": "pytest-modelbench results",\n "schema": 2\n}\n'
 
 
@@ -82,6 +83,7 @@ def dirty(where):
         (".venv/lib/python3.11/site-packages/other.py", "", False),
         ("baselines/portable/cost.json", BASELINE, False),
         ("some/where/else/cpu-x/cost.json", BASELINE, False),
+        ("baselines/.gitattributes", "*.json merge=union\n", False),
         ("results.json", RESULTS, False),
         ("ignored.py", "", False),
     ],
@@ -92,6 +94,15 @@ def test_untracked_files_make_it_dirty_where_they_may_be_code(project, name, tex
     (project / name).parent.mkdir(parents=True, exist_ok=True)
     (project / name).write_text(text)
     assert dirty(project) is is_dirty
+
+
+def test_what_tells_git_how_to_merge_baselines_is_no_change_where_it_is_staged(project):
+    written = write_attributes(project)
+    assert written is not None
+    git(project, "add", "--all")
+    assert not dirty(project)
+    written.write_text("*.py text\n")
+    assert dirty(project)
 
 
 def test_what_is_seen_from_a_folder_of_the_repository_is_the_whole_of_it(project):
