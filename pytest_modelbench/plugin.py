@@ -113,6 +113,7 @@ def pytest_runtestloop(session: pytest.Session) -> None:
         except ModelbenchError as error:
             worker.refuse(str(error))
         session.config.stash[bench_key] = bench
+        worker.model_files = bench.take_files
         worker.ready(bench.environment)
 
 

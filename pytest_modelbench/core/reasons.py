@@ -195,9 +195,10 @@ class MachineMoved:
 
 @dataclass(frozen=True, slots=True)
 class Since:
-    """What differs since the baseline was recorded."""
+    """What differs since the baseline was recorded; ``alike``: both sides of the duet that decided it have it now."""
 
     differences: tuple[Difference, ...]
+    alike: bool = False
     kind: Literal["since"] = "since"
 
 

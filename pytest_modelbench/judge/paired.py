@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from pytest_modelbench.core.environment import differences
 from pytest_modelbench.core.reasons import Beside, Cleared, MeasuredAgain, PairsSoFar, UnknownWhetherAway
 from pytest_modelbench.core.verdicts import Judgement, Verdict
 from pytest_modelbench.judge.estimate import Edges, paired, repeated, repetitions_needed, spent
@@ -65,7 +64,9 @@ def judge_pairs(compared: Compared, procedure: Procedure, duet: Duet) -> Ruling:
         )
     if verdict in (Verdict.OK, Verdict.IMPROVED) and duet.stored:
         return _beside_stored(verdict, told, compared, procedure, duet)
-    return told.said(verdict, beside)
+    # Of a stored baseline, the duet's base ran on what is installed today: that is told, and is not to blame.
+    since = since_baseline(compared, alike=duet.stored) if verdict is Verdict.REGRESSED else []
+    return told.said(verdict, beside, *since)
 
 
 def _beside_stored(cleared: Verdict, told: NoisyChange, compared: Compared, procedure: Procedure, duet: Duet) -> Ruling:
@@ -95,9 +96,7 @@ def _beside_stored(cleared: Verdict, told: NoisyChange, compared: Compared, proc
         return stored.open(Event.DECIDED, unknown, obstacle)
     if away:
         return by_no_change_of_code(stored, compared, code, Event.DECIDED)
-    if differences(baseline.provenance or {}, compared.provenance) and (
-        stored.slowdown.upper(ALPHA) >= edges.fail_above
-    ):
+    if compared.moved and stored.slowdown.upper(ALPHA) >= edges.fail_above:
         open_ = why_open(stored.slowdown, edges, ALPHA)
         return stored.open(Event.DECIDED, unknown, open_, *since_baseline(compared))
     return told.said(cleared, beside)

@@ -10,7 +10,6 @@ import math
 from collections.abc import Sequence
 from statistics import fmean
 
-from pytest_modelbench.core.environment import differences
 from pytest_modelbench.core.measurement import Measurement, counted, disturbance, log_ratios
 from pytest_modelbench.core.reasons import (
     AssumedSpread,
@@ -109,15 +108,15 @@ def untrustworthy(measurements: Sequence[Measurement], drift: float) -> Disturbe
 
 def by_no_change_of_code(told: NoisyChange, compared: Compared, code: SameCode | Cleared, event: Event) -> Ruling:
     """The ruling on a slowdown that the code is not to blame for: versions are, if they moved, or the machine."""
-    if moved := differences(compared.stored.provenance or {}, compared.provenance):
+    if moved := compared.moved:
         return told.said(Verdict.REGRESSED, EnvironmentMoved(code, moved), event=event)
     return told.open(event, MachineMoved(code))
 
 
-def since_baseline(compared: Compared) -> list[Since]:
-    """What differs since the baseline was recorded, if anything does."""
-    moved = differences(compared.stored.provenance or {}, compared.provenance)
-    return [Since(moved)] if moved else []
+def since_baseline(compared: Compared, *, alike: bool = False) -> list[Since]:
+    """What differs since the baseline was recorded, if anything does; ``alike``: on both sides of a duet."""
+    moved = compared.moved
+    return [Since(moved, alike)] if moved else []
 
 
 def _assumed(baseline: BaselineView) -> list[AssumedSpread]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol
 
+from pytest_modelbench.core.environment import Fact
 from pytest_modelbench.core.measurement import CheckKey
 from pytest_modelbench.core.reasons import Disturbed, Reason
 from pytest_modelbench.core.session import Check, Outcome
 from pytest_modelbench.core.settings import Settings
+from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.report import messages
 from pytest_modelbench.session.commands import Commands
 from pytest_modelbench.session.entries import Decision, TestEntry, failed
@@ -17,14 +20,27 @@ from pytest_modelbench.workers.reports import first_line, missing_reports, skip_
 from pytest_modelbench.workers.runs import TestRun
 
 
+class Surroundings(Protocol):
+    """Who knows what changed around tests: `session.around.Around`."""
+
+    def used(self, check: Check, provenance: Mapping[str, Fact]) -> Collection[str]:
+        """Of the packages that changed since the baseline of ``check``, those that its test imported."""
+
+    def since(self, test: str, regressed: Sequence[tuple[Check, Mapping[str, Fact]]]) -> str:
+        """What happened since the baselines of what ``regressed`` of ``test``, with this session's provenance."""
+
+
 class Decider:
     """Turns what is known of a test into how it ends. Asks nothing of the machine and measures nothing."""
 
-    def __init__(self, settings: Settings, commands: Commands, session: str, *, updating: bool) -> None:
+    def __init__(
+        self, settings: Settings, commands: Commands, session: str, *, updating: bool, around: Surroundings
+    ) -> None:
         self._settings = settings
         self._commands = commands
         self._session = session
         self._updating = updating
+        self._around = around
         self.warnings: list[str] = []
 
     def by_itself(self, entry: TestEntry, run: TestRun, has_baseline: bool) -> Decision | None:
@@ -57,8 +73,18 @@ class Decider:
         for outcome in (Outcome.FAILED, Outcome.INCONCLUSIVE):
             if told := [(check, gate) for check, gate in checks if gate.outcome(check) is outcome]:
                 texts = [self._failure(check, gate) for check, gate in told]
-                return Decision(outcome, "\n\n".join(texts), texts[0].splitlines()[0])
+                headline = texts[0].splitlines()[0]
+                if since := self._since(test, told):
+                    texts.append(since)
+                return Decision(outcome, "\n\n".join(texts), headline)
         return Decision(Outcome.PASSED)
+
+    def _since(self, test: str, told: Sequence[tuple[Check, Gate]]) -> str:
+        """What happened around ``test`` since the baselines of what regressed of it; empty where nothing did."""
+        regressed = [
+            (check, gate.environment.provenance) for check, gate in told if check.judgement.verdict is Verdict.REGRESSED
+        ]
+        return self._around.since(test, regressed) if regressed else ""
 
     def not_comparable(self, base: str, obstacle: str) -> Decision:
         """The decision on a test that pairs beside ``base`` compare nothing of."""
@@ -92,6 +118,7 @@ class Decider:
                 settle=self._commands.settle(check.judgement, test),
                 neighbours=gate.neighbours(check),
                 provenance=gate.environment.provenance,
+                used=self._around.used(check, gate.environment.provenance),
                 against=self._commands.against,
             ),
         )

@@ -23,6 +23,7 @@ from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.host.interrupts import deferred_interrupts
 from pytest_modelbench.judge.paired import AFRESH
 from pytest_modelbench.judge.state import Round, State
+from pytest_modelbench.session.around import Around
 from pytest_modelbench.session.commands import Commands
 from pytest_modelbench.session.confirming import Confirmation, Recourses
 from pytest_modelbench.session.deciding import Decider
@@ -70,7 +71,8 @@ class SessionRunner:
         self.stamp, self._unread = sources(config.rootpath)
         self.store = BaselineStore(config.rootpath / settings.baselines)
         self.against = bool(settings.against or settings.against_python)
-        self.decider = Decider(settings, wanted.commands, self.stamp.id, updating=wanted.updating)
+        around = Around(config.rootpath, self._path_of, lambda test: self.results.entry(test), settings.against)
+        self.decider = Decider(settings, wanted.commands, self.stamp.id, updating=wanted.updating, around=around)
         self.results = Results(self.decider, self._open_gate, State.PAIRED if self.against else State.OPEN)
         self.complete = False
         self.processes = 0
@@ -138,6 +140,9 @@ class SessionRunner:
         reason = self._why_it_ends()
         for test in self.results.undecided(tests):
             self.decided(test, self.results.give_up(test, reason))
+
+    def _path_of(self, test: str) -> Path | None:
+        return self._launcher.paths.get(test)
 
     def _to_go_on_with(self, tests: Sequence[str]) -> list[str]:
         return [] if self.out_of_time() else self.results.undecided(tests)

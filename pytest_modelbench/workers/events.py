@@ -85,10 +85,17 @@ class Noted:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A test is over. ``strays``: what of a pair's code was imported from elsewhere, see `workers.origin`."""
+    """A test is over.
+
+    ``strays``: what of a pair's code was imported from elsewhere, see `workers.origin`. ``imported`` are the packages
+    that its process has imported by now, by the names that they are imported by, ``files`` those that its models, and
+    what its module imports, are written in, installed ones aside.
+    """
 
     test: str
     strays: tuple[str, ...] = ()
+    imported: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
     kind: Literal["finished"] = "finished"
 
 

@@ -149,6 +149,27 @@ def told(strays: Iterable[str]) -> str:
     return f"a process of the comparison imported {first}, {why}"
 
 
+def imported(modules: Iterable[str]) -> tuple[str, ...]:
+    """Names that the packages of ``modules`` are imported by, without those of Python and of this tool."""
+    tops = {name.partition(".")[0] for name in list(modules)}
+    return tuple(sorted(name for name in tops - {_TOOL} - sys.stdlib_module_names if not name.startswith("_")))
+
+
+def imported_by(module: object) -> set[str]:
+    """Files of what ``module`` has imported by name, without Python's, this tool's and installed ones."""
+    values = list(vars(module).values()) if isinstance(module, ModuleType) else []
+    names = {
+        value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None) for value in values
+    }
+    found = set()
+    for name in names:
+        top = name.partition(".")[0] if isinstance(name, str) else ""
+        file = getattr(sys.modules.get(str(name)), "__file__", None)
+        if file and top != _TOOL and top not in sys.stdlib_module_names and _INSTALLED.isdisjoint(file.split(os.sep)):
+            found.add(file)
+    return found
+
+
 def import_folder(name: str, file: str) -> str | None:
     """The folder that Python imported ``name`` from if its file is ``file``; None if the two do not belong together."""
     parts = file.split(os.sep)

@@ -36,7 +36,8 @@ class TestRun:
     """One test in one process: its reports as the worker serialized them, what it measured, and how it ended.
 
     ``trouble`` says what happened to a worker that did not live to the end of the test. ``duration_s`` is the time that
-    the process ran, without what it was stopped for.
+    the process ran, without what it was stopped for. ``imported`` and ``files`` are as `workers.events.Finished` has
+    them.
     """
 
     __test__ = False  # pytest collects classes named Test*
@@ -50,6 +51,8 @@ class TestRun:
     trouble: str = ""
     cut: bool = False  #: the worker was ended since the time for it was over
     ended: bool = True  #: False while the test still runs, as when it is judged in its own process
+    imported: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import IO, Any, NoReturn, cast
 
 import pytest
@@ -38,7 +38,7 @@ from pytest_modelbench.workers.events import (
 from pytest_modelbench.workers.job import Job, Site
 from pytest_modelbench.workers.notes import take_notes
 from pytest_modelbench.workers.options import handed_over
-from pytest_modelbench.workers.origin import Origins
+from pytest_modelbench.workers.origin import Origins, imported, imported_by
 from pytest_modelbench.workers.serial import as_json
 from pytest_modelbench.workers.turns import WorkerTurns
 from pytest_modelbench.workers.wire import Channel, read_job
@@ -70,6 +70,7 @@ class WorkerPlugin:
         self._replaced: set[str] = set()
         self.others: tuple[str, ...] = ()  #: found in place of tests that were not
         self.stopped = ""  #: why pytest did not go on to the end
+        self.model_files: Callable[[], Iterable[str]] = tuple  #: told by what builds models here: since last asked
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_cmdline_parse(self, pluginmanager: pytest.PytestPluginManager) -> None:
@@ -152,7 +153,9 @@ class WorkerPlugin:
         self._channel.send(Started(item.nodeid))
         result = yield
         # Not after an exception, as pytest.exit raises: the test has then no result, and the controller is to see that.
-        self._channel.send(Finished(item.nodeid, tuple(self._origins.strays(sys.modules))))
+        strays = tuple(self._origins.strays(sys.modules))
+        files = {*self.model_files(), *imported_by(getattr(item, "module", None))}
+        self._channel.send(Finished(item.nodeid, strays, imported(sys.modules), tuple(sorted(files))))
         return result
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:

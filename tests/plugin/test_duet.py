@@ -96,6 +96,8 @@ def test_lifecycle_of_a_duet(bench, pytester, project, git):
     result = bench("--modelbench-json=results.json", "-v", rounds="2")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines([f"*pair 4 of 4 beside commit {first[:10]}*", "*latency regressed by *"])
+    touched = f"1 commit since the baseline's commit {first[:10]} touches nets.py:"
+    result.stdout.fnmatch_lines([touched, "    * 12 blocks", "the packages installed are those of the baseline"])
     latency = checks(pytester)["latency"]
     assert (latency["verdict"], latency["pairs"]) == ("regressed", 4)
     assert 2 < latency["ratio"] < 4  # three times the blocks, and a stem
@@ -127,6 +129,7 @@ def test_beside_a_revision_exact_checks_take_one_pair_and_nothing_of_the_users_i
     assert state() == before
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*pair 1 of 4 beside HEAD (*): 1 test*", "blocks: blocks regressed: 2 -> 3 *"])
+    result.stdout.fnmatch_lines(["HEAD (*) is this very commit", "not committed: changes in nets.py"])
     assert "pair 2" not in result.stdout.str()
     assert leftovers(pytester, git) == (0, [])
 

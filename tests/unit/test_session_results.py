@@ -35,6 +35,16 @@ SLOW = (0.2, 0.21)
 OPEN = (0.033, 0.028)  # neither within the band for sure, nor hopeless
 
 
+class Surroundings:
+    """Nothing is known of what changed around a test, but that something did."""
+
+    def used(self, check, provenance):
+        return {"timm"}
+
+    def since(self, test, regressed):
+        return f"since: {', '.join(check.key.name for check, _ in regressed)}"
+
+
 class Store:
     """Baselines in memory: the commit behind each name, or None for a tree with changes."""
 
@@ -58,7 +68,7 @@ class Store:
         )  # fmt: skip
 
     def keys(self, folder):
-        return [CheckKey(TEST, name) for name in self._commits] if folder == "cpu-a" else []
+        return [CheckKey(TEST, name) for name in self._commits if HERE.folder(METRICS[name].scope) == folder]
 
 
 def results_of(commits, *, updating=False):
@@ -70,7 +80,7 @@ def results_of(commits, *, updating=False):
     def open_gate(environment):
         return Gate(Store(commits), environment, Policy(Settings(), (5,) if updating else LOOKS, updating, recourse))
 
-    results = Results(Decider(Settings(), Commands(), "a session", updating=updating), open_gate)
+    results = Results(Decider(Settings(), Commands(), "a session", updating=updating, around=Surroundings()), open_gate)
     results.environment_known(HERE)
     return results
 
@@ -82,7 +92,9 @@ def results_against():
         measured = MeasuredBaselines(lambda test: results.entry(test).pairs)
         return Gate(measured, environment, Policy(Settings(), LOOKS))
 
-    results = Results(Decider(Settings(), Commands(), "a session", updating=False), open_gate, State.PAIRED)
+    results = Results(
+        Decider(Settings(), Commands(), "a session", updating=False, around=Surroundings()), open_gate, State.PAIRED
+    )
     results.environment_known(HERE)
     return results
 
@@ -197,6 +209,22 @@ def test_what_no_duet_can_decide_is_measured_in_further_rounds():
     assert measured(results, *runs) is None
     assert results.following(TEST) == Round()
     assert waiting(results) == {"c1": 1}
+
+
+def test_what_happened_since_the_baseline_is_told_once_a_test_of_what_regressed():
+    results = results_of({"parameters": "c1", "macs": "c1", "top1": "c1"})
+    results.add(run(parameters=0.2, macs=0.3, top1=0.1))
+    decision = results.decide(TEST, last_round=False)
+    assert decision.message.endswith("\n\nsince: parameters, macs")
+    assert decision.message.count("since: ") == 1
+    assert decision.headline == decision.message.splitlines()[0]
+    assert "since" not in results_told_by({"top1": "c1"}, top1=0.1)
+
+
+def results_told_by(commits, **values):
+    results = results_of(commits)
+    results.add(run(**values))
+    return results.decide(TEST, last_round=True).message
 
 
 def test_a_check_that_is_settled_is_not_looked_at_again():
