@@ -91,7 +91,7 @@ class Session:
 
     ``environments`` are empty if no worker ever started. ``ungated`` counts, for each baseline folder that holds
     nothing at all, the checks that were therefore compared with nothing. ``absent`` are baseline entries that were
-    asked for, and that no test measures.
+    asked for, and that no test measures. ``against`` names what the session compared with in place of what is stored.
     """
 
     stamp: Stamp
@@ -105,6 +105,7 @@ class Session:
     ungated: Mapping[str, int] = field(default_factory=dict)
     absent: tuple[Absent, ...] = ()
     warnings: tuple[str, ...] = ()
+    against: str = ""
 
     @property
     def environment(self) -> Environment | None:

@@ -29,7 +29,6 @@ class Advice:
     ``rerun`` and ``accept`` measure the test again and accept what it measured (empty where nothing is stored),
     ``settle`` measures it as often as would probably decide it. ``neighbours`` are the other entries of the check's
     baseline folder; ``provenance`` is this session's, and ``used`` are the packages that the test's process imported.
-    ``against`` is what the session compares with in place of what is stored.
     """
 
     rerun: str
@@ -38,7 +37,6 @@ class Advice:
     neighbours: Sequence[CheckKey] = ()
     provenance: Mapping[str, Fact] | None = None
     used: Collection[str] = ()
-    against: str = ""
 
 
 def failure(check: Check, advice: Advice) -> str:
@@ -142,13 +140,6 @@ def _incomparable(check: Check, advice: Advice) -> tuple[str, list[str]]:
 def _new(check: Check, advice: Advice) -> tuple[str, list[str]]:
     others = [key for key in advice.neighbours if key != check.key]
     now = f"now       {number(check.judgement.value, check.metric.unit)}{_sample(check)}"
-    if not advice.accept:
-        other = advice.against or "the other code"
-        return f"{check.key.name} has nothing to compare with: {other} does not measure it", [
-            now,
-            "if it is new here, there is no change to judge: compare with a revision that measures it, or hold it",
-            "against a baseline: --update-baselines in place of --modelbench-against records one",
-        ]
     if not others:
         headline = f"no baseline for {check.key.name} in {check.folder}: nothing there yet"
         return headline, [now, f"to record one:  {advice.accept}"]

@@ -69,8 +69,8 @@ class Notice:
 
 def standing(check: Check, session: Session) -> Standing:
     """How ``check`` stands: a new one misses its baseline if its folder holds others and none are being recorded."""
-    verdict = check.judgement.verdict
-    if verdict is Verdict.NEW and check.folder not in session.ungated and not session.updating:
+    verdict, stored = check.judgement.verdict, not (session.updating or session.against)
+    if verdict is Verdict.NEW and check.folder not in session.ungated and stored:
         return Standing.MISSING
     return Standing(verdict.value)
 
@@ -198,6 +198,7 @@ def _not_gated(session: Session, accept_command: str, baselines: str) -> list[No
         lead = f"NOT GATED: {plural(count, 'check')}"
         text = f"{lead} {verb} no baseline in {baselines}/{folder}: nothing there yet; accept with"
         found.append(Notice(text, command=accept_command, short=f"{lead} ({folder})"))
+    found += _new_here(session)
     measured = {check.key.test for check in session.checks}
     unmeasured = [test for test in session.tests if test.test not in measured]
     for outcomes, what in (
@@ -211,6 +212,20 @@ def _not_gated(session: Session, accept_command: str, baselines: str) -> list[No
             text = f"NOT GATED: {plural(len(tests), 'test')} {what}"
             found.append(Notice(text, some(items), short=text))
     return found
+
+
+def _new_here(session: Session) -> list[Notice]:
+    """What the code that the session compares with does not measure."""
+    new = [check for check in session.checks if session.against and check.judgement.verdict is Verdict.NEW]
+    if not new:
+        return []
+    by_test: dict[str, list[str]] = {}
+    for check in new:
+        by_test.setdefault(check.key.test, []).append(check.key.name)
+    lead = f"NOT GATED: {plural(len(new), 'check')} of {plural(len(by_test), 'test')}"
+    items = [f"{test} ({', '.join(names)})" for test, names in by_test.items()]
+    verb = "is" if len(new) == 1 else "are"
+    return [Notice(f"{lead} {verb} new: {session.against} does not measure them", some(items), short=f"{lead} (new)")]
 
 
 def _acceptance(session: Session, accept_command: str, selection: str, here: Here) -> list[Notice]:

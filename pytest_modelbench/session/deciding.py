@@ -119,6 +119,5 @@ class Decider:
                 neighbours=gate.neighbours(check),
                 provenance=gate.environment.provenance,
                 used=self._around.used(check, gate.environment.provenance),
-                against=self._commands.against,
             ),
         )

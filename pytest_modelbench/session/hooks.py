@@ -217,7 +217,9 @@ class BenchSession:
             if self.inline is not None:
                 self.inline.finish(complete=exitstatus in (0, 1) and not session.shouldstop and not session.shouldfail)
             scope = Scope(self.config, start_of_ids(self._paths, self.config.rootpath), self._found)
-            result = self.runner.result(lambda keys: absent(keys, self._found, scope, self._skipped_modules))
+            result = self.runner.result(
+                lambda keys: absent(keys, self._found, scope, self._skipped_modules), self._found.tests
+            )
             self._closing.close(result, self._skipped_modules)
             session.exitstatus = self._closing.exit_status(session.exitstatus)
         return (yield)

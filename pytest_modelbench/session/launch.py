@@ -91,20 +91,21 @@ class Launcher:
     def member(self, tests: Sequence[str], pair: int, tree: Tree, other: Tree) -> LocalWorker:
         """One side of a pair over ``tests``: the code in ``tree``, beside that in ``other``."""
         own, beside = self._top_in(tree), self._top_in(other)
-        modules = [tree.path_of(self.paths[test]) for test in tests]
+        modules = [module for test in tests if (module := tree.path_of(self.paths[test])) and module.exists()]
         foreign = tree.python != sys.executable
         path = project_path(self._top, sys.path) if foreign else sys.path
         # Both sides are given the same data, which need not be in git, wherever they run: its path is whole.
         job = self._job(tests, pair, tree, self._settings)
         arguments = worker_arguments(
             self._config,
-            [module for module in modules if module and module.exists()],
+            modules,
             tree.path_of,
             self.start_of_ids,
         )
         site = Site(
-            # One module that cannot be imported there must not take the others with it.
-            arguments=[*arguments, "--continue-on-collection-errors"],
+            # One module that cannot be imported there must not take the others with it. Where none is there, nothing
+            # is to be collected, and not everything.
+            arguments=[*arguments, "--continue-on-collection-errors", *([] if modules else ["--ignore-glob=*"])],
             import_path=import_path(self._top, self._contents(self._top).packages, tree.path_of, path),
             argv=sys.argv,
             worker="modelbench-base" if foreign or tree.code.revision else "modelbench-candidate",

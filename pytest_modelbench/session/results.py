@@ -113,6 +113,11 @@ class Results:
         return len(self._noisy)
 
     @property
+    def only_in_base(self) -> set[str]:
+        """Tests that pairs have found in the base, unasked for, in files with tests that it does not have."""
+        return {test for entry in self.entries.values() for pair in entry.pairs for test in pair.others}
+
+    @property
     def best_reference_s(self) -> float | None:
         """The reference's best time per call in this session; None while no process has told."""
         runs = (run for entry in self.entries.values() for run in entry.runs)
@@ -162,6 +167,9 @@ class Results:
         if decision is not None:
             if entry.runs[-1:] != [pair.candidate]:
                 entry.runs.append(pair.candidate)  # what pytest is told is what happened last
+        elif pair.absent and not duet.stored:
+            self._judge_new(entry)
+            decision = self._by_checks(test, entry)
         elif pair.obstacle and not (last_pair or entry.obstacle):
             return None
         elif pair.obstacle and duet.stored:
@@ -255,6 +263,12 @@ class Results:
             self._judge(key, progress, measurements)
             if last_pair and progress.state is State.PAIRED:
                 progress.move(Event.GIVEN_UP)
+
+    def _judge_new(self, entry: TestEntry) -> None:
+        """Judge what the base does not have: it is new, and no further pair would tell otherwise."""
+        for key, measurements in entry.measurements.items():
+            check, _ = self.gates[key.environment].check(measurements, len(self._noisy))
+            entry.progress(key).take(check, Event.DECIDED)
 
     def _escalate_together(self, entry: TestEntry, last_round: bool) -> None:
         """What is open of a test goes along where pairs decide some of it, and all of it can be measured beside.

@@ -7,7 +7,7 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,8 @@ from pytest_modelbench.workers.runs import PairRun, TestRun
 
 #: Processes that tell whether a machine is too busy for a baseline: one may have had a bad place.
 HOPELESS_AFTER = 2
+#: How many tests that only the code compared with has are named.
+_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,14 +72,15 @@ class SessionRunner:
         self.updating = wanted.updating
         self.stamp, self._unread = sources(config.rootpath)
         self.store = BaselineStore(config.rootpath / settings.baselines)
-        self.against = bool(settings.against or settings.against_python)
+        #: what the session compares with in place of what is stored, for people
+        self.against = " with ".join(filter(None, [settings.against, settings.against_python]))
         around = Around(config.rootpath, self._path_of, lambda test: self.results.entry(test), settings.against)
         self.decider = Decider(settings, wanted.commands, self.stamp.id, updating=wanted.updating, around=around)
         self.results = Results(self.decider, self._open_gate, State.PAIRED if self.against else State.OPEN)
         self.complete = False
         self.processes = 0
         self._recourses = Recourses(config.rootpath, settings, inline=config.option.modelbench_inline)
-        self._policy = Policy(settings, wanted.looks, wanted.updating, self._recourses)
+        self._policy = Policy(settings, wanted.looks, wanted.updating, self._recourses, bool(self.against))
         self._launcher = Launcher(config, settings)
         self._replayer = Replayer(config)
         self._looks_ahead = wanted.looks
@@ -157,8 +160,13 @@ class SessionRunner:
             return self._hopeless
         return OutOfBudget(self._budget_s) if self.out_of_time() else NotEverywhere()
 
-    def result(self, absent_of: Callable[[Iterable[CheckKey]], Iterable[Absent]]) -> Session:
-        """The session as a value; ``absent_of`` tells those of all entries with a baseline that nothing measures."""
+    def result(
+        self, absent_of: Callable[[Iterable[CheckKey]], Iterable[Absent]], known: Collection[str] = ()
+    ) -> Session:
+        """The session as a value; ``absent_of`` tells those of all entries with a baseline that nothing measures.
+
+        ``known`` are all tests that were collected, whether they were asked for or not.
+        """
         results = self.results
         checks, gates = results.checks(), list(results.gates.values())
         promised = {key for gate in gates for key in gate.promised()}
@@ -177,12 +185,27 @@ class SessionRunner:
             updating=self.updating,
             ungated=ungated,
             absent=tuple(absent_of(promised)),
-            warnings=(*self._unread, *self.decider.warnings, *map(self._outdated, self.store.outdated())),
+            warnings=(
+                *self._unread,
+                *self.decider.warnings,
+                *map(self._outdated, self.store.outdated()),
+                *self._only_in_base(known),
+            ),
+            against=self.against,
         )
 
     def stored_of_module(self, module: str) -> int:
         """How many baseline entries tests of the module at this path have where the session measured."""
         return sum(gate.stored_of_module(module) for gate in self.results.gates.values())
+
+    def _only_in_base(self, known: Collection[str]) -> list[str]:
+        """A warning of tests that the code compared with has beside those that it lacks: a renamed test is two."""
+        lost = sorted(self.results.only_in_base - set(known))
+        if not lost:
+            return []
+        more = f" and {len(lost) - _SHOWN} more" if len(lost) > _SHOWN else ""
+        told = f"{', '.join(lost[:_SHOWN])}{more}"
+        return [f"only {self.against} has {told}: a test that was renamed is new, and compared with nothing"]
 
     def _outdated(self, path: Path) -> str:
         told = os.path.join(self.commands.baselines, os.path.relpath(path, self.store.folder))

@@ -27,10 +27,14 @@ class Hello:
 
 @dataclass(frozen=True, slots=True)
 class Unimportable:
-    """A test file, or what it needs, cannot be imported; ``text`` is the traceback."""
+    """A test file, or what it needs, cannot be imported, or is ``skipped`` as a whole.
+
+    ``text`` is the traceback, or why it is skipped.
+    """
 
     where: str
     text: str
+    skipped: bool = False
     kind: Literal["unimportable"] = "unimportable"
 
 
@@ -140,8 +144,8 @@ class Refused:
 class Done:
     """Every test of the job that was found is over.
 
-    ``stopped`` is why pytest stopped before that, if it did; ``others`` are tests that it found of the functions of
-    which some of the job's were not found.
+    ``stopped`` is why pytest stopped before that, if it did; ``others`` are tests that it found in the files in which
+    some of the job's were not found.
     """
 
     stopped: str = ""

@@ -76,7 +76,11 @@ class PairedTiming:
 
 @dataclass(slots=True)
 class PairRun:
-    """One test in one pair of processes. ``obstacle`` says why the pair compares nothing."""
+    """One test in one pair of processes.
+
+    ``obstacle`` says why the pair compares nothing. ``absent``: the base has collected the test's file, if it has one,
+    and there is no such test in it; ``others`` are the tests that it found there and was not asked for.
+    """
 
     test: str
     pair: int
@@ -84,6 +88,8 @@ class PairRun:
     candidate: TestRun | None = None
     timings: dict[int, PairedTiming] = field(default_factory=dict)
     obstacle: str = ""
+    absent: bool = False
+    others: tuple[str, ...] = ()
 
     @property
     def sides(self) -> list[TestRun]:
@@ -93,7 +99,7 @@ class PairRun:
     @property
     def cut(self) -> bool:
         """Whether it was cut short, so that it tells nothing."""
-        return len(self.sides) < 2 or any(run.cut for run in self.sides)
+        return len(self.sides) < (1 if self.absent else 2) or any(run.cut for run in self.sides)
 
     def change(self, one: Measurement) -> float | None:
         """How much slower, in log, the candidate is by what ``one`` measured; None if this pair does not tell."""

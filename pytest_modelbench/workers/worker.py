@@ -128,6 +128,9 @@ class WorkerPlugin:
         """Tell what cannot be imported: the working tree can, as the controller has seen; older code perhaps not."""
         if report.failed:
             self._channel.send(Unimportable(report.nodeid, str(report.longrepr)))
+        elif report.skipped:
+            reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+            self._channel.send(Unimportable(report.nodeid, reason.removeprefix("Skipped: "), skipped=True))
 
     def send(self, measurement: Measurement) -> None:
         """Stream a measurement."""
@@ -139,9 +142,9 @@ class WorkerPlugin:
         found = {item.nodeid: item for item in items}
         result = yield
         found |= {item.nodeid: item for item in items}
-        functions = {test.partition("[")[0] for test in self.job.tests if test not in found}
-        others = found.keys() - set(self.job.tests)
-        self.others = tuple(sorted(test for test in others if test.partition("[")[0] in functions))
+        files = {test.partition("::")[0] for test in self.job.tests if test not in found}
+        others = {test for test, item in found.items() if _is_benchmark(item)} - set(self.job.tests)
+        self.others = tuple(sorted(test for test in others if test.partition("::")[0] in files))
         items[:] = [found[test] for test in self.job.tests if test in found]
         return result
 
@@ -190,6 +193,10 @@ class WorkerPlugin:
                     location,
                 )
             )
+
+
+def _is_benchmark(item: pytest.Item) -> bool:
+    return "modelbench" in getattr(item, "fixturenames", ()) or item.get_closest_marker("modelbench") is not None
 
 
 def main() -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -90,7 +91,7 @@ def results_against():
 
     def open_gate(environment):
         measured = MeasuredBaselines(lambda test: results.entry(test).pairs)
-        return Gate(measured, environment, Policy(Settings(), LOOKS))
+        return Gate(measured, environment, Policy(Settings(missing="fail"), LOOKS, against=True))
 
     results = Results(
         Decider(Settings(), Commands(), "a session", updating=False, around=Surroundings()), open_gate, State.PAIRED
@@ -261,6 +262,43 @@ def test_a_measurement_that_only_the_base_makes_fails_the_test(left):
     assert "main (abc) measures " in decision.headline
     assert "latency" in decision.headline
     assert f"--deselect {TEST}" in decision.message
+
+
+def test_what_the_base_does_not_have_is_new_and_passes_after_one_pair():
+    results = results_against()
+    missing = pair(candidate=run(latency=0.0, macs=7.0), obstacle="there is no such test")
+    results.add_pair(replace(missing, base=None, absent=True, others=("test_it.py::test_old",)), alone=True)
+    decision = results.decide_beside(TEST, AGAINST, last_pair=False)
+    assert decision.outcome is Outcome.PASSED
+    assert verdicts(results) == {"latency": Verdict.NEW, "macs": Verdict.NEW}
+    assert results.only_in_base == {"test_it.py::test_old"}
+
+
+def test_a_new_test_that_fails_by_itself_fails():
+    results = results_against()
+    missing = pair(candidate=run(outcome="failed"), obstacle="there is no such test")
+    results.add_pair(replace(missing, base=None, absent=True), alone=True)
+    decision = results.decide_beside(TEST, AGAINST, last_pair=False)
+    assert (decision.outcome, decision.message) == (Outcome.FAILED, "it did not hold")
+
+
+def test_a_base_without_the_test_that_a_stored_baseline_is_of_confirms_nothing():
+    results = results_of({"latency": "c1"})
+    assert measured(results, *(run(n, latency=slow) for n, slow in enumerate(SLOW, 1))) is None
+    for number in (1, 2):
+        missing = pair(number, candidate=run(number, latency=0.2), obstacle="there is no such test")
+        results.add_pair(replace(missing, base=None, absent=True), alone=False)
+        results.decide_beside(TEST, stored_duet("c1", 1), last_pair=False)
+    assert standing(results, "latency").state is State.AFTER
+    assert results.following(TEST) == Round()
+
+
+def test_a_measurement_that_only_the_candidate_makes_is_new_and_passes():
+    results = results_against()
+    results.add_pair(pair(base=run(macs=7.0), candidate=run(macs=7.0, parameters=3.0)), alone=True)
+    decision = results.decide_beside(TEST, AGAINST, last_pair=False)
+    assert decision.outcome is Outcome.PASSED
+    assert verdicts(results) == {"macs": Verdict.OK, "parameters": Verdict.NEW}
 
 
 def test_a_test_that_is_skipped_and_measured_in_the_base_fails():
