@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
-from pytest_modelbench.core.environment import Environment
+from pytest_modelbench.core.environment import Environment, named
 from pytest_modelbench.core.places import BASELINES, Here
 from pytest_modelbench.core.session import Absence, Check, Outcome, Session
 from pytest_modelbench.core.verdicts import Verdict
@@ -197,7 +197,14 @@ def _not_gated(session: Session, accept_command: str, baselines: str) -> list[No
         verb = "has" if count == 1 else "have"
         lead = f"NOT GATED: {plural(count, 'check')}"
         text = f"{lead} {verb} no baseline in {baselines}/{folder}: nothing there yet; accept with"
-        found.append(Notice(text, command=accept_command, short=f"{lead} ({folder})"))
+        others = [f"{one.folder}: {named(one.differences)}" for one in session.elsewhere.get(folder, ())]
+        if others:
+            text = (
+                f"{lead} {verb} no baseline in {baselines}/{folder}: nothing there yet; there are baselines of "
+                f"{plural(len(others), 'other environment')} (what differs, there -> here)"
+            )
+            others = [*some(others), "accept those of this one with"]
+        found.append(Notice(text, tuple(others), accept_command, short=f"{lead} ({folder})"))
     found += _new_here(session)
     measured = {check.key.test for check in session.checks}
     unmeasured = [test for test in session.tests if test.test not in measured]

@@ -18,7 +18,7 @@ from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.errors import ModelbenchError, UsageError
 from pytest_modelbench.core.measurement import CheckKey
 from pytest_modelbench.core.reasons import Disturbed, NotEverywhere, OutOfBudget, Reason
-from pytest_modelbench.core.session import Absent, Session
+from pytest_modelbench.core.session import Absent, Elsewhere, Session, elsewhere
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.host.interrupts import deferred_interrupts
 from pytest_modelbench.judge.paired import AFRESH
@@ -171,9 +171,13 @@ class SessionRunner:
         checks, gates = results.checks(), list(results.gates.values())
         promised = {key for gate in gates for key in gate.promised()}
         ungated: dict[str, int] = {}
+        others: dict[str, tuple[Elsewhere, ...]] = {}
         for gate in gates if not self.updating else ():
             of_this = [check for check in checks if check.environment == gate.environment.slug]
-            ungated |= gate.ungated(of_this)
+            empty = gate.ungated(of_this)
+            ungated |= empty
+            if gate.environment.slug in empty:
+                others[gate.environment.slug] = elsewhere(self.store.identities(), gate.environment)
         return Session(
             stamp=stamped(self.stamp, self.config.rootpath),
             environments=results.environments,
@@ -184,6 +188,7 @@ class SessionRunner:
             interrupted=not self.complete,
             updating=self.updating,
             ungated=ungated,
+            elsewhere=others,
             absent=tuple(absent_of(promised)),
             warnings=(
                 *self._unread,

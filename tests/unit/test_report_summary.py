@@ -8,7 +8,8 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_modelbench.core.session import Outcome, TestResult
+from pytest_modelbench.core.environment import Environment
+from pytest_modelbench.core.session import Outcome, TestResult, elsewhere
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.report import markdown, summary
 from pytest_modelbench.report.summary import Standing
@@ -58,6 +59,27 @@ def test_what_was_not_gated_is_said_with_the_command() -> None:
     (notice,) = summary.notices(replace(FINE, ungated={"cpu-x": 4}), "ACCEPT", "bench/base")
     assert notice.text == ("NOT GATED: 4 checks have no baseline in bench/base/cpu-x: nothing there yet; accept with")
     assert notice.command == "ACCEPT"
+
+
+def test_environments_that_have_baselines_are_named_with_what_differs() -> None:
+    there = {"cpu": {"device": "cpu", "cores": 4, "model": "f26m2"}, "gpu": {"device": "cuda"}, "same": HERE.identity,
+             "like": {"device": "cpu", "cores": 4}}  # fmt: skip
+    session = replace(FINE, ungated={"cpu-x": 1, "portable": 2}, elsewhere={"cpu-x": elsewhere(there, HERE)})
+    told, portable = summary.notices(session, "ACCEPT", "bench/base")
+    assert told.text == (
+        "NOT GATED: 1 check has no baseline in bench/base/cpu-x: nothing there yet; there are baselines of 3 other "
+        "environments (what differs, there -> here)"
+    )
+    assert told.items == (
+        "like: cores 4 -> 2",
+        "cpu: cores 4 -> 2, model f26m2 -> f6m1",
+        "gpu: device cuda -> cpu",
+        "accept those of this one with",
+    )
+    assert (told.command, portable.items) == ("ACCEPT", ())
+
+
+HERE = Environment("cpu", "a CPU", "cpu-x", {"device": "cpu", "cores": 2, "model": "f6m1"}, {})
 
 
 def test_long_lists_are_cut_and_counted() -> None:
