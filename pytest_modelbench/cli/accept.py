@@ -13,6 +13,11 @@ from pytest_modelbench.cli.output import terminal_width
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add the results file, and where its values go."""
     add_baselines(parser)
+    parser.add_argument(
+        "--even-if-disturbed",
+        action="store_true",
+        help="also what was measured while the machine was disturbed: it is marked as such, and held by a wider band",
+    )
     parser.add_argument("results", metavar="RESULTS", type=Path, help="file of --modelbench-json")
 
 
@@ -25,11 +30,13 @@ def run(arguments: argparse.Namespace) -> Outcome:
     from pytest_modelbench.store.baselines import BaselineStore
     from pytest_modelbench.store.results import read_results
 
-    done = accept(read_results(arguments.results), BaselineStore(baselines_of(arguments)))
+    store, even = BaselineStore(baselines_of(arguments)), arguments.even_if_disturbed
+    done = accept(read_results(arguments.results), store, even_if_disturbed=even)
     changed = [change for change in done.changes if change.kind is not ChangeKind.UNCHANGED]
     lines = [render_changes(changed, width=terminal_width(), colour=False)] if changed else []
     lines += [f"unchanged: {len(done.changes) - len(changed)}"] if len(changed) < len(done.changes) else []
-    lines += [line for notice in refusal_notices(done.refused) for line in notice_lines(notice, colour=False)]
+    refused = refusal_notices(done.refused, "" if even else "--even-if-disturbed")
+    lines += [line for notice in refused for line in notice_lines(notice, colour=False)]
     nothing = not done.changes
     return "\n".join(lines or ["nothing to accept: nothing was measured"]), REFUSED if done.refused or nothing else FINE
 

@@ -22,6 +22,7 @@ from pytest_modelbench.judge.stored import (
     since_baseline,
     untrustworthy,
 )
+from pytest_modelbench.judge.widened import edges_to_stored
 
 #: Processes after a duet that tell whether code that it clears stays away from what is stored: those before it stood
 #: out, which is why there was a duet, and may all have run in one bad spell of the machine.
@@ -83,7 +84,7 @@ def _beside_stored(cleared: Verdict, told: NoisyChange, compared: Compared, proc
         told = replace(told, value=typical(afresh), afresh=len(afresh))
     comparison, drift = compared_with_stored(measurements, baseline)
     stored = replace(told, change=comparison.change)
-    edges = Edges.of_band(told.metric.band.ratio(told.baseline))
+    edges = edges_to_stored(told.metric.band, baseline, measurements)
     alpha = ALPHA / max(1, procedure.checks)
     away = sure_verdict(stored.slowdown, told.metric.better, edges, ALPHA, alpha) is Verdict.REGRESSED
     if not (away or afresh):
@@ -92,7 +93,7 @@ def _beside_stored(cleared: Verdict, told: NoisyChange, compared: Compared, proc
     if not enough:
         return stored.open(Event.AWAY, MeasuredAgain(code, len(afresh), wanted))
     unknown = UnknownWhetherAway(code)
-    if obstacle := untrustworthy(measurements, drift):
+    if obstacle := untrustworthy(measurements, drift, baseline):
         return stored.open(Event.DECIDED, unknown, obstacle)
     if away:
         return by_no_change_of_code(stored, compared, code, Event.DECIDED)

@@ -121,6 +121,10 @@ _SENTENCES: dict[type[Any], Callable[[Any], str]] = {
     ),
     why.MachineMoved: lambda one: f"the machine moved: {_not_to_blame(one.code)}, and so are all versions",
     why.Since: _since,
+    why.DisturbedBaseline: lambda one: (
+        f"the baseline is of a disturbed machine, whose {one.disturbed} processes spread by {one.spread:.1%}: up to "
+        f"{100 * (one.band_end - 1):+.1f}% is tolerated"
+    ),
     why.Varies: lambda one: "it differs between processes, though it should be deterministic",
     why.NumbersDiffer: lambda one: f"its numbers differ by up to {one.most:.3g}",
     why.SamplesChanged: _samples,

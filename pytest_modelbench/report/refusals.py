@@ -17,6 +17,7 @@ _REMEDIES = {
     Cause.FAILED: "mend the test, then accept it again",
     Cause.NOT_MEASURED: "measure it again",
     Cause.DISTURBED: "run the same again when the machine is less busy; pytest-modelbench doctor says how busy it is",
+    Cause.TOO_FAR_APART: "run the same again when the machine is less busy",
     Cause.TOO_FEW: "run the same again, with --update-baselines, when the machine is less busy",
     Cause.CONTRADICTED: "the forward pass draws at random, or the test seeds by itself: seed what draws, or declare it "
     "noisy (record(..., noisy=True))",
@@ -24,22 +25,27 @@ _REMEDIES = {
 }
 
 
-def refusal_notices(refused: Mapping[CheckKey, Refusal]) -> list[Notice]:
-    """A notice for each cause, in the order of `Cause`: how many checks, of which tests, and what helps."""
+def refusal_notices(refused: Mapping[CheckKey, Refusal], even_if_disturbed: str = "") -> list[Notice]:
+    """A notice for each cause, in the order of `Cause`: how many checks, of which tests, and what helps.
+
+    ``even_if_disturbed`` is the flag that accepts also what was measured on a disturbed machine, where there is one.
+    """
     return [
-        _notice(cause, {key: refusal for key, refusal in refused.items() if refusal.cause is cause})
+        _notice(cause, even_if_disturbed, {key: refusal for key, refusal in refused.items() if refusal.cause is cause})
         for cause in Cause
         if any(refusal.cause is cause for refusal in refused.values())
     ]
 
 
-def _notice(cause: Cause, refused: Mapping[CheckKey, Refusal]) -> Notice:
+def _notice(cause: Cause, even_if_disturbed: str, refused: Mapping[CheckKey, Refusal]) -> Notice:
     tests: dict[str, list[str]] = {}
     for key in sorted(refused):
         tests.setdefault(key.test, []).append(key.name)
     details = list(dict.fromkeys(refusal.detail for refusal in refused.values() if refusal.detail))
     lead = f"NOT ACCEPTED: {plural(len(refused), 'check')} of {plural(len(tests), 'test')}"
     told = f"{lead}: {cause.value}{f' ({details[0]})' if len(details) == 1 else ''}; {_REMEDIES[cause]}"
+    if even_if_disturbed and cause is Cause.DISTURBED:
+        told += f"; or add {even_if_disturbed}: it is accepted, and held by a wider band"
     items = [f"{test} {', '.join(names)}" for test, names in tests.items()]
     if len(details) > 1:
         # Each has its own: told beside the test.

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
 from pytest_modelbench.core.environment import Environment, named
 from pytest_modelbench.core.places import BASELINES, Here
+from pytest_modelbench.core.reasons import Disturbed
 from pytest_modelbench.core.session import Absence, Check, Outcome, Session
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.report.commands import prune_command
@@ -179,8 +180,11 @@ def _absent(session: Session, baselines: str, here: Here) -> list[Notice]:
 def _open(session: Session) -> list[Notice]:
     """What the noise left undecided, and what would decide it."""
     checks = [check for check in session.checks if check.judgement.verdict is Verdict.INCONCLUSIVE]
+    upset = [check for check in checks if check.judgement.because(Disturbed)]
+    found = [_disturbed(upset)] if upset else []
+    checks = [check for check in checks if check not in upset]
     if not checks:
-        return []
+        return found
     items = []
     for check in checks:
         told = [text for text in (more_needed(check), found_from(check)) if text] or [
@@ -188,7 +192,19 @@ def _open(session: Session) -> list[Notice]:
         ]
         items.append(f"{check.case.id} {check.key.name}: {'; '.join(told)}")
     text = f"{plural(len(checks), 'check')} left open by the noise, which is not ok"
-    return [Notice(text, some(items))]
+    return [*found, Notice(text, some(items))]
+
+
+def _disturbed(checks: Sequence[Check]) -> Notice:
+    """What a disturbed machine left open: one thing to say of all of it."""
+    tests = {check.key.test for check in checks}
+    causes = [one.cause for check in checks for one in check.judgement.reasons if isinstance(one, Disturbed)]
+    lead = f"{plural(len(checks), 'check')} of {plural(len(tests), 'test')} left open: the machine was disturbed"
+    text = (
+        f"{lead}, which is not ok ({causes[0]}); run the same again when it is less busy; "
+        "pytest-modelbench doctor says how busy it is"
+    )
+    return Notice(text, short=lead)
 
 
 def _not_gated(session: Session, accept_command: str, baselines: str) -> list[Notice]:

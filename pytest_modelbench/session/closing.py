@@ -40,7 +40,8 @@ class Closing:
         self._result = result
         if result.updating and not result.interrupted:
             try:
-                self._acceptance = accept(result, self._runner.store)
+                even = self._runner.even_if_disturbed
+                self._acceptance = accept(result, self._runner.store, even_if_disturbed=even)
             except ModelbenchError as error:
                 self._unwritten = str(error)
         self._write_files(result)
@@ -81,6 +82,7 @@ class Closing:
         if result is None or not (result.tests or result.checks or self._notes or self._runner.processes):
             return ""
         commands = self._runner.commands
+        even = "" if self._runner.even_if_disturbed else "--modelbench-even-if-disturbed"
         text = terminal.render(
             result,
             terminal.Look(width, colour, quiet),
@@ -88,7 +90,7 @@ class Closing:
                 accept_command=commands.accept(),
                 baselines=commands.baselines,
                 selection=shlex.join(commands.selection),
-                refused=tuple(refusal_notices(self._acceptance.refused)),
+                refused=tuple(refusal_notices(self._acceptance.refused, even)),
                 here=commands.here,
             ),
         )

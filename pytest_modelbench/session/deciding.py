@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from pytest_modelbench.core.environment import Fact
@@ -30,16 +31,23 @@ class Surroundings(Protocol):
         """What happened since the baselines of what ``regressed`` of ``test``, with this session's provenance."""
 
 
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Whether a session, by its id, updates baselines, and what it then accepts."""
+
+    session: str
+    updating: bool = False
+    even_if_disturbed: bool = False
+
+
 class Decider:
     """Turns what is known of a test into how it ends. Asks nothing of the machine and measures nothing."""
 
-    def __init__(
-        self, settings: Settings, commands: Commands, session: str, *, updating: bool, around: Surroundings
-    ) -> None:
+    def __init__(self, settings: Settings, commands: Commands, rule: Rule, around: Surroundings) -> None:
         self._settings = settings
         self._commands = commands
-        self._session = session
-        self._updating = updating
+        self._rule = rule
+        self._updating = rule.updating
         self._around = around
         self.warnings: list[str] = []
 
@@ -103,7 +111,7 @@ class Decider:
     def _by_refusals(self, checks: Sequence[Check]) -> Decision:
         """The decision where baselines are updated: what cannot be accepted is not as good as accepted."""
         for check in checks:
-            if refusal := refusal_of(check, self._session):
+            if refusal := refusal_of(check, self._rule.session, even_if_disturbed=self._rule.even_if_disturbed):
                 text = f"{check.key.name} cannot be accepted: {refusal.text}"
                 return Decision(Outcome.INCONCLUSIVE, text, text)
         return Decision(Outcome.PASSED)

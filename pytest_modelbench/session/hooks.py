@@ -49,7 +49,9 @@ class BenchSession:
         self._overruled: list[str] = []
         self._paths: dict[str, Path] = {}  #: of the tests, by id
         self._commands = commands_of(config, project, settings, self._paths)
-        self.runner = SessionRunner(config, Wanted(settings, _looks(settings, config), self._commands, self.updating))
+        even_if_disturbed: bool = config.option.modelbench_even_if_disturbed
+        wanted = Wanted(settings, _looks(settings, config), self._commands, self.updating, even_if_disturbed)
+        self.runner = SessionRunner(config, wanted)
         self.inline = InlineRun(self.runner) if config.option.modelbench_inline else None
         if self.inline is None:
             stand_aside(config)
@@ -87,6 +89,10 @@ class BenchSession:
                 raise pytest.UsageError(
                     f"{flag} goes with stored baselines; with --modelbench-against there is nothing for it to act on"
                 )
+        if option.modelbench_even_if_disturbed and not option.update_baselines:
+            raise pytest.UsageError(
+                "--modelbench-even-if-disturbed is about what becomes a baseline: it needs --update-baselines"
+            )
         if option.update_baselines and option.modelbench_inline:
             raise pytest.UsageError(
                 "--modelbench-inline measures in one process only, too few for a baseline to rest on"

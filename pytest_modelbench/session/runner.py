@@ -26,7 +26,7 @@ from pytest_modelbench.judge.state import Round, State
 from pytest_modelbench.session.around import Around
 from pytest_modelbench.session.commands import Commands
 from pytest_modelbench.session.confirming import Confirmation, Recourses
-from pytest_modelbench.session.deciding import Decider
+from pytest_modelbench.session.deciding import Decider, Rule
 from pytest_modelbench.session.entries import Decision
 from pytest_modelbench.session.gate import Baselines, Gate, Policy
 from pytest_modelbench.session.launch import Launcher
@@ -59,6 +59,7 @@ class Wanted:
     looks: tuple[int, ...]
     commands: Commands
     updating: bool
+    even_if_disturbed: bool = False  #: accepts what was measured while the machine was disturbed, too
 
 
 class SessionRunner:
@@ -70,12 +71,14 @@ class SessionRunner:
         self.settings = settings
         self.commands = wanted.commands
         self.updating = wanted.updating
+        self.even_if_disturbed = wanted.even_if_disturbed
         self.stamp, self._unread = sources(config.rootpath)
         self.store = BaselineStore(config.rootpath / settings.baselines)
         #: what the session compares with in place of what is stored, for people
         self.against = " with ".join(filter(None, [settings.against, settings.against_python]))
         around = Around(config.rootpath, self._path_of, lambda test: self.results.entry(test), settings.against)
-        self.decider = Decider(settings, wanted.commands, self.stamp.id, updating=wanted.updating, around=around)
+        rule = Rule(self.stamp.id, wanted.updating, wanted.even_if_disturbed)
+        self.decider = Decider(settings, wanted.commands, rule, around)
         self.results = Results(self.decider, self._open_gate, State.PAIRED if self.against else State.OPEN)
         self.complete = False
         self.processes = 0
@@ -275,7 +278,7 @@ class SessionRunner:
         if number == 1:
             for test in self.results.undecided(list(self.results.entries)):
                 self._decide(test)
-        if number == HOPELESS_AFTER and self.updating:
+        if number == HOPELESS_AFTER and self.updating and not self.even_if_disturbed:
             open_ = self.results.undecided(list(self.results.entries))
             self._hopeless = self.results.disturbance(self.results.timed(open_))
 

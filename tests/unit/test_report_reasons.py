@@ -11,6 +11,7 @@ from pytest_modelbench.core.reasons import (
     BetweenLooks,
     Cleared,
     Disturbed,
+    DisturbedBaseline,
     Drifted,
     EnvironmentMoved,
     MachineMoved,
@@ -108,6 +109,10 @@ TEXTS = [
     (
         Since(MOVED, alike=True),
         "since the baseline, and the same on both sides of the duet: torch 2.14 -> 2.15, driver 570 -> 575",
+    ),
+    (
+        DisturbedBaseline(12, 0.0204, 1.0883),
+        "the baseline is of a disturbed machine, whose 12 processes spread by 2.0%: up to +8.8% is tolerated",
     ),
     (Since(4 * MOVED), "since the baseline: torch 2.14 -> 2.15, driver 570 -> 575, 6 others"),
     (

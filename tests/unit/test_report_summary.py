@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_modelbench.core.environment import Environment
+from pytest_modelbench.core.reasons import Disturbed
 from pytest_modelbench.core.session import Outcome, TestResult, elsewhere
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.report import markdown, summary
@@ -80,6 +81,22 @@ def test_environments_that_have_baselines_are_named_with_what_differs() -> None:
 
 
 HERE = Environment("cpu", "a CPU", "cpu-x", {"device": "cpu", "cores": 2, "model": "f6m1"}, {})
+
+
+def test_what_a_disturbed_machine_left_open_is_said_once() -> None:
+    upset = [
+        check(f"net{number}", metric, Verdict.INCONCLUSIVE, 0.1, 0.1, reasons=(Disturbed(5, 5, f"steal {number}%"),))
+        for number in range(1, 13)
+        for metric in ("latency", "throughput")
+    ]
+    noisy = check("other", "latency", Verdict.INCONCLUSIVE, 0.1, 0.1)
+    told, other = summary.notices(replace(FINE, checks=(*upset, noisy)))
+    assert told.text == (
+        "24 checks of 12 tests left open: the machine was disturbed, which is not ok (steal 1%); run the same again "
+        "when it is less busy; pytest-modelbench doctor says how busy it is"
+    )
+    assert (told.items, told.short) == ((), "24 checks of 12 tests left open: the machine was disturbed")
+    assert other.text == "1 check left open by the noise, which is not ok"
 
 
 def test_long_lists_are_cut_and_counted() -> None:

@@ -20,7 +20,7 @@ from pytest_modelbench.judge.procedure import Duet
 from pytest_modelbench.judge.state import Nothing, Pair, Round, State
 from pytest_modelbench.session.commands import Commands
 from pytest_modelbench.session.confirming import Recourses
-from pytest_modelbench.session.deciding import Decider
+from pytest_modelbench.session.deciding import Decider, Rule
 from pytest_modelbench.session.entries import ResultKey
 from pytest_modelbench.session.gate import Gate, Policy, Recourse
 from pytest_modelbench.session.measured import MeasuredBaselines
@@ -81,7 +81,7 @@ def results_of(commits, *, updating=False):
     def open_gate(environment):
         return Gate(Store(commits), environment, Policy(Settings(), (5,) if updating else LOOKS, updating, recourse))
 
-    results = Results(Decider(Settings(), Commands(), "a session", updating=updating, around=Surroundings()), open_gate)
+    results = Results(Decider(Settings(), Commands(), Rule("a session", updating), Surroundings()), open_gate)
     results.environment_known(HERE)
     return results
 
@@ -93,9 +93,7 @@ def results_against():
         measured = MeasuredBaselines(lambda test: results.entry(test).pairs)
         return Gate(measured, environment, Policy(Settings(missing="fail"), LOOKS, against=True))
 
-    results = Results(
-        Decider(Settings(), Commands(), "a session", updating=False, around=Surroundings()), open_gate, State.PAIRED
-    )
+    results = Results(Decider(Settings(), Commands(), Rule("a session"), Surroundings()), open_gate, State.PAIRED)
     results.environment_known(HERE)
     return results
 
