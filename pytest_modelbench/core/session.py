@@ -51,7 +51,10 @@ class TestResult:
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """When and from which sources a session ran. ``commit`` is None outside a git repository."""
+    """When and from which sources a session ran.
+
+    ``commit`` is None outside a git repository, and ``dirty`` without one in a repository that has no commit yet.
+    """
 
     started: str  #: ISO 8601, UTC, to the second
     commit: str | None = None
@@ -60,7 +63,9 @@ class Stamp:
     @property
     def id(self) -> str:
         """Name of the session in baseline files: sorts by time."""
-        return f"{self.started}-{self.commit[:10] if self.commit else 'nogit'}{'-dirty' if self.dirty else ''}"
+        if self.commit is None:
+            return f"{self.started}-{'uncommitted' if self.dirty else 'nogit'}"
+        return f"{self.started}-{self.commit[:10]}{'-dirty' if self.dirty else ''}"
 
 
 class Absence(Enum):
