@@ -16,7 +16,7 @@ _OF_A_MACHINE = frozenset({"platform", "kernel", "driver", "omp_num_threads"})
 #: The fact that holds all installed packages, as `core.packages` packs them.
 PACKAGES = "packages"
 #: What torch computes with, beside what a process imports: named before other packages.
-_UNDER_TORCH = ("nvidia-", "triton", "pytorch-triton", "intel-", "mkl")
+_UNDER_TORCH = ("cuda", "cudnn", "hip", "driver", "nvidia-", "triton", "pytorch-triton", "intel-", "mkl")
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,10 +76,10 @@ def test_a_baseline_of_an_earlier_version_is_compared_by_its_fingerprint():
 
 
 def test_what_probably_matters_comes_first():
-    found = [Difference(name, "1", "2") for name in ("black", "timm", "nvidia-cudnn-cu12", "python", "torch")]
+    found = [Difference(name, "1", "2") for name in ("black", "timm", "nvidia-cudnn-cu12", "python", "driver", "torch")]
     found.insert(0, Difference("xformers", None, "0.3"))
     order = [one.name for one in told_first(found, used={"timm"})]
-    assert order == ["torch", "timm", "nvidia-cudnn-cu12", "black", "python", "xformers"]
+    assert order == ["torch", "timm", "nvidia-cudnn-cu12", "driver", "black", "python", "xformers"]
 
 
 @pytest.mark.parametrize(
