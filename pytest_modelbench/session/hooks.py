@@ -23,6 +23,7 @@ from pytest_modelbench.session.asked import (
     settings_of,
 )
 from pytest_modelbench.session.closing import Closing
+from pytest_modelbench.session.ending import session_of
 from pytest_modelbench.session.inline import InlineRun
 from pytest_modelbench.session.logs import share_log_file
 from pytest_modelbench.session.marks import Marks, is_benchmark, select
@@ -223,8 +224,8 @@ class BenchSession:
             if self.inline is not None:
                 self.inline.finish(complete=exitstatus in (0, 1) and not session.shouldstop and not session.shouldfail)
             scope = Scope(self.config, start_of_ids(self._paths, self.config.rootpath), self._found)
-            result = self.runner.result(
-                lambda keys: absent(keys, self._found, scope, self._skipped_modules), self._found.tests
+            result = session_of(
+                self.runner, lambda keys: absent(keys, self._found, scope, self._skipped_modules), self._found.tests
             )
             self._closing.close(result, self._skipped_modules)
             session.exitstatus = self._closing.exit_status(session.exitstatus)

@@ -9,7 +9,7 @@ from pytest_modelbench.core.environment import Environment, differences, named
 from pytest_modelbench.core.errors import UsageError
 from pytest_modelbench.core.measurement import CheckKey, Measurement
 from pytest_modelbench.core.reasons import Disturbed, NotConfirmed, Reason
-from pytest_modelbench.core.session import Check, Outcome, TestResult
+from pytest_modelbench.core.session import Check, TestResult
 from pytest_modelbench.judge.procedure import Duet
 from pytest_modelbench.judge.state import Event, Next, Nothing, Pair, Round, State, following
 from pytest_modelbench.session.deciding import Decider
@@ -113,11 +113,6 @@ class Results:
         return len(self._noisy)
 
     @property
-    def only_in_base(self) -> set[str]:
-        """Tests that pairs have found in the base, unasked for, in files with tests that it does not have."""
-        return {test for entry in self.entries.values() for pair in entry.pairs for test in pair.others}
-
-    @property
     def best_reference_s(self) -> float | None:
         """The reference's best time per call in this session; None while no process has told."""
         runs = (run for entry in self.entries.values() for run in entry.runs)
@@ -217,17 +212,7 @@ class Results:
 
     def results(self) -> list[TestResult]:
         """How every decided test ended."""
-        return [
-            TestResult(
-                test,
-                entry.decision.outcome,
-                entry.duration_s,
-                entry.decision.message,
-                by_verdict=entry.decision.outcome is Outcome.FAILED and not entry.decision.own,
-            )
-            for test, entry in self.entries.items()
-            if entry.decision
-        ]
+        return [result for test, entry in self.entries.items() if (result := entry.result(test))]
 
     def checks(self) -> list[Check]:
         """Every check judged so far."""

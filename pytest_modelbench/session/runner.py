@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-import os
 import sys
 import time
 import warnings
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,7 @@ import pytest
 
 from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.errors import ModelbenchError, UsageError
-from pytest_modelbench.core.measurement import CheckKey
 from pytest_modelbench.core.reasons import Disturbed, NotEverywhere, OutOfBudget, Reason
-from pytest_modelbench.core.session import Absent, Elsewhere, Session, elsewhere
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.host.interrupts import deferred_interrupts
 from pytest_modelbench.judge.paired import AFRESH
@@ -34,7 +31,6 @@ from pytest_modelbench.session.marks import Marks
 from pytest_modelbench.session.measured import MeasuredBaselines
 from pytest_modelbench.session.pairing import Pairing
 from pytest_modelbench.session.progress import Progress
-from pytest_modelbench.session.provenance import stamped
 from pytest_modelbench.session.replay import Replayer
 from pytest_modelbench.session.results import Results
 from pytest_modelbench.store.baselines import BaselineStore
@@ -47,8 +43,6 @@ from pytest_modelbench.workers.runs import PairRun, TestRun
 
 #: Processes that tell whether a machine is too busy for a baseline: one may have had a bad place.
 HOPELESS_AFTER = 2
-#: How many tests that only the code compared with has are named.
-_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +66,7 @@ class SessionRunner:
         self.commands = wanted.commands
         self.updating = wanted.updating
         self.even_if_disturbed = wanted.even_if_disturbed
-        self.stamp, self._unread = sources(config.rootpath)
+        self.stamp, self.unread = sources(config.rootpath)
         self.store = BaselineStore(config.rootpath / settings.baselines)
         #: what the session compares with in place of what is stored, for people
         self.against = " with ".join(filter(None, [settings.against, settings.against_python]))
@@ -163,62 +157,14 @@ class SessionRunner:
             return self._hopeless
         return OutOfBudget(self._budget_s) if self.out_of_time() else NotEverywhere()
 
-    def result(
-        self, absent_of: Callable[[Iterable[CheckKey]], Iterable[Absent]], known: Collection[str] = ()
-    ) -> Session:
-        """The session as a value; ``absent_of`` tells those of all entries with a baseline that nothing measures.
-
-        ``known`` are all tests that were collected, whether they were asked for or not.
-        """
-        results = self.results
-        checks, gates = results.checks(), list(results.gates.values())
-        promised = {key for gate in gates for key in gate.promised()}
-        ungated: dict[str, int] = {}
-        others: dict[str, tuple[Elsewhere, ...]] = {}
-        for gate in gates if not self.updating else ():
-            of_this = [check for check in checks if check.environment == gate.environment.slug]
-            empty = gate.ungated(of_this)
-            ungated |= empty
-            if gate.environment.slug in empty:
-                others[gate.environment.slug] = elsewhere(self.store.identities(), gate.environment)
-        return Session(
-            stamp=stamped(self.stamp, self.config.rootpath),
-            environments=results.environments,
-            checks=tuple(checks),
-            tests=tuple(results.results()),
-            duration_s=self._duration_s if self._duration_s is not None else time.monotonic() - self._started_s,
-            processes=self.processes,
-            interrupted=not self.complete,
-            updating=self.updating,
-            ungated=ungated,
-            elsewhere=others,
-            absent=tuple(absent_of(promised)),
-            warnings=(
-                *self._unread,
-                *self.decider.warnings,
-                *map(self._outdated, self.store.outdated()),
-                *self._only_in_base(known),
-            ),
-            against=self.against,
-        )
+    @property
+    def duration_s(self) -> float:
+        """How long the session has taken, or took."""
+        return self._duration_s if self._duration_s is not None else time.monotonic() - self._started_s
 
     def stored_of_module(self, module: str) -> int:
         """How many baseline entries tests of the module at this path have where the session measured."""
         return sum(gate.stored_of_module(module) for gate in self.results.gates.values())
-
-    def _only_in_base(self, known: Collection[str]) -> list[str]:
-        """A warning of tests that the code compared with has beside those that it lacks: a renamed test is two."""
-        lost = sorted(self.results.only_in_base - set(known))
-        if not lost:
-            return []
-        more = f" and {len(lost) - _SHOWN} more" if len(lost) > _SHOWN else ""
-        told = f"{', '.join(lost[:_SHOWN])}{more}"
-        return [f"only {self.against} has {told}: a test that was renamed is new, and compared with nothing"]
-
-    def _outdated(self, path: Path) -> str:
-        told = os.path.join(self.commands.baselines, os.path.relpath(path, self.store.folder))
-        how = self.commands.convert()
-        return f"{told} is written in the form of an older version; `{how}` writes it in the present one"
 
     # --- time
 

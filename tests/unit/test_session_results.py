@@ -269,7 +269,7 @@ def test_what_the_base_does_not_have_is_new_and_passes_after_one_pair():
     decision = results.decide_beside(TEST, AGAINST, last_pair=False)
     assert decision.outcome is Outcome.PASSED
     assert verdicts(results) == {"latency": Verdict.NEW, "macs": Verdict.NEW}
-    assert results.only_in_base == {"test_it.py::test_old"}
+    assert results.entries[TEST].only_in_base == {"test_it.py::test_old"}
 
 
 def test_a_new_test_that_fails_by_itself_fails():
