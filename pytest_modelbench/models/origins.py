@@ -17,4 +17,4 @@ def written_in(make: Callable[[], object], module: nn.Module) -> set[str]:
     names = {getattr(inner, "__module__", None) or type(inner).__module__}
     names |= {kind.__module__ for kind in set(map(type, module.modules()))}
     files = (getattr(sys.modules.get(name), "__file__", None) for name in names)
-    return {file for file in files if file}
+    return {file for file in files if isinstance(file, str)}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pytest_modelbench.core.errors import UsageError
 from pytest_modelbench.core.history import Commit, History
-from pytest_modelbench.vcs.git import ask, changed, entries, repository
+from pytest_modelbench.vcs.git import ask, entries, repository
 
 #: A message waits for it, and is useful without.
 _PATIENCE_S = 5.0
@@ -38,7 +38,9 @@ def history(root: Path, commit: str, files: Iterable[Path]) -> History | None:
         touched = entries(_asked(repo.toplevel, "diff-tree", "-r", "-z", "--name-only", commit, "HEAD", "--", *names))
         log = ("-c", "log.showSignature=false", "log", f"--max-count={_MOST}", "-z", "--format=%h %s", *since)
         commits = [entry.partition(" ") for entry in entries(_asked(repo.toplevel, *log))] if touched else []
-        uncommitted = [name for name in names if changed(repo.toplevel, (f":(top,literal){name}",))]
+        # Not `git diff`: it refreshes the user's index on the disk, even where it is told not to.
+        status = ("status", "--porcelain", "-z", "--no-renames", "--untracked-files=all", "--", *names)
+        uncommitted = [entry[3:] for entry in entries(_asked(repo.toplevel, *status))]
     except UsageError:
         return None
     return History(

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 
 from pytest_modelbench.workers.installed import Distribution, Installed
 from pytest_modelbench.workers.job import Site
@@ -158,14 +158,15 @@ def imported(modules: Iterable[str]) -> tuple[str, ...]:
 def imported_by(module: object) -> set[str]:
     """Files of what ``module`` has imported by name, without Python's, this tool's and installed ones."""
     values = list(vars(module).values()) if isinstance(module, ModuleType) else []
-    names = {
-        value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None) for value in values
-    }
+    # By their types and what these say: to ask a value itself may wake what is lazy, or raise.
+    names = {vars(one).get("__name__") for one in values if issubclass(type(one), ModuleType)}
+    names |= {one.__module__ for one in values if type(one) is FunctionType or issubclass(type(one), type)}
     found = set()
     for name in names:
         top = name.partition(".")[0] if isinstance(name, str) else ""
         file = getattr(sys.modules.get(str(name)), "__file__", None)
-        if file and top != _TOOL and top not in sys.stdlib_module_names and _INSTALLED.isdisjoint(file.split(os.sep)):
+        own = top != _TOOL and top not in sys.stdlib_module_names
+        if isinstance(file, str) and own and _INSTALLED.isdisjoint(file.split(os.sep)):
             found.add(file)
     return found
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from pytest_modelbench.core.environment import Difference
 from pytest_modelbench.core.history import Commit, History
 from pytest_modelbench.core.packages import Package, packed
+from pytest_modelbench.core.session import Session
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.session import around, entries
 from pytest_modelbench.session.around import Around, used_of
@@ -80,6 +82,23 @@ def test_what_a_module_imports_is_told_by_files_that_are_neither_installed_nor_o
     assert report_sessions.__file__ in imported_by(this)
     assert all("pytest_modelbench/core" not in file and "site-packages" not in file for file in imported_by(this))
     assert imported_by(None) == set()
+
+
+class Lazy:
+    """What must not be asked anything: it would set itself up, or is not to be had here."""
+
+    def __getattribute__(self, name: str) -> object:
+        raise RuntimeError(f"asked for {name}")
+
+
+def test_what_is_lazy_is_not_woken() -> None:
+    module = ModuleType("test_net")
+    module.settings = Lazy()  # type: ignore[attr-defined]
+    module.kind, module.function = Session, check  # type: ignore[attr-defined]
+    assert imported_by(module) == {report_sessions.__file__}
+
+
+def test_names_are_those_of_packages() -> None:
     assert imported(["timm.models", "timm", "os.path", "pytest_modelbench.core", "_ctypes", "torch"]) == (
         "timm",
         "torch",
