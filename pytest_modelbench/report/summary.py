@@ -10,7 +10,7 @@ from enum import Enum
 
 from pytest_modelbench.core.environment import Environment, named
 from pytest_modelbench.core.places import BASELINES, Here
-from pytest_modelbench.core.reasons import Disturbed
+from pytest_modelbench.core.reasons import Disturbed, DisturbedBaseline
 from pytest_modelbench.core.session import Absence, Check, Outcome, Session
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.report.commands import prune_command
@@ -98,7 +98,13 @@ def _line(check: Check, how: Standing, label: str) -> Line:
         baseline = number(judgement.baseline, check.baseline.unit)
     elif judgement.baseline is not None:
         baseline, now = pair(judgement.baseline, judgement.value, metric.unit, tell_apart=not metric.noisy)
-    return Line(how, label, check.key.name, baseline, now, change(judgement, metric), metric.band.text)
+    return Line(how, label, check.key.name, baseline, now, change(judgement, metric), _band(check))
+
+
+def _band(check: Check) -> str:
+    """``5%``, or ``5% -> 8.8%`` beside a baseline of a disturbed machine."""
+    ends = [one.band_end for one in check.judgement.reasons if isinstance(one, DisturbedBaseline)]
+    return f"{check.metric.band.text} -> {100 * (ends[0] - 1):.1f}%" if ends else check.metric.band.text
 
 
 def tally(session: Session) -> str:

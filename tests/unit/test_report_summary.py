@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_modelbench.core.environment import Environment
-from pytest_modelbench.core.reasons import Disturbed
+from pytest_modelbench.core.reasons import Disturbed, DisturbedBaseline
 from pytest_modelbench.core.session import Outcome, TestResult, elsewhere
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.report import markdown, summary
@@ -97,6 +97,12 @@ def test_what_a_disturbed_machine_left_open_is_said_once() -> None:
     )
     assert (told.items, told.short) == ((), "24 checks of 12 tests left open: the machine was disturbed")
     assert other.text == "1 check left open by the noise, which is not ok"
+
+
+def test_a_band_that_is_wider_beside_a_disturbed_baseline_is_shown() -> None:
+    wide = check("net", "latency", Verdict.OK, 0.107, 0.1, reasons=(DisturbedBaseline(12, 0.02, 1.0883),))
+    (line,) = summary.lines(replace(FINE, checks=(wide,)))
+    assert line.band == "5% -> 8.8%"
 
 
 def test_long_lists_are_cut_and_counted() -> None:
