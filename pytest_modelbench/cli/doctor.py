@@ -111,7 +111,7 @@ def _run_own(arguments: argparse.Namespace, settings: Settings) -> Outcome:
         results = Path(folder, "results.json")
         why = measure(asked, results)
         session = read_results(results)
-    if not session.tests:
+    if not (session.tests or session.checks):
         raise UsageError(why)
     found = examine_own(machine, session, settings)
     text = json.dumps(own_to_json(found), indent=2) if arguments.json else render_own(found, terminal_width())

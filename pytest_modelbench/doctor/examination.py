@@ -15,7 +15,7 @@ from pytest_modelbench.doctor.own_advice import own_findings
 from pytest_modelbench.doctor.own_render import OwnReport
 from pytest_modelbench.doctor.render import Report
 from pytest_modelbench.doctor.trial import TrialPlan, TrialProgress, run_trial
-from pytest_modelbench.doctor.trust import noise
+from pytest_modelbench.doctor.trust import DRAWS, noise
 
 
 def look(settings: Settings) -> Machine:
@@ -23,12 +23,12 @@ def look(settings: Settings) -> Machine:
     return read_machine(gpu=read_gpu(settings.device))
 
 
-def examine_own(machine: Machine, session: Session, settings: Settings) -> OwnReport:
+def examine_own(machine: Machine, session: Session, settings: Settings, draws: int = DRAWS) -> OwnReport:
     """What was found on ``machine``, and by a ``session`` of somebody's own tests beside themselves.
 
     ``settings`` are those of the sessions to come.
     """
-    trial = own_trial(session, settings.pairs)
+    trial = own_trial(session, settings.pairs, draws)
     return OwnReport(machine, (*own_findings(trial), *findings(machine)), trial)
 
 

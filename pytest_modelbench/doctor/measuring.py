@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -59,18 +59,23 @@ def measure(asked: Asked, results: Path) -> str:
         if not Path(path).exists():
             raise UsageError(f"there is no {path}; name a folder, a file or a test as pytest takes it")
     with subprocess.Popen(
-        command(asked, results), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+        command(asked, results),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        # Ctrl-C reaches it once, from here, whoever of the two it was sent to.
+        start_new_session=True,
     ) as session:
-        said = ""
-        while True:
-            try:
-                said = session.communicate()[0]
-                break
-            except KeyboardInterrupt:
-                continue  # the session was interrupted as well, and writes what it has
+        try:
+            why = _why(session.communicate()[0])
+        except KeyboardInterrupt:
+            session.send_signal(signal.SIGINT)  # it writes what it has, and ends
+            session.communicate()
+            why = "interrupted before anything was told"
     if not results.exists():
-        raise UsageError(_why(said))
-    return _why(said)
+        raise UsageError(why)
+    return why
 
 
 def _why(said: str) -> str:
@@ -80,6 +85,5 @@ def _why(said: str) -> str:
     if errors:
         return "\n".join(errors)
     told = [re.sub(r"^E +", "", line) for line in lines if line.startswith("E  ")]
-    with contextlib.suppress(IndexError):
-        told = told or lines[-_LAST_LINES:]
+    told = told or lines[-_LAST_LINES:]
     return "the tests could not be measured:\n" + "\n".join(told)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pytest_modelbench.core.reasons import Beside, PairsSoFar
 from pytest_modelbench.core.session import Check, Outcome, Session
 from pytest_modelbench.core.verdicts import Verdict
-from pytest_modelbench.doctor.trust import DRAWS, FEWEST, session_of_pairs, smallest_band
+from pytest_modelbench.doctor.trust import DRAWS, FEWEST, TRUSTED, session_of_pairs, smallest_band
 from pytest_modelbench.judge.estimate import Edges, detectable, repeated, spent
 from pytest_modelbench.judge.procedure import ALPHA
 from pytest_modelbench.judge.student import t_quantile
@@ -26,12 +26,13 @@ _SEED = 20
 class Drawn:
     """What sessions of unchanged code come to whose pairs spread as they did here: shares of them.
 
-    ``smallest_band`` is the first with which nearly all are ok; None if none that was tried is wide enough.
+    ``trusted_band`` is one with which nearly all are ok: the check's own, or the first wider one; None if none that was
+    tried is wide enough.
     """
 
     ok: float
     alarms: float
-    smallest_band: float | None
+    trusted_band: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +137,8 @@ def _drawn(spread: float, band: float, looks: Sequence[int], checks: int, draws:
     ]
     ended = Counter(session(band) for session in sessions)
     ok = (ended[Verdict.OK] + ended[Verdict.IMPROVED]) / draws
-    return Drawn(ok, ended[Verdict.REGRESSED] / draws, smallest_band(sessions))
+    # The search takes longer than all the rest, and is of use where the check's own band is too narrow.
+    return Drawn(ok, ended[Verdict.REGRESSED] / draws, band if ok >= TRUSTED else smallest_band(sessions))
 
 
 def _first_line(text: str) -> str:

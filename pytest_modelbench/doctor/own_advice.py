@@ -62,7 +62,7 @@ def _of_noise(trial: OwnTrial) -> list[Finding]:
 def _roomier(checks: Sequence[OwnCheck]) -> list[str]:
     told = []
     for one in checks:
-        band = one.drawn.smallest_band if one.drawn else None
+        band = one.drawn.trusted_band if one.drawn else None
         room = f'band="{percent(band)}"' if band is not None else f"no band up to {percent(BANDS[-1])} would do"
         told.append(f"{one.test} {one.name}: {room}")
     return told
