@@ -84,6 +84,12 @@ OPTIONS = (
         help="With --modelbench: accept what is measured as the new baselines, and print old -> new.",
     ),
     Option(
+        flag="--modelbench-even-if-disturbed",
+        kind=OptionType.SWITCH,
+        help="With --update-baselines: accept times also where the machine was disturbed meanwhile. They are marked as "
+        "such, and held by a wider band, until a session on a quieter machine is accepted.",
+    ),
+    Option(
         flag="--modelbench-device",
         alias="--device",
         setting="device",

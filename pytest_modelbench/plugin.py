@@ -72,8 +72,8 @@ def pytest_configure(config: pytest.Config) -> None:
         "of names; band: tolerated change of times, or a mapping from metric to band; timeout: as in '5m'.",
     )
     if not config.option.modelbench:
-        for option, flag in (("update_baselines", "--update-baselines"), ("modelbench_inline", "--modelbench-inline")):
-            if getattr(config.option, option):
+        for flag in ("--update-baselines", "--modelbench-inline", "--modelbench-even-if-disturbed"):
+            if getattr(config.option, flag.lstrip("-").replace("-", "_")):
                 raise pytest.UsageError(f"{flag} needs --modelbench")
         return
     if not _is_worker(config):
@@ -113,6 +113,7 @@ def pytest_runtestloop(session: pytest.Session) -> None:
         except ModelbenchError as error:
             worker.refuse(str(error))
         session.config.stash[bench_key] = bench
+        worker.model_files = bench.take_files
         worker.ready(bench.environment)
 
 

@@ -26,4 +26,6 @@ def build_on(bench: Bench, test_module: str, model: str | Callable[..., nn.Modul
     elif checkpoint is not None and checkpoint != SAMPLES and bench.home and not Path(checkpoint).exists():
         # Weights that git does not know are not in the tree of older code, but where the user has them.
         arguments["checkpoint"] = Path(bench.home, checkpoint)
-    return build(model, device=bench.device, test_module=test_module, **arguments)
+    built = build(model, device=bench.device, test_module=test_module, **arguments)
+    bench.written.append(built.files)
+    return built

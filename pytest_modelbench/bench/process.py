@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_modelbench.core.environment import Environment
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 
 __tracebackhide__ = hide_own_frames
 
+#: What lies below is no part of the project under test.
+_INSTALLED = frozenset({"site-packages", "dist-packages"})
+
 
 @dataclass(slots=True, repr=False)
 class Bench:
@@ -39,6 +43,7 @@ class Bench:
     home: str = ""  #: in a pair, where the session was started: this process runs in the tree of its own code
     turns: Turns | None = None  #: in a pair, the word with the controller about whose turn it is
     settled: bool = False  #: this process was made what its environment says, and has to stay so while it measures
+    written: list[set[str]] = field(default_factory=list)  #: of each model, the files that it is written in
     doubt: str = ""  #: why nothing may be recorded here: torch came late and contradicts the environment
     _sent: set[CheckKey] = field(default_factory=set)
 
@@ -75,6 +80,11 @@ class Bench:
                 f"{changed}. Leave that as it is; or choose it for the whole session, threads by --modelbench-threads, "
                 "the rest in conftest.py"
             )
+
+    def take_files(self) -> set[str]:
+        """Files of models that were built since this was asked last, without what is installed."""
+        taken, self.written = self.written, []
+        return {file for files in taken for file in files if _INSTALLED.isdisjoint(Path(file).parts)}
 
     def forget(self, test: str) -> None:
         """A test begins (again, if a plugin reruns it): what it recorded before does not count."""

@@ -21,6 +21,11 @@ if TYPE_CHECKING:
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add the results file, and where its values go."""
     add_baselines(parser)
+    parser.add_argument(
+        "--even-if-disturbed",
+        action="store_true",
+        help="also what was measured while the machine was disturbed: it is marked as such, and held by a wider band",
+    )
     parser.add_argument("results", metavar="RESULTS", type=Path, help="file of --modelbench-json")
     parser.add_argument("--test", metavar="ID", action="append", help="accept only what this test measured")
 
@@ -36,7 +41,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
     from pytest_modelbench.store.baselines import BaselineStore
     from pytest_modelbench.store.results import read_results
 
-    store = BaselineStore(baselines_of(arguments))
+    store, even = BaselineStore(baselines_of(arguments)), arguments.even_if_disturbed
     session = _only(read_results(arguments.results), arguments.test)
 
     def accept_command(tests: Iterable[str]) -> str:
@@ -44,14 +49,13 @@ def run(arguments: argparse.Namespace) -> Outcome:
         where = ["--modelbench-baselines", told] if (told := str(store.folder)) != hints.baselines else []
         return accept_of(tests, session, shlex.join([*shlex.split(ACCEPT), *where]), None, hints.here)
 
-    done = accept(session, store)
+    done = accept(session, store, even_if_disturbed=even)
     changed = [change for change in done.changes if change.kind is not ChangeKind.UNCHANGED]
     lines = [render_changes(changed, width=terminal_width(), colour=False)] if changed else []
     lines += [f"unchanged: {len(done.changes) - len(changed)}"] if len(changed) < len(done.changes) else []
     lines += [written_note(str(store.attributes))] if store.attributes else []
-    lines += [
-        line for notice in refusal_notices(done.refused, accept_command) for line in notice_lines(notice, colour=False)
-    ]
+    refused = refusal_notices(done.refused, accept_command, "" if even else "--even-if-disturbed")
+    lines += [line for notice in refused for line in notice_lines(notice, colour=False)]
     nothing = not done.changes
     return "\n".join(lines or ["nothing to accept: nothing was measured"]), REFUSED if done.refused or nothing else FINE
 

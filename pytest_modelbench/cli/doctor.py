@@ -6,10 +6,14 @@ import argparse
 import json
 import math
 import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
 
 from pytest_modelbench.cli.command import FINE, REFUSED, Command, Outcome
 from pytest_modelbench.cli.folder import add_config_file, settings_here
 from pytest_modelbench.cli.output import terminal_width, write
+from pytest_modelbench.core.errors import UsageError
 from pytest_modelbench.core.settings import Settings, read_value
 from pytest_modelbench.options import SETTINGS
 
@@ -31,6 +35,13 @@ def declare(parser: argparse.ArgumentParser) -> None:
         "default: %(default)g; 0: only look",
     )
     parser.add_argument("--json", action="store_true", help="plain values, for machines")
+    parser.add_argument(
+        "tests",
+        metavar="TESTS",
+        nargs="*",
+        help="benchmark tests of one's own, as pytest takes them: they are measured beside themselves, in place of a "
+        "few small models",
+    )
 
 
 def _add_setting(parser: argparse.ArgumentParser, name: str, told: str) -> None:
@@ -61,7 +72,10 @@ def run(arguments: argparse.Namespace) -> Outcome:
     from pytest_modelbench.doctor.render import render, to_json
 
     project = settings_here(arguments)
-    settings = Settings(device=arguments.device or project.device, threads=arguments.threads or project.threads)
+    device, threads = arguments.device or project.device, arguments.threads or project.threads
+    if arguments.tests:
+        return _run_own(arguments, replace(project, device=device, threads=threads))
+    settings = Settings(device=device, threads=threads)
     line = TrialLine(sys.stderr)
     try:
         found = examine(settings, 60 * arguments.minutes, line.show)
@@ -71,6 +85,36 @@ def run(arguments: argparse.Namespace) -> Outcome:
     finally:
         line.clear()
     text = json.dumps(to_json(found), indent=2) if arguments.json else render(found, terminal_width())
+    return text, FINE if found.sound else REFUSED
+
+
+def _run_own(arguments: argparse.Namespace, settings: Settings) -> Outcome:
+    """What was found of tests of one's own."""
+    from pytest_modelbench.doctor.examination import examine_own, look
+    from pytest_modelbench.doctor.measuring import Asked, measure
+    from pytest_modelbench.doctor.own_render import own_to_json, render_own
+    from pytest_modelbench.store.results import read_results
+
+    if not arguments.minutes:
+        raise UsageError("--minutes 0 only looks at the machine: leave the tests out, or allow some minutes for them")
+    if settings.against or settings.against_python:
+        raise UsageError(
+            "the settings name what to compare with (against): take that out, to compare tests with themselves"
+        )
+    options = [f"--modelbench-device={settings.device}", f"--modelbench-threads={settings.threads}"]
+    options += ["-c", str(arguments.config_file)] if arguments.config_file else []
+    asked = Asked(tuple(arguments.tests), tuple(options), settings.pairs[-1], 60 * arguments.minutes)
+    if sys.stderr.isatty():
+        write(sys.stderr, f"measuring your tests beside themselves, in at most {arguments.minutes:g} minutes")
+    machine = look(settings)  # before it has this work to do
+    with tempfile.TemporaryDirectory(prefix="modelbench-") as folder:
+        results = Path(folder, "results.json")
+        why = measure(asked, results)
+        session = read_results(results)
+    if not (session.tests or session.checks):
+        raise UsageError(why)
+    found = examine_own(machine, session, settings)
+    text = json.dumps(own_to_json(found), indent=2) if arguments.json else render_own(found, terminal_width())
     return text, FINE if found.sound else REFUSED
 
 

@@ -15,6 +15,7 @@ class Cause(Enum):
     FAILED = "the test ended otherwise than it should"
     NOT_MEASURED = "nothing was measured"
     DISTURBED = "the machine was disturbed while it was measured"
+    TOO_FAR_APART = "its processes are too far apart for any band to hold it"
     TOO_FEW = "it was measured in too few undisturbed processes for a baseline to rest on"
     CONTRADICTED = "it should be the same in every process, and is not"
     UNFIT = "what was measured cannot be a baseline"

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from pytest_modelbench.core.metrics import Scope
+from pytest_modelbench.core.packages import summary, unpacked
 
 Fact = str | int | float | bool | None
 
 #: Provenance that no portable value can depend on.
-_OF_A_MACHINE = frozenset({"platform", "kernel", "driver", "omp_num_threads", "packages"})
+_OF_A_MACHINE = frozenset({"platform", "kernel", "driver", "omp_num_threads"})
+#: The fact that holds all installed packages, as `core.packages` packs them.
+PACKAGES = "packages"
+#: What torch computes with, beside what a process imports: named before other packages.
+_UNDER_TORCH = ("cuda", "cudnn", "hip", "driver", "nvidia-", "triton", "pytorch-triton", "intel-", "mkl")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,21 +49,70 @@ def slugify(text: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A fact that both sides know and that differs."""
+    """A fact that both sides know and that differs. None: of a package, that it is not installed."""
 
     name: str
     then: Fact
     now: Fact
 
     def __str__(self) -> str:
-        return f"{self.name} {self.then} -> {self.now}"
+        then, now = ("none" if fact is None else fact for fact in (self.then, self.now))
+        return f"{self.name} {then} -> {now}"
 
 
 def differences(then: Mapping[str, Fact], now: Mapping[str, Fact]) -> tuple[Difference, ...]:
-    """``torch 2.14 -> 2.15`` for each fact that both sides know and that differs."""
-    return tuple(Difference(key, then[key], now[key]) for key in then if key in now and then[key] != now[key])
+    """``torch 2.14 -> 2.15`` for each fact that both sides know and that differs.
+
+    Of installed packages each one, where both sides know them all; facts of their own stay where they are.
+    """
+    found = {key: Difference(key, then[key], now[key]) for key in then if key in now and then[key] != now[key]}
+    if PACKAGES in found:
+        changed = _packages(str(then[PACKAGES]), str(now[PACKAGES]))
+        del found[PACKAGES]
+        own = {slugify(key): key for key in then}
+        # What the package's entry says of one that has a fact of its own is more: where it was installed from.
+        found |= {own.get(one.name, one.name): one for one in changed}
+    return tuple(found.values())
 
 
-def named(found: tuple[Difference, ...]) -> str:
-    """``torch 2.14 -> 2.15, driver 570 -> 575``."""
-    return ", ".join(map(str, found))
+def _packages(then: str, now: str) -> list[Difference]:
+    """What differs between two facts on all packages: only that something does, where one holds no list."""
+    before, after = unpacked(then), unpacked(now)
+    if before is None or after is None:
+        sums = summary(then), summary(now)
+        return [Difference(PACKAGES, *sums)] if sums[0] != sums[1] else []
+    names = [name for name in sorted(before.keys() | after.keys()) if before.get(name) != after.get(name)]
+    return [Difference(name, before.get(name), after.get(name)) for name in names]
+
+
+def told_first(found: Collection[Difference], used: Collection[str] = ()) -> tuple[Difference, ...]:
+    """``found`` in the order of what probably matters.
+
+    torch, the packages ``used`` by what was measured, what torch computes with, other facts and what was upgraded, and
+    last what was only installed or removed.
+    """
+
+    def rank(one: Difference) -> int:
+        if one.name == "torch":
+            return 0
+        if one.name in used:
+            return 1
+        if one.name.startswith(_UNDER_TORCH):
+            return 2
+        return 4 if None in (one.then, one.now) else 3
+
+    return tuple(sorted(found, key=rank))
+
+
+def same_packages(then: Mapping[str, Fact], now: Mapping[str, Fact]) -> bool:
+    """Whether both sides know what is installed, and it is the same."""
+    known = PACKAGES in then and PACKAGES in now
+    return known and not _packages(str(then[PACKAGES]), str(now[PACKAGES]))
+
+
+def named(found: Collection[Difference], most: int | None = None) -> str:
+    """``torch 2.14 -> 2.15, driver 570 -> 575``, and how many more there are than ``most``."""
+    shown = list(found)[:most]
+    left = len(found) - len(shown)
+    told = [str(one) for one in shown]
+    return ", ".join([*told, f"{left} other{'s' if left > 1 else ''}"] if left else told)

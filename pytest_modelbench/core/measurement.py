@@ -161,6 +161,11 @@ class Disturbance:
     cause: str
 
 
+def surely_disturbed(measurements: Sequence[Measurement], planned: int) -> bool:
+    """Whether most of the ``planned`` processes were disturbed, even if all that are still to come are left alone."""
+    return 2 * sum(one.quality.disturbed for one in measurements) > planned
+
+
 def disturbance(measurements: Sequence[Measurement]) -> Disturbance | None:
     """What disturbed most of the processes; None if at least half of them were left alone."""
     causes = [one.quality.disturbance for one in measurements if one.quality.disturbed]

@@ -195,10 +195,24 @@ class MachineMoved:
 
 @dataclass(frozen=True, slots=True)
 class Since:
-    """What differs since the baseline was recorded."""
+    """What differs since the baseline was recorded; ``alike``: both sides of the duet that decided it have it now."""
 
     differences: tuple[Difference, ...]
+    alike: bool = False
     kind: Literal["since"] = "since"
+
+
+@dataclass(frozen=True, slots=True)
+class DisturbedBaseline:
+    """The baseline was accepted though the machine was disturbed: changes up to ``band_end`` (a ratio) are tolerated.
+
+    ``disturbed`` of its processes were, and they spread by ``spread``, in log.
+    """
+
+    disturbed: int
+    spread: float
+    band_end: float
+    kind: Literal["disturbed baseline"] = "disturbed baseline"
 
 
 # --- why an exact check is what it is
@@ -249,5 +263,6 @@ class SamplesChanged:
 Reason = (
     OtherKey | UnknownEnvironment | OtherEnvironment | BetweenLooks | Disturbed | Drifted | MayBeAway | AssumedSpread
     | NoPairs | NotConfirmed | OutOfBudget | NotEverywhere | PairsSoFar | Beside | SameCode | Cleared | MeasuredAgain
-    | UnknownWhetherAway | EnvironmentMoved | MachineMoved | Since | Varies | NumbersDiffer | SamplesChanged
+    | UnknownWhetherAway | EnvironmentMoved | MachineMoved | Since | DisturbedBaseline | Varies | NumbersDiffer
+    | SamplesChanged
 )  # fmt: skip

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from pytest_modelbench.core.case import AnyCase
-from pytest_modelbench.core.environment import Environment
+from pytest_modelbench.core.environment import Difference, Environment, Fact, differences
 from pytest_modelbench.core.measurement import CheckKey, Measurement
 from pytest_modelbench.core.metrics import Metric
 from pytest_modelbench.core.verdicts import BaselineView, Judgement
@@ -51,7 +51,10 @@ class TestResult:
 
 @dataclass(frozen=True, slots=True)
 class Stamp:
-    """When and from which sources a session ran. ``commit`` is None outside a git repository."""
+    """When and from which sources a session ran.
+
+    ``commit`` is None outside a git repository, and ``dirty`` without one in a repository that has no commit yet.
+    """
 
     started: str  #: ISO 8601, UTC, to the second
     commit: str | None = None
@@ -60,7 +63,9 @@ class Stamp:
     @property
     def id(self) -> str:
         """Name of the session in baseline files: sorts by time."""
-        return f"{self.started}-{self.commit[:10] if self.commit else 'nogit'}{'-dirty' if self.dirty else ''}"
+        if self.commit is None:
+            return f"{self.started}-{'uncommitted' if self.dirty else 'nogit'}"
+        return f"{self.started}-{self.commit[:10]}{'-dirty' if self.dirty else ''}"
 
 
 class Absence(Enum):
@@ -99,12 +104,32 @@ class Renamed:
 
 
 @dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """A baseline folder of another environment than the session's, and what of that is another one, there -> here."""
+
+    folder: str
+    differences: tuple[Difference, ...]
+
+
+def elsewhere(identities: Mapping[str, Mapping[str, Fact]], environment: Environment) -> tuple[Elsewhere, ...]:
+    """The folders with these ``identities`` that are of another environment than this, the likest first."""
+    moved = {folder: differences(identity, environment.identity) for folder, identity in identities.items()}
+    found = [Elsewhere(folder, what) for folder, what in moved.items() if what]
+    here = environment.identity.get("device")
+    return tuple(
+        sorted(found, key=lambda one: (identities[one.folder].get("device") != here, len(one.differences), one.folder))
+    )
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
     """A whole session.
 
     ``environments`` are empty if no worker ever started. ``ungated`` counts, for each baseline folder that holds
-    nothing at all, the checks that were therefore compared with nothing. ``absent`` are baseline entries that were
-    asked for, and that no test measures; ``renamed`` are those of them whose test may have another id now.
+    nothing at all, the checks that were therefore compared with nothing, and ``elsewhere`` are the folders that hold
+    baselines of other environments, the likest first, for each of those that could. ``absent`` are baseline entries
+    that were asked for, and that no test measures; ``renamed`` are those of them whose test may have another id now.
+    ``against`` names what the session compared with in place of what is stored.
     """
 
     stamp: Stamp
@@ -116,9 +141,11 @@ class Session:
     interrupted: bool = False
     updating: bool = False
     ungated: Mapping[str, int] = field(default_factory=dict)
+    elsewhere: Mapping[str, tuple[Elsewhere, ...]] = field(default_factory=dict)
     absent: tuple[Absent, ...] = ()
     renamed: tuple[Renamed, ...] = ()
     warnings: tuple[str, ...] = ()
+    against: str = ""
 
     @property
     def environment(self) -> Environment | None:

@@ -41,6 +41,7 @@ class BaselineView:
     reference_log_s: float | None = None  #: mean log seconds of the reference workload in the accepted session
     commit: str | None = None  #: what the accepted session ran, in full; None if that is unknown or had changes
     observations: Observations | None = None  #: what a deterministic value was made of
+    disturbed: int = 0  #: processes of the accepted session that the machine was disturbed in, if that was accepted
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from pytest_modelbench.report.table import Column, Row, layout
 #: Version of the JSON; raised when a key changes its meaning or goes.
 SCHEMA = 1
 #: Wider lines are hard to read.
-_WIDEST = 100
+WIDEST = 100
 _INDENT = " " * 9
 
 
@@ -45,19 +45,20 @@ class Report:
 
 def render(report: Report, width: int) -> str:
     """The report in lines of at most ``width``, except for what is to be copied."""
-    width = min(width, _WIDEST)
-    parts = ["\n".join(_wrapped("machine", _machine(report.machine), width))]
+    width = min(width, WIDEST)
+    parts = ["\n".join(wrapped("machine", machine_text(report.machine), width))]
     told = [finding for finding in report.findings if finding.severity is not Severity.FINE]
-    parts += ["\n".join(_finding(finding, width)) for finding in told]
+    parts += ["\n".join(finding_lines(finding, width)) for finding in told]
     good = [finding.what for finding in report.findings if finding.severity is Severity.FINE]
-    parts += ["\n".join(_wrapped("fine", "; ".join(good), width))] if good else []
+    parts += ["\n".join(wrapped("fine", "; ".join(good), width))] if good else []
     if report.trial is not None:
         parts.append("\n".join(_trial(report.trial, report.noises, width)))
     parts.append("\n".join(_what_to_do(report, width)))
     return "\n\n".join(parts)
 
 
-def _machine(machine: Machine) -> str:
+def machine_text(machine: Machine) -> str:
+    """The machine in a line."""
     facts = [machine.cpu or "", plural(machine.cores, "core")]
     facts += ["virtual machine"] if machine.virtual else []
     facts += [number(machine.memory_bytes, "bytes")] if machine.memory_bytes else []
@@ -65,11 +66,12 @@ def _machine(machine: Machine) -> str:
     return ", ".join(filter(None, facts))
 
 
-def _finding(finding: Finding, width: int) -> Iterator[str]:
-    yield from _wrapped(finding.severity.value, finding.what, width)
+def finding_lines(finding: Finding, width: int) -> Iterator[str]:
+    """A finding, why it matters, and what to copy."""
+    yield from wrapped(finding.severity.value, finding.what, width)
     # A cause may have lines of its own: the end of a dead process's output.
     for line in finding.why.splitlines():
-        yield from _wrapped("", line, width)
+        yield from wrapped("", line, width)
     for line in finding.mend.splitlines():
         yield f"{_INDENT}    {line}"
 
@@ -78,7 +80,7 @@ def _trial(trial: Trial, noises: Sequence[Noise], width: int) -> Iterator[str]:
     where = f" on {trial.environment.name}" if trial.environment else ""
     cut = ", interrupted" if trial.interrupted else ""
     what = f"{plural(trial.processes, 'process')} of unchanged code{where}, {duration(trial.duration_s)}{cut}"
-    yield from _wrapped("trial", what, width)
+    yield from wrapped("trial", what, width)
     columns = (
         Column("case"), Column("n", right=True, drops=1), Column("time", right=True, drops=2),
         Column("raw sd", right=True), Column("sd", right=True), Column("band", right=True), Column("duet", right=True),
@@ -144,7 +146,8 @@ def _what_to_do(report: Report, width: int) -> Iterator[str]:
         yield from (f"       {line}" for line in report.noise.mend.splitlines())
 
 
-def _wrapped(label: str, text: str, width: int) -> list[str]:
+def wrapped(label: str, text: str, width: int) -> list[str]:
+    """``text`` in lines of at most ``width``, beside its label."""
     return textwrap.wrap(
         text,
         width,
@@ -159,12 +162,13 @@ def to_json(report: Report) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "machine": asdict(report.machine),
-        "findings": [_finding_to_json(finding) for finding in report.everything],
+        "findings": [finding_to_json(finding) for finding in report.everything],
         "trial": None if report.trial is None else _trial_to_json(report.trial, report.noises),
     }
 
 
-def _finding_to_json(finding: Finding) -> dict[str, str]:
+def finding_to_json(finding: Finding) -> dict[str, str]:
+    """Plain values."""
     return {
         "id": finding.id,
         "kind": finding.severity.value,

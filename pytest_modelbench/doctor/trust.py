@@ -160,13 +160,19 @@ def duet_session(pool: TrialPool, seed: str) -> DrawnSession:
     That is pessimistic: the two of a pair take turns within milliseconds, and share more than a reference tells.
     """
     day = pool.day(2 * _SETTINGS.pairs[-1], random.Random(seed))
-    changes = tuple(candidate.log_ratio - base.log_ratio for base, candidate in zip(day[::2], day[1::2], strict=True))
-    baseline = _baseline(day[:1])
+    changes = [candidate.log_ratio - base.log_ratio for base, candidate in zip(day[::2], day[1::2], strict=True)]
+    return session_of_pairs(changes, _SETTINGS.pairs)
+
+
+def session_of_pairs(changes: Sequence[float], looks: tuple[int, ...], checks: int = 1) -> DrawnSession:
+    """A session by duet in which one of ``checks`` changed so in each pair, in log: what it says at last."""
+    one = Measured(0.0, 1.0)
+    baseline = _baseline([one])
 
     def verdict(band: float) -> Verdict:
-        compared = Compared([_measurement(day[0], band)], baseline)
-        for look in _SETTINGS.pairs:
-            duet = Duet("itself", _SETTINGS.pairs, stored=False, changes=changes[:look], pairs=look)
+        compared = Compared([_measurement(one, band)], baseline)
+        for look in looks:
+            duet = Duet("itself", looks, checks, stored=False, changes=tuple(changes[:look]), pairs=look)
             ruling = judge(compared, Procedure(), duet)
             if ruling.event is Event.DECIDED:
                 break

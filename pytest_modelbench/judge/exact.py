@@ -12,6 +12,7 @@ from pytest_modelbench.core.reasons import NumbersDiffer, Reason, Varies
 from pytest_modelbench.core.verdicts import Judgement, Verdict
 from pytest_modelbench.judge.per_sample import largest_deviation, paired_change
 from pytest_modelbench.judge.procedure import Compared
+from pytest_modelbench.judge.stored import since_baseline
 
 
 def judge_exact(compared: Compared) -> Judgement:
@@ -28,6 +29,8 @@ def judge_exact(compared: Compared) -> Judgement:
         verdict = Verdict.IMPROVED if _is_better(change, metric.better) else Verdict.REGRESSED
         if len({one.value for one in measurements}) > 1:
             verdict, reasons = Verdict.REGRESSED, (Varies(),)
+    if verdict is Verdict.REGRESSED:
+        reasons = (*reasons, *since_baseline(compared))
     ratio = value / baseline.value if baseline.value else None
     return Judgement(verdict, value, baseline.value, ratio, ratio, ratio, reasons=reasons, processes=len(measurements))
 

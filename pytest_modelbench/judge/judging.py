@@ -13,6 +13,7 @@ from pytest_modelbench.judge.procedure import Compared, Duet, Procedure
 from pytest_modelbench.judge.ruling import Ruling
 from pytest_modelbench.judge.state import Event
 from pytest_modelbench.judge.stored import judge_stored
+from pytest_modelbench.judge.widened import disturbed_baseline
 
 
 def judge(compared: Compared, procedure: Procedure, duet: Duet | None = None) -> Ruling:
@@ -30,7 +31,13 @@ def judge(compared: Compared, procedure: Procedure, duet: Duet | None = None) ->
         return Ruling(Event.DECIDED if noisy else seen, judgement)
     if not noisy:
         return Ruling(seen, judge_exact(compared))
-    return judge_stored(compared, procedure) if duet is None else judge_pairs(compared, procedure, duet)
+    if duet is not None and not duet.stored:
+        return judge_pairs(compared, procedure, duet)
+    ruling = judge_stored(compared, procedure) if duet is None else judge_pairs(compared, procedure, duet)
+    if not compared.baseline.disturbed:
+        return ruling
+    told = disturbed_baseline(compared.metric.band, compared.baseline, compared.measurements)
+    return Ruling(ruling.event, ruling.judgement.noted(told))
 
 
 def obstacle_to_comparison(compared: Compared) -> Reason | None:

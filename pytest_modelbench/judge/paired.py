@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from pytest_modelbench.core.environment import differences
 from pytest_modelbench.core.reasons import Beside, Cleared, MeasuredAgain, PairsSoFar, UnknownWhetherAway
 from pytest_modelbench.core.verdicts import Judgement, Verdict
 from pytest_modelbench.judge.estimate import Edges, paired, repeated, repetitions_needed, spent
@@ -23,6 +22,7 @@ from pytest_modelbench.judge.stored import (
     since_baseline,
     untrustworthy,
 )
+from pytest_modelbench.judge.widened import edges_to_stored
 
 #: Processes after a duet that tell whether code that it clears stays away from what is stored: those before it stood
 #: out, which is why there was a duet, and may all have run in one bad spell of the machine.
@@ -65,7 +65,9 @@ def judge_pairs(compared: Compared, procedure: Procedure, duet: Duet) -> Ruling:
         )
     if verdict in (Verdict.OK, Verdict.IMPROVED) and duet.stored:
         return _beside_stored(verdict, told, compared, procedure, duet)
-    return told.said(verdict, beside)
+    # Of a stored baseline, the duet's base ran on what is installed today: that is told, and is not to blame.
+    since = since_baseline(compared, alike=duet.stored) if verdict is Verdict.REGRESSED else []
+    return told.said(verdict, beside, *since)
 
 
 def _beside_stored(cleared: Verdict, told: NoisyChange, compared: Compared, procedure: Procedure, duet: Duet) -> Ruling:
@@ -82,7 +84,7 @@ def _beside_stored(cleared: Verdict, told: NoisyChange, compared: Compared, proc
         told = replace(told, value=typical(afresh), afresh=len(afresh))
     comparison, drift = compared_with_stored(measurements, baseline)
     stored = replace(told, change=comparison.change)
-    edges = Edges.of_band(told.metric.band.ratio(told.baseline))
+    edges = edges_to_stored(told.metric.band, baseline, measurements)
     alpha = ALPHA / max(1, procedure.checks)
     away = sure_verdict(stored.slowdown, told.metric.better, edges, ALPHA, alpha) is Verdict.REGRESSED
     if not (away or afresh):
@@ -91,13 +93,11 @@ def _beside_stored(cleared: Verdict, told: NoisyChange, compared: Compared, proc
     if not enough:
         return stored.open(Event.AWAY, MeasuredAgain(code, len(afresh), wanted))
     unknown = UnknownWhetherAway(code)
-    if obstacle := untrustworthy(measurements, drift):
+    if obstacle := untrustworthy(measurements, drift, baseline):
         return stored.open(Event.DECIDED, unknown, obstacle)
     if away:
         return by_no_change_of_code(stored, compared, code, Event.DECIDED)
-    if differences(baseline.provenance or {}, compared.provenance) and (
-        stored.slowdown.upper(ALPHA) >= edges.fail_above
-    ):
+    if compared.moved and stored.slowdown.upper(ALPHA) >= edges.fail_above:
         open_ = why_open(stored.slowdown, edges, ALPHA)
         return stored.open(Event.DECIDED, unknown, open_, *since_baseline(compared))
     return told.said(cleared, beside)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-from pytest_modelbench.core.environment import Fact
+from pytest_modelbench.core.environment import Difference, Fact, differences
 from pytest_modelbench.core.measurement import Measurement, counted
 from pytest_modelbench.core.metrics import Metric
 from pytest_modelbench.core.verdicts import BaselineView
@@ -73,6 +73,11 @@ class Compared:
         """The baseline where there is one, which the rules on comparisons rely on."""
         assert self.baseline is not None
         return self.baseline
+
+    @property
+    def moved(self) -> tuple[Difference, ...]:
+        """What differs since the baseline was recorded: versions, packages, a driver."""
+        return differences(self.stored.provenance or {}, self.provenance)
 
     @property
     def value(self) -> float:

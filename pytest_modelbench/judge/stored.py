@@ -10,8 +10,7 @@ import math
 from collections.abc import Sequence
 from statistics import fmean
 
-from pytest_modelbench.core.environment import differences
-from pytest_modelbench.core.measurement import Measurement, counted, disturbance, log_ratios
+from pytest_modelbench.core.measurement import Measurement, counted, disturbance, log_ratios, surely_disturbed
 from pytest_modelbench.core.reasons import (
     AssumedSpread,
     BetweenLooks,
@@ -27,10 +26,11 @@ from pytest_modelbench.core.reasons import (
 )
 from pytest_modelbench.core.verdicts import BaselineView, Verdict
 from pytest_modelbench.judge.comparison import MOST_DRIFT, Comparison, compare
-from pytest_modelbench.judge.estimate import Edges, Estimate, repetitions_needed, spent
+from pytest_modelbench.judge.estimate import Estimate, repetitions_needed, spent
 from pytest_modelbench.judge.procedure import ALPHA, Compared, Procedure
 from pytest_modelbench.judge.ruling import NoisyChange, Outlook, Ruling, sure_verdict, why_open
 from pytest_modelbench.judge.state import Event
+from pytest_modelbench.judge.widened import edges_to_stored
 
 #: What the stored comparison spends of the error rate of "ok" where a duet can follow, which has the rest. More of it
 #: would save little, and let more through where days differ by more than is believed (`tests/trials/session_cost.py`).
@@ -46,18 +46,20 @@ def judge_stored(compared: Compared, procedure: Procedure) -> Ruling:
     """
     metric, baseline, n = compared.metric, compared.stored, len(compared.measurements)
     comparison, drift = compared_with_stored(compared.measurements, baseline)
-    edges = Edges.of_band(metric.band.ratio(baseline.value))
+    edges = edges_to_stored(metric.band, baseline, compared.measurements)
     told = NoisyChange(metric, compared.value, baseline.value, comparison.change, n)
     # The first pairs of a duet tell more than the processes between the last two looks, and cost about as much.
     looks = procedure.looks[:-1] if procedure.confirmed and len(procedure.looks) > 1 else procedure.looks
-    last = n >= looks[-1]
+    # Where most of the last look's processes would be disturbed whatever comes, no more are waited for.
+    in_vain = not baseline.disturbed and surely_disturbed(compared.measurements, looks[-1])
+    last = n >= looks[-1] or in_vain
     alone = [NoPairs(procedure.unconfirmed)] if procedure.unconfirmed else []
     if not last and n not in looks:
         # Between looks nothing is decided: each look spends a part of the error rate.
         return told.open(Event.UNDECIDED, BetweenLooks(n, looks[-1]))
     # After the last look only a duet can tell more, if one is to come.
     left_open = (Event.ESCALATED if procedure.confirmed else Event.DECIDED) if last else Event.UNDECIDED
-    if obstacle := untrustworthy(compared.measurements, drift):
+    if obstacle := untrustworthy(compared.measurements, drift, baseline):
         return told.open(left_open, obstacle, *alone)
     ok_rate = ALPHA * STORED_SHARE if procedure.confirmed else ALPHA
     ok_alpha, alpha = spent(ok_rate, looks, n), ALPHA / max(1, procedure.checks)
@@ -100,24 +102,29 @@ def reference_log_s(measurements: Sequence[Measurement]) -> float | None:
     return fmean(map(math.log, timed)) if timed else None
 
 
-def untrustworthy(measurements: Sequence[Measurement], drift: float) -> Disturbed | Drifted | None:
-    """Why what was measured cannot be held against what is stored; None if it can."""
-    if found := disturbance(measurements):
+def untrustworthy(
+    measurements: Sequence[Measurement], drift: float, baseline: BaselineView
+) -> Disturbed | Drifted | None:
+    """Why what was measured cannot be held against ``baseline``; None if it can.
+
+    One that is disturbed itself allows for that by its edges.
+    """
+    if (found := disturbance(measurements)) and not baseline.disturbed:
         return Disturbed(found.processes, found.of, found.cause)
     return Drifted(drift) if abs(drift) > MOST_DRIFT else None
 
 
 def by_no_change_of_code(told: NoisyChange, compared: Compared, code: SameCode | Cleared, event: Event) -> Ruling:
     """The ruling on a slowdown that the code is not to blame for: versions are, if they moved, or the machine."""
-    if moved := differences(compared.stored.provenance or {}, compared.provenance):
+    if moved := compared.moved:
         return told.said(Verdict.REGRESSED, EnvironmentMoved(code, moved), event=event)
     return told.open(event, MachineMoved(code))
 
 
-def since_baseline(compared: Compared) -> list[Since]:
-    """What differs since the baseline was recorded, if anything does."""
-    moved = differences(compared.stored.provenance or {}, compared.provenance)
-    return [Since(moved)] if moved else []
+def since_baseline(compared: Compared, *, alike: bool = False) -> list[Since]:
+    """What differs since the baseline was recorded, if anything does; ``alike``: on both sides of a duet."""
+    moved = compared.moved
+    return [Since(moved, alike)] if moved else []
 
 
 def _assumed(baseline: BaselineView) -> list[AssumedSpread]:

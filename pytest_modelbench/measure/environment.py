@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import json
 import os
 import platform
 import sys
@@ -14,6 +14,7 @@ from typing import Any
 from pytest_modelbench import __version__
 from pytest_modelbench.core.environment import Environment, Fact, differences, named, slugify
 from pytest_modelbench.core.errors import UsageError
+from pytest_modelbench.core.packages import Package, packed
 from pytest_modelbench.host.cores import allowed_cores, core_count
 from pytest_modelbench.host.instructions import instruction_set
 from pytest_modelbench.host.nvml import open_nvml
@@ -23,6 +24,8 @@ from pytest_modelbench.measure.devices import CPU
 _PACKAGES = ("torch", "torchvision", "timm", "numpy")
 #: Folders that say of a package that it is installed: as wheels have them, and as setuptools had them before.
 _METADATA = ("*.dist-info", "*.egg-info")
+#: As many digits of a commit as messages show.
+_SHORT_COMMIT = 10
 #: float32 products in float32, as torch has them until it is told otherwise.
 _IEEE = "ieee"
 
@@ -148,15 +151,26 @@ def _provenance(device: str) -> dict[str, Fact]:
 
 
 def _installed() -> str:
-    """How many packages are installed, and a fingerprint of their names and versions: ``87 (3f2a91bc)``.
+    """All that is installed, as one fact: `core.packages.packed`.
 
-    Both are in the names of the folders of their metadata, ``timm-1.0.31.dist-info``: to parse what is in them takes
-    longer than anything else in a worker that imports no torch.
+    Names and versions are in the names of the folders of their metadata, ``timm-1.0.31.dist-info``: to parse what is in
+    them takes longer than anything else in a worker that imports no torch. Only the one file that few have is read.
     """
-    names = [path.stem for place in set(sys.path) for kind in _METADATA for path in Path(place or ".").glob(kind)]
-    parted = (name.partition("-") for name in names)
-    found = sorted({f"{slugify(name)}=={version}" for name, _, version in parted if version})
-    return f"{len(found)} ({hashlib.sha256(' '.join(found).encode()).hexdigest()[:8]})"
+    places = [path for place in set(sys.path) for kind in _METADATA for path in Path(place or ".").glob(kind)]
+    parted = [(path, *path.stem.partition("-")[::2]) for path in places]
+    return packed(Package(slugify(name), version, _origin(path)) for path, name, version in parted if version)
+
+
+def _origin(folder: Path) -> str:
+    """``editable``, or ``git 1a2b3c4d5e`` for one installed from a repository (PEP 610); never a path or an address."""
+    try:
+        told = json.loads((folder / "direct_url.json").read_text(encoding="utf-8"))
+        if told.get("dir_info", {}).get("editable"):
+            return "editable"
+        vcs = told.get("vcs_info", {})
+        return f"{vcs['vcs']} {vcs['commit_id'][:_SHORT_COMMIT]}" if vcs else ""
+    except (OSError, ValueError, AttributeError, KeyError, TypeError):
+        return ""  # it came from an index, or nobody says where from
 
 
 def _version(package: str) -> str | None:

@@ -56,6 +56,11 @@ class BuiltModel:
         return f"<{self.case.id} on {self.device}>"
 
     @property
+    def files(self) -> set[str]:
+        """The files that the module is written in, once it or one of its likes was made."""
+        return self._recipe.files
+
+    @property
     def module(self) -> nn.Module:
         """The module: seeded, in eval mode, on its device. torch's random state is left as it was."""
         if self._module is None:

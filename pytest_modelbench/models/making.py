@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from pytest_modelbench.core.errors import BuildError, hide_own_frames
 from pytest_modelbench.models.bare_build import built_on_meta
 from pytest_modelbench.models.inputs import Arguments
 from pytest_modelbench.models.modes import evaluating
+from pytest_modelbench.models.origins import written_in
 from pytest_modelbench.models.owned import made_afresh
 from pytest_modelbench.models.precision import STORAGE_DTYPES
 from pytest_modelbench.models.seeds import seeded
@@ -41,6 +42,7 @@ class Recipe:
     checkpoint: str | Path | None = None
     seed: int = 0
     followed: bool = False  #: operator by operator: never in inference mode, which keeps what they are composed of
+    files: set[str] = field(default_factory=set, compare=False)  #: what is made of it is written in them
 
     @property
     def dtype(self) -> torch.dtype:
@@ -101,4 +103,5 @@ def _made(recipe: Recipe, make: Callable[[], object]) -> nn.Module:
         raise BuildError(
             f"{recipe.case.id}: the builder returns {type(made).__name__}, not a torch.nn.Module; let it return one"
         )
+    recipe.files.update(written_in(make, made))
     return made

@@ -6,7 +6,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from pytest_modelbench.core.environment import PACKAGES
 from pytest_modelbench.core.errors import UsageError
+from pytest_modelbench.core.packages import summary
 from pytest_modelbench.core.session import Check, Session, Stamp
 
 
@@ -26,6 +28,8 @@ def benchmark_json(session: Session) -> dict[str, Any]:
     if session.environment is not None:
         machine["modelbench"] = {"name": session.environment.name, **session.environment.identity}
         facts = dict(session.environment.provenance)
+        if PACKAGES in facts:
+            facts[PACKAGES] = summary(str(facts[PACKAGES]))  # repeated in each benchmark
     return {
         "machine_info": machine,
         "commit_info": _commit(dict(get_commit_info()), session.stamp),

@@ -5,10 +5,10 @@ from __future__ import annotations
 import difflib
 import math
 import shlex
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from pytest_modelbench.core.environment import Fact, differences
+from pytest_modelbench.core.environment import Fact, differences, told_first
 from pytest_modelbench.core.measurement import CheckKey, Measurement, counted
 from pytest_modelbench.core.metrics import Better
 from pytest_modelbench.core.reasons import EnvironmentMoved, OtherEnvironment, Reason, Since
@@ -28,9 +28,8 @@ class Advice:
 
     ``rerun`` and ``accept`` measure the test again and accept what it measured (empty where nothing is stored),
     ``settle`` measures it as often as would probably decide it. ``neighbours`` are the other entries of the check's
-    baseline folder; ``provenance`` is this session's. ``against`` is what the session compares with in place of what is
-    stored. ``renamed`` is what the test may have been called before, and ``rename`` the command that keeps its
-    baselines.
+    baseline folder; ``provenance`` is this session's, and ``used`` are the packages that the test's process imported.
+    ``renamed`` is what the test may have been called before, and ``rename`` the command that keeps its baselines.
     """
 
     rerun: str
@@ -38,7 +37,7 @@ class Advice:
     settle: str = ""
     neighbours: Sequence[CheckKey] = ()
     provenance: Mapping[str, Fact] | None = None
-    against: str = ""
+    used: Collection[str] = ()
     renamed: Renamed | None = None
     rename: str = ""
 
@@ -144,13 +143,6 @@ def _incomparable(check: Check, advice: Advice) -> tuple[str, list[str]]:
 def _new(check: Check, advice: Advice) -> tuple[str, list[str]]:
     others = [key for key in advice.neighbours if key != check.key]
     now = f"now       {number(check.judgement.value, check.metric.unit)}{_sample(check)}"
-    if not advice.accept:
-        other = advice.against or "the other code"
-        return f"{check.key.name} has nothing to compare with: {other} does not measure it", [
-            now,
-            "if it is new here, there is no change to judge: compare with a revision that measures it, or hold it",
-            "against a baseline: --update-baselines in place of --modelbench-against records one",
-        ]
     if not others:
         headline = f"no baseline for {check.key.name} in {check.folder}: nothing there yet"
         return headline, [now, f"to record one:  {advice.accept}"]
@@ -240,13 +232,22 @@ def _evidence(check: Check, advice: Advice) -> list[str]:
         facts = [f"the baseline was accepted {baseline.accepted}" if baseline and baseline.accepted else ""]
         if len({one.value for one in check.measurements}) > 1:
             facts.append(f"per process: {', '.join(number(r.value, check.metric.unit) for r in check.measurements)}")
-    facts.append(sentences(judgement.reasons))
+    reasons = [_in_order(reason, advice.used) for reason in judgement.reasons]
+    facts.append(sentences(reason for reason in reasons if not isinstance(reason, Since)))
+    facts += [sentence(reason) for reason in reasons if isinstance(reason, Since)]
     # Some verdicts rest on what differs, and name it already.
     told = judgement.because(Since) or judgement.because(EnvironmentMoved)
     if baseline and baseline.provenance and advice.provenance and not told:
         moved = differences(baseline.provenance, advice.provenance)
-        facts.append(sentence(Since(moved)) if moved else "")
+        facts.append(sentence(_in_order(Since(moved), advice.used)) if moved else "")
     return facts
+
+
+def _in_order(reason: Reason, used: Collection[str]) -> Reason:
+    """``reason``, with what differs in the order of what probably matters to who ``used`` these packages."""
+    if isinstance(reason, (Since, EnvironmentMoved)):
+        return replace(reason, differences=told_first(reason.differences, used))
+    return reason
 
 
 def _values(check: Check) -> list[str]:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from pytest_modelbench.core import reasons as why
-from pytest_modelbench.core.environment import named
+from pytest_modelbench.core.environment import Difference, named
 from pytest_modelbench.core.reasons import Reason
 from pytest_modelbench.report.scale import duration
+
+#: Characters of what differs since a baseline: with its lead, a line of 80 columns.
+_WIDEST = 56
 
 
 def sentences(found: Iterable[Reason]) -> str:
@@ -55,6 +58,17 @@ def _not_to_blame(code: why.SameCode | why.Cleared) -> str:
     if isinstance(code, why.SameCode):
         return "the code is the very same"
     return f"{_cleared(code)}, but both are away from what is stored"
+
+
+def _since(one: why.Since) -> str:
+    alike = ", and the same on both sides of the duet" if one.alike else ""
+    return f"since the baseline{alike}: {_some(one.differences)}"
+
+
+def _some(found: Sequence[Difference]) -> str:
+    """As many of ``found`` as fit on a line of 80 columns, two at least, and how many more there are."""
+    fitting = [count for count in range(1, len(found) + 1) if len(named(found, count)) <= _WIDEST]
+    return named(found, max(2, *fitting, 0))
 
 
 def _samples(one: why.SamplesChanged) -> str:
@@ -103,10 +117,14 @@ _SENTENCES: dict[type[Any], Callable[[Any], str]] = {
         f"{_cleared(one.code)}, but whether both are away from what is stored cannot be told"
     ),
     why.EnvironmentMoved: lambda one: (
-        f"the environment moved: {_not_to_blame(one.code)}; since the baseline: {named(one.differences)}"
+        f"the environment moved: {_not_to_blame(one.code)}; since the baseline: {_some(one.differences)}"
     ),
     why.MachineMoved: lambda one: f"the machine moved: {_not_to_blame(one.code)}, and so are all versions",
-    why.Since: lambda one: f"since the baseline: {named(one.differences)}",
+    why.Since: _since,
+    why.DisturbedBaseline: lambda one: (
+        f"the baseline is of a disturbed machine, whose {one.disturbed} processes spread by {one.spread:.1%}: up to "
+        f"{100 * (one.band_end - 1):+.1f}% is tolerated"
+    ),
     why.Varies: lambda one: "it differs between processes, though it should be deterministic",
     why.NumbersDiffer: lambda one: f"its numbers differ by up to {one.most:.3g}",
     why.SamplesChanged: _samples,

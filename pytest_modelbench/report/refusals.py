@@ -17,6 +17,7 @@ _REMEDIES = {
     Cause.FAILED: "mend the test, then accept it again",
     Cause.NOT_MEASURED: "measure it again",
     Cause.DISTURBED: "measure it again when the machine is less busy; pytest-modelbench doctor says how busy it is",
+    Cause.TOO_FAR_APART: "measure it again when the machine is less busy",
     Cause.TOO_FEW: "measure it again when the machine is less busy",
     Cause.CONTRADICTED: "the forward pass draws at random, or the test seeds by itself: seed what draws, or declare it "
     "noisy (record(..., noisy=True))",
@@ -29,25 +30,31 @@ _OF_ALL = {Cause.INTERRUPTED, Cause.NO_ENVIRONMENT}
 Accept = Callable[[Sequence[str]], str]
 
 
-def refusal_notices(refused: Mapping[CheckKey, Refusal], accept: Accept = lambda tests: "") -> list[Notice]:
+def refusal_notices(
+    refused: Mapping[CheckKey, Refusal], accept: Accept = lambda tests: "", even_if_disturbed: str = ""
+) -> list[Notice]:
     """A notice for each cause, in the order of `Cause`: how many checks, of which tests, and what helps.
 
     ``accept`` makes the command for just these tests: what was accepted beside them need not be measured again.
+    ``even_if_disturbed`` is the flag that accepts also what was measured on a disturbed machine, where there is one.
     """
+    of_cause = {cause: {k: refusal for k, refusal in refused.items() if refusal.cause is cause} for cause in Cause}
     return [
-        _notice(cause, {key: refusal for key, refusal in refused.items() if refusal.cause is cause}, accept)
+        _notice(cause, of_cause[cause], accept, even_if_disturbed)
         for cause in Cause
         if any(refusal.cause is cause for refusal in refused.values())
     ]
 
 
-def _notice(cause: Cause, refused: Mapping[CheckKey, Refusal], accept: Accept) -> Notice:
+def _notice(cause: Cause, refused: Mapping[CheckKey, Refusal], accept: Accept, even_if_disturbed: str) -> Notice:
     tests: dict[str, list[str]] = {}
     for key in sorted(refused):
         tests.setdefault(key.test, []).append(key.name)
     details = list(dict.fromkeys(refusal.detail for refusal in refused.values() if refusal.detail))
     lead = f"NOT ACCEPTED: {plural(len(refused), 'check')} of {plural(len(tests), 'test')}"
     told = f"{lead}: {cause.value}{f' ({details[0]})' if len(details) == 1 else ''}; {_REMEDIES[cause]}"
+    if even_if_disturbed and cause is Cause.DISTURBED:
+        told += f"; or add {even_if_disturbed}: it is accepted, and held by a wider band"
     items = [f"{test} {', '.join(names)}" for test, names in tests.items()]
     if len(details) > 1:
         # Each has its own: told beside the test.

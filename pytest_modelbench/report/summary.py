@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from pytest_modelbench.core.environment import Environment
+from pytest_modelbench.core.environment import Environment, named
 from pytest_modelbench.core.places import BASELINES, Here
+from pytest_modelbench.core.reasons import Disturbed, DisturbedBaseline
 from pytest_modelbench.core.session import Absence, Check, Outcome, Renamed, Session
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.report.commands import prune_command, rename_command
@@ -67,8 +68,8 @@ class Notice:
 
 def standing(check: Check, session: Session) -> Standing:
     """How ``check`` stands: a new one misses its baseline if its folder holds others and none are being recorded."""
-    verdict = check.judgement.verdict
-    if verdict is Verdict.NEW and check.folder not in session.ungated and not session.updating:
+    verdict, stored = check.judgement.verdict, not (session.updating or session.against)
+    if verdict is Verdict.NEW and check.folder not in session.ungated and stored:
         return Standing.MISSING
     return Standing(verdict.value)
 
@@ -95,7 +96,13 @@ def _line(check: Check, how: Standing, label: str) -> Line:
         baseline = number(judgement.baseline, check.baseline.unit)
     elif judgement.baseline is not None:
         baseline, now = pair(judgement.baseline, judgement.value, metric.unit, tell_apart=not metric.noisy)
-    return Line(how, label, check.key.name, baseline, now, change(judgement, metric), metric.band.text)
+    return Line(how, label, check.key.name, baseline, now, change(judgement, metric), _band(check))
+
+
+def _band(check: Check) -> str:
+    """``5%``, or ``5% -> 8.8%`` beside a baseline of a disturbed machine."""
+    ends = [one.band_end for one in check.judgement.reasons if isinstance(one, DisturbedBaseline)]
+    return f"{check.metric.band.text} -> {100 * (ends[0] - 1):.1f}%" if ends else check.metric.band.text
 
 
 def tally(session: Session) -> str:
@@ -200,8 +207,11 @@ def _renamed(renamed: Renamed, session: Session, baselines: str, here: Here) -> 
 def _open(session: Session) -> list[Notice]:
     """What the noise left undecided, and what would decide it."""
     checks = [check for check in session.checks if check.judgement.verdict is Verdict.INCONCLUSIVE]
+    upset = [check for check in checks if check.judgement.because(Disturbed)]
+    found = [_disturbed(upset)] if upset else []
+    checks = [check for check in checks if check not in upset]
     if not checks:
-        return []
+        return found
     items = []
     for check in checks:
         told = [text for text in (more_needed(check), found_from(check)) if text] or [
@@ -209,7 +219,19 @@ def _open(session: Session) -> list[Notice]:
         ]
         items.append(f"{check.case.id} {check.key.name}: {'; '.join(told)}")
     text = f"{plural(len(checks), 'check')} left open by the noise, which is not ok"
-    return [Notice(text, some(items))]
+    return [*found, Notice(text, some(items))]
+
+
+def _disturbed(checks: Sequence[Check]) -> Notice:
+    """What a disturbed machine left open: one thing to say of all of it."""
+    tests = {check.key.test for check in checks}
+    causes = [one.cause for check in checks for one in check.judgement.reasons if isinstance(one, Disturbed)]
+    lead = f"{plural(len(checks), 'check')} of {plural(len(tests), 'test')} left open: the machine was disturbed"
+    text = (
+        f"{lead}, which is not ok ({causes[0]}); run the same again when it is less busy; "
+        "pytest-modelbench doctor says how busy it is"
+    )
+    return Notice(text, short=lead)
 
 
 def _not_gated(session: Session, baselines: str, accept: Callable[[Iterable[str]], str]) -> list[Notice]:
@@ -218,8 +240,16 @@ def _not_gated(session: Session, baselines: str, accept: Callable[[Iterable[str]
         verb = "has" if count == 1 else "have"
         lead = f"NOT GATED: {plural(count, 'check')}"
         text = f"{lead} {verb} no baseline in {baselines}/{folder}: nothing there yet; accept with"
+        others = [f"{one.folder}: {named(one.differences)}" for one in session.elsewhere.get(folder, ())]
+        if others:
+            text = (
+                f"{lead} {verb} no baseline in {baselines}/{folder}: nothing there yet; there are baselines of "
+                f"{plural(len(others), 'other environment')} (what differs, there -> here)"
+            )
+            others = [*some(others), "accept those of this one with"]
         meant = {check.key.test for check in session.checks if check.folder == folder}
-        found.append(Notice(text, command=accept(meant), short=f"{lead} ({folder})"))
+        found.append(Notice(text, tuple(others), accept(meant), short=f"{lead} ({folder})"))
+    found += _new_here(session)
     measured = {check.key.test for check in session.checks}
     unmeasured = [test for test in session.tests if test.test not in measured]
     for outcomes, what in (
@@ -233,6 +263,20 @@ def _not_gated(session: Session, baselines: str, accept: Callable[[Iterable[str]
             text = f"NOT GATED: {plural(len(tests), 'test')} {what}"
             found.append(Notice(text, some(items), short=text))
     return found
+
+
+def _new_here(session: Session) -> list[Notice]:
+    """What the code that the session compares with does not measure."""
+    new = [check for check in session.checks if session.against and check.judgement.verdict is Verdict.NEW]
+    if not new:
+        return []
+    by_test: dict[str, list[str]] = {}
+    for check in new:
+        by_test.setdefault(check.key.test, []).append(check.key.name)
+    lead = f"NOT GATED: {plural(len(new), 'check')} of {plural(len(by_test), 'test')}"
+    items = [f"{test} ({', '.join(names)})" for test, names in by_test.items()]
+    verb = "is" if len(new) == 1 else "are"
+    return [Notice(f"{lead} {verb} new: {session.against} does not measure them", some(items), short=f"{lead} (new)")]
 
 
 def _acceptance(session: Session, accept_command: str, selection: str | None, here: Here) -> list[Notice]:

@@ -41,7 +41,8 @@ class Closing:
         self._result = result
         if result.updating and not result.interrupted:
             try:
-                self._acceptance = accept(result, self._runner.store)
+                even = self._runner.even_if_disturbed
+                self._acceptance = accept(result, self._runner.store, even_if_disturbed=even)
             except ModelbenchError as error:
                 self._unwritten = str(error)
         self._write_files(result)
@@ -82,6 +83,7 @@ class Closing:
         if result is None or not (result.tests or result.checks or self._notes or self._runner.processes):
             return ""
         commands = self._runner.commands
+        even = "" if self._runner.even_if_disturbed else "--modelbench-even-if-disturbed"
         text = terminal.render(
             result,
             terminal.Look(width, colour, quiet),
@@ -89,7 +91,7 @@ class Closing:
                 accept_command=commands.accept(),
                 baselines=commands.baselines,
                 selection=shlex.join(commands.selection),
-                refused=tuple(refusal_notices(self._acceptance.refused, self._accept_of(result))),
+                refused=tuple(refusal_notices(self._acceptance.refused, self._accept_of(result), even)),
                 here=commands.here,
             ),
         )

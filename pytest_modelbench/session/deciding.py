@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
 
+from pytest_modelbench.core.environment import Fact
 from pytest_modelbench.core.measurement import CheckKey
 from pytest_modelbench.core.reasons import Disturbed, Reason
 from pytest_modelbench.core.session import Check, Outcome, Renamed
 from pytest_modelbench.core.settings import Settings
+from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.report import messages
 from pytest_modelbench.session.commands import Commands
 from pytest_modelbench.session.entries import Decision, TestEntry, failed
@@ -18,6 +22,25 @@ from pytest_modelbench.workers.reports import first_line, missing_reports, skip_
 from pytest_modelbench.workers.runs import TestRun
 
 
+class Surroundings(Protocol):
+    """Who knows what changed around tests: `session.around.Around`."""
+
+    def used(self, check: Check, provenance: Mapping[str, Fact]) -> Collection[str]:
+        """Of the packages that changed since the baseline of ``check``, those that its test imported."""
+
+    def since(self, test: str, regressed: Sequence[tuple[Check, Mapping[str, Fact]]]) -> str:
+        """What happened since the baselines of what ``regressed`` of ``test``, with this session's provenance."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Whether a session, by its id, updates baselines, and what it then accepts."""
+
+    session: str
+    updating: bool = False
+    even_if_disturbed: bool = False
+
+
 class Decider:
     """Turns what is known of a test into how it ends. Asks nothing of the machine and measures nothing."""
 
@@ -25,15 +48,15 @@ class Decider:
         self,
         settings: Settings,
         commands: Commands,
-        session: str,
-        *,
-        updating: bool,
+        rule: Rule,
+        around: Surroundings,
         renames: Renames | None = None,
     ) -> None:
         self._settings = settings
         self._commands = commands
-        self._session = session
-        self._updating = updating
+        self._rule = rule
+        self._updating = rule.updating
+        self._around = around
         self._renames = renames or Renames()
         self.warnings: list[str] = []
 
@@ -68,8 +91,18 @@ class Decider:
             if told := [(check, gate) for check, gate in checks if gate.outcome(check) is outcome]:
                 renamed = self._renames.of(told, gates)
                 texts = [self._failure(check, gate, renamed) for check, gate in told]
-                return Decision(outcome, "\n\n".join(texts), texts[0].splitlines()[0])
+                headline = texts[0].splitlines()[0]
+                if since := self._since(test, told):
+                    texts.append(since)
+                return Decision(outcome, "\n\n".join(texts), headline)
         return Decision(Outcome.PASSED)
+
+    def _since(self, test: str, told: Sequence[tuple[Check, Gate]]) -> str:
+        """What happened around ``test`` since the baselines of what regressed of it; empty where nothing did."""
+        regressed = [
+            (check, gate.environment.provenance) for check, gate in told if check.judgement.verdict is Verdict.REGRESSED
+        ]
+        return self._around.since(test, regressed) if regressed else ""
 
     def not_comparable(self, base: str, obstacle: str) -> Decision:
         """The decision on a test that pairs beside ``base`` compare nothing of."""
@@ -88,7 +121,7 @@ class Decider:
     def _by_refusals(self, checks: Sequence[Check]) -> Decision:
         """The decision where baselines are updated: what cannot be accepted is not as good as accepted."""
         for check in checks:
-            if refusal := refusal_of(check, self._session):
+            if refusal := refusal_of(check, self._rule.session, even_if_disturbed=self._rule.even_if_disturbed):
                 text = f"{check.key.name} cannot be accepted: {refusal.text}"
                 return Decision(Outcome.INCONCLUSIVE, text, text)
         return Decision(Outcome.PASSED)
@@ -103,7 +136,7 @@ class Decider:
                 settle=self._commands.settle(check.judgement, test),
                 neighbours=gate.neighbours(check),
                 provenance=gate.environment.provenance,
-                against=self._commands.against,
+                used=self._around.used(check, gate.environment.provenance),
                 renamed=renamed[0] if renamed else None,
                 rename=self._commands.rename(renamed[0].old if renamed else "OLD", test),
             ),

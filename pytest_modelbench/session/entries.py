@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from pytest_modelbench.core.measurement import CheckKey, Measurement
 from pytest_modelbench.core.reasons import NotConfirmed, Reason
-from pytest_modelbench.core.session import Check, Outcome
+from pytest_modelbench.core.session import Check, Outcome, TestResult
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.judge.procedure import Duet
 from pytest_modelbench.judge.state import Event, State, advance
@@ -111,6 +111,19 @@ class TestEntry:
         """Time spent in all processes."""
         sides = (side for pair in (*self.earlier, *self.pairs) for side in pair.sides)
         return sum(run.duration_s for run in {id(run): run for run in (*self.runs, *sides)}.values())
+
+    def result(self, test: str) -> TestResult | None:
+        """How ``test``, which this is of, ended; None if it has not."""
+        decision = self.decision
+        if decision is None:
+            return None
+        by_verdict = decision.outcome is Outcome.FAILED and not decision.own
+        return TestResult(test, decision.outcome, self.duration_s, decision.message, by_verdict)
+
+    @property
+    def only_in_base(self) -> set[str]:
+        """Tests that pairs found in the base, unasked for, where it does not have this one."""
+        return {test for pair in self.pairs for test in pair.others}
 
     @property
     def gone(self) -> list[CheckKey]:

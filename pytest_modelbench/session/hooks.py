@@ -25,6 +25,7 @@ from pytest_modelbench.session.asked import (
     settings_of,
 )
 from pytest_modelbench.session.closing import Closing
+from pytest_modelbench.session.ending import session_of
 from pytest_modelbench.session.inline import InlineRun
 from pytest_modelbench.session.logs import share_log_file
 from pytest_modelbench.session.marks import Marks, is_benchmark, select
@@ -51,7 +52,9 @@ class BenchSession:
         self._overruled: list[str] = []
         self._paths: dict[str, Path] = {}  #: of the tests, by id
         self._commands = commands_of(config, project, settings, self._paths)
-        self.runner = SessionRunner(config, Wanted(settings, _looks(settings, config), self._commands, self.updating))
+        even_if_disturbed: bool = config.option.modelbench_even_if_disturbed
+        wanted = Wanted(settings, _looks(settings, config), self._commands, self.updating, even_if_disturbed)
+        self.runner = SessionRunner(config, wanted)
         self.inline = InlineRun(self.runner) if config.option.modelbench_inline else None
         if self.inline is None:
             stand_aside(config)
@@ -90,6 +93,10 @@ class BenchSession:
                 raise pytest.UsageError(
                     f"{flag} goes with stored baselines; with --modelbench-against there is nothing for it to act on"
                 )
+        if option.modelbench_even_if_disturbed and not option.update_baselines:
+            raise pytest.UsageError(
+                "--modelbench-even-if-disturbed is about what becomes a baseline: it needs --update-baselines"
+            )
         if option.update_baselines and option.modelbench_inline:
             raise pytest.UsageError(
                 "--modelbench-inline measures in one process only, too few for a baseline to rest on"
@@ -224,7 +231,7 @@ class BenchSession:
         if not session.config.option.collectonly:
             if self.inline is not None:
                 self.inline.finish(complete=exitstatus in (0, 1) and not session.shouldstop and not session.shouldfail)
-            result = self.runner.result()
+            result = session_of(self.runner, self._found.tests)
             self._closing.close(result, self._skipped_modules)
             session.exitstatus = self._closing.exit_status(session.exitstatus)
         return (yield)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,6 +25,9 @@ from pytest_modelbench.workers.job import Code, Job, Site
 from pytest_modelbench.workers.local import ProcessStart, started
 from pytest_modelbench.workers.options import options_to_hand_over, worker_arguments
 from pytest_modelbench.workers.projects import distributions, packages
+
+#: What workers are called, as pytest-xdist's are ``gw0``: those of rounds, and the two of a pair.
+ROUND, BASE, CANDIDATE = "modelbench", "modelbench-base", "modelbench-candidate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,7 @@ class Launcher:
         self._settings = settings
         self._root = config.rootpath.resolve()
         self._known: dict[Path, Contents] = {}
+        self._handed: dict[str, dict[str, Any]] = {}
         self.paths: Mapping[str, Path] = {}
         self.aside: Sequence[str] = ()  #: plugins that workers do without
         self._id = uuid.uuid4().hex
@@ -82,13 +87,14 @@ class Launcher:
     def worker(self, tests: Sequence[str], process: int) -> AbstractContextManager[Connection]:
         """A worker of a round over ``tests``."""
         here = self.here()
-        job = self._job(tests, process, here, self._settings)
+        job = self._job(tests, process, here, ROUND)
         site = Site(
             worker_arguments(
                 self._config, [self.paths[test] for test in tests], root=self.start_of_ids, aside=self.aside
             ),
             sys.path,
             argv=sys.argv,
+            worker=ROUND,
             session=self._id,
         )
         return self._start(replace(job, best_reference_s=self.best_reference_s), site, sys.executable, Path.cwd())
@@ -96,24 +102,26 @@ class Launcher:
     def member(self, tests: Sequence[str], pair: int, tree: Tree, other: Tree) -> AbstractContextManager[Connection]:
         """One side of a pair over ``tests``: the code in ``tree``, beside that in ``other``."""
         own, beside = self._top_in(tree), self._top_in(other)
-        modules = [tree.path_of(self.paths[test]) for test in tests]
+        modules = [module for test in tests if (module := tree.path_of(self.paths[test])) and module.exists()]
         foreign = tree.python != sys.executable
         path = project_path(self._top, sys.path) if foreign else sys.path
         # Both sides are given the same data, which need not be in git, wherever they run: its path is whole.
-        job = self._job(tests, pair, tree, self._settings)
+        worker = BASE if foreign or tree.code.revision else CANDIDATE
+        job = self._job(tests, pair, tree, worker)
         arguments = worker_arguments(
             self._config,
-            [module for module in modules if module and module.exists()],
+            modules,
             tree.path_of,
             self.start_of_ids,
             self.aside,
         )
         site = Site(
-            # One module that cannot be imported there must not take the others with it.
-            arguments=[*arguments, "--continue-on-collection-errors"],
+            # One module that cannot be imported there must not take the others with it. Where none is there, nothing
+            # is to be collected, and not everything.
+            arguments=[*arguments, "--continue-on-collection-errors", *([] if modules else ["--ignore-glob=*"])],
             import_path=import_path(self._top, self._contents(self._top).packages, tree.path_of, path),
             argv=sys.argv,
-            worker="modelbench-base" if foreign or tree.code.revision else "modelbench-candidate",
+            worker=worker,
             session=self._id,
             import_more=foreign,
             home=os.getcwd(),
@@ -139,9 +147,16 @@ class Launcher:
             self._known[top] = Contents(packages(files), distributions(top, files))
         return self._known[top]
 
-    def _job(self, tests: Sequence[str], process: int, tree: Tree, settings: Settings) -> Job:
+    def _job(self, tests: Sequence[str], process: int, tree: Tree, worker: str) -> Job:
         options = options_to_hand_over(self._config)
-        return Job(tree.code, tests, process, options, settings.to_json(), handed=worker_input(self._config))
+        return Job(tree.code, tests, process, options, self._settings.to_json(), handed=self._handed_to(worker))
+
+    def _handed_to(self, worker: str) -> dict[str, Any]:
+        """What plugins hand to workers of this name: asked once, so that all of them measure with the same."""
+        if worker not in self._handed:
+            own = {"workerid": worker, "workercount": 1, "testrunuid": self._id, "mainargv": sys.argv}
+            self._handed[worker] = worker_input(self._config, own)
+        return self._handed[worker]
 
     def _start(self, job: Job, site: Site, python: str, folder: Path) -> AbstractContextManager[Connection]:
         shown = getattr(self._config.option, "capture", "no") == "no"  # there is none with -p no:capture

@@ -9,7 +9,7 @@ from pytest_modelbench.core.environment import Environment, differences, named
 from pytest_modelbench.core.errors import UsageError
 from pytest_modelbench.core.measurement import CheckKey, Measurement
 from pytest_modelbench.core.reasons import Disturbed, NotConfirmed, Reason
-from pytest_modelbench.core.session import Check, Outcome, TestResult
+from pytest_modelbench.core.session import Check, TestResult
 from pytest_modelbench.judge.procedure import Duet
 from pytest_modelbench.judge.state import Event, Next, Nothing, Pair, Round, State, following
 from pytest_modelbench.session.deciding import Decider
@@ -162,6 +162,9 @@ class Results:
         if decision is not None:
             if entry.runs[-1:] != [pair.candidate]:
                 entry.runs.append(pair.candidate)  # what pytest is told is what happened last
+        elif pair.absent and not duet.stored:
+            self._judge_new(entry)
+            decision = self._by_checks(test, entry)
         elif pair.obstacle and not (last_pair or entry.obstacle):
             return None
         elif pair.obstacle and duet.stored:
@@ -209,17 +212,7 @@ class Results:
 
     def results(self) -> list[TestResult]:
         """How every decided test ended."""
-        return [
-            TestResult(
-                test,
-                entry.decision.outcome,
-                entry.duration_s,
-                entry.decision.message,
-                by_verdict=entry.decision.outcome is Outcome.FAILED and not entry.decision.own,
-            )
-            for test, entry in self.entries.items()
-            if entry.decision
-        ]
+        return [result for test, entry in self.entries.items() if (result := entry.result(test))]
 
     def checks(self) -> list[Check]:
         """Every check judged so far."""
@@ -255,6 +248,12 @@ class Results:
             self._judge(key, progress, measurements)
             if last_pair and progress.state is State.PAIRED:
                 progress.move(Event.GIVEN_UP)
+
+    def _judge_new(self, entry: TestEntry) -> None:
+        """Judge what the base does not have: it is new, and no further pair would tell otherwise."""
+        for key, measurements in entry.measurements.items():
+            check, _ = self.gates[key.environment].check(measurements, len(self._noisy))
+            entry.progress(key).take(check, Event.DECIDED)
 
     def _escalate_together(self, entry: TestEntry, last_round: bool) -> None:
         """What is open of a test goes along where pairs decide some of it, and all of it can be measured beside.

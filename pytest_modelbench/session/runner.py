@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-import os
 import sys
 import time
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,15 +16,15 @@ import pytest
 from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.errors import ModelbenchError, UsageError
 from pytest_modelbench.core.reasons import Disturbed, NotEverywhere, OutOfBudget, Reason
-from pytest_modelbench.core.session import Check, Session
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.host.interrupts import deferred_interrupts
 from pytest_modelbench.judge.paired import AFRESH
 from pytest_modelbench.judge.state import Round, State
+from pytest_modelbench.session.around import Around
 from pytest_modelbench.session.aside import aside_in_workers
 from pytest_modelbench.session.commands import Commands
 from pytest_modelbench.session.confirming import Confirmation, Recourses
-from pytest_modelbench.session.deciding import Decider
+from pytest_modelbench.session.deciding import Decider, Rule
 from pytest_modelbench.session.entries import Decision
 from pytest_modelbench.session.gate import Baselines, Gate, Policy
 from pytest_modelbench.session.launch import Launcher
@@ -33,7 +32,6 @@ from pytest_modelbench.session.marks import Marks
 from pytest_modelbench.session.measured import MeasuredBaselines
 from pytest_modelbench.session.pairing import Pairing
 from pytest_modelbench.session.progress import Progress
-from pytest_modelbench.session.provenance import stamped
 from pytest_modelbench.session.renaming import Renames
 from pytest_modelbench.session.replay import Replayer
 from pytest_modelbench.session.results import Results
@@ -57,6 +55,7 @@ class Wanted:
     looks: tuple[int, ...]
     commands: Commands
     updating: bool
+    even_if_disturbed: bool = False  #: accepts what was measured while the machine was disturbed, too
 
 
 class SessionRunner:
@@ -68,16 +67,20 @@ class SessionRunner:
         self.settings = settings
         self.commands = wanted.commands
         self.updating = wanted.updating
-        self.stamp, self._unread = sources(config.rootpath)
+        self.even_if_disturbed = wanted.even_if_disturbed
+        self.stamp, self.unread = sources(config.rootpath)
         self.store = BaselineStore(config.rootpath / settings.baselines)
-        self.against = bool(settings.against or settings.against_python)
+        #: what the session compares with in place of what is stored, for people
+        self.against = " with ".join(filter(None, [settings.against, settings.against_python]))
+        around = Around(config.rootpath, self._path_of, lambda test: self.results.entry(test), settings.against)
+        rule = Rule(self.stamp.id, wanted.updating, wanted.even_if_disturbed)
         self.renames = Renames()
-        self.decider = Decider(settings, wanted.commands, self.stamp.id, updating=wanted.updating, renames=self.renames)
+        self.decider = Decider(settings, wanted.commands, rule, around, self.renames)
         self.results = Results(self.decider, self._open_gate, State.PAIRED if self.against else State.OPEN)
         self.complete = False
         self.processes = 0
         self._recourses = Recourses(config.rootpath, settings, inline=config.option.modelbench_inline)
-        self._policy = Policy(settings, wanted.looks, wanted.updating, self._recourses)
+        self._policy = Policy(settings, wanted.looks, wanted.updating, self._recourses, bool(self.against))
         self._launcher = Launcher(config, settings)
         self._replayer = Replayer(config)
         self._looks_ahead = wanted.looks
@@ -142,6 +145,9 @@ class SessionRunner:
         for test in self.results.undecided(tests):
             self.decided(test, self.results.give_up(test, reason))
 
+    def _path_of(self, test: str) -> Path | None:
+        return self._launcher.paths.get(test)
+
     def _to_go_on_with(self, tests: Sequence[str]) -> list[str]:
         return [] if self.out_of_time() else self.results.undecided(tests)
 
@@ -155,41 +161,14 @@ class SessionRunner:
             return self._hopeless
         return OutOfBudget(self._budget_s) if self.out_of_time() else NotEverywhere()
 
-    def result(self) -> Session:
-        """The session as a value."""
-        results = self.results
-        checks, gates = results.checks(), list(results.gates.values())
-        promised = {key for gate in gates for key in gate.promised()}
-        ungated: dict[str, int] = {}
-        for gate in gates if not self.updating else ():
-            of_this = [check for check in checks if check.environment == gate.environment.slug]
-            ungated |= gate.ungated(of_this)
-        return Session(
-            stamp=stamped(self.stamp, self.config.rootpath),
-            environments=results.environments,
-            checks=tuple(checks),
-            tests=tuple(results.results()),
-            duration_s=self._duration_s if self._duration_s is not None else time.monotonic() - self._started_s,
-            processes=self.processes,
-            interrupted=not self.complete,
-            updating=self.updating,
-            ungated=ungated,
-            absent=tuple(self.renames.absent_of(promised)),
-            renamed=() if self.updating else self.renames.of(self._with_gates(checks), gates),
-            warnings=(*self._unread, *self.decider.warnings, *map(self._outdated, self.store.outdated())),
-        )
-
-    def _with_gates(self, checks: Iterable[Check]) -> list[tuple[Check, Gate]]:
-        return [(check, self.results.gates[check.environment]) for check in checks]
+    @property
+    def duration_s(self) -> float:
+        """How long the session has taken, or took."""
+        return self._duration_s if self._duration_s is not None else time.monotonic() - self._started_s
 
     def stored_of_module(self, module: str) -> int:
         """How many baseline entries tests of the module at this path have where the session measured."""
         return sum(gate.stored_of_module(module) for gate in self.results.gates.values())
-
-    def _outdated(self, path: Path) -> str:
-        told = os.path.join(self.commands.baselines, os.path.relpath(path, self.store.folder))
-        how = self.commands.convert()
-        return f"{told} is written in the form of an older version; `{how}` writes it in the present one"
 
     # --- time
 
@@ -249,7 +228,7 @@ class SessionRunner:
         if number == 1:
             for test in self.results.undecided(list(self.results.entries)):
                 self._decide(test)
-        if number == HOPELESS_AFTER and self.updating:
+        if number == HOPELESS_AFTER and self.updating and not self.even_if_disturbed:
             open_ = self.results.undecided(list(self.results.entries))
             self._hopeless = self.results.disturbance(self.results.timed(open_))
 

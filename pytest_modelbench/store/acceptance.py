@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from statistics import median, median_low
+from statistics import median, median_low, stdev
 from typing import Any
 
 from pydantic import ValidationError
@@ -16,9 +16,10 @@ from pytest_modelbench.core.measurement import Measurement, counted, disturbance
 from pytest_modelbench.core.session import Check, Outcome, Session, TestResult
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.judge.exact import contradicting
+from pytest_modelbench.judge.widened import MOST_ALLOWANCE, allowance
 from pytest_modelbench.store.documents import first_flaw
 from pytest_modelbench.store.lineage import joined, replacing
-from pytest_modelbench.store.schema import Entry
+from pytest_modelbench.store.schema import LEAST_PROCESSES, Entry
 
 #: Digits of noisy numbers: far below any noise, and short lines in a diff. Deterministic values are kept whole: they
 #: are compared exactly.
@@ -36,12 +37,14 @@ def accept_check(entry: Entry | None, check: Check, session: str) -> tuple[Entry
     if entry is None:
         return fresh, ChangeKind.NEW
     unfounded = fresh.observations and not entry.observations
+    then, now = _was_disturbed(entry), _was_disturbed(fresh)
     # "ok" was about the entry that the check was judged by: another one may have been accepted since.
     moved = check.baseline is not None and check.baseline.accepted != entry.accepted
     if (
         check.judgement.verdict in _RE_ANCHORS
         or not _comparable(entry, fresh)
         or unfounded
+        or (then and not now)
         or (moved and _is_out(entry, fresh, check))
     ):
         if _says_the_same(entry, fresh):
@@ -49,8 +52,9 @@ def accept_check(entry: Entry | None, check: Check, session: str) -> tuple[Entry
         return replacing(fresh, entry), ChangeKind.REANCHORED
     if entry.sessions is None or fresh.sessions is None or session in entry.sessions:
         return entry, ChangeKind.UNCHANGED
-    if moved:
-        # Values from before another session moved the anchor would look like a spread between days.
+    if moved or now:
+        # Values from before another session moved the anchor would look like a spread between days, and so would what
+        # disturbed the machine.
         return entry, ChangeKind.UNCHANGED
     more = joined(entry, fresh.sessions)
     if session not in (more.sessions or ()):
@@ -58,17 +62,16 @@ def accept_check(entry: Entry | None, check: Check, session: str) -> tuple[Entry
     return more, ChangeKind.SESSION_ADDED
 
 
-#: One process does not tell how far processes differ.
-LEAST_PROCESSES = 2
+def refusals(session: Session, *, even_if_disturbed: bool = False) -> list[Refusal | None]:
+    """For each check of ``session``, why it must not become a baseline; None if it may.
 
-
-def refusals(session: Session) -> list[Refusal | None]:
-    """For each check of ``session``, why it must not become a baseline; None if it may."""
+    ``even_if_disturbed``: what was measured while the machine was disturbed may, too, to be held by a wider band.
+    """
     tests = {test.test: test for test in session.tests}
-    return [_refusal(check, tests.get(check.key.test), session) for check in session.checks]
+    return [_refusal(check, tests.get(check.key.test), session, even_if_disturbed) for check in session.checks]
 
 
-def _refusal(check: Check, test: TestResult | None, session: Session) -> Refusal | None:
+def _refusal(check: Check, test: TestResult | None, session: Session, even_if_disturbed: bool) -> Refusal | None:
     if session.interrupted:
         return Refusal(Cause.INTERRUPTED)
     if session.environment is None:
@@ -80,17 +83,15 @@ def _refusal(check: Check, test: TestResult | None, session: Session) -> Refusal
         return Refusal(Cause.NOT_ENDED)  # no verdict fails it there: it was not measured as often as was asked for
     if test.outcome not in (Outcome.PASSED, Outcome.INCONCLUSIVE) and not by_gate:
         return Refusal(Cause.FAILED, test.outcome.value)
-    return refusal_of(check, session.stamp.id)
+    return refusal_of(check, session.stamp.id, even_if_disturbed=even_if_disturbed)
 
 
-def refusal_of(check: Check, session: str) -> Refusal | None:
+def refusal_of(check: Check, session: str, *, even_if_disturbed: bool = False) -> Refusal | None:
     """Why ``check`` must not become a baseline for what was measured of it, however its test ended; None if it may."""
     if not check.measurements:
         return Refusal(Cause.NOT_MEASURED)
-    if found := disturbance(check.measurements):
-        return Refusal(Cause.DISTURBED, f"in {found.processes} of {found.of} processes; {found.cause}")
-    if check.metric.noisy and (count := len(undisturbed(check.measurements))) < LEAST_PROCESSES:
-        return Refusal(Cause.TOO_FEW, f"in {count}")
+    if refusal := _upset(check, even_if_disturbed):
+        return refusal
     if not check.metric.noisy and (apart := _contradiction(check)):
         return Refusal(Cause.CONTRADICTED, apart)
     try:
@@ -98,6 +99,29 @@ def refusal_of(check: Check, session: str) -> Refusal | None:
     except ValidationError as error:
         return Refusal(Cause.UNFIT, _flaw(error))
     return None
+
+
+def _upset(check: Check, even_if_disturbed: bool) -> Refusal | None:
+    """Why a disturbed machine keeps ``check`` from becoming a baseline; None if it was not, or may have been."""
+    measurements = check.measurements
+    if even_if_disturbed and check.metric.noisy and len(measurements) >= LEAST_PROCESSES:
+        if not _disturbed(measurements):
+            return None
+        spread = stdev(log_ratios(measurements))
+        if allowance(log_ratios(measurements)) <= MOST_ALLOWANCE:
+            return None
+        return Refusal(Cause.TOO_FAR_APART, f"{len(measurements)} processes spread by {spread:.1%}")
+    if found := disturbance(measurements):
+        return Refusal(Cause.DISTURBED, f"in {found.processes} of {found.of} processes; {found.cause}")
+    if check.metric.noisy and (count := len(undisturbed(measurements))) < LEAST_PROCESSES:
+        return Refusal(Cause.TOO_FEW, f"in {count}")
+    return None
+
+
+def _disturbed(measurements: Sequence[Measurement]) -> int:
+    """How many processes of a noisy check were, where too few were left alone for a baseline on them; else 0."""
+    calm = len(undisturbed(measurements))
+    return len(measurements) - calm if disturbance(measurements) or calm < LEAST_PROCESSES else 0
 
 
 def _contradiction(check: Check) -> str:
@@ -136,7 +160,9 @@ def _flaw(error: ValidationError) -> str:
 
 def _fields(check: Check, session: str) -> dict[str, Any]:
     """What an entry of the check's own value alone would hold, not validated."""
-    measurements = counted(check.measurements)
+    disturbed = _disturbed(check.measurements) if check.metric.noisy else 0
+    # All of them tell how far they spread, which is what such a baseline is held by.
+    measurements = check.measurements if disturbed else counted(check.measurements)
     values = [one.value for one in measurements]
     made = check.measurements[-1].comparability
     fields: dict[str, Any] = {
@@ -154,6 +180,7 @@ def _fields(check: Check, session: str) -> dict[str, Any]:
             "values": [*map(_rounded, values)],
             "log_ratios": [*map(_rounded, log_ratios(measurements))],
             "reference_s": [*map(_rounded, reference_s)] if len(reference_s) == len(values) else [],
+            "disturbed": disturbed,
         }
         fields |= {"value": _rounded(median(values)), "sessions": {session: processes}}
     else:
@@ -161,6 +188,11 @@ def _fields(check: Check, session: str) -> dict[str, Any]:
         fields["value"] = _whole(typical.value, check.metric.unit)
         fields["observations"] = typical.observations.text() if typical.observations else ""
     return fields
+
+
+def _was_disturbed(entry: Entry) -> bool:
+    """Whether the machine was disturbed in the session that an entry rests on."""
+    return bool(entry.sessions and entry.sessions[entry.accepted].disturbed)
 
 
 def _comparable(entry: Entry, fresh: Entry) -> bool:

@@ -21,12 +21,14 @@ class Acceptance:
     refused: Mapping[CheckKey, Refusal] = field(default_factory=dict)
 
 
-def accept(session: Session, store: BaselineStore) -> Acceptance:
+def accept(session: Session, store: BaselineStore, *, even_if_disturbed: bool = False) -> Acceptance:
     """Make what ``session`` measured the new baseline, less what is refused: that costs nothing else.
 
+    ``even_if_disturbed``: what was measured while the machine was disturbed, too; entries say so, and are held by a
+    wider band.
     Raises BaselineError if the files of an environment cannot be written; then none of its files is touched.
     """
-    judged = list(zip(session.checks, refusals(session), strict=True))
+    judged = list(zip(session.checks, refusals(session, even_if_disturbed=even_if_disturbed), strict=True))
     changes: list[Change] = []
     for environment in session.environments:
         checks = [check for check, refusal in judged if not refusal and session.environment_of(check) is environment]

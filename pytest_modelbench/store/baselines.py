@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pytest_modelbench.core.change import Change
-from pytest_modelbench.core.environment import Environment
+from pytest_modelbench.core.environment import Environment, Fact
 from pytest_modelbench.core.errors import BaselineError
 from pytest_modelbench.core.measurement import CheckKey
 from pytest_modelbench.core.renames import renamed
@@ -56,6 +57,18 @@ class BaselineStore:
         except OSError as error:
             raise BaselineError(f"{self.folder}: cannot be read as a folder: {error.strerror}; name another") from error
         return sorted(names, key=lambda name: (name != "portable", name))
+
+    def identities(self) -> dict[str, Mapping[str, Fact]]:
+        """The environment of each folder that holds for a single one; what cannot be read is left out."""
+        found: dict[str, Mapping[str, Fact]] = {}
+        with contextlib.suppress(BaselineError):
+            for name in self.folders():
+                with contextlib.suppress(BaselineError):
+                    # Not kept: it is another machine's, and no matter of this session.
+                    files = (self._read.get(name) or read_folder(self.folder / name)).files.values()
+                    if known := [file.environment for file in files if file.environment]:
+                        found[name] = known[0]
+        return found
 
     def holds_any(self, folder: str) -> bool:
         """Whether ``folder`` holds any entry at all."""

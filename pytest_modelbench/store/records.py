@@ -143,8 +143,13 @@ def _fields(entry: Entry) -> dict[str, Any]:
     silent = {"data": "", "recipe": "", "reference": "", "observations": "", "replaces": (), "sessions": None}
     fields = {key: value for key, value in entry.model_dump().items() if key not in silent or value != silent[key]}
     if entry.sessions is not None:
-        fields["sessions"] = {session: fields["sessions"][session] for session in sorted(entry.sessions)}
+        fields["sessions"] = {session: _spoken(fields["sessions"][session]) for session in sorted(entry.sessions)}
     return fields
+
+
+def _spoken(processes: dict[str, Any]) -> dict[str, Any]:
+    """``processes`` without a count of disturbed ones that is 0, as nearly all are."""
+    return {key: value for key, value in processes.items() if key != "disturbed" or value}
 
 
 def _line(value: object, sort: bool = False) -> str:

@@ -10,7 +10,7 @@ import statistics
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, PlainValidator, Strict, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, Strict, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
 from pytest_modelbench.core.environment import Fact
@@ -32,6 +32,8 @@ _LARGEST_INTEGER = 2**63
 _POSITIVE_UNITS = ("s", "images/s")
 #: A module without parameters has none, and they take no bytes.
 _COUNTED_UNITS = ("count", "bytes")
+#: One process does not tell how far processes differ.
+LEAST_PROCESSES = 2
 #: Values and their median are rounded each for itself, to nine digits.
 _ROUNDING = 1e-7
 
@@ -95,12 +97,14 @@ class Origin(Checked):
 class Processes(Checked):
     """What one session measured, per process: a value, its log ratio to the reference workload, and that one's time.
 
-    ``reference_s`` is empty where no reference workload was timed beside it.
+    ``reference_s`` is empty where no reference workload was timed beside it. ``disturbed``: in so many of the processes
+    the machine was, and they were accepted all the same.
     """
 
     values: Numbers
     log_ratios: Numbers
     reference_s: Numbers = ()
+    disturbed: int = Field(default=0, ge=0)
 
     @model_validator(mode="after")
     def _consistent(self) -> Processes:
@@ -110,6 +114,10 @@ class Processes(Checked):
             raise _wrong("log_ratios", f"{len(self.log_ratios)} log ratios do not go with {len(self.values)} values")
         if self.reference_s and len(self.values) != len(self.reference_s):
             raise _wrong("reference_s", f"{len(self.reference_s)} times do not go with {len(self.values)} values")
+        if self.disturbed > len(self.values):
+            raise _wrong("disturbed", f"{self.disturbed} of {len(self.values)} processes cannot have been disturbed")
+        if self.disturbed and len(self.values) < LEAST_PROCESSES:
+            raise _wrong("disturbed", "how far processes spread, which a disturbed session is held by, takes two")
         for name, numbers in (("values", self.values), ("reference_s", self.reference_s)):
             for number in numbers:
                 if number <= 0:

@@ -93,8 +93,9 @@ def stamp(root: Path) -> Stamp:
 def sources(root: Path) -> tuple[Stamp, Sequence[str]]:
     """Time and git state now, and warnings: why git cannot tell it, with the way out.
 
-    Outside of a repository there is the time alone, and nothing to say. In one that git does not read there is no
-    commit, and that is said: what is accepted then can never be confirmed beside its commit.
+    Outside of a repository there is the time alone, and nothing to say; in one that has no commit yet, all is
+    uncommitted. In one that git does not read there is no commit, and that is said: what is accepted then can never be
+    confirmed beside its commit.
     """
     started = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
     commit = None
@@ -106,7 +107,7 @@ def sources(root: Path) -> tuple[Stamp, Sequence[str]]:
         if head.status != 0:
             # Nothing is committed yet, or what HEAD names is gone, of which git then speaks.
             git(root, "status", "--porcelain", "--untracked-files=no", doing=f"looking for the commit of {toplevel}")
-            return Stamp(started), ()
+            return Stamp(started, dirty=True), ()
         commit = head.output.strip()
         return Stamp(started, commit, changed(toplevel)), ()
     except UsageError as error:

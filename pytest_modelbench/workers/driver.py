@@ -111,7 +111,21 @@ class Driver:
     @property
     def unimportable(self) -> str:
         """What could not be imported, or an empty string."""
-        return "; ".join(f"{one.where} cannot be imported: {_last_line(one.text)}" for one in self._unimportable)
+        return "; ".join(_said(one) for one in self._unimportable if not one.skipped)
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """Tests of a worker that went through in files in which it did not find all that it was given."""
+        return self._others
+
+    def why_absent(self, test: str) -> str:
+        """Why a worker that is past ``test`` did not run it; empty: it has collected its file, and not found it."""
+        if not self.done and self.asked is None:
+            return self.trouble or "its process ended"
+        if self._stopped:
+            return f"its process stopped before this test: {self._stopped}"
+        file = test.partition("::")[0]
+        return "; ".join(_said(one) for one in self._unimportable if _concerns(one.where, file))
 
     def _take(self, event: Event) -> None:
         if isinstance(event, Refused):
@@ -138,6 +152,7 @@ class Driver:
         elif isinstance(event, Finished):
             self._count_time()
             self.strays = event.strays
+            run.imported, run.files = event.imported, event.files
             self.ended.add(run.test)
             self.running = None
             self._listener.test_ended(run)
@@ -146,6 +161,18 @@ class Driver:
         """Add to the test that runs the time since it began, or was last resumed."""
         if self.running is not None:
             self.running.duration_s += time.monotonic() - self._resumed_s
+
+
+def _said(one: Unimportable) -> str:
+    if one.skipped:
+        return f"{one.where} is skipped as a whole: {_last_line(one.text)}"
+    return f"{one.where} cannot be imported: {_last_line(one.text)}"
+
+
+def _concerns(where: str, file: str) -> bool:
+    """Whether ``file`` is not collected either where ``where`` is not: a file, a folder, or a package by its own."""
+    place = where.partition("::")[0].removesuffix("__init__.py").rstrip("/")
+    return place in ("", ".", file) or file.startswith(f"{place}/")
 
 
 def _last_line(text: str) -> str:

@@ -27,10 +27,14 @@ class Hello:
 
 @dataclass(frozen=True, slots=True)
 class Unimportable:
-    """A test file, or what it needs, cannot be imported; ``text`` is the traceback."""
+    """A test file, or what it needs, cannot be imported, or is ``skipped`` as a whole.
+
+    ``text`` is the traceback, or why it is skipped.
+    """
 
     where: str
     text: str
+    skipped: bool = False
     kind: Literal["unimportable"] = "unimportable"
 
 
@@ -85,10 +89,17 @@ class Noted:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A test is over. ``strays``: what of a pair's code was imported from elsewhere, see `workers.origin`."""
+    """A test is over.
+
+    ``strays``: what of a pair's code was imported from elsewhere, see `workers.origin`. ``imported`` are the packages
+    that its process has imported by now, by the names that they are imported by, ``files`` those that its models, and
+    what its module imports, are written in, installed ones aside.
+    """
 
     test: str
     strays: tuple[str, ...] = ()
+    imported: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
     kind: Literal["finished"] = "finished"
 
 
@@ -133,8 +144,8 @@ class Refused:
 class Done:
     """Every test of the job that was found is over.
 
-    ``stopped`` is why pytest stopped before that, if it did; ``others`` are tests that it found of the functions of
-    which some of the job's were not found.
+    ``stopped`` is why pytest stopped before that, if it did; ``others`` are tests that it found in the files in which
+    some of the job's were not found.
     """
 
     stopped: str = ""

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 
 from pytest_modelbench.workers.installed import Distribution, Installed
 from pytest_modelbench.workers.job import Site
@@ -147,6 +147,28 @@ def told(strays: Iterable[str]) -> str:
     first, _, why = next(iter(strays), "").partition(", ")
     why = why or "not from the code that it stands for; install the project in editable mode: pip install -e ."
     return f"a process of the comparison imported {first}, {why}"
+
+
+def imported(modules: Iterable[str]) -> tuple[str, ...]:
+    """Names that the packages of ``modules`` are imported by, without those of Python and of this tool."""
+    tops = {name.partition(".")[0] for name in list(modules)}
+    return tuple(sorted(name for name in tops - {_TOOL} - sys.stdlib_module_names if not name.startswith("_")))
+
+
+def imported_by(module: object) -> set[str]:
+    """Files of what ``module`` has imported by name, without Python's, this tool's and installed ones."""
+    values = list(vars(module).values()) if isinstance(module, ModuleType) else []
+    # By their types and what these say: to ask a value itself may wake what is lazy, or raise.
+    names = {vars(one).get("__name__") for one in values if issubclass(type(one), ModuleType)}
+    names |= {one.__module__ for one in values if type(one) is FunctionType or issubclass(type(one), type)}
+    found = set()
+    for name in names:
+        top = name.partition(".")[0] if isinstance(name, str) else ""
+        file = getattr(sys.modules.get(str(name)), "__file__", None)
+        own = top != _TOOL and top not in sys.stdlib_module_names
+        if isinstance(file, str) and own and _INSTALLED.isdisjoint(file.split(os.sep)):
+            found.add(file)
+    return found
 
 
 def import_folder(name: str, file: str) -> str | None:

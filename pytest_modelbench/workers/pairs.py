@@ -22,6 +22,7 @@ from pytest_modelbench.workers.origin import told
 from pytest_modelbench.workers.reports import first_line, skip_reason
 from pytest_modelbench.workers.runs import PairedTiming, PairRun, TestRun
 
+_NO_SUCH_TEST = "there is no such test in the code compared with"
 OUT_OF_TIME = "The session's budget was over before this test could be measured (--modelbench-budget)."
 
 
@@ -52,15 +53,19 @@ def run_pair(
             candidate.go()
             # If the base cannot even start, the tests still have outcomes of their own.
             alone = bool(base.trouble) and false_starts + 1 == STARTS
-            ended = 0
+            ended, absent = 0, []
             for test in left:
                 if candidate.trouble or (base.trouble and not alone):
                     break
                 listener.heard(Started(test))
-                yield _test(PairRun(test, number), base, candidate)
+                run = _test(PairRun(test, number), base, candidate)
+                absent += [run] if run.absent else []
+                yield run
                 ended += 1
             base.leave()
             candidate.leave()
+            for run in absent:  # known at its end
+                run.others = tuple(other for other in base.others if other.startswith(f"{_file(run.test)}::"))
         left = left[ended:]
         false_starts = 0 if ended else false_starts + 1
         trouble = f"No worker process could start. {candidate.trouble}" if false_starts == STARTS else ""
@@ -100,7 +105,8 @@ def _test(run: PairRun, base: Driver, candidate: Driver) -> PairRun:
     # A test that is new has no counterpart to wait for.
     together = base.asks(Begin) == test
     if not together:
-        run.obstacle = _absence(base)
+        run.obstacle = _absence(base, test)
+        run.absent = run.obstacle == _NO_SUCH_TEST
     for side in (base, candidate):
         if side.asks(Begin) == test:
             side.go("go")
@@ -152,10 +158,14 @@ def _time(run: PairRun, base: Driver, candidate: Driver, then: Ready, now: Ready
     candidate.go("enough")
 
 
-def _absence(base: Driver) -> str:
+def _absence(base: Driver, test: str) -> str:
     if base.trouble:
         return f"the process with the code compared with is gone: {base.trouble}"
-    return f"there is no such test in the code compared with{': ' if base.unimportable else ''}{base.unimportable}"
+    return ": ".join(filter(None, [_NO_SUCH_TEST, base.why_absent(test)]))
+
+
+def _file(test: str) -> str:
+    return test.partition("::")[0]
 
 
 def _failure(run: TestRun) -> str:

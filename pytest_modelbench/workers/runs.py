@@ -36,7 +36,8 @@ class TestRun:
     """One test in one process: its reports as the worker serialized them, what it measured, and how it ended.
 
     ``trouble`` says what happened to a worker that did not live to the end of the test. ``duration_s`` is the time that
-    the process ran, without what it was stopped for.
+    the process ran, without what it was stopped for. ``imported`` and ``files`` are as `workers.events.Finished` has
+    them.
     """
 
     __test__ = False  # pytest collects classes named Test*
@@ -50,6 +51,8 @@ class TestRun:
     trouble: str = ""
     cut: bool = False  #: the worker was ended since the time for it was over
     ended: bool = True  #: False while the test still runs, as when it is judged in its own process
+    imported: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,11 @@ class PairedTiming:
 
 @dataclass(slots=True)
 class PairRun:
-    """One test in one pair of processes. ``obstacle`` says why the pair compares nothing."""
+    """One test in one pair of processes.
+
+    ``obstacle`` says why the pair compares nothing. ``absent``: the base has collected the test's file, if it has one,
+    and there is no such test in it; ``others`` are the tests that it found there and was not asked for.
+    """
 
     test: str
     pair: int
@@ -81,6 +88,8 @@ class PairRun:
     candidate: TestRun | None = None
     timings: dict[int, PairedTiming] = field(default_factory=dict)
     obstacle: str = ""
+    absent: bool = False
+    others: tuple[str, ...] = ()
 
     @property
     def sides(self) -> list[TestRun]:
@@ -90,7 +99,7 @@ class PairRun:
     @property
     def cut(self) -> bool:
         """Whether it was cut short, so that it tells nothing."""
-        return len(self.sides) < 2 or any(run.cut for run in self.sides)
+        return len(self.sides) < (1 if self.absent else 2) or any(run.cut for run in self.sides)
 
     def change(self, one: Measurement) -> float | None:
         """How much slower, in log, the candidate is by what ``one`` measured; None if this pair does not tell."""

@@ -15,7 +15,7 @@ import signal
 import sys
 import threading
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import IO, Any, NoReturn, cast
 
 import pytest
@@ -40,7 +40,7 @@ from pytest_modelbench.workers.events import (
 from pytest_modelbench.workers.job import Job, Site
 from pytest_modelbench.workers.notes import take_notes
 from pytest_modelbench.workers.options import handed_over
-from pytest_modelbench.workers.origin import Origins
+from pytest_modelbench.workers.origin import Origins, imported, imported_by
 from pytest_modelbench.workers.serial import as_json
 from pytest_modelbench.workers.turns import WorkerTurns
 from pytest_modelbench.workers.wire import Channel, read_job
@@ -74,6 +74,7 @@ class WorkerPlugin:
         self.stopped = ""  #: why pytest did not go on to the end
         self.broken = ""  #: why this process must not go on, and another one takes the rest of the tests
         self._process = os.getpid()
+        self.model_files: Callable[[], Iterable[str]] = tuple  #: told by what builds models here: since last asked
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_cmdline_parse(self, pluginmanager: pytest.PytestPluginManager) -> None:
@@ -138,6 +139,9 @@ class WorkerPlugin:
         """Tell what cannot be imported: the working tree can, as the controller has seen; older code perhaps not."""
         if report.failed:
             self._channel.send(Unimportable(report.nodeid, str(report.longrepr)))
+        elif report.skipped:
+            reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+            self._channel.send(Unimportable(report.nodeid, reason.removeprefix("Skipped: "), skipped=True))
 
     def send(self, measurement: Measurement) -> None:
         """Stream a measurement."""
@@ -149,9 +153,9 @@ class WorkerPlugin:
         found = {item.nodeid: item for item in items}
         result = yield
         found |= {item.nodeid: item for item in items}
-        functions = {test.partition("[")[0] for test in self.job.tests if test not in found}
-        others = found.keys() - set(self.job.tests)
-        self.others = tuple(sorted(test for test in others if test.partition("[")[0] in functions))
+        files = {test.partition("::")[0] for test in self.job.tests if test not in found}
+        others = {test for test, item in found.items() if _is_benchmark(item)} - set(self.job.tests)
+        self.others = tuple(sorted(test for test in others if test.partition("::")[0] in files))
         items[:] = [found[test] for test in self.job.tests if test in found]
         return result
 
@@ -164,7 +168,9 @@ class WorkerPlugin:
         result = yield
         self._end_if_forked()
         # Not after an exception, as pytest.exit raises: the test has then no result, and the controller is to see that.
-        self._channel.send(Finished(item.nodeid, tuple(self._origins.strays(sys.modules))))
+        strays = tuple(self._origins.strays(sys.modules))
+        files = {*self.model_files(), *imported_by(getattr(item, "module", None))}
+        self._channel.send(Finished(item.nodeid, strays, imported(sys.modules), tuple(sorted(files))))
         if broken := _what_is_broken():
             self.broken = item.session.shouldstop = broken
         return result
@@ -212,6 +218,10 @@ class WorkerPlugin:
                     location,
                 )
             )
+
+
+def _is_benchmark(item: pytest.Item) -> bool:
+    return "modelbench" in getattr(item, "fixturenames", ()) or item.get_closest_marker("modelbench") is not None
 
 
 def main() -> int:

@@ -55,7 +55,7 @@ def test_the_text_says_what_to_do():
         (["--minutes", "nan"], "'nan' is not a number of minutes"),
         (["--minutes", "three"], "'three' is not a number of minutes"),
         (["--threads", "0"], "'0' is not a whole number of at least 1"),
-        (["--thread", "1", "extra"], "unrecognized arguments"),
+        (["--thread", "1", "--extra"], "unrecognized arguments"),
     ],
 )
 def test_wrong_usage_is_told(arguments, told, capsys):
@@ -130,3 +130,61 @@ def test_a_trial_measures_each_case_in_each_process_outside_of_any_project(pytes
     assert trial.environment is not None
     assert trial.environment.identity["threads"] == 1
     assert {path.name for path in pytester.path.iterdir()} == before
+
+
+OWN = """
+import random
+
+def test_noisy(modelbench):
+    modelbench.record("lap", 1 + 0.01 * random.SystemRandom().random(), unit="s", noisy=True)
+
+def test_exact(modelbench):
+    modelbench.record("answer", 42)
+
+def test_plain():
+    raise AssertionError("no benchmark")
+"""
+
+
+@pytest.mark.slow
+def test_tests_of_ones_own_are_measured_beside_themselves(pytester, capsys):
+    """A project that is no repository, with settings of its own."""
+    pytester.makepyprojecttoml("[tool.modelbench]\npairs = [2, 4]\nmissing = 'fail'\n")
+    pytester.makepyfile(test_own=OWN)
+    status = main(["doctor", "--device=cpu", "--minutes=3", "--json", "test_own.py"])
+    told = json.loads(capsys.readouterr().out)
+    (lap,) = told["own"]["checks"]
+    assert (lap["test"], lap["name"], lap["pairs"]) == ("test_own.py::test_noisy", "lap", 4)
+    assert 0 < lap["spread"] < 0.02
+    assert lap["drawn"]["alarms"] <= 0.05
+    assert (told["own"]["exact"], told["own"]["vary"], told["own"]["failures"]) == (1, [], {})
+    assert status == (REFUSED if any(one["kind"] == "problem" for one in told["findings"]) else 0)
+    left = {path.name for path in pytester.path.iterdir()} - {"__pycache__", ".benchmarks"}
+    assert left == {"pyproject.toml", "test_own.py"}
+
+
+@pytest.mark.slow
+def test_where_nothing_is_a_benchmark_that_is_said(pytester, capsys):
+    pytester.makepyfile(test_own="def test_plain():\n    pass\n")
+    assert main(["doctor", "--device=cpu", "test_own.py"]) == UNUSABLE
+    assert "--modelbench: no benchmark test was selected; 1 tests were collected" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["no/such.py::test_a"], "there is no no/such.py; name a folder, a file or a test as pytest takes it"),
+        (["--minutes=0", "test_own.py"], "--minutes 0 only looks at the machine: leave the tests out"),
+    ],
+)
+def test_what_cannot_be_measured_is_an_error_at_once(pytester, capsys, arguments, told):
+    pytester.makepyfile(test_own=OWN)
+    assert main(["doctor", "--device=cpu", *arguments]) == UNUSABLE
+    assert told in capsys.readouterr().err
+
+
+def test_settings_that_compare_with_other_code_are_named(pytester, capsys):
+    pytester.makepyprojecttoml("[tool.modelbench]\nagainst = 'main'\n")
+    pytester.makepyfile(test_own=OWN)
+    assert main(["doctor", "--device=cpu", "test_own.py"]) == UNUSABLE
+    assert "the settings name what to compare with (against)" in capsys.readouterr().err

@@ -71,9 +71,9 @@ def project(pytester, git):
     return write
 
 
-def checks(pytester):
+def checks(pytester, *, by_test=False):
     session = json.loads((pytester.path / "results.json").read_text())["session"]
-    return {check["key"][1]: check["judgement"] for check in session["checks"]}
+    return {check["key"][0 if by_test else 1]: check["judgement"] for check in session["checks"]}
 
 
 def leftovers(pytester, git):
@@ -96,6 +96,8 @@ def test_lifecycle_of_a_duet(bench, pytester, project, git):
     result = bench("--modelbench-json=results.json", "-v", rounds="2")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines([f"*pair 4 of 4 beside commit {first[:10]}*", "*latency regressed by *"])
+    touched = f"1 commit since the baseline's commit {first[:10]} touches nets.py:"
+    result.stdout.fnmatch_lines([touched, "    * 12 blocks", "the packages installed are those of the baseline"])
     latency = checks(pytester)["latency"]
     assert (latency["verdict"], latency["pairs"]) == ("regressed", 4)
     assert 2 < latency["ratio"] < 4  # three times the blocks, and a stem
@@ -127,8 +129,28 @@ def test_beside_a_revision_exact_checks_take_one_pair_and_nothing_of_the_users_i
     assert state() == before
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*pair 1 of 4 beside HEAD (*): 1 test*", "blocks: blocks regressed: 2 -> 3 *"])
+    result.stdout.fnmatch_lines(["HEAD (*) is this very commit", "not committed: changes in nets.py"])
     assert "pair 2" not in result.stdout.str()
     assert leftovers(pytester, git) == (0, [])
+
+
+@pytest.mark.slow
+def test_what_a_branch_adds_is_new_and_its_gate_stays_green(bench, pytester, project):
+    project(blocks=2, bench=COUNT + COUNT.replace("test_net", "test_old"))
+    pytester.makepyfile(test_it=COUNT + COUNT.replace("test_net", "test_added"), test_more=COUNT)
+    result = bench("--modelbench-against=HEAD", "--modelbench-missing=fail", "--modelbench-json=results.json", "-v")
+    assert result.ret == 0
+    result.assert_outcomes(passed=3)
+    assert [one["verdict"] for one in checks(pytester, by_test=True).values()] == ["ok", "new", "new"]
+    result.stdout.fnmatch_lines(
+        [
+            "*blocks * new",
+            "NOT GATED: 2 checks of 2 tests are new: HEAD does not measure them",
+            "*test_it.py::test_added (blocks)",
+            "warning: only HEAD has test_it.py::test_old: a test that was renamed is new, and compared with nothing",
+            "2 new, 1 ok",
+        ]
+    )
 
 
 @pytest.mark.slow

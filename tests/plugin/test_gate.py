@@ -92,6 +92,25 @@ def test_an_environment_without_baseline_fails_when_asked(bench):
 
 
 @pytest.mark.slow
+def test_environments_that_have_baselines_are_named_where_this_one_has_none(bench, pytester):
+    there = pytester.path / "baselines" / "cuda-nvidia-h200"
+    there.mkdir(parents=True)
+    file = {"format": "pytest-modelbench baseline", "schema": 2, "environment": {"device": "cuda"}}
+    (there / "it.json").write_text(json.dumps({**file, "sessions": {}, "entries": {}}))
+    result = bench(source="def test_it(modelbench):\n    modelbench.record('laps', 2, scope='device')\n")
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(
+        [
+            "NOT GATED: 1 check has no baseline in baselines/cpu-*: nothing there yet; there are baselines of 1 other "
+            "environment (what differs, there -> here)",
+            "    cuda-nvidia-h200: device cuda -> cpu",
+            "    accept those of this one with",
+            "    pytest --modelbench --modelbench-device=cpu --update-baselines",
+        ]
+    )
+
+
+@pytest.mark.slow
 def test_an_open_check_is_an_outcome_and_an_exit_status_of_its_own(bench, pytester):
     source = """
 import os, pathlib

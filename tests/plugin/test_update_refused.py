@@ -81,3 +81,32 @@ def test_an_update_says_once_what_it_refuses_keeps_the_rest_and_exits_with_1(
         "test_it.py::test_lag::lag": 2,
         "test_it.py::test_answer::answer": 2,
     }
+
+
+@pytest.mark.slow
+def test_a_disturbed_machine_is_accepted_where_that_is_asked_for_and_compared_with_by_a_wider_band(
+    bench, pytester, stored
+):
+    pytester.makeconftest(BUSY)
+    pytester.makepyprojecttoml("[tool.modelbench]\nupdate-rounds = 3\n")
+    lap = "    modelbench.record('lap', {}, unit='s', scope='device', noisy=True)\n"
+    source = "def test_lap(modelbench):\n" + lap
+    result = bench("--update-baselines", "--modelbench-even-if-disturbed", source=source.format(1.0))
+    assert result.ret == 0
+    result.stdout.fnmatch_lines(["baselines: 1 new"])
+    (entries,) = stored().values()
+    (processes,) = entries["test_it.py::test_lap"]["lap"]["sessions"].values()
+    assert (len(processes["values"]), processes["disturbed"]) == (3, 3)
+    assert bench(rounds="2").ret == 0
+    result = bench(rounds="2", source=source.format(1.5))
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["*the baseline is of a disturbed machine, whose 3 processes spread by 0.0%: up to *"])
+
+
+def test_what_is_about_accepting_needs_an_update(bench, pytester):
+    result = bench("--modelbench-even-if-disturbed", source=MIXED)
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*--modelbench-even-if-disturbed is about what becomes a baseline*"])
+    result = pytester.runpytest_inprocess("--modelbench-even-if-disturbed")
+    assert result.ret == 4
+    result.stderr.fnmatch_lines(["*--modelbench-even-if-disturbed needs --modelbench*"])

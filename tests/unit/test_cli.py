@@ -214,7 +214,8 @@ def test_accept_refuses_disturbed_and_unmeasured_checks_and_takes_the_rest(capsy
         "    t.py::empty macs",
         "    pytest --modelbench --update-baselines t.py::empty",
         "NOT ACCEPTED: 1 check of 1 test: the machine was disturbed while it was measured (in 2 of 2 processes; steal "
-        "time 12%); measure it again when the machine is less busy; pytest-modelbench doctor says how busy it is",
+        "time 12%); measure it again when the machine is less busy; pytest-modelbench doctor says how busy it is; or "
+        "add --even-if-disturbed: it is accepted, and held by a wider band",
         f"    {INFERENCE} latency",
         f"    pytest --modelbench --update-baselines '{INFERENCE}'",
         "NOT ACCEPTED: 1 check of 1 test: it was measured in too few undisturbed processes for a baseline to rest on "
@@ -232,6 +233,16 @@ def test_accept_takes_one_test_alone_where_it_is_named(capsys: Output) -> None:
     assert not Path("baselines").exists()
     assert main(["accept", "--test", "t.py::other", file]) == 0
     assert BaselineStore(Path("baselines")).keys("portable") == [CheckKey("t.py::other", "macs")]
+
+
+def test_accept_takes_what_was_disturbed_where_that_is_asked_for(capsys: Output) -> None:
+    disturbed = latency([0.1, 0.1], [3.0, 3.01], disturbance="steal time 12%")
+    assert main(["accept", "--even-if-disturbed", results(session(disturbed))]) == 0
+    assert "baselines: 1 new" in capsys.readouterr().out
+    far = latency([0.1, 0.1], [3.0, 3.5], disturbance="steal time 12%")
+    assert main(["accept", "--even-if-disturbed", results(session(replace(far, key=CheckKey("t.py::t", "latency"))))])
+    out = capsys.readouterr().out
+    assert "too far apart for any band to hold it (2 processes spread by 35.4%)" in out
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 
 from pytest_modelbench.core.bands import parse_band
 from pytest_modelbench.core.case import NamedCase
+from pytest_modelbench.core.environment import Difference
 from pytest_modelbench.core.measurement import Comparability, Measurement
 from pytest_modelbench.core.metrics import METRICS, Better
 from pytest_modelbench.core.observations import numbers, scores
+from pytest_modelbench.core.reasons import Since
 from pytest_modelbench.core.verdicts import BaselineView, Verdict
 from pytest_modelbench.judge.state import Event
 from pytest_modelbench.report.reasons import sentences
@@ -55,6 +57,15 @@ def test_a_deterministic_metric_that_differs_between_processes_is_a_regression()
     judgement = ruling(measured, BaselineView("c", "count", Better.LOWER, 100)).judgement
     assert judgement.verdict is Verdict.REGRESSED
     assert "differs between processes" in sentences(judgement.reasons)
+
+
+def test_a_regression_tells_all_that_differs_since_its_baseline_and_what_is_ok_does_not():
+    moved = Difference("torch", "2.14", "2.15"), Difference("timm", "1", "2")
+    then, now = {"torch": "2.14", "timm": "1"}, {"torch": "2.15", "timm": "2"}
+    for value, reasons in ((101, (Since(moved),)), (100, ()), (99, ())):
+        measured = [Measurement.of("macs", value, CASE, test="t")]
+        view = BaselineView("c", "count", Better.LOWER, 100, provenance=then)
+        assert ruling(measured, view, now=now).judgement.reasons == reasons
 
 
 def output(value, *parts):

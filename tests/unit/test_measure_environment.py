@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from pytest_modelbench.core.errors import UsageError
+from pytest_modelbench.core.packages import unpacked
 from pytest_modelbench.host.processor import Processor, read_processor
 from pytest_modelbench.measure import devices, environment
 from pytest_modelbench.measure.devices import is_cpu, resolve_device
@@ -229,6 +230,31 @@ def test_installed_packages_are_known_by_their_folders_whatever_their_names_look
     assert packages("Timm-1.0.31.egg-info", "ruamel.yaml-0.18.dist-info") == two
     assert packages("timm-1.0.30.dist-info", "ruamel_yaml-0.18.dist-info").startswith("2 (")
     assert packages("timm-1.0.30.dist-info", "ruamel_yaml-0.18.dist-info") != two
+    assert unpacked(two) == {"ruamel-yaml": "0.18", "timm": "1.0.31"}
+
+
+@pytest.mark.parametrize(
+    ("direct_url", "told"),
+    [
+        ('{"url": "file:///home/somebody/net", "dir_info": {"editable": true}}', "1.0 (editable)"),
+        ('{"url": "file:///home/somebody/net", "dir_info": {}}', "1.0"),
+        ('{"url": "https://token@example.org/net", "vcs_info": {"vcs": "git", "commit_id": "1a2b3c4d5e6f70"}}',
+         "1.0 (git 1a2b3c4d5e)"),
+        ('{"url": "https://example.org/net.whl", "archive_info": {"hash": "sha256=abc"}}', "1.0"),
+        ('{"vcs_info": {"vcs": "git"}}', "1.0"),
+        ('{"vcs_info": "git", "dir_info": {}}', "1.0"),
+        ('["no", "mapping"]', "1.0"),
+        ("no JSON", "1.0"),
+    ],
+)  # fmt: skip
+def test_where_a_package_was_installed_from_is_told_without_paths(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, direct_url: str, told: str
+) -> None:
+    folder = tmp_path / "net-1.0.dist-info"
+    folder.mkdir()
+    (folder / "direct_url.json").write_text(direct_url)
+    monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    assert unpacked(environment._installed()) == {"net": told}
 
 
 @pytest.mark.skipif(sys.prefix == sys.base_prefix, reason="outside a virtual environment others install packages")
@@ -253,7 +279,8 @@ def test_what_changes_while_it_is_measured_is_named() -> None:
 
 def test_environment_tells_neither_host_name_nor_paths() -> None:
     found = detect(CPU, threads=1)
-    text = json.dumps([found.name, found.slug, dict(found.identity), dict(found.provenance)])
+    facts = {**found.provenance, "packages": dict(unpacked(str(found.provenance["packages"])) or {})}
+    text = json.dumps([found.name, found.slug, dict(found.identity), facts])
     assert socket.gethostname() not in text
     assert os.path.expanduser("~") not in text
     assert sys.prefix not in text

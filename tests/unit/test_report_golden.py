@@ -17,8 +17,9 @@ import pytest
 
 from pytest_modelbench.core.acceptance import Cause, Refusal
 from pytest_modelbench.core.change import Change, ChangeKind
+from pytest_modelbench.core.environment import Difference
 from pytest_modelbench.core.measurement import CheckKey, Quality
-from pytest_modelbench.core.reasons import MayBeAway, Varies
+from pytest_modelbench.core.reasons import MayBeAway, Since, Varies
 from pytest_modelbench.core.session import Check, Session
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.report import markdown, terminal
@@ -160,14 +161,13 @@ def test_messages() -> None:
     assert FOLDER in messages[-1]
 
 
-@pytest.mark.parametrize(("against", "named"), [("main", "main"), ("", "the other code")])
-def test_what_other_code_does_not_measure_is_no_missing_baseline(against: str, named: str) -> None:
-    new = next(one for one in CHECKS if one.judgement.verdict is Verdict.NEW)
-    text = failure(new, Advice(rerun="pytest", accept="", against=against))
-    headline, now, *advice = text.splitlines()
-    assert headline == f"{new.case.id}: {new.key.name} has nothing to compare with: {named} does not measure it"
-    assert now.startswith("  now       ")
-    assert advice == [
-        "  if it is new here, there is no change to judge: compare with a revision that measures it, or hold it",
-        "  against a baseline: --update-baselines in place of --modelbench-against records one",
-    ]
+def test_packages_that_the_test_uses_are_named_first_and_on_a_line_of_their_own() -> None:
+    moved = tuple(Difference(name, "1.0", "2.0") for name in ("black", "click", "timm", "torch", "yarl"))
+    for reasons in ((Varies(), Since(moved)), (Varies(),)):
+        one = check("r", "macs", Verdict.REGRESSED, 12, 10, reasons=reasons)
+        assert one.baseline is not None
+        stored = replace(one.baseline, provenance={two.name: two.then for two in moved})
+        now = {two.name: two.now for two in moved}
+        text = failure(replace(one, baseline=stored), Advice("", "", provenance=now, used={"timm"}))
+        told = "  since the baseline: torch 1.0 -> 2.0, timm 1.0 -> 2.0, 3 others"
+        assert text.splitlines()[2:4] == ["  it differs between processes, though it should be deterministic", told]

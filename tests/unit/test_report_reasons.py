@@ -11,6 +11,7 @@ from pytest_modelbench.core.reasons import (
     BetweenLooks,
     Cleared,
     Disturbed,
+    DisturbedBaseline,
     Drifted,
     EnvironmentMoved,
     MachineMoved,
@@ -105,6 +106,19 @@ TEXTS = [
         "and so are all versions",
     ),
     (Since(MOVED), "since the baseline: torch 2.14 -> 2.15, driver 570 -> 575"),
+    (
+        Since(MOVED, alike=True),
+        "since the baseline, and the same on both sides of the duet: torch 2.14 -> 2.15, driver 570 -> 575",
+    ),
+    (
+        DisturbedBaseline(12, 0.0204, 1.0883),
+        "the baseline is of a disturbed machine, whose 12 processes spread by 2.0%: up to +8.8% is tolerated",
+    ),
+    (Since(4 * MOVED), "since the baseline: torch 2.14 -> 2.15, driver 570 -> 575, 6 others"),
+    (
+        Since((Difference("nvidia-cudnn-cu12", "9.10.2.21", "9.20.0.48"), *MOVED)),
+        "since the baseline: nvidia-cudnn-cu12 9.10.2.21 -> 9.20.0.48, torch 2.14 -> 2.15, 1 other",
+    ),
     (Varies(), "it differs between processes, though it should be deterministic"),
     (NumbersDiffer(0.000123456), "its numbers differ by up to 0.000123"),
     (SamplesChanged(*SAMPLES), "3 of 20 samples lost, 1 won: -10.0 pp (95 % sure: -25.0 to +5.0)"),

@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.measurement import CheckKey
-from pytest_modelbench.core.session import Absence, Absent, Outcome, Renamed, Session, TestResult
+from pytest_modelbench.core.reasons import Disturbed, DisturbedBaseline
+from pytest_modelbench.core.session import Absence, Absent, Outcome, Renamed, Session, TestResult, elsewhere
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.report import markdown, summary
 from pytest_modelbench.report.summary import Standing
@@ -147,6 +149,49 @@ def test_what_was_not_gated_is_said_with_the_command() -> None:
     (notice,) = summary.notices(replace(FINE, ungated={"cpu-x": 4}), "ACCEPT", "bench/base")
     assert notice.text == ("NOT GATED: 4 checks have no baseline in bench/base/cpu-x: nothing there yet; accept with")
     assert notice.command == "ACCEPT"
+
+
+def test_environments_that_have_baselines_are_named_with_what_differs() -> None:
+    there = {"cpu": {"device": "cpu", "cores": 4, "model": "f26m2"}, "gpu": {"device": "cuda"}, "same": HERE.identity,
+             "like": {"device": "cpu", "cores": 4}}  # fmt: skip
+    session = replace(FINE, ungated={"cpu-x": 1, "portable": 2}, elsewhere={"cpu-x": elsewhere(there, HERE)})
+    told, portable = summary.notices(session, "ACCEPT", "bench/base")
+    assert told.text == (
+        "NOT GATED: 1 check has no baseline in bench/base/cpu-x: nothing there yet; there are baselines of 3 other "
+        "environments (what differs, there -> here)"
+    )
+    assert told.items == (
+        "like: cores 4 -> 2",
+        "cpu: cores 4 -> 2, model f26m2 -> f6m1",
+        "gpu: device cuda -> cpu",
+        "accept those of this one with",
+    )
+    assert (told.command, portable.items) == ("ACCEPT", ())
+
+
+HERE = Environment("cpu", "a CPU", "cpu-x", {"device": "cpu", "cores": 2, "model": "f6m1"}, {})
+
+
+def test_what_a_disturbed_machine_left_open_is_said_once() -> None:
+    upset = [
+        check(f"net{number}", metric, Verdict.INCONCLUSIVE, 0.1, 0.1, reasons=(Disturbed(5, 5, f"steal {number}%"),))
+        for number in range(1, 13)
+        for metric in ("latency", "throughput")
+    ]
+    noisy = check("other", "latency", Verdict.INCONCLUSIVE, 0.1, 0.1)
+    told, other = summary.notices(replace(FINE, checks=(*upset, noisy)))
+    assert told.text == (
+        "24 checks of 12 tests left open: the machine was disturbed, which is not ok (steal 1%); run the same again "
+        "when it is less busy; pytest-modelbench doctor says how busy it is"
+    )
+    assert (told.items, told.short) == ((), "24 checks of 12 tests left open: the machine was disturbed")
+    assert other.text == "1 check left open by the noise, which is not ok"
+
+
+def test_a_band_that_is_wider_beside_a_disturbed_baseline_is_shown() -> None:
+    wide = check("net", "latency", Verdict.OK, 0.107, 0.1, reasons=(DisturbedBaseline(12, 0.02, 1.0883),))
+    (line,) = summary.lines(replace(FINE, checks=(wide,)))
+    assert line.band == "5% -> 8.8%"
 
 
 def test_long_lists_are_cut_and_counted() -> None:

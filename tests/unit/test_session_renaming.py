@@ -11,11 +11,22 @@ from pytest_modelbench.core.session import Absence, Absent, Check
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.session.commands import Commands
-from pytest_modelbench.session.deciding import Decider
+from pytest_modelbench.session.deciding import Decider, Rule
 from pytest_modelbench.session.gate import Gate, Policy
 from pytest_modelbench.session.renaming import Renames
 from pytest_modelbench.store.baselines import BaselineStore
 from tests.unit.store_checks import ENVIRONMENT, latency, macs, stamp
+
+
+class Nothing:
+    """Nothing is known of what changed around a test."""
+
+    def used(self, check: Check, provenance: object) -> set[str]:
+        return set()
+
+    def since(self, test: str, regressed: object) -> str:
+        return ""
+
 
 OLD, NEW = "test_a.py::test_old", "test_a.py::test_new"
 
@@ -66,7 +77,7 @@ def test_nothing_is_told_of_tests_that_have_baselines_or_are_not_gone(gate: Gate
 
 
 def test_the_test_s_own_message_says_it_and_the_gate_stays_closed(gate: Gate) -> None:
-    decider = Decider(Settings(), Commands(), "s", updating=False, renames=renames((OLD, Absence.GONE)))
+    decider = Decider(Settings(), Commands(), Rule("s"), Nothing(), renames((OLD, Absence.GONE)))
     decision = decider.by_checks(NEW, [(macs(1100, test="test_b.py::test_old"), gate)], [gate])
     assert decision.outcome.value == "failed"
     assert decision.message.splitlines() == [

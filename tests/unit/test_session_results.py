@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -19,7 +20,7 @@ from pytest_modelbench.judge.procedure import Duet
 from pytest_modelbench.judge.state import Nothing, Pair, Round, State
 from pytest_modelbench.session.commands import Commands
 from pytest_modelbench.session.confirming import Recourses
-from pytest_modelbench.session.deciding import Decider
+from pytest_modelbench.session.deciding import Decider, Rule
 from pytest_modelbench.session.entries import ResultKey
 from pytest_modelbench.session.gate import Gate, Policy, Recourse
 from pytest_modelbench.session.measured import MeasuredBaselines
@@ -33,6 +34,16 @@ TEST = "test_it.py::test_net"
 LOOKS = (2, 4, 6, 9)
 SLOW = (0.2, 0.21)
 OPEN = (0.033, 0.028)  # neither within the band for sure, nor hopeless
+
+
+class Surroundings:
+    """Nothing is known of what changed around a test, but that something did."""
+
+    def used(self, check, provenance):
+        return {"timm"}
+
+    def since(self, test, regressed):
+        return f"since: {', '.join(check.key.name for check, _ in regressed)}"
 
 
 class Store:
@@ -58,7 +69,7 @@ class Store:
         )  # fmt: skip
 
     def keys(self, folder):
-        return [CheckKey(TEST, name) for name in self._commits] if folder == "cpu-a" else []
+        return [CheckKey(TEST, name) for name in self._commits if HERE.folder(METRICS[name].scope) == folder]
 
 
 def results_of(commits, *, updating=False):
@@ -70,7 +81,7 @@ def results_of(commits, *, updating=False):
     def open_gate(environment):
         return Gate(Store(commits), environment, Policy(Settings(), (5,) if updating else LOOKS, updating, recourse))
 
-    results = Results(Decider(Settings(), Commands(), "a session", updating=updating), open_gate)
+    results = Results(Decider(Settings(), Commands(), Rule("a session", updating), Surroundings()), open_gate)
     results.environment_known(HERE)
     return results
 
@@ -80,9 +91,9 @@ def results_against():
 
     def open_gate(environment):
         measured = MeasuredBaselines(lambda test: results.entry(test).pairs)
-        return Gate(measured, environment, Policy(Settings(), LOOKS))
+        return Gate(measured, environment, Policy(Settings(missing="fail"), LOOKS, against=True))
 
-    results = Results(Decider(Settings(), Commands(), "a session", updating=False), open_gate, State.PAIRED)
+    results = Results(Decider(Settings(), Commands(), Rule("a session"), Surroundings()), open_gate, State.PAIRED)
     results.environment_known(HERE)
     return results
 
@@ -199,6 +210,22 @@ def test_what_no_duet_can_decide_is_measured_in_further_rounds():
     assert waiting(results) == {"c1": 1}
 
 
+def test_what_happened_since_the_baseline_is_told_once_a_test_of_what_regressed():
+    results = results_of({"parameters": "c1", "macs": "c1", "top1": "c1"})
+    results.add(run(parameters=0.2, macs=0.3, top1=0.1))
+    decision = results.decide(TEST, last_round=False)
+    assert decision.message.endswith("\n\nsince: parameters, macs")
+    assert decision.message.count("since: ") == 1
+    assert decision.headline == decision.message.splitlines()[0]
+    assert "since" not in results_told_by({"top1": "c1"}, top1=0.1)
+
+
+def results_told_by(commits, **values):
+    results = results_of(commits)
+    results.add(run(**values))
+    return results.decide(TEST, last_round=True).message
+
+
 def test_a_check_that_is_settled_is_not_looked_at_again():
     results = results_of({"latency": "c1", "backward_time": None})
     log_ratios = [(0.0, 0.033), (0.001, 0.028), (0.3, 0.033), (0.3, 0.028)]
@@ -233,6 +260,43 @@ def test_a_measurement_that_only_the_base_makes_fails_the_test(left):
     assert "main (abc) measures " in decision.headline
     assert "latency" in decision.headline
     assert f"--deselect {TEST}" in decision.message
+
+
+def test_what_the_base_does_not_have_is_new_and_passes_after_one_pair():
+    results = results_against()
+    missing = pair(candidate=run(latency=0.0, macs=7.0), obstacle="there is no such test")
+    results.add_pair(replace(missing, base=None, absent=True, others=("test_it.py::test_old",)), alone=True)
+    decision = results.decide_beside(TEST, AGAINST, last_pair=False)
+    assert decision.outcome is Outcome.PASSED
+    assert verdicts(results) == {"latency": Verdict.NEW, "macs": Verdict.NEW}
+    assert results.entries[TEST].only_in_base == {"test_it.py::test_old"}
+
+
+def test_a_new_test_that_fails_by_itself_fails():
+    results = results_against()
+    missing = pair(candidate=run(outcome="failed"), obstacle="there is no such test")
+    results.add_pair(replace(missing, base=None, absent=True), alone=True)
+    decision = results.decide_beside(TEST, AGAINST, last_pair=False)
+    assert (decision.outcome, decision.message) == (Outcome.FAILED, "it did not hold")
+
+
+def test_a_base_without_the_test_that_a_stored_baseline_is_of_confirms_nothing():
+    results = results_of({"latency": "c1"})
+    assert measured(results, *(run(n, latency=slow) for n, slow in enumerate(SLOW, 1))) is None
+    for number in (1, 2):
+        missing = pair(number, candidate=run(number, latency=0.2), obstacle="there is no such test")
+        results.add_pair(replace(missing, base=None, absent=True), alone=False)
+        results.decide_beside(TEST, stored_duet("c1", 1), last_pair=False)
+    assert standing(results, "latency").state is State.AFTER
+    assert results.following(TEST) == Round()
+
+
+def test_a_measurement_that_only_the_candidate_makes_is_new_and_passes():
+    results = results_against()
+    results.add_pair(pair(base=run(macs=7.0), candidate=run(macs=7.0, parameters=3.0)), alone=True)
+    decision = results.decide_beside(TEST, AGAINST, last_pair=False)
+    assert decision.outcome is Outcome.PASSED
+    assert verdicts(results) == {"macs": Verdict.OK, "parameters": Verdict.NEW}
 
 
 def test_a_test_that_is_skipped_and_measured_in_the_base_fails():

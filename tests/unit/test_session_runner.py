@@ -10,6 +10,7 @@ from pytest_modelbench.core.measurement import Measurement, Quality, RelativeTim
 from pytest_modelbench.core.session import Outcome
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.session.commands import Commands
+from pytest_modelbench.session.ending import session_of
 from pytest_modelbench.session.marks import Marks
 from pytest_modelbench.session.runner import SessionRunner, Wanted
 from pytest_modelbench.store.acceptance import refusals
@@ -78,7 +79,7 @@ def course(tmp_path, monkeypatch):
         runner = SessionRunner(config, Wanted(Settings(), (ROUNDS,), Commands(), updating=updating))
         with contextlib.suppress(KeyboardInterrupt):
             runner.run(SimpleNamespace(items=items, shouldfail=False, shouldstop=False), Marks({}))
-        return runner.result(), [sorted(tests) for _, tests in jobs], outcomes
+        return session_of(runner), [sorted(tests) for _, tests in jobs], outcomes
 
     return run
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -95,6 +96,61 @@ def test_every_cause_refuses_and_nothing_else_does(
     assert bool(stored(store.folder)) != bool(refused)
 
 
+STEAL = {"disturbance": "steal time 12%"}
+APART = [3.0, 3.02, 2.98, 3.01]
+
+
+def sessions_of(store: BaselineStore) -> dict[str, Any]:
+    """What the one entry on the disk keeps of each session, by its day."""
+    (text,) = stored(store.folder).values()
+    (entry,) = [record for record in json.loads(text)["records"] if record and record.get("test") == INFERENCE]
+    return {name[8:10]: kept for name, kept in entry["sessions"].items()}
+
+
+def test_a_disturbed_session_is_accepted_where_that_is_asked_for_and_its_entry_says_so(store: BaselineStore) -> None:
+    upset = latency([0.1] * 4, APART, **STEAL)
+    (change,) = accept(session(upset), store, even_if_disturbed=True).changes
+    assert change.kind.value == "new"
+    assert sessions_of(store)["22"]["disturbed"] == 4
+    view = BaselineStore(store.folder).find(ENVIRONMENT.slug, LATENCY)
+    assert view is not None
+    assert (view.disturbed, view.anchor) == (4, tuple(APART))
+
+
+def test_all_processes_of_a_disturbed_session_count_and_of_another_those_left_alone(store: BaselineStore) -> None:
+    calm, upset = latency([0.1] * 4, APART), latency([0.1] * 4, APART, **STEAL)
+    mixed = replace(calm, measurements=(*calm.measurements[:1], *upset.measurements[1:]))
+    accept(session(mixed), store, even_if_disturbed=True)
+    assert (sessions_of(store)["22"]["disturbed"], len(sessions_of(store)["22"]["values"])) == (3, 4)
+    mostly = replace(calm, measurements=(*calm.measurements[:2], *upset.measurements[2:]))
+    accept(session(mostly, day=23), store, even_if_disturbed=True)
+    assert sessions_of(store)["23"] == {
+        "values": [0.1, 0.1], "log_ratios": APART[:2], "reference_s": sessions_of(store)["23"]["reference_s"],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("verdict", [Verdict.OK, Verdict.INCONCLUSIVE])
+def test_a_disturbed_session_never_teaches_and_a_calm_one_takes_its_place(
+    store: BaselineStore, verdict: Verdict
+) -> None:
+    calm, upset = latency([0.1] * 2, APART[:2], verdict), latency([0.1] * 4, APART, verdict, **STEAL)
+    kinds = []
+    for day, check in ((20, upset), (21, upset), (22, calm), (23, upset), (24, calm)):
+        (change,) = accept(session(check, day=day), store, even_if_disturbed=True).changes
+        kinds.append(change.kind.value)
+    assert kinds == ["new", "unchanged", "re-anchored", "unchanged", "session added"]
+    assert sessions_of(store).keys() == {"22", "24"}
+
+
+def test_what_is_too_far_apart_for_any_band_is_refused_all_the_same(store: BaselineStore) -> None:
+    upset = latency([0.1] * 4, [3.0, 3.2, 2.8, 3.1], **STEAL)
+    refused = accept(session(upset), store, even_if_disturbed=True).refused
+    assert refused == {LATENCY: Refusal(Cause.TOO_FAR_APART, "4 processes spread by 17.1%")}
+    single = latency([0.1], [3.0], **STEAL)
+    refused = accept(session(single), store, even_if_disturbed=True).refused
+    assert refused[LATENCY].cause is Cause.DISTURBED
+
+
 def test_half_of_the_processes_left_alone_are_enough_if_they_are_two(store: BaselineStore) -> None:
     half = latency([0.1] * 4, [3.0] * 4)
     upset = latency([0.1] * 4, [3.0] * 4, disturbance="steal")
@@ -135,7 +191,13 @@ def closed(value: Session, store: BaselineStore) -> tuple[Closing, str]:
     option = SimpleNamespace(modelbench_json="results.json", modelbench_save_benchmark=None)
     config: Any = SimpleNamespace(option=option, rootpath=here, invocation_params=SimpleNamespace(dir=here))
     runner: Any = SimpleNamespace(
-        config=config, store=store, settings=Settings(), commands=Commands(), processes=3, stored_of_module=len
+        config=config,
+        store=store,
+        settings=Settings(),
+        commands=Commands(),
+        processes=3,
+        stored_of_module=len,
+        even_if_disturbed=False,
     )
     closing = Closing(runner)
     closing.close(replace(value, updating=True), {})
@@ -173,6 +235,7 @@ def test_updating_and_the_command_accept_and_refuse_the_same(
     told = capsys.readouterr().out.splitlines()
     refusals = [line for line in told if line.startswith("NOT ACCEPTED")]
     assert refusals
+    report = report.replace("--modelbench-even-if-disturbed", "--even-if-disturbed")
     assert [line for line in report.splitlines() if line.startswith("NOT ACCEPTED")] == refusals
     assert stored(store.folder) == stored(other.folder)
     # And once more changes nothing.

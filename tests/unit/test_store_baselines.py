@@ -407,6 +407,18 @@ def test_a_folder_holds_something_only_if_it_has_an_entry(store: BaselineStore) 
     assert not store.holds_any(DEVICE)
 
 
+def test_environments_are_known_by_their_folders_and_what_cannot_be_read_is_left_out(store: BaselineStore) -> None:
+    assert store.identities() == {}
+    accept(store, macs(1), latency([0.1], [3.0]), day=1)
+    (store.folder / "cpu-broken").mkdir()
+    (store.folder / "cpu-broken" / "inference.json").write_text("no baseline")
+    (store.folder / "cpu-empty").mkdir()
+    fresh = BaselineStore(store.folder)
+    assert fresh.identities() == {DEVICE: dict(ENVIRONMENT.identity)}
+    assert fresh.outdated() == []
+    (store.folder / "cpu-broken" / "inference.json").unlink()
+
+
 def test_hidden_and_other_files_are_not_baselines(store: BaselineStore) -> None:
     accept(store, macs(1), day=1)
     for name in (".#inference.json", ".inference-ab.tmp", "README.md"):

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 
 from pytest_modelbench.core.bands import Band
 from pytest_modelbench.core.case import Case, NamedCase
-from pytest_modelbench.core.environment import Environment
+from pytest_modelbench.core.environment import Difference, Environment
 from pytest_modelbench.core.errors import BaselineError
 from pytest_modelbench.core.measurement import CheckKey, Comparability, Measurement, Quality, RelativeTime
 from pytest_modelbench.core.metrics import METRICS, Better, Metric, Scope
 from pytest_modelbench.core.observations import hits, numbers, scores
 from pytest_modelbench.core.reasons import Reason
-from pytest_modelbench.core.session import Absence, Absent, Check, Outcome, Session, Stamp, TestResult
+from pytest_modelbench.core.session import Absence, Absent, Check, Elsewhere, Outcome, Session, Stamp, TestResult
 from pytest_modelbench.core.verdicts import BaselineView, Judgement, Verdict
 from pytest_modelbench.store.results import read_results, write_results
 from tests.unit.report_sessions import RENAMED
@@ -102,6 +102,12 @@ _session = st.builds(
     interrupted=st.booleans(),
     updating=st.booleans(),
     ungated=st.dictionaries(_text, st.integers(0, 99), max_size=2),
+    elsewhere=st.dictionaries(
+        _text,
+        st.lists(st.builds(Elsewhere, _text, st.tuples(_anything(Difference))), max_size=2).map(tuple),
+        max_size=2,
+    ),
+    against=_text,
     absent=st.lists(st.builds(Absent, _key, st.sampled_from(Absence)), max_size=2).map(tuple),
     warnings=st.lists(_text, max_size=2).map(tuple),
 )

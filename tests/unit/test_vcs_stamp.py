@@ -152,10 +152,14 @@ def test_outside_of_a_repository_there_is_nothing_to_say(tmp_path):
     assert (found, warnings) == (Stamp(found.started, None, False), ())
 
 
-def test_before_the_first_commit_there_is_none(tmp_path):
+def test_before_the_first_commit_there_is_none_and_all_is_uncommitted(tmp_path):
     git(tmp_path, "init", "--quiet")
     found, warnings = sources(tmp_path)
-    assert (found.commit, warnings) == (None, ())
+    assert (found.commit, found.dirty, warnings) == (None, True, ())
+    assert found.id == f"{found.started}-uncommitted"
+    assert stamped(found, tmp_path) == found
+    assert Stamp("now").id == "now-nogit"
+    assert Stamp("now", "0123456789ab", dirty=True).id == "now-0123456789-dirty"
 
 
 def untold(where):

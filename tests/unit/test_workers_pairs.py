@@ -242,8 +242,45 @@ def test_more_or_fewer_timings_are_not_the_same_workload(there, here):
 
 def test_a_test_that_the_base_lacks_stops_no_other():
     pairs, _ = pair(script(("b", ["case"], 0.0)), script(("a", ["case"], 0.1), ("b", ["case"], 0.1)))
-    assert pairs["a"].obstacle == "there is no such test in the code compared with"
+    assert pairs["a"].obstacle == NOT_THERE
+    assert (pairs["a"].absent, pairs["b"].absent, pairs["a"].cut) == (True, False, False)
     assert pairs["b"].timings[0].blocks == (0.1,) * PLANNED
+
+
+NOT_THERE = "there is no such test in the code compared with"
+TEST = "tests/test_net.py::test_new"
+
+
+@pytest.mark.parametrize(
+    ("told", "absent", "why"),
+    [
+        ([Done()], True, ""),
+        ([Unimportable("tests/test_other.py", "E  ImportError: x"), Done()], True, ""),
+        ([Unimportable("tests/test_net.py", "E  ImportError: x"), Done()], False,
+         ": tests/test_net.py cannot be imported: ImportError: x"),
+        ([Unimportable("tests/__init__.py", "E  ImportError: x"), Done()], False,
+         ": tests/__init__.py cannot be imported: ImportError: x"),
+        ([Unimportable("tests", "E  ImportError: x"), Done()], False, ": tests cannot be imported: ImportError: x"),
+        ([Unimportable("", "E  ImportError: x"), Done()], False, ":  cannot be imported: ImportError: x"),
+        ([Unimportable("tests/test_net.py", "needs onnx", skipped=True), Done()], False,
+         ": tests/test_net.py is skipped as a whole: needs onnx"),
+        ([Done(stopped="maxfail")], False, ": its process stopped before this test: maxfail"),
+        ([], False, None),
+    ],
+)  # fmt: skip
+def test_what_is_new_is_told_from_what_is_broken(told, absent, why):
+    pairs, _ = pair(lambda given: iter(told), script((TEST, [], 0.1)), tests=[TEST])
+    assert pairs[TEST].absent is absent
+    if why is None:
+        assert pairs[TEST].obstacle == "the process with the code compared with is gone: it died"
+    else:
+        assert pairs[TEST].obstacle == NOT_THERE + why
+
+
+def test_what_the_base_has_beside_what_is_new_is_told_of_the_same_file():
+    others = ("tests/test_net.py::test_old", "tests/test_more.py::test_old")
+    pairs, _ = pair(iter([Done(others=others)]), script((TEST, [], 0.1)), tests=[TEST])
+    assert pairs[TEST].others == ("tests/test_net.py::test_old",)
 
 
 PLACES = [(at, where) for at in range(1, 2 * PLANNED + 1) for where in "abc"]
@@ -355,8 +392,8 @@ def test_a_test_that_is_skipped_in_the_base_compares_nothing():
 
 def test_a_module_that_the_base_cannot_import_is_named():
     broken = [Unimportable("test_a.py", "E   ImportError: no such thing\n"), Done()]
-    pairs, _ = pair(broken, script(("a", ["case"], 0.0)), tests=["a"])
-    assert "test_a.py cannot be imported: ImportError: no such thing" in pairs["a"].obstacle
+    pairs, _ = pair(broken, script(("test_a.py::a", ["case"], 0.0)), tests=["test_a.py::a"])
+    assert "test_a.py cannot be imported: ImportError: no such thing" in pairs["test_a.py::a"].obstacle
 
 
 def test_a_process_that_imports_other_code_compares_nothing():
