@@ -14,6 +14,7 @@ from pytest_modelbench.bench.scoring import DIGITS, PHOTOS, SCENES, Naming, Scor
 from pytest_modelbench.core.errors import DataUnavailableError, UsageError, hide_own_frames
 from pytest_modelbench.core.measurement import Figure
 from pytest_modelbench.core.observations import hits
+from pytest_modelbench.core.sample_names import SampleNames
 from pytest_modelbench.data.batches import class_batches
 from pytest_modelbench.data.cifar import cifar, is_cifar
 from pytest_modelbench.data.coco import is_coco
@@ -108,8 +109,9 @@ def record_class_accuracy(
     result = classification_accuracy(model.predict, samples, tells, told, reading.logits)
     figures: dict[str, Figure] = {"samples": result.samples, **({"classes": by} if by else {})}
     scored = Scored(model, data, record, naming, recipe, figures)
+    names = None if isinstance(data, ClassData) else SampleNames.of(data.sample_names)
     for k, fraction in result.top.items():
-        scored.record(f"top{k}", fraction, hits(result.hits[k]))
+        scored.record(f"top{k}", fraction, hits(result.hits[k]), names)
     return result
 
 

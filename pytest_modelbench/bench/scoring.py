@@ -10,6 +10,7 @@ from pytest_modelbench.bench.recorder import Record
 from pytest_modelbench.core.errors import DataUnavailableError, UsageError, hide_own_frames
 from pytest_modelbench.core.measurement import Comparability, Figure, Measurement
 from pytest_modelbench.core.observations import Observations
+from pytest_modelbench.core.sample_names import SampleNames
 from pytest_modelbench.data.datasets import ClassData, MapData, ObjectData
 from pytest_modelbench.data.photos import LabelledImages
 from pytest_modelbench.models.built import BuiltModel
@@ -39,13 +40,15 @@ class Scored:
     recipe: str = ""
     figures: Mapping[str, Figure] = field(default_factory=dict)
 
-    def record(self, metric: str, value: float, observations: Observations | None = None) -> None:
-        """Record one figure, under its own name or the one that was asked for."""
+    def record(
+        self, metric: str, value: float, observations: Observations | None = None, names: SampleNames | None = None
+    ) -> None:
+        """Record one figure, under its own name or the one that was asked for; ``names``: of ``observations``."""
         data, name = self.data, self.naming.name
         measurement = Measurement.of(
             metric, value, replace(self.model.case, data=data.name), name and f"{name}_{metric}",
             comparability=Comparability(data=f"{data.name} {data.fingerprint}", recipe=self.recipe),
-            figures=self.figures, observations=observations,
+            figures=self.figures, observations=observations, sample_names=names if observations else None,
         )  # fmt: skip
         self.hand_on(measurement, self.naming.band)
 

@@ -12,6 +12,7 @@ from pytest_modelbench.bench.recorder import Record
 from pytest_modelbench.bench.scoring import SCENES, Naming, Scored, check_classes, unfit
 from pytest_modelbench.core.errors import DataUnavailableError, UsageError, hide_own_frames
 from pytest_modelbench.core.observations import scores
+from pytest_modelbench.core.sample_names import SampleNames, sample_name
 from pytest_modelbench.data.batches import InputFormat, Placing, map_batches, object_batches
 from pytest_modelbench.data.coco import coco_file, coco_objects
 from pytest_modelbench.data.datasets import MapData, ObjectData
@@ -102,7 +103,9 @@ def record_segmentation_accuracy(
     result = segmentation_accuracy(model.predict, batches, len(found.classes), logits)
     scored = Scored(model, found, record, naming, placed.recipe, {"samples": result.samples})
     # The intersection over union within each image; the one over all images is another mean.
-    scored.record("miou", result.miou, scores(result.image_iou))
+    by_number = not found.sample_names and len(result.scored) == result.samples
+    names = [] if by_number else [sample_name(found.sample_names, number) for number in result.scored]
+    scored.record("miou", result.miou, scores(result.image_iou), SampleNames.of(names))
     scored.record("pixel_accuracy", result.pixel_accuracy)
     return result
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from pytest_modelbench.core import reasons as why
+from pytest_modelbench.core.bands import Band
 from pytest_modelbench.core.environment import named
 from pytest_modelbench.core.reasons import Reason
 from pytest_modelbench.report.scale import duration
+
+#: So many samples of each kind are named; a results file names all.
+_MOST_NAMED = 5
 
 
 def sentences(found: Iterable[Reason]) -> str:
@@ -57,22 +61,44 @@ def _not_to_blame(code: why.SameCode | why.Cleared) -> str:
     return f"{_cleared(code)}, but both are away from what is stored"
 
 
+def band_in_words(band: Band) -> str:
+    """What ``band`` lets pass, after "tolerated is"."""
+    return band.text.replace("sampling", "what chance explains") if band.sampling else band.text
+
+
 def _samples(one: why.SamplesChanged) -> str:
     text = (
-        f"{one.lost} of {one.samples} samples lost, {one.won} won: {100 * one.mean:+.1f} pp "
+        f"{_changed(one)}; on average {100 * one.mean:+.1f} pp "
         f"(95 % sure: {100 * one.low:+.1f} to {100 * one.high:+.1f})"
     )
     if one.excused is None:
         return text
-    return f"{text}; {_objection(one.objection) if one.objection else 'chance explains that'}"
+    return f"{text}; {_objection(one.objection) if one.objection else 'that may be chance'}"
+
+
+def _changed(one: why.SamplesChanged) -> str:
+    """How many samples changed, and the first of them by name."""
+    if not (one.lost or one.won):
+        return f"none of {one.samples} samples changed"
+    lost, won = ("got worse", "got better") if one.graded else ("lost", "gained")
+    parts = [f"{one.lost} of {one.samples} samples {lost}{_named(one.lost_names)}"]
+    if one.won:
+        parts.append(f"{one.won} {won}{_named(one.won_names)}")
+    return "; ".join(parts)
+
+
+def _named(names: Sequence[str]) -> str:
+    more = len(names) - _MOST_NAMED
+    told = ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return f": {told}" if told else ""
 
 
 def _objection(one: why.Objection) -> str:
     if one.limit is not None:
-        return f"beyond {100 * one.limit:.1f} pp chance is no excuse"
+        return f"a change of more than {100 * one.limit:.1f} pp is never taken for chance"
     if one.unexplained is not None:
-        return f"their mean does not explain {100 * one.unexplained:+.1f} pp"
-    return "chance does not explain that"
+        return f"the figure itself moved by {100 * one.unexplained:+.1f} pp, which these samples do not explain"
+    return "that is more than chance explains"
 
 
 #: A sentence for every kind; a test holds it to `core.reasons.Reason`.

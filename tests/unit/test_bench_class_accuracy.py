@@ -73,6 +73,12 @@ def test_a_model_that_says_nothing_of_itself_is_scored_by_what_the_test_says(tre
     assert one.figures == {"samples": 6, "classes": "classes="}
 
 
+def test_its_samples_are_named_by_their_files(tree):
+    one = accuracy(colours(), tree, classes=RIGHT)
+    assert one.sample_names.unpacked() == tuple(f"{name}/{number}.png" for name in COLOURS for number in range(2))
+    assert one.without_sample_names().sample_names is None
+
+
 @pytest.mark.parametrize(
     "wrap", [lambda found: SimpleNamespace(logits=found), lambda found: {"logits": found}, lambda found: (found, None)]
 )

@@ -21,7 +21,7 @@ from pytest_modelbench.core.errors import DataUnavailableError, MeasureError, Us
 from pytest_modelbench.core.measurement import Comparability, Measurement, RelativeTime
 from pytest_modelbench.core.observations import hits, scores
 from pytest_modelbench.core.verdicts import BaselineView, Verdict
-from pytest_modelbench.data.datasets import ClassData
+from pytest_modelbench.data.datasets import ClassData, MapData
 from pytest_modelbench.data.photos import LabelledImages
 from pytest_modelbench.data.scenes import scene_classes, scene_maps, scene_objects
 from pytest_modelbench.judge.judging import judge
@@ -206,6 +206,17 @@ def test_label_maps_are_found_by_path_and_by_the_sessions_option(tmp_path):
         record_segmentation_accuracy(knowing([answer], 21), data, given, record, PLAIN)
         assert record["miou"].value == 1.0
         assert record["miou"].case.id == "knows-b3-96-fp32-voc-val"
+        assert record["miou"].sample_names.unpacked() == ("one.jpg",)
+
+
+def test_maps_without_a_pixel_that_counts_have_no_score_and_no_name():
+    blank, shown = torch.full((96, 96), 255), torch.zeros((96, 96), dtype=torch.int64)
+    image = torch.zeros((3, 96, 96), dtype=torch.uint8)
+    data = MapData("maps", ("a", "b"), 3, "0", lambda number: (image, [shown, blank, shown][number]))
+    record = Recorder()
+    record_segmentation_accuracy(knowing([torch.ones(2, 96, 96)] * 3, 2), data, "", record, PLAIN)
+    assert record["miou"].observations == scores([1.0, 1.0])
+    assert record["miou"].sample_names.unpacked() == ("sample 0", "sample 2")
 
 
 @pytest.mark.parametrize(
