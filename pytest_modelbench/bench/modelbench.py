@@ -276,10 +276,11 @@ class ModelBench:
     def record(
         self,
         name: str,
-        value: float | Iterable[float],
+        value: float | Iterable[float] | None = None,
         *,
-        unit: str = "count",
-        better: str = "lower",
+        outcomes: Iterable[bool] | Mapping[str, bool] | None = None,
+        unit: str = "",
+        better: str = "",
         band: str | None = None,
         scope: str = "portable",
         noisy: bool = False,
@@ -287,11 +288,17 @@ class ModelBench:
     ) -> None:
         """Hold any number against its baseline.
 
-        ``value``: one number, or several samples of which the median counts. ``noisy`` values (positive ones) are
-        measured in several processes and compared by statistics; others are compared as they are. ``scope`` says where
-        the value holds: ``portable``, ``kind`` (of device) or ``device``.
+        ``value``: one number, or several samples of which the median counts; by default a count of which fewer are
+        better. ``outcomes``: whether each sample is right, in a fixed order or by its name; the value is their mean and
+        may be left out, and the same samples are compared one by one, as those of top-1 are. ``noisy`` values
+        (positive ones) are measured in several processes and compared by statistics; others are compared as they are.
+        ``scope`` says where the value holds: ``portable``, ``kind`` (of device) or ``device``.
         """
-        self._recorder.record_own(name, value, Own(unit, better, scope, noisy), case=case, band=band)
+        own = Own(unit, better, scope, noisy)
+        if outcomes is None:
+            self._recorder.record_own(name, value, own, case=case, band=band)
+        else:
+            self._recorder.record_outcomes(name, value, outcomes, own, case=case, band=band)
 
     def _time(self, model: Measured, case: str) -> Timed:
         """Times of ``model``, measured once per object and test."""

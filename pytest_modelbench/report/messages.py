@@ -15,7 +15,7 @@ from pytest_modelbench.core.reasons import EnvironmentMoved, OtherEnvironment, R
 from pytest_modelbench.core.session import Check
 from pytest_modelbench.core.verdicts import Judgement, Verdict
 from pytest_modelbench.judge.stored import machine_drift
-from pytest_modelbench.report.reasons import band_in_words, sentence, sentences
+from pytest_modelbench.report.reasons import band_in_words, lines, sentence, sentences
 from pytest_modelbench.report.scale import difference, exact, moved, number, pair, percent, plural
 
 #: Below, the machine is called as fast as before: the reference workload itself repeats no better.
@@ -213,7 +213,7 @@ def _evidence(check: Check, advice: Advice) -> list[str]:
         facts = [f"the baseline was accepted {baseline.accepted}" if baseline and baseline.accepted else ""]
         if len({one.value for one in check.measurements}) > 1:
             facts.append(f"per process: {', '.join(number(r.value, check.metric.unit) for r in check.measurements)}")
-    facts.append(sentences(judgement.reasons))
+    facts += lines(judgement.reasons)
     # Some verdicts rest on what differs, and name it already.
     told = judgement.because(Since) or judgement.because(EnvironmentMoved)
     if baseline and baseline.provenance and advice.provenance and not told:

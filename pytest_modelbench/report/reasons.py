@@ -21,6 +21,14 @@ def sentences(found: Iterable[Reason]) -> str:
     return "; ".join(map(sentence, found))
 
 
+def lines(found: Iterable[Reason]) -> list[str]:
+    """All of them below a headline: one line together, but for samples, whose names take lines of their own."""
+    told = list(found)
+    plain = sentences(one for one in told if not isinstance(one, why.SamplesChanged))
+    of_samples = [line for one in told if isinstance(one, why.SamplesChanged) for line in _sample_lines(one)]
+    return [*([plain] if plain else []), *of_samples]
+
+
 def sentence(reason: Reason) -> str:
     """``reason`` for people, without a full stop."""
     return _SENTENCES[type(reason)](reason)
@@ -67,24 +75,19 @@ def band_in_words(band: Band) -> str:
 
 
 def _samples(one: why.SamplesChanged) -> str:
-    text = (
-        f"{_changed(one)}; on average {100 * one.mean:+.1f} pp "
-        f"(95 % sure: {100 * one.low:+.1f} to {100 * one.high:+.1f})"
-    )
-    if one.excused is None:
-        return text
-    return f"{text}; {_objection(one.objection) if one.objection else 'that may be chance'}"
+    return "; ".join(_sample_lines(one))
 
 
-def _changed(one: why.SamplesChanged) -> str:
-    """How many samples changed, and the first of them by name."""
+def _sample_lines(one: why.SamplesChanged) -> list[str]:
+    """How many samples changed, with the first of them by name, and what that comes to."""
+    amount = f"on average {100 * one.mean:+.1f} pp (95 % sure: {100 * one.low:+.1f} to {100 * one.high:+.1f})"
+    if one.excused is not None:
+        amount += f"; {_objection(one.objection) if one.objection else 'that may be chance'}"
     if not (one.lost or one.won):
-        return f"none of {one.samples} samples changed"
+        return [f"none of {one.samples} samples changed", amount]
     lost, won = ("got worse", "got better") if one.graded else ("lost", "gained")
-    parts = [f"{one.lost} of {one.samples} samples {lost}{_named(one.lost_names)}"]
-    if one.won:
-        parts.append(f"{one.won} {won}{_named(one.won_names)}")
-    return "; ".join(parts)
+    told = [f"{one.lost} of {one.samples} samples {lost}{_named(one.lost_names)}"]
+    return [*told, *([f"{one.won} {won}{_named(one.won_names)}"] if one.won else []), amount]
 
 
 def _named(names: Sequence[str]) -> str:

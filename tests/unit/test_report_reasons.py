@@ -35,7 +35,7 @@ from pytest_modelbench.core.reasons import (
     Varies,
 )
 from pytest_modelbench.report import reasons
-from pytest_modelbench.report.reasons import band_in_words, sentence, sentences
+from pytest_modelbench.report.reasons import band_in_words, lines, sentence, sentences
 
 MOVED = (Difference("torch", "2.14", "2.15"), Difference("driver", 570, 575))
 AWAY = MayBeAway(1.071, 1.05)
@@ -168,6 +168,17 @@ def test_several_reasons_are_one_line():
         "measured in 3 of 9 processes; it differs between processes, though it should be deterministic"
     )
     assert sentences([]) == ""
+
+
+def test_names_of_samples_have_lines_of_their_own():
+    told = lines([BetweenLooks(3, 9), SamplesChanged(*SAMPLES, lost_names=("a",), won_names=("b",)), Varies()])
+    assert told == [
+        "measured in 3 of 9 processes; it differs between processes, though it should be deterministic",
+        "3 of 20 samples lost: a",
+        "1 gained: b",
+        "on average -10.0 pp (95 % sure: -25.0 to +5.0)",
+    ]
+    assert lines([]) == []
 
 
 @pytest.mark.parametrize(

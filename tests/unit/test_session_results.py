@@ -262,7 +262,7 @@ def test_an_accuracy_is_held_against_the_base_sample_by_sample(lost, outcome):
     decision = results.decide_beside(TEST, AGAINST, last_pair=False)
     assert decision.outcome is outcome
     if lost == 6:
-        named = "6 of 100 samples lost: cat/0.jpg, cat/1.jpg, cat/2.jpg, cat/3.jpg, cat/4.jpg and 1 more; "
+        named = "6 of 100 samples lost: cat/0.jpg, cat/1.jpg, cat/2.jpg, cat/3.jpg, cat/4.jpg and 1 more\n"
         assert named in decision.message
         assert "tolerated is what chance explains" in decision.message
 
