@@ -179,9 +179,9 @@ class ModelBench:
         names, ImageNet's synsets, numbers, or as many folders in sorted order as there are outputs.
         """
         from pytest_modelbench.bench.class_accuracy import Reading, class_images, record_class_accuracy
-        from pytest_modelbench.bench.scoring import Naming
+        from pytest_modelbench.bench.scoring import Naming, located
 
-        found = class_images(model, images, self._bench.settings.data)
+        found = class_images(model, located(self._bench, images), self._bench.settings.data)
         reading = Reading(transform, logits, classes)
         return record_class_accuracy(model, found, self._record, Naming(name, band), reading)
 
@@ -204,10 +204,10 @@ class ModelBench:
         their proportions, in the upper left. ``outputs``: from what the model returns to a list with a dict of
         ``boxes`` (x1, y1, x2, y2 in pixels of the batch), ``labels`` (from 0), ``scores`` and ``masks`` for each image.
         """
-        from pytest_modelbench.bench.scoring import Naming
+        from pytest_modelbench.bench.scoring import Naming, located
         from pytest_modelbench.bench.task_accuracy import record_detection_accuracy
 
-        given, naming = self._bench.settings.data, Naming(name, band)
+        data, given, naming = located(self._bench, data), self._bench.settings.data, Naming(name, band)
         return record_detection_accuracy(model, data, given, self._record, naming, transform=transform, outputs=outputs)
 
     def segmentation_accuracy(
@@ -229,10 +229,10 @@ class ModelBench:
         which may be smaller than the image; by default a tensor, what is called ``logits`` or ``out``, or the first of
         a tuple.
         """
-        from pytest_modelbench.bench.scoring import Naming
+        from pytest_modelbench.bench.scoring import Naming, located
         from pytest_modelbench.bench.task_accuracy import record_segmentation_accuracy
 
-        given, naming = self._bench.settings.data, Naming(name, band)
+        data, given, naming = located(self._bench, data), self._bench.settings.data, Naming(name, band)
         return record_segmentation_accuracy(
             model, data, given, self._record, naming, transform=transform, logits=logits
         )
@@ -252,10 +252,10 @@ class ModelBench:
         ``target`` (a fraction, or None for none), ``budget``, ``lr``, ``seed``, ``timed``; ``band`` is that of the
         final accuracies. A copy is trained: the model stays as it is.
         """
-        from pytest_modelbench.bench.scoring import Naming
+        from pytest_modelbench.bench.scoring import Naming, located
         from pytest_modelbench.bench.train_to_target import ShortTraining, class_pair, record_training
 
-        pair = class_pair(data, self._bench.settings.data)
+        pair = class_pair(located(self._bench, data), self._bench.settings.data)
         return record_training(model, pair, self._record, ShortTraining(**options), Naming(name, band))
 
     def numerics(

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
+from pytest_modelbench.bench.process import Bench
 from pytest_modelbench.bench.recorder import Record
 from pytest_modelbench.core.errors import DataUnavailableError, UsageError, hide_own_frames
 from pytest_modelbench.core.measurement import Comparability, Figure, Measurement
@@ -19,6 +21,14 @@ from pytest_modelbench.models.labels import stated_classes
 __tracebackhide__ = hide_own_frames
 
 SCENES, DIGITS, PHOTOS = "scenes", "digits", "photos"
+_Data = TypeVar("_Data")
+
+
+def located(bench: Bench, data: _Data) -> _Data | Path:
+    """``data``; a path of such as git does not know, where the user has them, if not in the tree of older code."""
+    if bench.home is None or not isinstance(data, (str, Path)) or data in ("", SCENES, DIGITS, PHOTOS):
+        return data
+    return bench.home.found(data)
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,7 @@ def class_folders(path: str | Path) -> ClassFolders:
     """All images under ``path``, which has one folder per class; raises UsageError if it has not."""
     root = Path(path)
     if not root.is_dir():
-        raise UsageError(f"image folder {root} does not exist")
+        raise UsageError(f"image folder {root} does not exist; correct its path, or put the images there")
     names = sorted(entry.name for entry in root.iterdir() if entry.is_dir() and not entry.name.startswith("."))
     if not names:
         raise UsageError(f"image folder {root} has no folders in it; put the images of each class into one of its own")

@@ -16,10 +16,21 @@ from pathlib import Path
 
 from nets import net
 
+def pixels(image):
+    import torch
+
+    return torch.tensor(list(image.tobytes())).reshape(image.height, image.width, 3).permute(2, 0, 1)
+
+def logits(output):
+    return output.mean(dim=(2, 3))
+
 def test_net(build_model, modelbench):
     assert (modelbench.data / "classes.txt").exists()
     modelbench.cost(build_model(net, image_size=32))
     assert Path(build_model(net, checkpoint="data/classes.txt", name="weights")._recipe.checkpoint).is_file()
+    for name, folder in (("typed", "data/images"), ("beside", Path(__file__).parent / "data" / "images")):
+        model = build_model(net, image_size=(480, 640))
+        modelbench.accuracy(model, folder, transform=pixels, logits=logits, name=name, band="100pp")
 """
 
 
@@ -36,6 +47,11 @@ def project(pytester, git):
     blocks.write_text("3")
     # Not in git, as data mostly are not.
     (pytester.mkdir("data") / "classes.txt").write_text("cat\n")
+    image = pytest.importorskip("PIL.Image")
+    for name in ("0", "1"):
+        folder = pytester.path / "data" / "images" / name
+        folder.mkdir(parents=True)
+        image.new("RGB", (640, 480), "red").save(folder / "one.png")
 
 
 @pytest.mark.slow
