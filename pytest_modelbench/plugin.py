@@ -139,6 +139,12 @@ def _skipping_what_is_unavailable(item: pytest.Item) -> Generator[None, Any, Any
         return (yield)
     except UnavailableError as error:
         pytest.skip(str(error))
+    except FileNotFoundError as error:
+        # In a checkout of older code a test misses what git does not know, and its own message would not say why.
+        bench = item.config.stash.get(bench_key, None)
+        if bench and bench.home and (why := bench.home.left_behind(error.filename)):
+            pytest.skip(why)
+        raise
 
 
 @pytest.hookimpl(trylast=True)

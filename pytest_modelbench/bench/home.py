@@ -34,3 +34,13 @@ class Home:
         if below == os.pardir or below.startswith(os.pardir + os.sep):
             return path
         return Path(os.path.normpath(os.path.join(self.folder, self.working_tree, below)))
+
+    def left_behind(self, path: object) -> str:
+        """What to do about ``path``, which a test did not find here, if the user has it; else an empty string."""
+        if not isinstance(path, (str, Path)) or Path(path).exists() or not (there := self.found(path)).exists():
+            return ""
+        return (
+            f"{there} is not in the checkout of the code compared with, which holds what git knows of it; pass the "
+            "path to a measure or as checkpoint=, which look for it there, or name the folder by --modelbench-data, "
+            "which is modelbench.data on both sides"
+        )

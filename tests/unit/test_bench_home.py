@@ -36,6 +36,14 @@ def test_paths_outside_of_the_checkout_stay(home, tmp_path):
         assert home.found(path) == path
 
 
+def test_what_a_test_misses_itself_is_told_where_the_user_has_it(home, tmp_path):
+    there = tmp_path / "user" / "tests" / "data"
+    for missed in ("data", tmp_path / "checkout" / "tests" / "data", str(tmp_path / "checkout" / "tests" / "data")):
+        assert home.left_behind(missed).startswith(f"{there} is not in the checkout of the code compared with")
+    for other in ("absent", "kept", tmp_path / "elsewhere", b"data", 3, None):
+        assert home.left_behind(other) == ""
+
+
 def test_data_with_names_are_no_paths(home):
     bench = SimpleNamespace(home=home)
     given = object()
