@@ -49,12 +49,6 @@ def class_folders(path: str | Path) -> ClassFolders:
     return ClassFolders(root, tuple(names), tuple(_images(root / name) for name in names))
 
 
-def image_folder(path: str | Path, num_classes: int | None = None) -> LabelledImages:
-    """The images of `class_folders` for a model that tells ``num_classes`` apart, labelled by their folders' names."""
-    found = class_folders(path)
-    return found.labelled(found.labelling(Outputs(num_classes)))
-
-
 def _images(folder: Path) -> tuple[Path, ...]:
     files = sorted(
         file

@@ -16,7 +16,6 @@ from torch import Tensor
 
 from pytest_modelbench.core.errors import MissingExtraError, UsageError, hide_own_frames
 from pytest_modelbench.data.datasets import file_digest
-from pytest_modelbench.data.images import open_image
 
 __tracebackhide__ = hide_own_frames
 
@@ -59,12 +58,6 @@ def imagenet_photos() -> LabelledImages:
     return labelled_images("imagenet-photos", paths, [int(path.stem.split("_")[2]) for path in paths], 1000)
 
 
-def batches(images: LabelledImages, transform: Transform, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Pairs of ``(N, 3, H, W) float32`` and ``(N,) int64``, in order; the last one may be smaller."""
-    pictures = (open_image(path, "RGB") for path in images.paths)
-    return zip(prepared(pictures, transform, batch_size), labels_in_batches(images.labels, batch_size), strict=True)
-
-
 def labels_in_batches(labels: Sequence[int] | Tensor, batch_size: int) -> Iterator[Tensor]:
     """The labels, ``(N,) int64`` at a time."""
     for start in range(0, len(labels), batch_size):
@@ -93,8 +86,8 @@ def below_common_folder(paths: Sequence[Path]) -> tuple[str, ...]:
     """``paths`` as seen from the innermost folder that holds all of them, with slashes."""
     if not paths:
         return ()
-    folder = os.path.commonpath([path.parent for path in paths])
-    return tuple(path.relative_to(folder).as_posix() for path in paths)
+    folder = os.path.commonpath([path.absolute().parent for path in paths])
+    return tuple(path.absolute().relative_to(folder).as_posix() for path in paths)
 
 
 def _fingerprint(paths: Sequence[Path], labels: Sequence[int]) -> str:
