@@ -14,6 +14,7 @@ from pytest_modelbench.core.case import AnyCase
 from pytest_modelbench.core.errors import MeasureError
 from pytest_modelbench.core.metrics import METRICS, Metric
 from pytest_modelbench.core.observations import Observations
+from pytest_modelbench.core.recipes import same_recipe
 from pytest_modelbench.core.sample_names import SampleNames
 
 #: What goes along with a measurement for people: reserved bytes, the number of samples, seconds of a training.
@@ -37,6 +38,10 @@ class Comparability:
     data: str = ""  #: the labelled data or images, with their fingerprint
     recipe: str = ""  #: how: what a memory figure was traced on, what a training was told
     reference: str = ""  #: the reference workload timed beside it; empty where there was none
+
+    def matches(self, other: Comparability) -> bool:
+        """Whether values made so can be compared: `same_recipe` says when recipes are the same."""
+        return self.data == other.data and self.reference == other.reference and same_recipe(self.recipe, other.recipe)
 
 
 @dataclass(frozen=True, slots=True)

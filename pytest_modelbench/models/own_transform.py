@@ -12,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 from pytest_modelbench.core.errors import UsageError, hide_own_frames
+from pytest_modelbench.core.recipes import about
 from pytest_modelbench.data.datasets import Size
 from pytest_modelbench.data.draws import Draws
 from pytest_modelbench.data.images import picture_of
@@ -72,7 +73,7 @@ class OwnTransform:
     def recipe(self) -> str:
         """What it makes of a fixed picture, in a few numbers: the same for whatever makes the same of images.
 
-        Size, and of each channel mean, deviation and mean of the upper left quarter, to a few hundredths: of
+        Size, and of each channel mean, deviation and mean of the upper left quarter: of
         another normalization, crop, order of channels or interpolation at least one differs, and not of another
         machine's last digit. Raises UsageError for a transform that makes something else each time.
         """
@@ -90,9 +91,12 @@ class OwnTransform:
             "deviation": made.std(dim=(1, 2), correction=0),
             "upper left": made[:, : (height + 1) // 2, : (width + 1) // 2].mean(dim=(1, 2)),
         }
-        # Steps of 0.01 from 0.2 to 2, where pixels from 0 to 1 and normalized ones lie well within.
-        decimals = 1 - math.floor(math.log10(max(made.abs().mean().item(), 1e-6) / 2))
-        told = ", ".join(f"{name} {_written(values, decimals)}" for name, values in numbers.items())
+        # Steps of 0.001 from 0.2 to 2, where pixels from 0 to 1 and normalized ones lie well within.
+        decimals = 2 - math.floor(math.log10(max(made.abs().mean().item(), 1e-6) / 2))
+        told = ", ".join(
+            f"{name} {' '.join(about(value, decimals) for value in values.tolist())}"
+            for name, values in numbers.items()
+        )
         return f"transform to {made.shape[0]}x{height}x{width}: {told}"
 
     def size(self) -> Size:
@@ -126,9 +130,3 @@ def _probe() -> Tensor:
     red = (torch.arange(width) * 255 // (width - 1)).expand(height, width)
     green = (torch.arange(height) * 255 // (height - 1))[:, None].expand(height, width)
     return torch.stack([red.to(torch.uint8), green.to(torch.uint8), noise.reshape(height, width)])
-
-
-def _written(values: Tensor, decimals: int) -> str:
-    # Adding 0.0 makes -0.0 positive.
-    rounded = [round(value, decimals) + 0.0 for value in values.tolist()]
-    return " ".join(f"{value:.{max(0, decimals)}f}" for value in rounded)

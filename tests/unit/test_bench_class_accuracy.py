@@ -165,13 +165,22 @@ def test_without_a_configuration_transform_is_named(tree):
         accuracy(colours(), tree, transform=None, classes=RIGHT)
 
 
-@pytest.mark.parametrize("transform", [cropped, lambda image: scaled(image) * 2])
-def test_another_transform_is_told_as_such_and_not_held_against_the_model(tree, transform):
+def judged(tree, transform):
+    """The judgement on an accuracy with this transform, where the baseline was recorded with `scaled`."""
     then, now = (accuracy(colours(), tree, transform=one, classes=RIGHT) for one in (scaled, transform))
     stored = BaselineView(then.case.id, "fraction", then.metric.better, 1.0, then.comparability)
-    judgement = judge(Compared([now], stored), Procedure()).judgement
+    return judge(Compared([now], stored), Procedure()).judgement
+
+
+@pytest.mark.parametrize("transform", [cropped, lambda image: scaled(image) * 2])
+def test_another_transform_is_told_as_such_and_not_held_against_the_model(tree, transform):
+    judgement = judged(tree, transform)
     assert judgement.verdict is Verdict.INCOMPARABLE
     assert judgement.reasons[0].what == "recipe"
+
+
+def test_the_same_transform_on_a_machine_that_rounds_otherwise_is_the_same(tree):
+    assert judged(tree, lambda image: scaled(image) + 1e-3).verdict is Verdict.OK
 
 
 class Shifted(nn.Module):
