@@ -146,9 +146,7 @@ def _choice(kind: type[Better] | type[Scope], value: str, where: str) -> Any:
 
 
 def _numbers(value: float | Iterable[float], where: str) -> tuple[float, ...]:
-    # A tensor of no dimensions is iterable by its type alone.
-    several = isinstance(value, Iterable) and getattr(value, "ndim", None) != 0
-    values: tuple[Any, ...] = tuple(value) if several else (value,)  # type: ignore[arg-type]
+    values = tuple(value) if isinstance(value, Iterable) else (value,)
     if not values:
         raise MeasureError(f"{where}: no values")
     try:

@@ -37,7 +37,6 @@ def recorded(name, value=None, outcomes=None, *, bands=None, band=None, **own):
 def test_a_number_is_a_count_of_which_fewer_are_better():
     one = recorded("layers", 3)
     assert (one.value, one.metric.unit, one.metric.better, one.metric.band) == (3.0, "count", Better.LOWER, Band())
-    assert recorded("layers", torch.tensor(3)).value == 3.0
     with pytest.raises(UsageError, match=r"record\('layers'\): there is neither a value nor outcomes=; pass one"):
         recorded("layers")
 
@@ -45,7 +44,7 @@ def test_a_number_is_a_count_of_which_fewer_are_better():
 RIGHT = [True, False, True, True]
 
 
-@pytest.mark.parametrize("value", [None, 0.75, torch.tensor(RIGHT).float().mean()])
+@pytest.mark.parametrize("value", [None, 0.75, numpy.float32(0.75)])
 @pytest.mark.parametrize("outcomes", [RIGHT, tuple(RIGHT), [1, 0, 1, 1], numpy.array(RIGHT), torch.tensor(RIGHT)])
 def test_outcomes_are_a_fraction_that_is_judged_sample_by_sample(value, outcomes):
     one = recorded("recall_at_1", value, outcomes)
