@@ -95,20 +95,22 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 def pytest_runtestloop(session: pytest.Session) -> None:
     """In a worker: with everything imported, choose the device, and tell the controller where it measures."""
     if _is_worker(session.config):
+        from pytest_modelbench.bench.home import Home
         from pytest_modelbench.bench.process import Paired, begin
         from pytest_modelbench.core.errors import ModelbenchError
         from pytest_modelbench.core.settings import Settings
 
         worker = session.config._modelbench_worker  # type: ignore[attr-defined]
         worker.imported()
-        job = worker.job
+        job, site = worker.job, worker.site
+        home = Home(site.home, site.own_root, site.repository)
         try:
             bench = begin(
                 Settings.from_json(job.settings),
                 job.process,
                 worker.send,
                 best_reference_s=job.best_reference_s,
-                paired=Paired(worker.turns, worker.site.home) if worker.turns else None,
+                paired=Paired(worker.turns, home) if worker.turns else None,
             )
         except ModelbenchError as error:
             worker.refuse(str(error))
@@ -138,6 +140,12 @@ def _skipping_what_is_unavailable(item: pytest.Item) -> Generator[None, Any, Any
         return (yield)
     except UnavailableError as error:
         pytest.skip(str(error))
+    except FileNotFoundError as error:
+        # In a checkout of older code a test misses what git does not know, and its own message would not say why.
+        bench = item.config.stash.get(bench_key, None)
+        if bench and bench.home and (why := bench.home.left_behind(error.filename)):
+            pytest.skip(why)
+        raise
 
 
 @pytest.hookimpl(trylast=True)

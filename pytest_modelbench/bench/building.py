@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from torch import nn
@@ -23,9 +22,9 @@ def build_on(bench: Bench, test_module: str, model: str | Callable[..., nn.Modul
     checkpoint = arguments.get("checkpoint")
     if checkpoint == SCENES:
         arguments["checkpoint"] = sample_checkpoint(arguments.get("task", CLASSIFICATION))
-    elif checkpoint is not None and checkpoint != SAMPLES and bench.home and not Path(checkpoint).exists():
+    elif checkpoint is not None and checkpoint != SAMPLES and bench.home:
         # Weights that git does not know are not in the tree of older code, but where the user has them.
-        arguments["checkpoint"] = Path(bench.home, checkpoint)
+        arguments["checkpoint"] = bench.home.found(checkpoint)
     built = build(model, device=bench.device, test_module=test_module, **arguments)
     bench.written.append(built.files)
     return built

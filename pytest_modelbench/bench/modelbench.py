@@ -5,7 +5,7 @@ Whatever takes torch is imported by the measure that needs it: `ModelBench.recor
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -166,43 +166,82 @@ class ModelBench:
         model: BuiltModel,
         images: LabelledImages | ClassData | str | Path = "",
         *,
+        transform: Any = None,
+        logits: Callable[[Any], torch.Tensor] | None = None,
+        classes: Sequence[str] | Mapping[str, int] | None = None,
         name: str = "",
         band: str | None = None,
     ) -> Accuracy:
-        """Top-1 and top-5 of ``model`` on labelled images, with the preprocessing that its own configuration names.
+        """Top-1 and top-5 of ``model`` on labelled images.
 
         ``images``: an ImageFolder tree or CIFAR's folder, by default that of --modelbench-data; ``"photos"``, the 20
         labelled ImageNet photos of the extra ``samples``; ``"digits"``, scikit-learn's; ``"scenes"``, generated ones.
         Raises DataUnavailableError, which skips the test, where there are none.
-        """
-        from pytest_modelbench.bench.task_accuracy import Naming, class_images, record_class_accuracy
 
-        found = class_images(model, images, self._bench.settings.data)
-        return record_class_accuracy(model, found, self._record, Naming(name, band))
+        ``transform``: from a PIL image to a tensor ``(C, H, W)``, or a transformers image processor; by default the
+        preprocessing that a timm model's own configuration names. ``logits``: from what the model returns to
+        ``(N, classes)``; by default a tensor, what is called ``logits``, or the first of a tuple. ``classes``: names of
+        class folders in the order of the model's outputs, or the output of each folder; by default the model's own
+        names, ImageNet's synsets, numbers, or as many folders in sorted order as there are outputs.
+        """
+        from pytest_modelbench.bench.class_accuracy import Reading, class_images, record_class_accuracy
+        from pytest_modelbench.bench.scoring import Naming, located
+
+        found = class_images(model, located(self._bench, images), self._bench.settings.data)
+        reading = Reading(transform, logits, classes)
+        return record_class_accuracy(model, found, self._record, Naming(name, band), reading)
 
     def detection_accuracy(
-        self, model: BuiltModel, data: ObjectData | str | Path = "", *, name: str = "", band: str | None = None
+        self,
+        model: BuiltModel,
+        data: ObjectData | str | Path = "",
+        *,
+        transform: Any = None,
+        outputs: Callable[[Any], Any] | None = None,
+        name: str = "",
+        band: str | None = None,
     ) -> DetectionAccuracy:
         """Mean average precision of boxes, and of masks for instance segmentation: over 0.50:0.95, at 0.50, at 0.75.
 
         ``data``: ``"scenes"``, generated ones; a file in COCO's format or a folder laid out as COCO, by default that of
         --modelbench-data. Raises DataUnavailableError, which skips the test, where there is none.
-        """
-        from pytest_modelbench.bench.task_accuracy import Naming, record_detection_accuracy
 
-        return record_detection_accuracy(model, data, self._bench.settings.data, self._record, Naming(name, band))
+        ``transform``: as of `accuracy`, scaling whole images to the model's size; by default they are from 0 to 1, in
+        their proportions, in the upper left. ``outputs``: from what the model returns to a list with a dict of
+        ``boxes`` (x1, y1, x2, y2 in pixels of the batch), ``labels`` (from 0), ``scores`` and ``masks`` for each image.
+        """
+        from pytest_modelbench.bench.scoring import Naming, located
+        from pytest_modelbench.bench.task_accuracy import record_detection_accuracy
+
+        data, given, naming = located(self._bench, data), self._bench.settings.data, Naming(name, band)
+        return record_detection_accuracy(model, data, given, self._record, naming, transform=transform, outputs=outputs)
 
     def segmentation_accuracy(
-        self, model: BuiltModel, data: MapData | str | Path = "", *, name: str = "", band: str | None = None
+        self,
+        model: BuiltModel,
+        data: MapData | str | Path = "",
+        *,
+        transform: Any = None,
+        logits: Callable[[Any], torch.Tensor] | None = None,
+        name: str = "",
+        band: str | None = None,
     ) -> SegmentationAccuracy:
         """Mean intersection over union, and the fraction of pixels told right.
 
         ``data``: ``"scenes"``, or a folder laid out as Pascal VOC or Cityscapes, by default that of --modelbench-data.
         Raises DataUnavailableError, which skips the test, where there is none.
-        """
-        from pytest_modelbench.bench.task_accuracy import Naming, record_segmentation_accuracy
 
-        return record_segmentation_accuracy(model, data, self._bench.settings.data, self._record, Naming(name, band))
+        ``transform``: as of `detection_accuracy`. ``logits``: from what the model returns to ``(N, classes, H, W)``,
+        which may be smaller than the image; by default a tensor, what is called ``logits`` or ``out``, or the first of
+        a tuple.
+        """
+        from pytest_modelbench.bench.scoring import Naming, located
+        from pytest_modelbench.bench.task_accuracy import record_segmentation_accuracy
+
+        data, given, naming = located(self._bench, data), self._bench.settings.data, Naming(name, band)
+        return record_segmentation_accuracy(
+            model, data, given, self._record, naming, transform=transform, logits=logits
+        )
 
     def train_to_target(
         self,
@@ -219,10 +258,10 @@ class ModelBench:
         ``target`` (a fraction, or None for none), ``budget``, ``lr``, ``seed``, ``timed``; ``band`` is that of the
         final accuracies. A copy is trained: the model stays as it is.
         """
-        from pytest_modelbench.bench.task_accuracy import Naming
+        from pytest_modelbench.bench.scoring import Naming, located
         from pytest_modelbench.bench.train_to_target import ShortTraining, class_pair, record_training
 
-        pair = class_pair(data, self._bench.settings.data)
+        pair = class_pair(located(self._bench, data), self._bench.settings.data)
         return record_training(model, pair, self._record, ShortTraining(**options), Naming(name, band))
 
     def numerics(
@@ -243,10 +282,11 @@ class ModelBench:
     def record(
         self,
         name: str,
-        value: float | Iterable[float],
+        value: float | Iterable[float] | None = None,
         *,
-        unit: str = "count",
-        better: str = "lower",
+        outcomes: Iterable[bool] | Mapping[str, bool] | None = None,
+        unit: str = "",
+        better: str = "",
         band: str | None = None,
         scope: str = "portable",
         noisy: bool = False,
@@ -254,11 +294,17 @@ class ModelBench:
     ) -> None:
         """Hold any number against its baseline.
 
-        ``value``: one number, or several samples of which the median counts. ``noisy`` values (positive ones) are
-        measured in several processes and compared by statistics; others are compared as they are. ``scope`` says where
-        the value holds: ``portable``, ``kind`` (of device) or ``device``.
+        ``value``: one number, or several samples of which the median counts; by default a count of which fewer are
+        better. ``outcomes``: whether each sample is right, in a fixed order or by its name; the value is their mean and
+        may be left out, and the same samples are compared one by one, as those of top-1 are. ``noisy`` values
+        (positive ones) are measured in several processes and compared by statistics; others are compared as they are.
+        ``scope`` says where the value holds: ``portable``, ``kind`` (of device) or ``device``.
         """
-        self._recorder.record_own(name, value, Own(unit, better, scope, noisy), case=case, band=band)
+        own = Own(unit, better, scope, noisy)
+        if outcomes is None:
+            self._recorder.record_own(name, value, own, case=case, band=band)
+        else:
+            self._recorder.record_outcomes(name, value, outcomes, own, case=case, band=band)
 
     def _time(self, model: Measured, case: str) -> Timed:
         """Times of ``model``, measured once per object and test."""

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pytest_modelbench.bench.home import Home
 from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.errors import MeasureError, UsageError, hide_own_frames
 from pytest_modelbench.core.measurement import CheckKey, Measurement
@@ -40,7 +41,7 @@ class Bench:
     process: int
     send: Callable[[Measurement], None]
     best_reference_s: float | None = None  #: the reference's best time per call in this session, so far as is known
-    home: str = ""  #: in a pair, where the session was started: this process runs in the tree of its own code
+    home: Home | None = None  #: in a pair, where the user's files are: this process runs in the tree of its own code
     turns: Turns | None = None  #: in a pair, the word with the controller about whose turn it is
     settled: bool = False  #: this process was made what its environment says, and has to stay so while it measures
     written: list[set[str]] = field(default_factory=list)  #: of each model, the files that it is written in
@@ -96,7 +97,7 @@ class Paired:
     """What a process of a pair knows beside what any one knows; see `Bench`."""
 
     turns: Turns
-    home: str = ""
+    home: Home | None = None
 
 
 def begin(
@@ -124,7 +125,7 @@ def begin(
         when_imported("torch", partial(_settle, settings.threads))
         pin(settings.threads)
     environment = detect(device, threads=settings.threads, cores=cores)
-    turns, home = (paired.turns, paired.home) if paired else (None, "")
+    turns, home = (paired.turns, paired.home) if paired else (None, None)
     bench = Bench(settings, device, environment, process, send, best_reference_s, home, turns, settled=own_process)
     if device == CPU:
         when_imported("torch", partial(_hold_against_torch, bench))

@@ -8,12 +8,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from pytest_modelbench.bench.outcomes import Outcomes
 from pytest_modelbench.bench.process import Bench
 from pytest_modelbench.core.bands import Band, parse_band
 from pytest_modelbench.core.case import NamedCase
 from pytest_modelbench.core.errors import MeasureError, UsageError, hide_own_frames
-from pytest_modelbench.core.measurement import Measurement, RelativeTime
+from pytest_modelbench.core.measurement import Comparability, Measurement, RelativeTime
 from pytest_modelbench.core.metrics import METRICS, Better, Metric, Scope
+from pytest_modelbench.core.observations import hits
+from pytest_modelbench.core.sample_names import SampleNames
 
 __tracebackhide__ = hide_own_frames
 
@@ -26,18 +29,34 @@ class Record(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """A metric of one project's own, as `ModelBench.record` is told of it, in words."""
+    """A metric of one project's own, as `ModelBench.record` is told of it, in words.
 
-    unit: str = "count"
-    better: str = "lower"
+    Unit and direction are by default count and lower, of a mean of outcomes sample by sample fraction and higher.
+    """
+
+    unit: str = ""
+    better: str = ""
     scope: str = "portable"
     noisy: bool = False
 
     def metric(self, name: str, where: str) -> Metric:
         """The metric; UsageError, which names ``where``, for words that are none of ours."""
         default = METRICS["latency"].band if self.noisy else Band()
-        better, scope = _choice(Better, self.better, where), _choice(Scope, self.scope, where)
-        return Metric(name, self.unit, better, scope, default, self.noisy)
+        better, scope = _choice(Better, self.better or "lower", where), _choice(Scope, self.scope, where)
+        return Metric(name, self.unit or "count", better, scope, default, self.noisy)
+
+    def metric_of_outcomes(self, name: str, where: str) -> Metric:
+        """The metric that is a mean of outcomes, which chance may excuse as it does of top-1."""
+        if self.noisy:
+            raise UsageError(f"{where}: noisy=True goes with times; outcomes= are compared sample by sample")
+        if self.unit not in ("", "fraction"):
+            raise UsageError(f"{where}: unit={self.unit!r}: the mean of outcomes is a 'fraction'; leave the unit out")
+        if self.better == "lower":
+            raise UsageError(
+                f"{where}: better='lower': outcomes= are True where a sample is right, so that more of them are better"
+            )
+        better, scope = _choice(Better, self.better or "higher", where), _choice(Scope, self.scope, where)
+        return Metric(name, "fraction", better, scope, METRICS["top1"].band)
 
 
 class Recorder:
@@ -58,14 +77,12 @@ class Recorder:
         self._bench.record(replace(measurement, metric=metric, test=self.test, process=self._bench.process))
 
     def record_own(
-        self, name: str, value: float | Iterable[float], own: Own, *, case: str = "", band: str | None = None
+        self, name: str, value: float | Iterable[float] | None, own: Own, *, case: str = "", band: str | None = None
     ) -> None:
-        """Record what `ModelBench.record` is given."""
-        where = f"{self.test}: record({name!r})"
-        if name in METRICS:
-            raise UsageError(f"{where}: {name!r} is a metric of this package; choose another name")
-        if not name.isidentifier():
-            raise UsageError(f"{where}: a name is letters, digits and underscores")
+        """Record what `ModelBench.record` is given without outcomes."""
+        where = self.where(name)
+        if value is None:
+            raise UsageError(f"{where}: there is neither a value nor outcomes=; pass one of them")
         samples = _numbers(value, where)
         metric = own.metric(name, where)
         typical = statistics.median(samples)
@@ -73,6 +90,37 @@ class Recorder:
             raise MeasureError(f"{where}: {typical} is not positive, as a noisy measurement has to be")
         timing = RelativeTime(math.log(typical)) if own.noisy else None
         self.record(Measurement(name, metric, NamedCase(case or name), typical, timing, samples), band)
+
+    def record_outcomes(
+        self,
+        name: str,
+        value: float | Iterable[float] | None,
+        given: Iterable[Any] | Mapping[Any, Any],
+        own: Own,
+        *,
+        case: str = "",
+        band: str | None = None,
+    ) -> None:
+        """Record what `ModelBench.record` is given with the outcomes ``given``; a ``value`` has to be their mean."""
+        where = self.where(name)
+        outcomes = Outcomes.of(given, where)
+        for number in () if value is None else _numbers(value, where):
+            outcomes.check(number, where)
+        measurement = Measurement(
+            name, own.metric_of_outcomes(name, where), NamedCase(case or name), outcomes.mean,
+            comparability=Comparability(data=outcomes.data), observations=hits(outcomes.right),
+            figures={"samples": len(outcomes.right)}, sample_names=SampleNames.of(outcomes.names),
+        )  # fmt: skip
+        self.record(measurement, band)
+
+    def where(self, name: str) -> str:
+        """How messages call the recording of ``name``; raises UsageError for a name that cannot be one's own."""
+        where = f"{self.test}: record({name!r})"
+        if name in METRICS:
+            raise UsageError(f"{where}: {name!r} is a metric of this package; choose another name")
+        if not name.isidentifier():
+            raise UsageError(f"{where}: a name is letters, digits and underscores")
+        return where
 
     def _with_band(self, metric: Metric, band: str | None) -> Metric:
         """The metric with the band nearest to the measurement: argument, marker, settings, default."""

@@ -11,8 +11,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from pytest_modelbench.bench.class_accuracy import ranks_told
 from pytest_modelbench.bench.recorder import Record
-from pytest_modelbench.bench.task_accuracy import DIGITS, SCENES, Naming, check_classes, ranks_told
+from pytest_modelbench.bench.scoring import DIGITS, SCENES, Naming, check_classes
 from pytest_modelbench.core.errors import DataUnavailableError, MeasureError, UsageError, hide_own_frames
 from pytest_modelbench.core.measurement import Comparability, Figure, Measurement, RelativeTime
 from pytest_modelbench.core.observations import hits

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 from pytest_modelbench.core.case import AnyCase
 from pytest_modelbench.core.errors import MeasureError
 from pytest_modelbench.core.metrics import METRICS, Metric
 from pytest_modelbench.core.observations import Observations
+from pytest_modelbench.core.recipes import same_recipe
+from pytest_modelbench.core.sample_names import SampleNames
 
 #: What goes along with a measurement for people: reserved bytes, the number of samples, seconds of a training.
 Figure = int | float | str | None
@@ -36,6 +38,10 @@ class Comparability:
     data: str = ""  #: the labelled data or images, with their fingerprint
     recipe: str = ""  #: how: what a memory figure was traced on, what a training was told
     reference: str = ""  #: the reference workload timed beside it; empty where there was none
+
+    def matches(self, other: Comparability) -> bool:
+        """Whether values made so can be compared: `same_recipe` says when recipes are the same."""
+        return self.data == other.data and self.reference == other.reference and same_recipe(self.recipe, other.recipe)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +79,8 @@ class Measurement:
     """One value of one metric of one case in one process.
 
     ``value`` and the raw ``samples`` behind it are in the metric's unit. ``timing`` is there for noisy metrics alone;
-    ``observations`` are what a deterministic value was made of. ``test`` and ``process`` are filled in where it is
-    recorded.
+    ``observations`` are what a deterministic value was made of, ``sample_names`` the samples that those are of, in the
+    same order; the names are known until it is judged. ``test`` and ``process`` are filled in where it is recorded.
     """
 
     name: str
@@ -89,6 +95,7 @@ class Measurement:
     figures: Mapping[str, Figure] = field(default_factory=dict)
     test: str = ""
     process: int = 0
+    sample_names: SampleNames | None = None
 
     def __post_init__(self) -> None:
         log_ratio = None if self.timing is None else self.timing.log_ratio
@@ -110,6 +117,10 @@ class Measurement:
     def key(self) -> CheckKey:
         """Which check this belongs to."""
         return CheckKey(self.test, self.name)
+
+    def without_sample_names(self) -> Measurement:
+        """This measurement as it is kept: names of all samples would outgrow everything else in a file."""
+        return self if self.sample_names is None else replace(self, sample_names=None)
 
     @property
     def log_ratio(self) -> float:

@@ -247,6 +247,8 @@ class SamplesChanged:
     """How outcomes of the same samples changed: a mean, known to lie between ``low`` and ``high`` with 95 %.
 
     ``excused``: the band allows for chance, and whether that explains it (True), or why not; None: the band does not.
+    ``lost_names`` and ``won_names``: all that changed, in the order of the data; of ``graded`` outcomes, which are
+    better or worse rather than right or wrong, those that changed most come first.
     """
 
     lost: int
@@ -257,6 +259,9 @@ class SamplesChanged:
     high: float
     excused: bool | None = None
     objection: Objection | None = None
+    lost_names: tuple[str, ...] = ()
+    won_names: tuple[str, ...] = ()
+    graded: bool = False
     kind: Literal["samples changed"] = "samples changed"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -13,6 +13,10 @@ from pytest_modelbench.core.errors import hide_own_frames
 from pytest_modelbench.data.datasets import ClassData, MapData, ObjectData, Size, Target
 
 __tracebackhide__ = hide_own_frames
+
+#: From an image ``(3, h, w) uint8`` to what a model takes, ``(3, H, W) float32``, and the height and width in it, from
+#: its upper left, that show the image; the rest is padding.
+Placing = Callable[[Tensor], tuple[Tensor, Size]]
 
 #: What surrounds an image of another shape than the model's: nearly zero after any usual normalization.
 _GREY = 0.5
@@ -31,6 +35,10 @@ class InputFormat:
         mean, std = (torch.tensor(values)[:, None, None] for values in (self.mean, self.std))
         return (images - mean) / std
 
+    def __call__(self, image: Tensor) -> tuple[Tensor, Size]:
+        """A `Placing`: the image in its proportions, in the upper left of a canvas of ``size``."""
+        return framed(image, self)
+
 
 def class_batches(data: ClassData, takes: InputFormat, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
     """Pairs of ``(N, 3, H, W) float32`` and ``(N,) int64``, in order; the last one may be smaller."""
@@ -45,36 +53,36 @@ def class_batch(data: ClassData, indices: Tensor, takes: InputFormat) -> tuple[T
     return takes.normalized(_scaled(images, takes.size)), data.labels[indices]
 
 
-def object_batches(data: ObjectData, takes: InputFormat, batch_size: int) -> Iterator[tuple[Tensor, list[Target]]]:
+def object_batches(data: ObjectData, place: Placing, batch_size: int) -> Iterator[tuple[Tensor, list[Target]]]:
     """Pairs of ``(N, 3, H, W) float32`` and what is in each image, in the pixels of the batch.
 
-    Images keep their proportions and lie in the upper left corner. Overlaps of boxes do not depend on scale.
+    By an `InputFormat` images keep their proportions and lie in the upper left corner. Overlaps of boxes do not depend
+    on scale.
     """
     for start in range(0, len(data), batch_size):
-        yield object_batch(data, range(start, min(start + batch_size, len(data))), takes)
+        yield object_batch(data, range(start, min(start + batch_size, len(data))), place)
 
 
-def object_batch(data: ObjectData, indices: Sequence[int], takes: InputFormat) -> tuple[Tensor, list[Target]]:
+def object_batch(data: ObjectData, indices: Sequence[int], place: Placing) -> tuple[Tensor, list[Target]]:
     """The images at ``indices`` and what is in each."""
     images, targets = [], []
     for image, target in map(data.read, indices):
-        canvas, frame = framed(image, takes)
+        canvas, frame = place(image)
         images.append(canvas)
-        targets.append(_rescaled(target, (image.shape[1], image.shape[2]), frame, takes.size))
+        size = (canvas.shape[1], canvas.shape[2])
+        targets.append(_rescaled(target, (image.shape[1], image.shape[2]), frame, size))
     return torch.stack(images), targets
 
 
-def map_batches(
-    data: MapData, takes: InputFormat, batch_size: int
-) -> Iterator[tuple[Tensor, list[Tensor], list[Size]]]:
+def map_batches(data: MapData, place: Placing, batch_size: int) -> Iterator[tuple[Tensor, list[Tensor], list[Size]]]:
     """Images ``(N, 3, H, W) float32``, their maps in their own sizes, and the part of each image that is not padding.
 
-    Images keep their proportions and lie in the upper left corner: a prediction is to be cut to that part and scaled to
-    the map, which stays as it was drawn.
+    By an `InputFormat` images keep their proportions and lie in the upper left corner: a prediction is to be cut to
+    that part and scaled to the map, which stays as it was drawn.
     """
     for start in range(0, len(data), batch_size):
         pairs = [data.read(index) for index in range(start, min(start + batch_size, len(data)))]
-        placed = [framed(image, takes) for image, _ in pairs]
+        placed = [place(image) for image, _ in pairs]
         yield torch.stack([canvas for canvas, _ in placed]), [found for _, found in pairs], [at for _, at in placed]
 
 

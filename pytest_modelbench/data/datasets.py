@@ -61,7 +61,7 @@ class MapData:
     """Images with the class of each pixel.
 
     ``read(index)``: the image ``(3, H, W) uint8`` and its map ``(H, W) int64``, in which `core.tasks.IGNORED` does not
-    count.
+    count. ``sample_names``: what each image is called in messages; empty: by its number.
     """
 
     name: str
@@ -69,6 +69,7 @@ class MapData:
     count: int
     fingerprint: str
     read: Callable[[int], tuple[Tensor, Tensor]]
+    sample_names: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return self.count

@@ -31,6 +31,12 @@ def read_indices(path: Path) -> Tensor:
     return pixels.reshape(image.height, image.width).long()
 
 
+def picture_of(image: Tensor) -> Image.Image:
+    """The picture whose pixels are ``image``, ``(3, H, W) uint8``."""
+    octets = image.permute(1, 2, 0).contiguous().numpy().tobytes()
+    return Image.frombytes("RGB", (image.shape[2], image.shape[1]), octets)
+
+
 def open_image(path: Path, mode: str | None = None) -> Image.Image:
     """The image in the file, decoded, in ``mode`` or in its own; raises UsageError naming the file."""
     try:

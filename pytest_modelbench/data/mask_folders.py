@@ -12,6 +12,7 @@ from pytest_modelbench.core.errors import UsageError, hide_own_frames
 from pytest_modelbench.core.tasks import IGNORED
 from pytest_modelbench.data.datasets import DataDigest, MapData
 from pytest_modelbench.data.images import read_image, read_indices
+from pytest_modelbench.data.photos import below_common_folder
 
 __tracebackhide__ = hide_own_frames
 
@@ -103,4 +104,5 @@ def _data(name: str, classes: tuple[str, ...], pairs: Sequence[tuple[Path, Path]
             )
         return image, found
 
-    return MapData(name, classes, len(pairs), fingerprint.text, read)
+    names = below_common_folder([image for image, _ in pairs])
+    return MapData(name, classes, len(pairs), fingerprint.text, read, names)

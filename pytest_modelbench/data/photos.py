@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
+from itertools import islice
 from pathlib import Path
 
 import torch
@@ -14,7 +16,6 @@ from torch import Tensor
 
 from pytest_modelbench.core.errors import MissingExtraError, UsageError, hide_own_frames
 from pytest_modelbench.data.datasets import file_digest
-from pytest_modelbench.data.images import open_image
 
 __tracebackhide__ = hide_own_frames
 
@@ -34,6 +35,11 @@ class LabelledImages:
     def __len__(self) -> int:
         return len(self.paths)
 
+    @property
+    def sample_names(self) -> tuple[str, ...]:
+        """What each image is called in messages: its path below the folder that holds all of them."""
+        return below_common_folder(self.paths)
+
 
 def labelled_images(name: str, paths: Sequence[Path], labels: Sequence[int], num_classes: int) -> LabelledImages:
     """The images with their fingerprint; reads every file."""
@@ -52,12 +58,36 @@ def imagenet_photos() -> LabelledImages:
     return labelled_images("imagenet-photos", paths, [int(path.stem.split("_")[2]) for path in paths], 1000)
 
 
-def batches(images: LabelledImages, transform: Transform, batch_size: int) -> Iterator[tuple[Tensor, Tensor]]:
-    """Pairs of ``(N, 3, H, W) float32`` and ``(N,) int64``, in order; the last one may be smaller."""
-    for start in range(0, len(images), batch_size):
-        part = slice(start, start + batch_size)
-        prepared = [transform(open_image(path, "RGB")).to(torch.float32) for path in images.paths[part]]
-        yield torch.stack(prepared), torch.tensor(images.labels[part], dtype=torch.int64)
+def labels_in_batches(labels: Sequence[int] | Tensor, batch_size: int) -> Iterator[Tensor]:
+    """The labels, ``(N,) int64`` at a time."""
+    for start in range(0, len(labels), batch_size):
+        yield torch.as_tensor(labels[start : start + batch_size], dtype=torch.int64)
+
+
+def prepared(pictures: Iterable[Image.Image], transform: Transform, batch_size: int) -> Iterator[Tensor]:
+    """Batches ``(N, 3, H, W) float32`` of what ``transform`` makes of each picture; the last one may be smaller.
+
+    Raises UsageError for pictures of which it makes different shapes.
+    """
+    made = (transform(picture).to(torch.float32) for picture in pictures)
+    first = 0
+    while batch := list(islice(made, batch_size)):
+        if other := next((number for number, one in enumerate(batch) if one.shape != batch[0].shape), None):
+            one, another = (tuple(batch[place].shape) for place in (0, other))
+            raise UsageError(
+                f"sample {first} is {one} once it is prepared, and sample {first + other} is {another}; "
+                "let the transform crop or scale all images to one size"
+            )
+        yield torch.stack(batch)
+        first += len(batch)
+
+
+def below_common_folder(paths: Sequence[Path]) -> tuple[str, ...]:
+    """``paths`` as seen from the innermost folder that holds all of them, with slashes."""
+    if not paths:
+        return ()
+    folder = os.path.commonpath([path.absolute().parent for path in paths])
+    return tuple(path.absolute().relative_to(folder).as_posix() for path in paths)
 
 
 def _fingerprint(paths: Sequence[Path], labels: Sequence[int]) -> str:

@@ -67,9 +67,10 @@ def _change(one: Measurement, value: float, then: Observations | None) -> tuple[
     if paired is None or not (change or paired.lost or paired.won):
         return change, ()
     if not band.sampling:
-        return change, (paired.told(),)
+        return change, (paired.told(one.sample_names),)
     objection = paired.objection(change)
-    return (change if objection else 0.0), (paired.told(excused=objection is None, objection=objection),)
+    told = paired.told(one.sample_names, excused=objection is None, objection=objection)
+    return (change if objection else 0.0), (told,)
 
 
 def _is_better(change: float, better: Better) -> bool:

@@ -6,6 +6,7 @@ from pytest_modelbench.core.environment import differences
 from pytest_modelbench.core.measurement import Measurement
 from pytest_modelbench.core.metrics import Scope
 from pytest_modelbench.core.reasons import OtherEnvironment, OtherKey, Reason, UnknownEnvironment
+from pytest_modelbench.core.recipes import same_recipe
 from pytest_modelbench.core.verdicts import BaselineView, Judgement, Verdict
 from pytest_modelbench.judge.exact import judge_exact
 from pytest_modelbench.judge.paired import judge_pairs
@@ -66,6 +67,6 @@ def _other_key(one: Measurement, stored: BaselineView) -> OtherKey | None:
         "reference workload": (then_made.reference, now_made.reference),
     }
     for what, (then, now) in pairs.items():
-        if then != now:
+        if then != now and not (what == "recipe" and same_recipe(then, now)):
             return OtherKey(what, then, now)
     return None

@@ -12,6 +12,7 @@ from statistics import fmean
 
 from pytest_modelbench.core.observations import SCORE_STEPS, Observations, Observed
 from pytest_modelbench.core.reasons import Objection, SamplesChanged
+from pytest_modelbench.core.sample_names import SampleNames, sample_name
 from pytest_modelbench.judge.estimate import paired
 from pytest_modelbench.judge.procedure import ALPHA
 from pytest_modelbench.judge.student import t_quantile
@@ -32,26 +33,34 @@ class PairedChange:
     """How the mean over the same samples changed.
 
     ``low`` and ``high`` hold it with 95 % confidence; ``worse`` and ``better`` say whether chance explains it no more,
-    each one-sided at `ALPHA`. ``lost`` and ``won`` count samples. ``step`` is how coarsely each is known, and
-    ``most_excused`` the largest change of a figure that chance may excuse.
+    each one-sided at `ALPHA`. ``lost`` and ``won`` are numbers of samples, from 0. ``step`` is how coarsely each is
+    known, which of right and wrong is not at all, and ``most_excused`` the largest change of a figure that chance may
+    excuse.
     """
 
     mean: float
     low: float
     high: float
-    lost: int
-    won: int
+    lost: tuple[int, ...]
+    won: tuple[int, ...]
     samples: int
     worse: bool
     better: bool
     step: float
     most_excused: float
 
-    def told(self, excused: bool | None = None, objection: Objection | None = None) -> SamplesChanged:
-        """The change as a reason, ``excused`` by chance or not."""
+    def told(
+        self, names: SampleNames | None, excused: bool | None = None, objection: Objection | None = None
+    ) -> SamplesChanged:
+        """The change as a reason, ``excused`` by chance or not; ``names`` are those of all samples."""
+        known = names.unpacked() if names and (self.lost or self.won) else ()
         return SamplesChanged(
-            self.lost, self.won, self.samples, self.mean, self.low, self.high, excused=excused, objection=objection
-        )
+            len(self.lost), len(self.won), self.samples, self.mean, self.low, self.high,
+            excused=excused, objection=objection,
+            lost_names=tuple(sample_name(known, number) for number in self.lost),
+            won_names=tuple(sample_name(known, number) for number in self.won),
+            graded=self.step > 0,
+        )  # fmt: skip
 
     def objection(self, change: float) -> Objection | None:
         """Why chance does not excuse that the figure moved by ``change``; None if it does.
@@ -84,15 +93,23 @@ def _of_hits(changes: Sequence[float]) -> PairedChange:
     The interval adds half a sample to each kind of change (Statistics in Medicine 24 (2005), 729-740), so that it says
     something also where no sample changed.
     """
-    lost, won, n = sum(change < 0 for change in changes), sum(change > 0 for change in changes), len(changes)
+    fell, rose = _moved(changes)
+    lost, won, n = len(fell), len(rose), len(changes)
     middle = (won - lost) / (n + 2)
     spread = math.sqrt(max(0.0, (won + lost + 1) - (won - lost) ** 2 / (n + 2))) / (n + 2)
     half = 1.96 * spread
     return PairedChange(
-        (won - lost) / n, max(-1.0, middle - half), min(1.0, middle + half), lost, won, n,
+        (won - lost) / n, max(-1.0, middle - half), min(1.0, middle + half), fell, rose, n,
         worse=_sign_test(lost, won) < ALPHA, better=_sign_test(won, lost) < ALPHA,
         step=0.0, most_excused=max(_MOST_EXCUSED, 1 / n),
     )  # fmt: skip
+
+
+def _moved(changes: Sequence[float]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The numbers of the samples that fell, and of those that rose; what changed most comes first."""
+    fell = sorted((number for number, change in enumerate(changes) if change < 0), key=lambda number: changes[number])
+    rose = sorted((number for number, change in enumerate(changes) if change > 0), key=lambda number: -changes[number])
+    return tuple(fell), tuple(rose)
 
 
 def _sign_test(more: int, fewer: int) -> float:
@@ -105,11 +122,11 @@ def _sign_test(more: int, fewer: int) -> float:
 
 def _of_scores(changes: Sequence[float]) -> PairedChange:
     """Student's t over the samples."""
-    lost, won, n = sum(change < 0 for change in changes), sum(change > 0 for change in changes), len(changes)
+    (lost, won), n = _moved(changes), len(changes)
     if n < 2 or not (lost or won):
         mean, step = fmean(changes), 1 / SCORE_STEPS
         return PairedChange(
-            mean, mean - step, mean + step, lost, won, n, worse=n < 2 and lost > 0, better=n < 2 and won > 0,
+            mean, mean - step, mean + step, lost, won, n, worse=n < 2 and bool(lost), better=n < 2 and bool(won),
             step=step, most_excused=_MOST_EXCUSED,
         )  # fmt: skip
     change = paired(changes)

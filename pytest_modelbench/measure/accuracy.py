@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from pytest_modelbench.core.errors import MeasureError, UsageError, hide_own_frames
+from pytest_modelbench.measure.logits import OF_CLASSES, LogitsOf, logits_in
 
 __tracebackhide__ = hide_own_frames
 
@@ -28,14 +30,16 @@ class Accuracy:
 
 
 def classification_accuracy(
-    predict: Callable[[Tensor], Tensor],
+    predict: Callable[[Tensor], Any],
     batches: Iterable[tuple[Tensor, Tensor]],
     num_classes: int,
     top_k: tuple[int, ...] = (1, 5),
+    logits: LogitsOf | None = None,
 ) -> Accuracy:
     """Accuracy of ``predict``, which returns logits ``(N, num_classes)`` for images ``(N, 3, H, W)``.
 
-    Moving the images to the model's device is left to ``predict``. Samples are counted from 0 in messages.
+    What it returns may hold them where `measure.logits` looks, or ``logits`` finds them there. Moving the images to the
+    model's device is left to ``predict``. Samples are counted from 0 in messages.
     """
     if not top_k or not all(1 <= k <= num_classes for k in top_k):
         raise UsageError(f"top_k={top_k!r} with {num_classes} classes: each must be from 1 to {num_classes}")
@@ -46,22 +50,20 @@ def classification_accuracy(
     hits: dict[int, list[bool]] = {k: [] for k in top_k}
     samples = 0
     for images, labels in batches:
-        logits = _checked(predict(images), labels, num_classes, samples)
+        found = _checked(logits_in(predict(images), OF_CLASSES, logits), labels, num_classes, samples)
         samples += len(labels)
         for k, metric in metrics.items():
-            metric.update(logits, labels)
-            hits[k] += (logits.topk(k, dim=1).indices == labels[:, None]).any(dim=1).tolist()
+            metric.update(found, labels)
+            hits[k] += (found.topk(k, dim=1).indices == labels[:, None]).any(dim=1).tolist()
     if not samples:
         raise MeasureError("accuracy of no samples at all: the data is empty; check the image folder")
     # The metric divides in float32; the division of whole numbers in float64 gives 0.9 for 18 of 20.
     top = {k: round(metric.compute().item() * samples) / samples for k, metric in metrics.items()}
-    return Accuracy(top, samples, {k: tuple(found) for k, found in hits.items()})
+    return Accuracy(top, samples, {k: tuple(each) for k, each in hits.items()})
 
 
-def _checked(logits: object, labels: Tensor, num_classes: int, first: int) -> Tensor:
+def _checked(logits: Tensor, labels: Tensor, num_classes: int, first: int) -> Tensor:
     """The logits as float32 on the CPU; ``first`` is the number of the batch's first sample."""
-    if not isinstance(logits, Tensor):
-        raise MeasureError(f"accuracy: the model returns {type(logits).__name__}, not a tensor of logits")
     if tuple(logits.shape) != (len(labels), num_classes):
         raise MeasureError(
             f"accuracy: the model returns logits of shape {tuple(logits.shape)} for {len(labels)} samples of "

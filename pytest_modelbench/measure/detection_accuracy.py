@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from pytest_modelbench.core.errors import MeasureError, MissingExtraError, hide_own_frames
+from pytest_modelbench.measure.logits import described
 
 __tracebackhide__ = hide_own_frames
 
@@ -50,8 +51,9 @@ def detection_accuracy(
     num_classes: int,
     *,
     masks: bool = False,
+    outputs: Callable[[Any], Any] | None = None,
 ) -> DetectionAccuracy:
-    """Accuracy of ``predict``, which returns for images ``(N, 3, H, W)`` what it finds in each.
+    """Accuracy of ``predict``, which returns for images ``(N, 3, H, W)`` what it finds in each, or ``outputs`` does.
 
     Both findings and targets are mappings of ``boxes (K, 4)`` (x1, y1, x2, y2 in pixels) and ``labels (K,)`` from 0 to
     ``num_classes - 1``; findings also have ``scores (K,)``, targets may have ``iscrowd (K,)``; with ``masks`` both have
@@ -71,13 +73,7 @@ def detection_accuracy(
     metric.warn_on_many_detections = False
     samples = objects = 0
     for images, targets in batches:
-        found = predict(images)
-        if not isinstance(found, Sequence) or len(found) != len(targets):
-            what = f"{len(found)} results" if isinstance(found, Sequence) else type(found).__name__
-            raise MeasureError(
-                f"accuracy: the model returns {what} for {len(targets)} images; a detector returns a list with one "
-                "mapping of boxes, labels and scores for each"
-            )
+        found = _found(predict(images), len(targets), outputs)
         size = (images.shape[2], images.shape[3])
         predictions, wanted = [], []
         for number, (one, target) in enumerate(zip(found, targets, strict=True), start=samples):
@@ -94,6 +90,27 @@ def detection_accuracy(
     return DetectionAccuracy(precisions[0], precisions[1] if masks else None, samples, objects)
 
 
+def _found(output: Any, count: int, outputs: Callable[[Any], Any] | None) -> Sequence[object]:
+    """What is found in each of ``count`` images."""
+    who, found = "the model", output
+    if outputs is not None:
+        try:
+            who, found = "outputs=", outputs(output)
+        except Exception as error:
+            raise MeasureError(
+                f"accuracy: outputs= fails on what the model returns, {described(output)}: {type(error).__name__}: "
+                f"{error}"
+            ) from error
+    if not isinstance(found, Sequence) or len(found) != count:
+        what = f"{len(found)} results" if isinstance(found, Sequence) else described(found)
+        raise MeasureError(
+            f"accuracy: {who} returns {what} for {count} images; a detector returns a list with one mapping of boxes "
+            "(x1, y1, x2, y2 in pixels of the batch), labels (from 0) and scores for each. Pass outputs=, a function "
+            "from what the model returns to that"
+        )
+    return found
+
+
 def _precision(values: Mapping[str, Tensor], prefix: str) -> AveragePrecision:
     return AveragePrecision(*(round(values[f"{prefix}{key}"].item(), _DIGITS) for key in ("map", "map_50", "map_75")))
 
@@ -105,7 +122,8 @@ def _checked(
     keys = ["boxes", "labels", *(["scores"] if scored else []), *(["masks"] if masks else [])]
     missing = [key for key in keys if not (isinstance(one, Mapping) and isinstance(one.get(key), Tensor))]
     if missing or not isinstance(one, Mapping):
-        raise MeasureError(f"accuracy: {where} has no {' and no '.join(missing)}; it needs {', '.join(keys)}")
+        way = "; pass outputs= to make them of what the model returns" if scored else ""
+        raise MeasureError(f"accuracy: {where} has no {' and no '.join(missing)}; it needs {', '.join(keys)}{way}")
     found = {key: one[key].detach().cpu() for key in keys}
     count = len(found["labels"])
     if tuple(found["boxes"].shape) != (count, 4) or found["labels"].ndim != 1:

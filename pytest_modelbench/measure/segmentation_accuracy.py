@@ -12,8 +12,12 @@ from torch.nn.functional import interpolate
 
 from pytest_modelbench.core.errors import MeasureError, hide_own_frames
 from pytest_modelbench.core.tasks import IGNORED
+from pytest_modelbench.measure.logits import OF_PIXELS, LogitsOf, logits_in
 
 __tracebackhide__ = hide_own_frames
+
+#: Largest stride of a model whose logits are scaled to the image; segmenters' have 4, 8 or 16.
+_COARSEST = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +26,7 @@ class SegmentationAccuracy:
 
     ``miou``: mean over the classes of intersection over union, each over all images; ``class_iou``: those, None for a
     class that is neither there nor predicted, which the mean leaves out; ``image_iou``: the same mean within each image
-    that has pixels to count, to compare two models image by image.
+    that has pixels to count, to compare two models image by image; ``scored``: the numbers of those images, from 0.
     """
 
     miou: float
@@ -30,14 +34,19 @@ class SegmentationAccuracy:
     class_iou: tuple[float | None, ...]
     image_iou: tuple[float, ...]
     samples: int
+    scored: tuple[int, ...]
 
 
 def segmentation_accuracy(
     predict: Callable[[Tensor], Any],
     batches: Iterable[tuple[Tensor, Sequence[Tensor], Sequence[tuple[int, int]]]],
     num_classes: int,
+    logits: LogitsOf | None = None,
 ) -> SegmentationAccuracy:
     """Accuracy of ``predict``, which returns logits ``(N, num_classes, H, W)`` for images ``(N, 3, H, W)``.
+
+    What it returns may hold them where `measure.logits` looks, or ``logits`` finds them there; they may be smaller than
+    the image, of the same proportions, as of models that leave scaling to whoever shows the result.
 
     ``batches`` also hold the label map of each image, ``(h, w) int64`` in any size, and height and width of the part of
     the image that the map is of, from its upper left. Logits of that part are scaled to the map, and the highest class
@@ -48,24 +57,30 @@ def segmentation_accuracy(
 
     total = torch.zeros((num_classes, num_classes), dtype=torch.int64)
     image_iou: list[float] = []
+    scored: list[int] = []
     samples = 0
     for images, maps, frames in batches:
-        logits = _checked(predict(images), images, len(maps), num_classes, samples)
-        for one, wanted, (height, width) in zip(logits, maps, frames, strict=True):
+        found = _checked(logits_in(predict(images), OF_PIXELS, logits), images, len(maps), num_classes, samples)
+        whole = (images.shape[2], images.shape[3])
+        for one, wanted, frame in zip(found, maps, frames, strict=True):
             _check_map(wanted, num_classes, samples)
-            scaled = _scaled(one[:, :height, :width], wanted)
+            # Of a whole image the logits are scaled once, from what the model returns; of a part it is cut first.
+            part = one if frame == whole else _scaled(one, whole)[:, : frame[0], : frame[1]]
+            scaled = _scaled(part, (wanted.shape[0], wanted.shape[1]))
             confusion = multiclass_confusion_matrix(
                 scaled.argmax(dim=0), wanted, num_classes, ignore_index=IGNORED, validate_args=False
             )
             total += confusion
             mean = _mean(_ious(confusion))
-            image_iou += [] if mean is None else [mean]
+            if mean is not None:
+                image_iou.append(mean)
+                scored.append(samples)
             samples += 1
     miou = _mean(_ious(total))
     if miou is None:
         raise MeasureError(f"accuracy of {samples} label maps without a pixel that counts: check the data")
     right = int(total.diagonal().sum()) / int(total.sum())
-    return SegmentationAccuracy(miou, right, _ious(total), tuple(image_iou), samples)
+    return SegmentationAccuracy(miou, right, _ious(total), tuple(image_iou), samples, tuple(scored))
 
 
 def _ious(confusion: Tensor) -> tuple[float | None, ...]:
@@ -83,23 +98,20 @@ def _mean(ious: Sequence[float | None]) -> float | None:
     return sum(known) / len(known) if known else None
 
 
-def _scaled(logits: Tensor, wanted: Tensor) -> Tensor:
-    if logits.shape[1:] == wanted.shape:
+def _scaled(logits: Tensor, size: tuple[int, int]) -> Tensor:
+    if tuple(logits.shape[1:]) == size:
         return logits
-    height, width = wanted.shape
-    return interpolate(logits[None], size=(height, width), mode="bilinear", align_corners=False)[0]
+    return interpolate(logits[None], size=size, mode="bilinear", align_corners=False)[0]
 
 
-def _checked(logits: object, images: Tensor, count: int, num_classes: int, first: int) -> Tensor:
+def _checked(logits: Tensor, images: Tensor, count: int, num_classes: int, first: int) -> Tensor:
     """The logits as float32 on the CPU; ``first`` is the number of the batch's first sample."""
-    if not isinstance(logits, Tensor):
-        raise MeasureError(f"accuracy: the model returns {type(logits).__name__}, not a tensor of logits")
     shape = (count, num_classes, images.shape[2], images.shape[3])
-    if tuple(logits.shape) != shape:
+    if tuple(logits.shape[:2]) != shape[:2] or not _alike(logits.shape[2:], shape[2:]):
         raise MeasureError(
             f"accuracy: the model returns logits of shape {tuple(logits.shape)} where {shape} are wanted: images, "
             "classes, height, width; build it with the number of classes of the data, and let it return logits of the "
-            "image's size"
+            "image's size or of its proportions, or pass logits="
         )
     logits = logits.detach().to("cpu", torch.float32)
     finite = logits.isfinite().flatten(1).all(dim=1)
@@ -107,6 +119,14 @@ def _checked(logits: object, images: Tensor, count: int, num_classes: int, first
         number = first + int(finite.logical_not().nonzero()[0])
         raise MeasureError(f"accuracy: the logits of sample {number} are not finite; check weights and precision")
     return logits
+
+
+def _alike(size: Sequence[int], wanted: Sequence[int]) -> bool:
+    """Whether ``size`` is ``wanted`` over one stride, up to rounding."""
+    return any(
+        all(abs(side * stride - whole) < stride for side, whole in zip(size, wanted, strict=True))
+        for stride in range(1, _COARSEST + 1)
+    )
 
 
 def _check_map(wanted: Tensor, num_classes: int, number: int) -> None:

@@ -91,12 +91,13 @@ class BuiltModel:
     @property
     def image_size(self) -> tuple[int, int]:
         """Height and width of the images that go in; raises UsageError for a model that takes something else."""
-        if self.case.image_size is None:
+        size = self.case.image_size or self.arguments.image_size
+        if size is None:
             raise UsageError(
                 f"{self.case.id} was built with inputs= of its own, and images cannot be fed to it here; build it "
                 "without inputs= for that, or label and score its samples in the test (modelbench.record)"
             )
-        return self.case.image_size
+        return size
 
     @property
     def targets(self) -> Any:
@@ -173,8 +174,10 @@ class BuiltModel:
     def predict(self, images: Tensor) -> Any:
         """Output for ``images``, ``(N, C, H, W)`` on any device, moved to where and what the model computes in."""
         _ = self.image_size  # it takes images
-        placement = Placement(self.device, self._recipe.dtype, self._recipe.channels_last)
-        return self._run(Arguments((placement.of(images),)))
+        placed = Placement(self.device, self._recipe.dtype, self._recipe.channels_last).of(images)
+        if self.case.image_size is None:  # they may go in by a name
+            return self._run(self.arguments.mapped(lambda _: placed))
+        return self._run(Arguments((placed,)))
 
     def call(self, given: Arguments, *more: Any) -> Any:
         """What the module makes of ``given``; of copies, unless it is known to leave alone what it is given."""

@@ -67,6 +67,15 @@ class Arguments:
         """Whether ``other``, of the same make, holds the same values; waits for the device."""
         return all(map(torch.equal, self.tensors(), other.tensors()))
 
+    @property
+    def image_size(self) -> tuple[int, int] | None:
+        """Height and width of the images in it, where it is ``(N, C, H, W)`` and nothing else."""
+        tensors = self.tensors()
+        leaves = tree_leaves((self.positional, dict(self.keywords)))
+        if len(leaves) != 1 or len(tensors) != 1 or tensors[0].ndim != 4 or not tensors[0].is_floating_point():
+            return None
+        return tensors[0].shape[2], tensors[0].shape[3]
+
     def shape(self, batch_size: int) -> str:
         """What goes in for one sample, ``3x32x32``, ``image=3x32x32+mask=32x32``: for the name of a case.
 

@@ -10,6 +10,7 @@ from pytest_modelbench.core.errors import UsageError, hide_own_frames
 from pytest_modelbench.data.batches import InputFormat
 from pytest_modelbench.data.photos import Transform
 from pytest_modelbench.models.built import BuiltModel
+from pytest_modelbench.models.own_transform import WAYS
 
 __tracebackhide__ = hide_own_frames
 
@@ -19,7 +20,7 @@ def transform_for(model: BuiltModel) -> Transform:
     if not getattr(model.module, "pretrained_cfg", None):
         raise UsageError(
             f"{model.case.model} does not say how its images are to be prepared, as timm's models do with their "
-            "pretrained_cfg; pass batches a transform of your own, as a wrong one costs accuracy without a sign"
+            f"pretrained_cfg; pass transform=, {WAYS}: a wrong one costs accuracy without a sign"
         )
     size = {"input_size": (3, *model.image_size)}
     config: dict[str, Any] = timm.data.resolve_model_data_config(model.module, args=size)
@@ -33,6 +34,7 @@ def classifier_input(model: BuiltModel) -> InputFormat:
     if not configuration:
         raise UsageError(
             f"{model.case.model} does not say what mean and deviation its images are to have, as timm's models do with "
-            "their pretrained_cfg; give the module one: {'mean': (...), 'std': (...)}"
+            "their pretrained_cfg; give the module one: {'mean': (...), 'std': (...)}, or to modelbench.accuracy "
+            f"transform=, {WAYS}"
         )
     return InputFormat(model.image_size, tuple(configuration["mean"]), tuple(configuration["std"]))

@@ -15,7 +15,7 @@ from pytest_modelbench.core.reasons import EnvironmentMoved, OtherEnvironment, R
 from pytest_modelbench.core.session import Check, Renamed
 from pytest_modelbench.core.verdicts import Judgement, Verdict
 from pytest_modelbench.judge.stored import machine_drift
-from pytest_modelbench.report.reasons import sentence, sentences
+from pytest_modelbench.report.reasons import band_in_words, lines, sentence, sentences
 from pytest_modelbench.report.scale import difference, exact, moved, number, pair, percent, plural
 
 #: Below, the machine is called as fast as before: the reference workload itself repeats no better.
@@ -198,7 +198,7 @@ _TELL = {
 def _moved(check: Check, how: str) -> str:
     """``latency regressed by +23.4% (95% sure: ...), tolerated is 5%``, with both values where they are exact."""
     judgement, metric = check.judgement, check.metric
-    tolerated = f"tolerated is {metric.band.text}"
+    tolerated = f"tolerated is {band_in_words(metric.band)}"
     if metric.noisy and judgement.ratio is not None:
         by = ":" if how.endswith(" ok") else " by"
         return f"{check.key.name} {how}{by} {percent(judgement.ratio)}{_interval(check)}, {tolerated}"
@@ -233,7 +233,7 @@ def _evidence(check: Check, advice: Advice) -> list[str]:
         if len({one.value for one in check.measurements}) > 1:
             facts.append(f"per process: {', '.join(number(r.value, check.metric.unit) for r in check.measurements)}")
     reasons = [_in_order(reason, advice.used) for reason in judgement.reasons]
-    facts.append(sentences(reason for reason in reasons if not isinstance(reason, Since)))
+    facts += lines(reason for reason in reasons if not isinstance(reason, Since))
     facts += [sentence(reason) for reason in reasons if isinstance(reason, Since)]
     # Some verdicts rest on what differs, and name it already.
     told = judgement.because(Since) or judgement.because(EnvironmentMoved)

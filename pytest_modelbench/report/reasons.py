@@ -7,17 +7,28 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from pytest_modelbench.core import reasons as why
+from pytest_modelbench.core.bands import Band
 from pytest_modelbench.core.environment import Difference, named
 from pytest_modelbench.core.reasons import Reason
 from pytest_modelbench.report.scale import duration
 
 #: Characters of what differs since a baseline: with its lead, a line of 80 columns.
 _WIDEST = 56
+#: So many samples of each kind are named; a results file names all.
+_MOST_NAMED = 5
 
 
 def sentences(found: Iterable[Reason]) -> str:
     """All of them, joined as one line."""
     return "; ".join(map(sentence, found))
+
+
+def lines(found: Iterable[Reason]) -> list[str]:
+    """All of them below a headline: one line together, but for samples, whose names take lines of their own."""
+    told = list(found)
+    plain = sentences(one for one in told if not isinstance(one, why.SamplesChanged))
+    of_samples = [line for one in told if isinstance(one, why.SamplesChanged) for line in _sample_lines(one)]
+    return [*([plain] if plain else []), *of_samples]
 
 
 def sentence(reason: Reason) -> str:
@@ -71,22 +82,39 @@ def _some(found: Sequence[Difference]) -> str:
     return named(found, max(2, *fitting, 0))
 
 
+def band_in_words(band: Band) -> str:
+    """What ``band`` lets pass, after "tolerated is"."""
+    return band.text.replace("sampling", "what chance explains") if band.sampling else band.text
+
+
 def _samples(one: why.SamplesChanged) -> str:
-    text = (
-        f"{one.lost} of {one.samples} samples lost, {one.won} won: {100 * one.mean:+.1f} pp "
-        f"(95 % sure: {100 * one.low:+.1f} to {100 * one.high:+.1f})"
-    )
-    if one.excused is None:
-        return text
-    return f"{text}; {_objection(one.objection) if one.objection else 'chance explains that'}"
+    return "; ".join(_sample_lines(one))
+
+
+def _sample_lines(one: why.SamplesChanged) -> list[str]:
+    """How many samples changed, with the first of them by name, and what that comes to."""
+    amount = f"on average {100 * one.mean:+.1f} pp (95 % sure: {100 * one.low:+.1f} to {100 * one.high:+.1f})"
+    if one.excused is not None:
+        amount += f"; {_objection(one.objection) if one.objection else 'that may be chance'}"
+    if not (one.lost or one.won):
+        return [f"none of {one.samples} samples changed", amount]
+    lost, won = ("got worse", "got better") if one.graded else ("lost", "gained")
+    told = [f"{one.lost} of {one.samples} samples {lost}{_named(one.lost_names)}"]
+    return [*told, *([f"{one.won} {won}{_named(one.won_names)}"] if one.won else []), amount]
+
+
+def _named(names: Sequence[str]) -> str:
+    more = len(names) - _MOST_NAMED
+    told = ", ".join(names[:_MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
+    return f": {told}" if told else ""
 
 
 def _objection(one: why.Objection) -> str:
     if one.limit is not None:
-        return f"beyond {100 * one.limit:.1f} pp chance is no excuse"
+        return f"a change of more than {100 * one.limit:.1f} pp is never taken for chance"
     if one.unexplained is not None:
-        return f"their mean does not explain {100 * one.unexplained:+.1f} pp"
-    return "chance does not explain that"
+        return f"the figure itself moved by {100 * one.unexplained:+.1f} pp, which these samples do not explain"
+    return "that is more than chance explains"
 
 
 #: A sentence for every kind; a test holds it to `core.reasons.Reason`.

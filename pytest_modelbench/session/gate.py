@@ -103,8 +103,8 @@ class Gate:
             duet,
         )
         check = Check(
-            last.key, last.metric, last.case, tuple(measurements), ruling.judgement, folder, baseline,
-            self.environment.slug,
+            last.key, last.metric, last.case, tuple(one.without_sample_names() for one in measurements),
+            ruling.judgement, folder, baseline, self.environment.slug,
         )  # fmt: skip
         return check, ruling.event
 

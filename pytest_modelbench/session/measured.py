@@ -46,4 +46,5 @@ def _view(measurements: Sequence[Measurement], environment: Environment | None) 
         anchor=tuple(log_ratios(measurements)),
         identity=environment.identity if environment else None,
         provenance=environment.provenance if environment else None,
+        observations=last.observations,
     )

@@ -197,9 +197,8 @@ def _was_disturbed(entry: Entry) -> bool:
 
 def _comparable(entry: Entry, fresh: Entry) -> bool:
     """Whether both are about the same thing; what was judged ok may meet an entry that another session wrote since."""
-    return (entry.case, entry.unit, entry.better, entry.comparability, entry.noisy) == (
-        fresh.case, fresh.unit, fresh.better, fresh.comparability, fresh.noisy,
-    )  # fmt: skip
+    alike = (entry.case, entry.unit, entry.better, entry.noisy) == (fresh.case, fresh.unit, fresh.better, fresh.noisy)
+    return alike and entry.comparability.matches(fresh.comparability)
 
 
 def _is_out(entry: Entry, fresh: Entry, check: Check) -> bool:

@@ -13,20 +13,15 @@ import torch
 from PIL import Image
 from torch import nn
 
-from pytest_modelbench.bench import task_accuracy
-from pytest_modelbench.bench.task_accuracy import (
-    Naming,
-    class_images,
-    record_class_accuracy,
-    record_detection_accuracy,
-    record_segmentation_accuracy,
-)
+from pytest_modelbench.bench.class_accuracy import class_images, record_class_accuracy
+from pytest_modelbench.bench.scoring import Naming
+from pytest_modelbench.bench.task_accuracy import record_detection_accuracy, record_segmentation_accuracy
 from pytest_modelbench.bench.train_to_target import ShortTraining, class_pair, record_training
 from pytest_modelbench.core.errors import DataUnavailableError, MeasureError, UsageError
 from pytest_modelbench.core.measurement import Comparability, Measurement, RelativeTime
 from pytest_modelbench.core.observations import hits, scores
 from pytest_modelbench.core.verdicts import BaselineView, Verdict
-from pytest_modelbench.data.datasets import ClassData
+from pytest_modelbench.data.datasets import ClassData, MapData
 from pytest_modelbench.data.photos import LabelledImages
 from pytest_modelbench.data.scenes import scene_classes, scene_maps, scene_objects
 from pytest_modelbench.judge.judging import judge
@@ -131,8 +126,8 @@ def test_data_of_another_task_are_a_mistake_only_where_the_test_names_them(layou
     model = knowing([], 1000)
     with pytest.raises(DataUnavailableError, match="laid out as COCO, Pascal VOC or Cityscapes; give one that does"):
         class_images(model, "", str(tmp_path))
-    with pytest.raises(UsageError, match="has 1 folders, and the model tells 1000 classes apart"):
-        class_images(model, tmp_path, "")
+    with pytest.raises(UsageError, match=r"has 1 folders, and the model tells 1000|holds no images"):
+        record_class_accuracy(model, class_images(model, tmp_path, ""), Recorder(), PLAIN)
 
 
 def truth(data, masks):
@@ -189,12 +184,10 @@ def test_data_of_another_number_of_classes_are_refused():
 
 
 @pytest.mark.parametrize("classes", [1001, 21843])
-def test_photos_are_of_the_thousand_classes(classes, monkeypatch):
+def test_photos_are_of_the_thousand_classes(classes):
     photos = LabelledImages("imagenet-photos", (), (), 1000, "0")
-    monkeypatch.setattr(task_accuracy, "imagenet_photos", lambda: photos)
-    assert class_images(knowing([], 1000), "photos", "") is photos
     with pytest.raises(UsageError, match=f"tells {classes} classes apart, and imagenet-photos has 1000"):
-        class_images(knowing([], classes), "photos", "")
+        record_class_accuracy(knowing([], classes), photos, Recorder(), PLAIN)
 
 
 def voc(folder):
@@ -213,6 +206,17 @@ def test_label_maps_are_found_by_path_and_by_the_sessions_option(tmp_path):
         record_segmentation_accuracy(knowing([answer], 21), data, given, record, PLAIN)
         assert record["miou"].value == 1.0
         assert record["miou"].case.id == "knows-b3-96-fp32-voc-val"
+        assert record["miou"].sample_names.unpacked() == ("one.jpg",)
+
+
+def test_maps_without_a_pixel_that_counts_have_no_score_and_no_name():
+    blank, shown = torch.full((96, 96), 255), torch.zeros((96, 96), dtype=torch.int64)
+    image = torch.zeros((3, 96, 96), dtype=torch.uint8)
+    data = MapData("maps", ("a", "b"), 3, "0", lambda number: (image, [shown, blank, shown][number]))
+    record = Recorder()
+    record_segmentation_accuracy(knowing([torch.ones(2, 96, 96)] * 3, 2), data, "", record, PLAIN)
+    assert record["miou"].observations == scores([1.0, 1.0])
+    assert record["miou"].sample_names.unpacked() == ("sample 0", "sample 2")
 
 
 @pytest.mark.parametrize(

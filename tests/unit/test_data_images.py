@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 import timm.data
@@ -12,8 +13,16 @@ from PIL import Image
 
 from pytest_modelbench.core.errors import MissingExtraError, UsageError
 from pytest_modelbench.data import photos
-from pytest_modelbench.data.folders import image_folder
-from pytest_modelbench.data.photos import batches, imagenet_photos, labelled_images
+from pytest_modelbench.data.folders import class_folders
+from pytest_modelbench.data.images import open_image
+from pytest_modelbench.data.labelling import Outputs
+from pytest_modelbench.data.photos import (
+    below_common_folder,
+    imagenet_photos,
+    labelled_images,
+    labels_in_batches,
+    prepared,
+)
 from pytest_modelbench.measure.accuracy import classification_accuracy
 from pytest_modelbench.models.build import build
 from pytest_modelbench.models.preprocessing import transform_for
@@ -36,6 +45,17 @@ def tree(root, *files):
 
 def to_tensor(image):
     return torch.tensor(image.getpixel((0, 0)), dtype=torch.float64).reshape(3, 1, 1)
+
+
+def image_folder(path, num_classes=None):
+    """The images of a folder per class, labelled for a model that tells so many classes apart."""
+    found = class_folders(path)
+    return found.labelled(found.labelling(Outputs(num_classes)))
+
+
+def batches(images, transform, batch_size):
+    pictures = (open_image(path, "RGB") for path in images.paths)
+    return zip(prepared(pictures, transform, batch_size), labels_in_batches(images.labels, batch_size), strict=True)
 
 
 @pytest.mark.parametrize(
@@ -107,6 +127,15 @@ def test_fingerprint_follows_content_and_labels_and_not_names(tmp_path):
     assert image_folder(tree(tmp_path / "three", "a/x.png", "a/y.png")).fingerprint != one.fingerprint
     (tmp_path / "one" / "a" / "x.png").write_bytes((tmp_path / "one" / "b" / "y.png").read_bytes())
     assert image_folder(tmp_path / "one").fingerprint != one.fingerprint
+
+
+def test_images_are_called_by_their_path_below_the_folder_of_all(tmp_path, monkeypatch):
+    images = image_folder(tree(tmp_path, "a/deep/x.png", "a/y.png", "b/z.png"))
+    assert images.sample_names == ("a/deep/x.png", "a/y.png", "b/z.png")
+    monkeypatch.chdir(tmp_path)
+    assert below_common_folder([Path("a/y.png"), tmp_path / "b" / "z.png"]) == ("a/y.png", "b/z.png")
+    assert below_common_folder([Path("y.png")]) == ("y.png",)
+    assert below_common_folder([]) == ()
 
 
 def test_labelled_images_cannot_be_changed(tmp_path):

@@ -10,6 +10,7 @@ from pytest_modelbench.core.case import NamedCase
 from pytest_modelbench.core.measurement import Measurement
 from pytest_modelbench.core.metrics import METRICS
 from pytest_modelbench.core.observations import Observations, Observed, hits, numbers, scores
+from pytest_modelbench.core.sample_names import SampleNames
 from pytest_modelbench.core.verdicts import BaselineView, Verdict
 from pytest_modelbench.judge.per_sample import largest_deviation, paired_change
 from pytest_modelbench.report.reasons import sentences
@@ -83,7 +84,7 @@ def test_one_flipped_sample_of_a_hundred_is_no_regression():
     judgement = with_losses(1)
     assert judgement.verdict is Verdict.OK
     assert sentences(judgement.reasons) == (
-        "1 of 100 samples lost, 0 won: -1.0 pp (95 % sure: -3.7 to +1.7); chance explains that"
+        "1 of 100 samples lost: sample 0; on average -1.0 pp (95 % sure: -3.7 to +1.7); that may be chance"
     )
     assert with_losses(6).verdict is Verdict.REGRESSED
 
@@ -101,9 +102,30 @@ def test_what_few_samples_cannot_tell_from_chance_is_excused_up_to_one_or_a_poin
 
 def test_message_says_why_chance_is_no_excuse():
     assert sentences(with_losses(3, total=20).reasons) == (
-        "3 of 20 samples lost, 0 won: -15.0 pp (95 % sure: -30.5 to +3.2); beyond 5.0 pp chance is no excuse"
+        "3 of 20 samples lost: sample 0, sample 1, sample 2; on average -15.0 pp (95 % sure: -30.5 to +3.2); "
+        "a change of more than 5.0 pp is never taken for chance"
     )
-    assert sentences(with_losses(40, total=4000).reasons).endswith("; chance does not explain that")
+    assert sentences(with_losses(40, total=4000).reasons).endswith("; that is more than chance explains")
+
+
+def named(metric, now, then, names, value=0.5):
+    """What is told of a change of these observations of samples with such names."""
+    one = Measurement.of(metric, value, CASE, observations=now, sample_names=SampleNames.of(names), test="t")
+    baseline = BaselineView("c", "fraction", one.metric.better, 0.5, observations=then)
+    (reason,) = ruling([one], baseline).judgement.reasons
+    return reason
+
+
+def test_samples_that_changed_are_named_in_the_order_of_the_data():
+    then, now = hits([True, True, True, False, True]), hits([False, True, False, True, True])
+    reason = named("top1", now, then, ["a/1.jpg", "a/2.jpg", "b/1.jpg", "b/2.jpg", "b/3.jpg"])
+    assert (reason.lost_names, reason.won_names, reason.graded) == (("a/1.jpg", "b/1.jpg"), ("b/2.jpg",), False)
+    assert named("top1", now, then, []).lost_names == ("sample 0", "sample 2")
+
+
+def test_of_scores_those_that_changed_most_come_first():
+    reason = named("miou", scores([0.7, 0.2, 0.9, 0.8]), scores([0.8, 0.8, 0.8, 0.8]), ["a", "b", "c", "d"])
+    assert (reason.lost_names, reason.won_names, reason.graded) == (("b", "a"), ("c",), True)
 
 
 def test_limit_is_for_losses_less_gains_in_both_directions():
@@ -144,21 +166,23 @@ def test_no_moved_score_is_no_change_within_a_step_of_them(change):
     judgement = miou(change, IMAGES, IMAGES)
     assert judgement.verdict is Verdict.OK
     assert sentences(judgement.reasons) == (
-        "0 of 200 samples lost, 0 won: +0.0 pp (95 % sure: -0.4 to +0.4); chance explains that"
+        "none of 200 samples changed; on average +0.0 pp (95 % sure: -0.4 to +0.4); that may be chance"
     )
 
 
 def test_beyond_a_step_of_the_scores_one_would_have_moved():
     judgement = miou(-0.0041, IMAGES, IMAGES)
     assert judgement.verdict is Verdict.REGRESSED
-    assert sentences(judgement.reasons).endswith("; their mean does not explain -0.4 pp")
+    assert sentences(judgement.reasons).endswith(
+        "; the figure itself moved by -0.4 pp, which these samples do not explain"
+    )
     assert miou(0.0041, IMAGES, IMAGES).verdict is Verdict.IMPROVED
 
 
 def test_unless_the_band_is_exact():
     judgement = miou(-1e-6, IMAGES, IMAGES, "exact")
     assert judgement.verdict is Verdict.REGRESSED
-    assert sentences(judgement.reasons).startswith("0 of 200 samples lost, 0 won")
+    assert sentences(judgement.reasons).startswith("none of 200 samples changed")
 
 
 def moved(*changes):
@@ -171,7 +195,7 @@ def test_lost_class_of_two_images_is_beyond_what_chance_explains():
     assert not paired_change(scores(IMAGES), scores(now)).worse
     judgement = miou(-0.13, IMAGES, now)
     assert judgement.verdict is Verdict.REGRESSED
-    assert sentences(judgement.reasons).endswith("; beyond 1.0 pp chance is no excuse")
+    assert sentences(judgement.reasons).endswith("; a change of more than 1.0 pp is never taken for chance")
     assert miou(-0.0099, IMAGES, now).verdict is Verdict.OK
 
 
@@ -186,7 +210,7 @@ def test_mean_of_the_other_sign_explains_nothing():
 def test_what_all_images_lose_counts_however_little():
     judgement = miou(-0.006, IMAGES, [score - 0.006 for score in IMAGES])
     assert judgement.verdict is Verdict.REGRESSED
-    assert sentences(judgement.reasons).endswith("; chance does not explain that")
+    assert sentences(judgement.reasons).endswith("; that is more than chance explains")
 
 
 @pytest.mark.parametrize(("apart", "verdict"), [(0.0, Verdict.OK), (9e-5, Verdict.OK), (2e-4, Verdict.REGRESSED)])

@@ -61,7 +61,7 @@ def test_value_that_is_not_finite_names_its_sample():
     [
         (identity, r"logits of shape \(4, 3\) for 4 samples of 10 classes; build it with num_classes=10"),
         (lambda images: images[:2], r"logits of shape \(2, 3\) for 4 samples"),
-        (lambda images: [images], "the model returns list, not a tensor"),
+        (lambda images: [images], r"the model returns a list with \(4, 3\), and which of it are the logits"),
     ],
 )
 def test_output_of_another_kind_is_refused(predict, message):

@@ -154,10 +154,36 @@ def test_data_that_make_no_sense_are_named_as_such():
 
 
 @needs_coco
-@pytest.mark.parametrize(("output", "what"), [(torch.zeros(1), "Tensor"), ([], "0 results"), ({}, "dict")])
+@pytest.mark.parametrize(
+    ("output", "what"),
+    [(torch.zeros(1), r"a tensor \(1,\)"), ([], "0 results"), ({"boxes": 1}, "a dict with boxes int")],
+)
 def test_output_that_is_no_list_of_findings_is_refused(output, what):
     with pytest.raises(MeasureError, match=f"the model returns {what} for 1 images; a detector returns a list"):
         detection_accuracy(lambda images: output, [(IMAGES, [objects([BOX], [0])])], 2)
+
+
+@needs_coco
+def test_findings_are_made_of_what_a_model_returns():
+    target = objects([BOX], [0])
+    raw = {"pred_boxes": torch.tensor([BOX]), "labels": torch.tensor([1]), "scores": torch.tensor([0.9])}
+
+    def outputs(output):
+        return [{"boxes": output["pred_boxes"], "labels": output["labels"] - 1, "scores": output["scores"]}]
+
+    assert accuracy_of(raw, target, outputs) == 1.0
+    with pytest.raises(
+        MeasureError, match=r"outputs= fails on what the model returns, a dict with pred_boxes \(1, 4\).*"
+    ):
+        accuracy_of(raw, target, lambda output: output["boxes"])
+    with pytest.raises(MeasureError, match="outputs= returns a dict with"):
+        accuracy_of(raw, target, lambda output: output)
+    with pytest.raises(MeasureError, match=r"sample 0 has no boxes and no scores.*; pass outputs= to make them"):
+        accuracy_of([{"labels": torch.tensor([0])}], target, None)
+
+
+def accuracy_of(output, target, outputs):
+    return detection_accuracy(lambda images: output, [(IMAGES, [target])], 2, outputs=outputs).box.map
 
 
 def test_without_pycocotools_the_extra_is_named(monkeypatch):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -113,9 +115,45 @@ def test_class_outside_the_classes_names_its_sample(label):
     [
         (logits([[0, 1]], num_classes=4), r"logits of shape \(1, 4, 1, 2\) where \(1, 3, 1, 2\) are wanted"),
         (logits([[0, 1, 0]]), r"logits of shape \(1, 3, 1, 3\)"),
-        ({"out": logits([[0, 1]])}, "the model returns dict, not a tensor of logits"),
+        (
+            {"aux": logits([[0, 1]])},
+            r"the model returns a dict with aux \(1, 3, 1, 2\), and which of it are the logits",
+        ),
     ],
 )
 def test_output_of_another_kind_is_refused(output, message):
     with pytest.raises(MeasureError, match=message):
         segmentation_accuracy(lambda images: output, [(torch.zeros(1, 3, 1, 2), [torch.tensor([[0, 1]])], [(1, 2)])], 3)
+
+
+@pytest.mark.parametrize("wrap", [lambda found: {"out": found}, lambda found: SimpleNamespace(logits=found)])
+def test_logits_are_found_where_segmenters_keep_them(wrap):
+    batches = [(torch.zeros(1, 3, 1, 2), [torch.tensor([[0, 1]])], [(1, 2)])]
+    assert segmentation_accuracy(lambda images: wrap(logits([[0, 1]])), batches, 3).miou == 1.0
+
+
+def test_smaller_logits_are_scaled_to_the_map_and_cut_where_the_image_is_padded():
+    small = logits([[0, 1], [2, 2]])
+    wanted = torch.tensor([[0, 0, 1, 1], [0, 0, 1, 1], [2, 2, 2, 2], [2, 2, 2, 2]])
+    whole = [(torch.zeros(1, 3, 4, 4), [wanted], [(4, 4)])]
+    assert segmentation_accuracy(lambda images: small, whole, 3).pixel_accuracy == 1.0
+    left = [(torch.zeros(1, 3, 4, 4), [wanted[:, :2]], [(4, 2)])]
+    assert segmentation_accuracy(lambda images: small, left, 3).pixel_accuracy == 1.0
+
+
+@pytest.mark.parametrize(("height", "width", "fits"), [(64, 128, True), (16, 32, True), (16, 16, False), (1, 1, False)])
+def test_smaller_logits_have_the_images_proportions(height, width, fits):
+    batches = [(torch.zeros(1, 3, 64, 128), [torch.zeros((64, 128), dtype=torch.int64)], [(64, 128)])]
+    found = torch.zeros(1, 3, height, width)
+    if fits:
+        assert segmentation_accuracy(lambda images: found, batches, 3).pixel_accuracy == 1.0
+    else:
+        with pytest.raises(MeasureError, match="of the image's size or of its proportions, or pass logits="):
+            segmentation_accuracy(lambda images: found, batches, 3)
+
+
+def test_scores_say_of_which_images_they_are():
+    ignored = torch.full((1, 2), IGNORED)
+    batches = [(torch.zeros(2, 3, 1, 2), [ignored, torch.tensor([[0, 1]])], [(1, 2), (1, 2)])]
+    result = segmentation_accuracy(lambda images: torch.cat([logits([[0, 1]])] * 2), batches, 3)
+    assert (result.image_iou, result.scored, result.samples) == ((1.0,), (1,), 2)

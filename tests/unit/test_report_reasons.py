@@ -4,6 +4,7 @@ from typing import get_args
 
 import pytest
 
+from pytest_modelbench.core.bands import parse_band
 from pytest_modelbench.core.environment import Difference
 from pytest_modelbench.core.reasons import (
     AssumedSpread,
@@ -35,7 +36,7 @@ from pytest_modelbench.core.reasons import (
     Varies,
 )
 from pytest_modelbench.report import reasons
-from pytest_modelbench.report.reasons import sentence, sentences
+from pytest_modelbench.report.reasons import band_in_words, lines, sentence, sentences
 
 MOVED = (Difference("torch", "2.14", "2.15"), Difference("driver", 570, 575))
 AWAY = MayBeAway(1.071, 1.05)
@@ -121,22 +122,41 @@ TEXTS = [
     ),
     (Varies(), "it differs between processes, though it should be deterministic"),
     (NumbersDiffer(0.000123456), "its numbers differ by up to 0.000123"),
-    (SamplesChanged(*SAMPLES), "3 of 20 samples lost, 1 won: -10.0 pp (95 % sure: -25.0 to +5.0)"),
+    (
+        SamplesChanged(*SAMPLES, lost_names=("cat/1.jpg", "cat/2.jpg", "dog/7.jpg"), won_names=("dog/2.jpg",)),
+        "3 of 20 samples lost: cat/1.jpg, cat/2.jpg, dog/7.jpg; 1 gained: dog/2.jpg; "
+        "on average -10.0 pp (95 % sure: -25.0 to +5.0)",
+    ),
+    (
+        SamplesChanged(17, 0, 20, -0.1, -0.25, 0.05, lost_names=tuple(map(str, range(17)))),
+        "17 of 20 samples lost: 0, 1, 2, 3, 4 and 12 more; on average -10.0 pp (95 % sure: -25.0 to +5.0)",
+    ),
+    (
+        SamplesChanged(*SAMPLES, lost_names=("a", "b", "c"), won_names=("d",), graded=True),
+        "3 of 20 samples got worse: a, b, c; 1 got better: d; on average -10.0 pp (95 % sure: -25.0 to +5.0)",
+    ),
+    (
+        SamplesChanged(0, 0, 20, 0.0, -0.004, 0.004, excused=True, graded=True),
+        "none of 20 samples changed; on average +0.0 pp (95 % sure: -0.4 to +0.4); that may be chance",
+    ),
     (
         SamplesChanged(*SAMPLES, excused=True),
-        "3 of 20 samples lost, 1 won: -10.0 pp (95 % sure: -25.0 to +5.0); chance explains that",
+        "3 of 20 samples lost; 1 gained; on average -10.0 pp (95 % sure: -25.0 to +5.0); that may be chance",
     ),
     (
         SamplesChanged(*SAMPLES, excused=False, objection=Objection()),
-        "3 of 20 samples lost, 1 won: -10.0 pp (95 % sure: -25.0 to +5.0); chance does not explain that",
+        "3 of 20 samples lost; 1 gained; on average -10.0 pp (95 % sure: -25.0 to +5.0); "
+        "that is more than chance explains",
     ),
     (
         SamplesChanged(*SAMPLES, excused=False, objection=Objection(limit=0.05)),
-        "3 of 20 samples lost, 1 won: -10.0 pp (95 % sure: -25.0 to +5.0); beyond 5.0 pp chance is no excuse",
+        "3 of 20 samples lost; 1 gained; on average -10.0 pp (95 % sure: -25.0 to +5.0); "
+        "a change of more than 5.0 pp is never taken for chance",
     ),
     (
         SamplesChanged(*SAMPLES, excused=False, objection=Objection(unexplained=-0.004)),
-        "3 of 20 samples lost, 1 won: -10.0 pp (95 % sure: -25.0 to +5.0); their mean does not explain -0.4 pp",
+        "3 of 20 samples lost; 1 gained; on average -10.0 pp (95 % sure: -25.0 to +5.0); "
+        "the figure itself moved by -0.4 pp, which these samples do not explain",
     ),
 ]
 
@@ -162,3 +182,22 @@ def test_several_reasons_are_one_line():
         "measured in 3 of 9 processes; it differs between processes, though it should be deterministic"
     )
     assert sentences([]) == ""
+
+
+def test_names_of_samples_have_lines_of_their_own():
+    told = lines([BetweenLooks(3, 9), SamplesChanged(*SAMPLES, lost_names=("a",), won_names=("b",)), Varies()])
+    assert told == [
+        "measured in 3 of 9 processes; it differs between processes, though it should be deterministic",
+        "3 of 20 samples lost: a",
+        "1 gained: b",
+        "on average -10.0 pp (95 % sure: -25.0 to +5.0)",
+    ]
+    assert lines([]) == []
+
+
+@pytest.mark.parametrize(
+    ("band", "text"),
+    [("sampling", "what chance explains"), ("sampling + 1pp", "what chance explains + 1pp"), ("0.5pp", "0.5pp")],
+)
+def test_a_band_is_told_in_words(band, text):
+    assert band_in_words(parse_band(band, "fraction", "")) == text

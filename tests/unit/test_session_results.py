@@ -12,7 +12,9 @@ from pytest_modelbench.core.case import NamedCase
 from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.measurement import CheckKey, Comparability, Measurement, Quality, RelativeTime
 from pytest_modelbench.core.metrics import METRICS
+from pytest_modelbench.core.observations import hits
 from pytest_modelbench.core.reasons import OutOfBudget
+from pytest_modelbench.core.sample_names import SampleNames
 from pytest_modelbench.core.session import Outcome, Session, Stamp
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.core.verdicts import BaselineView, Verdict
@@ -305,6 +307,37 @@ def test_a_test_that_is_skipped_and_measured_in_the_base_fails():
     decision = results.decide_beside(TEST, AGAINST, last_pair=False)
     assert decision.outcome is Outcome.FAILED
     assert "skipped, so its baseline was not checked" in decision.message
+
+
+def scored(lost):
+    """A run in which the first ``lost`` of 100 samples were wrong."""
+    names = SampleNames.of([f"cat/{number}.jpg" for number in range(100)])
+    right = [number >= lost for number in range(100)]
+    one = Measurement.of(
+        "top1", sum(right) / 100, NamedCase("case"), observations=hits(right), sample_names=names, test=TEST
+    )
+    return TestRun(TEST, 1, HERE, [report("setup"), report("call"), report("teardown")], [one], 1.0)
+
+
+@pytest.mark.parametrize(("lost", "outcome"), [(1, Outcome.PASSED), (6, Outcome.FAILED)])
+def test_an_accuracy_is_held_against_the_base_sample_by_sample(lost, outcome):
+    results = results_against()
+    results.add_pair(pair(base=scored(0), candidate=scored(lost)), alone=True)
+    decision = results.decide_beside(TEST, AGAINST, last_pair=False)
+    assert decision.outcome is outcome
+    if lost == 6:
+        named = "6 of 100 samples lost: cat/0.jpg, cat/1.jpg, cat/2.jpg, cat/3.jpg, cat/4.jpg and 1 more\n"
+        assert named in decision.message
+        assert "tolerated is what chance explains" in decision.message
+
+
+def test_of_all_names_those_of_samples_that_changed_are_kept():
+    results = results_against()
+    results.add_pair(pair(base=scored(0), candidate=scored(6)), alone=True)
+    results.decide_beside(TEST, AGAINST, last_pair=False)
+    (check,) = results.checks()
+    assert [one.sample_names for one in check.measurements] == [None]
+    assert check.judgement.reasons[0].lost_names == tuple(f"cat/{number}.jpg" for number in range(6))
 
 
 OVER = OutOfBudget(600.0)
