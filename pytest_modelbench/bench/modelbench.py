@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_modelbench.bench.process import Bench
 from pytest_modelbench.bench.recorder import Own, Recorder
-from pytest_modelbench.core.errors import UsageError, hide_own_frames
+from pytest_modelbench.core.errors import hide_own_frames
 from pytest_modelbench.core.measurement import Comparability, Measurement
 from pytest_modelbench.measure.samples import Samples
 
@@ -76,31 +76,50 @@ class ModelBench:
         return timed.samples
 
     def throughput(
-        self, model: Measured, *, images: int = 0, case: str = "", name: str = "", band: str | None = None
+        self,
+        model: Measured,
+        *,
+        images: int | None = None,
+        count: int | None = None,
+        unit: str = "",
+        case: str = "",
+        name: str = "",
+        band: str | None = None,
     ) -> Samples:
-        """Images per second, from the samples that `latency` takes. ``images``: how many a callable handles."""
-        from pytest_modelbench.models.built import BuiltModel
+        """Images per second, from the samples that `latency` takes; clips or samples where others go in.
 
-        if isinstance(model, BuiltModel):
-            images = model.case.batch_size
-        elif images < 1:
-            raise UsageError(f"{self._test}: throughput of a callable needs images=, how many one call handles")
+        ``unit``: what is counted instead, such as ``"tokens"``, and ``count`` how many of it one call handles, by
+        default the batch. A callable needs ``images``, how many one call handles, or both of these.
+        """
+        from pytest_modelbench.bench.timing import handled_in
+
+        handled = handled_in(model, images, count, unit, self._test)
         timed = self._time(model, case)
-        self._record(timed.rate("throughput", images, name), band)
+        self._record(timed.rate("throughput", handled, name), band)
         return timed.samples
 
     def train_step(
-        self, model: BuiltModel, *, name: str = "", band: str | None = None, memory: bool = True, **options: Any
+        self,
+        model: BuiltModel,
+        *,
+        name: str = "",
+        band: str | None = None,
+        memory: bool = True,
+        count: int | None = None,
+        unit: str = "",
+        **options: Any,
     ) -> TrainFigures:
         """Seconds of a training step and of its phases, images per second, and the peak memory of the second step.
 
+        ``count`` and ``unit``: of what how many are in a batch, as for `throughput`.
         ``options``: ``optimizer`` (``"sgd"``, ``"adamw"``), ``momentum``, ``lr``, ``input`` (``"noise"``, ``"ones"``),
         ``accumulate``. The peak is followed on the meta device, and on CUDA read from the allocator, too;
         ``memory=False`` leaves it out. Weights are afterwards what they were.
         """
         from pytest_modelbench.bench.train_step import StepPlan, train_step
 
-        return train_step(model, self._bench, self._record, StepPlan(memory, name, band), **options)
+        plan = StepPlan(memory, name, band, count=count, unit=unit)
+        return train_step(model, self._bench, self._record, plan, **options)
 
     def speed_runs(self, model: BuiltModel, *, runs: int = 10, iterations: int = 10) -> SpeedRuns:
         """A training step in the protocol of the speed and memory comparison; nothing is recorded.

@@ -11,6 +11,7 @@ from pytest_modelbench.bench.process import Bench
 from pytest_modelbench.core.case import AnyCase, NamedCase
 from pytest_modelbench.core.errors import UsageError, hide_own_frames
 from pytest_modelbench.core.measurement import Comparability, Measurement, Quality, RelativeTime
+from pytest_modelbench.core.units import Handled
 from pytest_modelbench.host.proc import siblings
 from pytest_modelbench.measure.clocks import clock_for
 from pytest_modelbench.measure.devices import device_uuid
@@ -41,12 +42,13 @@ class Timed:
         samples = self.samples
         return self._measurement(metric, name, samples.median_s, samples.target_s, self._timing(samples.log_ratio))
 
-    def rate(self, metric: str, images: int, name: str = "") -> Measurement:
-        """Images per second, of iterations over ``images``, as a measurement of ``metric``."""
-        samples = self.samples
-        rates = tuple(images / second for second in samples.target_s)
-        timing = replace(self._timing(math.log(images) - samples.log_ratio), rate=True)
-        return self._measurement(metric, name, images / samples.median_s, rates, timing)
+    def rate(self, metric: str, handled: Handled, name: str = "") -> Measurement:
+        """How many per second, of iterations that handle so many each, as a measurement of ``metric``."""
+        samples, count = self.samples, handled.count
+        rates = tuple(count / second for second in samples.target_s)
+        timing = replace(self._timing(math.log(count) - samples.log_ratio), rate=True)
+        one = self._measurement(metric, name, count / samples.median_s, rates, timing)
+        return replace(one, metric=replace(one.metric, unit=handled.rate_unit))
 
     def of(self, samples: Samples) -> Timed:
         """Samples of a phase of the same iterations: in a pair, they have no turns of their own."""
@@ -63,6 +65,30 @@ class Timed:
             metric, value, self.case, name, timing=timing, samples=samples, comparability=self.comparability,
             quality=self.quality,
         )  # fmt: skip
+
+
+def handled_by(model: BuiltModel, count: int | None = None, unit: str = "") -> Handled:
+    """What one batch of ``model`` is: its samples, by what goes in, unless ``unit`` says of what there are how many."""
+    if count is not None and not unit:
+        raise UsageError(f"{model.case.id}: count={count!r} of what? Say it with unit=, as in unit='tokens'")
+    batch_size = model.case.batch_size
+    return Handled(batch_size if count is None else count, unit or model.arguments.samples(batch_size))
+
+
+def handled_in(model: Measured, images: int | None, count: int | None, unit: str, test: str) -> Handled:
+    """What one call of ``model`` handles, as `ModelBench.throughput` is told of it."""
+    if images is not None:
+        if count is not None or unit:
+            raise UsageError(f"{test}: images={images!r} says of what how many; leave count= and unit= out")
+        return Handled(images)
+    if isinstance(model, BuiltModel):
+        return handled_by(model, count, unit)
+    if count is None or not unit:
+        raise UsageError(
+            f"{test}: throughput of a callable needs images=, how many one call handles, or count= and unit= of other "
+            "things"
+        )
+    return Handled(count, unit)
 
 
 def time_model(model: Measured, case: str, bench: Bench, test: str) -> Timed:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pytest_modelbench.bench.peak import FollowedPeak, allocated_measurement, live_measurement, step_peak
 from pytest_modelbench.bench.process import Bench
 from pytest_modelbench.bench.recorder import Record
-from pytest_modelbench.bench.timing import Timed, timed
+from pytest_modelbench.bench.timing import Timed, handled_by, timed
 from pytest_modelbench.core.case import Case
 from pytest_modelbench.core.errors import UsageError, hide_own_frames
 from pytest_modelbench.core.measurement import Measurement
 from pytest_modelbench.core.train_options import TrainOptions
+from pytest_modelbench.core.units import Handled
 from pytest_modelbench.measure.clocks import clock_for
 from pytest_modelbench.measure.lockstep import InTurns
 from pytest_modelbench.measure.memory import AllocatedPeak, LivePeak, allocated_peak
@@ -31,7 +32,7 @@ class TrainFigures:
     """A measured training step. Peaks are None where they were not asked for, or the device has no such allocator."""
 
     samples: PhasedSamples
-    images: int  #: of one step
+    handled: Handled  #: of one step
     live: LivePeak | None = None
     allocated: AllocatedPeak | None = None
 
@@ -56,9 +57,14 @@ class TrainFigures:
         return self.samples.phase("optimizer").median_s
 
     @property
+    def images(self) -> int:
+        """How many images one step handles, or of what `handled` says."""
+        return self.handled.count
+
+    @property
     def images_per_s(self) -> float:
-        """Images per second, from the median."""
-        return self.images / self.step_s
+        """Images per second, or of what `handled` says, from the median."""
+        return self.handled.count / self.step_s
 
     @property
     def peak_bytes(self) -> int | None:
@@ -72,13 +78,16 @@ class TrainFigures:
 class StepPlan:
     """How a training step is measured: with its peak memory or without, and under which name and band its times go.
 
-    ``name`` goes in front of the measurements' own names.
+    ``name`` goes in front of the measurements' own names. ``count`` of ``unit`` is what one batch is counted as, by
+    default its samples.
     """
 
     memory: bool = True
     name: str = ""
     band: str | None = None
     sampling: SamplingPlan | None = None
+    count: int | None = None
+    unit: str = ""
 
     def named(self, what: str) -> str:
         """The name of a measurement."""
@@ -92,9 +101,12 @@ def train_step(model: BuiltModel, bench: Bench, record: Record, plan: StepPlan, 
     """
     if not isinstance(model, BuiltModel):
         raise UsageError(f"{model!r} cannot be trained: pass what build_model returned")
-    found = step_peak(model, TrainOptions(**options)) if plan.memory else None
+    train_options = TrainOptions(**options)
+    batch = handled_by(model, plan.count, plan.unit)
+    handled = replace(batch, count=batch.count * train_options.accumulate)
+    found = step_peak(model, train_options) if plan.memory else None
     allocated = None
-    with TrainStep(model, TrainOptions(**options)) as step:
+    with TrainStep(model, train_options) as step:
         step()
         step.check_loss()
         if plan.memory and bench.device.type == "cuda":
@@ -102,9 +114,9 @@ def train_step(model: BuiltModel, bench: Bench, record: Record, plan: StepPlan, 
             allocated = allocated_peak(step, bench.device)
         whole, samples = _timed(step, model, bench, plan.sampling)
         step.check_loss()
-    figures = TrainFigures(samples, step.images, None if found is None else found.live, allocated)
+    figures = TrainFigures(samples, handled, None if found is None else found.live, allocated)
     record(whole.seconds("train_step", plan.named("train_step")), plan.band)
-    record(whole.rate("train_throughput", figures.images, plan.named("train_throughput")), plan.band)
+    record(whole.rate("train_throughput", handled, plan.named("train_throughput")), plan.band)
     for phase in PHASES:
         metric = f"{phase}_time"
         record(whole.of(samples.phase(phase)).seconds(metric, plan.named(metric)), plan.band)

@@ -16,6 +16,9 @@ from pytest_modelbench.models.seeds import seeded
 
 __tracebackhide__ = hide_own_frames
 
+#: What a sample of so many dimensions is: (C, H, W) or (C, T, H, W).
+_KINDS = {3: "images", 4: "clips"}
+
 #: ``(batch_size, generator)`` to a tensor, a tuple of arguments, or a dict of keyword arguments, on the CPU.
 InputMaker = Callable[[int, torch.Generator], Any]
 
@@ -75,6 +78,20 @@ class Arguments:
         leaves, _ = tree_flatten_with_path((self.positional, dict(self.keywords)))
         parts = Counter(_named(path) + _sides(path, one, batch_size) for path, one in leaves if isinstance(one, Tensor))
         return "+".join(part if count in (1, batch_size) else f"{count}*{part}" for part, count in parts.items())
+
+    def samples(self, batch_size: int) -> str:
+        """What a batch is of: ``images`` (C, H, W), ``clips`` (C, T, H, W), or ``samples`` of any kind.
+
+        Told by the one tensor that goes in, or by a list of such of one sample each, as detectors take them.
+        """
+        leaves, _ = tree_flatten_with_path((self.positional, dict(self.keywords)))
+        tensors = [(path, one) for path, one in leaves if isinstance(one, Tensor)]
+        listed = [_of_one_sample(path) for path, _ in tensors]
+        if len(tensors) == 1 and not any(listed) and _is_batch(tensors[0][1], batch_size):
+            return _KINDS.get(tensors[0][1].ndim - 1, "samples")
+        if len(tensors) == batch_size and all(listed) and len({one.ndim for _, one in tensors}) == 1:
+            return _KINDS.get(tensors[0][1].ndim, "samples")
+        return "samples"
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +193,15 @@ def _named(path: Sequence[object]) -> str:
 
 
 def _sides(path: Sequence[object], tensor: Tensor, batch_size: int) -> str:
-    # What stands in a list among the arguments is of one sample, as detectors take them.
-    of_all = tensor.ndim and tensor.shape[0] == batch_size and not any(isinstance(key, SequenceKey) for key in path[2:])
+    of_all = _is_batch(tensor, batch_size) and not _of_one_sample(path)
     sides = tensor.shape[1:] if of_all else tensor.shape
     return "x".join(map(str, sides)) or "1"
+
+
+def _is_batch(tensor: Tensor, batch_size: int) -> bool:
+    return tensor.ndim > 0 and tensor.shape[0] == batch_size
+
+
+def _of_one_sample(path: Sequence[object]) -> bool:
+    # What stands in a list among the arguments is of one sample, as detectors take them.
+    return any(isinstance(key, SequenceKey) for key in path[2:])

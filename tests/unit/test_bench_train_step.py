@@ -50,7 +50,6 @@ class FakeStep:
 
     def __init__(self, model: BuiltModel, options: TrainOptions) -> None:
         self.case = Case("net", 4, (8, 8), mode="train")
-        self.images = 8
         self.tensors = tuple
 
     def __enter__(self) -> FakeStep:
@@ -162,16 +161,16 @@ def test_times_are_recorded_whole_and_by_phase_against_the_reference(clock: Fake
         assert (one.timing.reference_s, one.timing.best_reference_s) == (pytest.approx(0.02), 0.02)
         assert (one.timing.turn, one.timing.rate) == (None, False)
     rate = recorder.found["train_throughput"]
-    assert rate.value == pytest.approx(8 / 0.04)
-    assert rate.log_ratio == pytest.approx(math.log(8) - math.log(0.04 / 0.02))
-    assert rate.samples == pytest.approx((200.0,) * 8)
+    assert rate.value == pytest.approx(4 / 0.04)
+    assert rate.log_ratio == pytest.approx(math.log(4) - math.log(0.04 / 0.02))
+    assert rate.samples == pytest.approx((100.0,) * 8)
     assert rate.timing is not None
     assert (rate.timing.rate, rate.timing.reference_s) == (True, pytest.approx(0.02))
     assert recorder.bench.best_reference_s == 0.02
     assert (figures.step_s, figures.forward_s, figures.backward_s, figures.optimizer_s) == pytest.approx(
         (0.04, 0.01, 0.025, 0.005)
     )
-    assert figures.images_per_s == pytest.approx(200.0)
+    assert figures.images_per_s == pytest.approx(100.0)
     assert figures.peak_bytes is None
 
 
