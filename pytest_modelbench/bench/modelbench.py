@@ -19,6 +19,7 @@ from pytest_modelbench.measure.samples import Samples
 if TYPE_CHECKING:
     import torch
 
+    from pytest_modelbench.bench.reach import Reached
     from pytest_modelbench.bench.timing import Measured, Timed
     from pytest_modelbench.bench.train_step import SpeedRuns, TrainFigures
     from pytest_modelbench.data.datasets import ClassData, MapData, ObjectData
@@ -52,6 +53,7 @@ class ModelBench:
         self._test = test
         self._recorder = Recorder(bench, test, band)
         self._record = self._recorder.record
+        self._reach: Reached | None = None
         #: By the id of what was timed, which is kept alive, so that its id stays its own.
         self._timed: dict[int, tuple[Measured, Timed]] = {}
 
@@ -119,7 +121,7 @@ class ModelBench:
         from pytest_modelbench.bench.train_step import StepPlan, train_step
 
         plan = StepPlan(memory, name, band, count=count, unit=unit)
-        return train_step(model, self._bench, self._record, plan, **options)
+        return train_step(model, self._bench, self._record, self._reached(), plan, **options)
 
     def speed_runs(self, model: BuiltModel, *, runs: int = 10, iterations: int = 10) -> SpeedRuns:
         """A training step in the protocol of the speed and memory comparison; nothing is recorded.
@@ -136,7 +138,7 @@ class ModelBench:
         """Peak memory of the second training step, followed on the meta device; ``options`` as for `train_step`."""
         from pytest_modelbench.bench.train_step import record_train_peak
 
-        return record_train_peak(model, self._record, name=name, **options)
+        return record_train_peak(model, self._record, self._reached(), name=name, **options)
 
     def peak_memory(
         self, model: BuiltModel, *, backward: bool = False, name: str = "", band: str | None = None
@@ -147,16 +149,20 @@ class ModelBench:
         where the model cannot run there. On an accelerator also what its allocator gave out; reserved and device-level
         bytes go along as details.
         """
+        from pytest_modelbench.bench.following import reach_followed
         from pytest_modelbench.bench.peak import allocated_measurement, live_measurement, pass_peak
+        from pytest_modelbench.bench.reach import with_figures
         from pytest_modelbench.measure.memory import allocated_peak
 
         case = replace(model.case, mode="backward") if backward else model.case
         found = pass_peak(model, backward=backward)
-        self._record(live_measurement(found, case, name), band)
+        figures = self._reached().figures(model, reach_followed(model), training=backward)
+        record = with_figures(self._record, figures)
+        record(live_measurement(found, case, name), band)
         if self.device.type == "cpu":
             return Peak(found.live)
         allocated = allocated_peak(model.forward_backward if backward else model.forward, self.device)
-        self._record(allocated_measurement(allocated, case, name and f"{name}_allocated"), band)
+        record(allocated_measurement(allocated, case, name and f"{name}_allocated"), band)
         return Peak(found.live, allocated)
 
     def cost(self, model: BuiltModel, *, name: str = "") -> Cost:
@@ -164,14 +170,16 @@ class ModelBench:
 
         Counted on the meta device, and on the CPU where the model cannot run there.
         """
-        from pytest_modelbench.bench.following import followed
+        from pytest_modelbench.bench.following import followed, reach_followed
         from pytest_modelbench.measure.cost import static_cost
 
         cost, where = followed(model, lambda bare: static_cost(bare.module, bare.forward))
         way = Comparability(recipe="" if where == "meta" else where)
+        figures = self._reached().figures(model, reach_followed(model))
         for metric in ("parameters", "parameter_bytes", "macs"):
             count: int = getattr(cost, metric)
-            self._record(Measurement.of(metric, count, model.case, name and f"{name}_{metric}", comparability=way))
+            named = name and f"{name}_{metric}"
+            self._record(Measurement.of(metric, count, model.case, named, comparability=way, figures=figures))
         return cost
 
     def accuracy(
@@ -278,5 +286,13 @@ class ModelBench:
         from pytest_modelbench.bench.timing import time_model
 
         if id(model) not in self._timed:
-            self._timed[id(model)] = model, time_model(model, case, self._bench, self._test)
+            self._timed[id(model)] = model, time_model(model, case, self._bench, self._reached())
         return self._timed[id(model)][1]
+
+    def _reached(self) -> Reached:
+        """What this test's measures reach of its models."""
+        from pytest_modelbench.bench.reach import Reached
+
+        if self._reach is None:
+            self._reach = Reached(self._test)
+        return self._reach

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from pytest_modelbench.bench.process import Bench
+from pytest_modelbench.bench.reach import Reached, watched
 from pytest_modelbench.core.case import AnyCase, NamedCase
 from pytest_modelbench.core.errors import UsageError, hide_own_frames
-from pytest_modelbench.core.measurement import Comparability, Measurement, Quality, RelativeTime
+from pytest_modelbench.core.measurement import Comparability, Figure, Measurement, Quality, RelativeTime
 from pytest_modelbench.core.units import Handled
 from pytest_modelbench.host.proc import siblings
 from pytest_modelbench.measure.clocks import clock_for
@@ -36,6 +37,7 @@ class Timed:
     comparability: Comparability
     quality: Quality
     turn: int | None = None  #: of a pair: the number of this timing in its test
+    figures: Mapping[str, Figure] = field(default_factory=dict)  #: what goes along with each measurement
 
     def seconds(self, metric: str, name: str = "") -> Measurement:
         """Seconds per iteration as a measurement of ``metric``."""
@@ -63,7 +65,7 @@ class Timed:
     ) -> Measurement:
         return Measurement.of(
             metric, value, self.case, name, timing=timing, samples=samples, comparability=self.comparability,
-            quality=self.quality,
+            quality=self.quality, figures=self.figures,
         )  # fmt: skip
 
 
@@ -91,24 +93,28 @@ def handled_in(model: Measured, images: int | None, count: int | None, unit: str
     return Handled(count, unit)
 
 
-def time_model(model: Measured, case: str, bench: Bench, test: str) -> Timed:
+def time_model(model: Measured, case: str, bench: Bench, reached: Reached) -> Timed:
     """Times of ``model`` on the session's device; its first output is checked for values that are not finite."""
     measured: AnyCase
+    figures: Mapping[str, Figure] = {}
     running: AbstractContextManager[Callable[[], object]]
     if isinstance(model, BuiltModel):
         measured = model.case
-        model.check_output(model.forward())
+        output, reach = watched(model, lambda watch: model.forward(), BuiltModel.forward)
+        model.check_output(output)
+        figures = reached.figures(model, reach)
         running = model.inference()
     elif callable(model):
         if not case:
-            raise UsageError(f"{test}: timing a callable needs case=, the name it is known by")
+            raise UsageError(f"{reached.test}: timing a callable needs case=, the name it is known by")
         measured, running = NamedCase(case), nullcontext(model)
     else:
-        raise UsageError(f"{test}: {model!r} is neither a model from build_model nor a callable")
+        raise UsageError(f"{reached.test}: {model!r} is neither a model from build_model nor a callable")
     renew = model.renew if isinstance(model, BuiltModel) else None
     with running as run:
         target = Target(run, clock_for(bench.device))
-        return timed(bench, measured, lambda lead, on: sample(target, lead, conditions=on), renew)
+        found = timed(bench, measured, lambda lead, on: sample(target, lead, conditions=on), renew)
+    return replace(found, figures=figures)
 
 
 #: Takes samples, led by the reference workload or by turns, under the conditions of this process.

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pytest_modelbench.bench.following import reach_followed
 from pytest_modelbench.bench.peak import FollowedPeak, allocated_measurement, live_measurement, step_peak
 from pytest_modelbench.bench.process import Bench
+from pytest_modelbench.bench.reach import Reached, watched, with_figures
 from pytest_modelbench.bench.recorder import Record
 from pytest_modelbench.bench.timing import Timed, handled_by, timed
 from pytest_modelbench.core.case import Case
@@ -19,6 +21,7 @@ from pytest_modelbench.measure.lockstep import InTurns
 from pytest_modelbench.measure.memory import AllocatedPeak, LivePeak, allocated_peak
 from pytest_modelbench.measure.phases import PhasedRuns, PhasedSamples, sample_phases, sample_runs
 from pytest_modelbench.measure.plan import SamplingPlan
+from pytest_modelbench.measure.reach import Reach, Watch
 from pytest_modelbench.measure.samples import Samples
 from pytest_modelbench.measure.sampling import Alone, Conditions
 from pytest_modelbench.models.built import BuiltModel
@@ -94,7 +97,9 @@ class StepPlan:
         return f"{self.name}_{what}" if self.name else what
 
 
-def train_step(model: BuiltModel, bench: Bench, record: Record, plan: StepPlan, **options: Any) -> TrainFigures:
+def train_step(
+    model: BuiltModel, bench: Bench, record: Record, reached: Reached, plan: StepPlan, **options: Any
+) -> TrainFigures:
     """Figures of a training step of ``model``, recorded; ``options`` are those of `core.train_options.TrainOptions`.
 
     Raises MeasureError, naming the step, if the loss is not finite before or after the timing.
@@ -107,7 +112,7 @@ def train_step(model: BuiltModel, bench: Bench, record: Record, plan: StepPlan, 
     found = step_peak(model, train_options) if plan.memory else None
     allocated = None
     with TrainStep(model, train_options) as step:
-        step()
+        reach = _first_step(step, model)
         step.check_loss()
         if plan.memory and bench.device.type == "cuda":
             # Before the reference workload, which takes memory of its own.
@@ -115,6 +120,7 @@ def train_step(model: BuiltModel, bench: Bench, record: Record, plan: StepPlan, 
         whole, samples = _timed(step, model, bench, plan.sampling)
         step.check_loss()
     figures = TrainFigures(samples, handled, None if found is None else found.live, allocated)
+    record = with_figures(record, reached.figures(model, reach, training=True))
     record(whole.seconds("train_step", plan.named("train_step")), plan.band)
     record(whole.rate("train_throughput", handled, plan.named("train_throughput")), plan.band)
     for phase in PHASES:
@@ -127,10 +133,26 @@ def train_step(model: BuiltModel, bench: Bench, record: Record, plan: StepPlan, 
     return figures
 
 
-def record_train_peak(model: BuiltModel, record: Record, *, name: str = "", **options: Any) -> LivePeak:
+def _first_step(step: TrainStep, model: BuiltModel) -> Reach | None:
+    """Take a step, the first; what its forward pass reaches: backward and the optimizer take nothing else."""
+
+    def forward_on_meta(bare: BuiltModel) -> None:
+        with TrainStep(bare, step.options) as other:
+            other.forward()
+
+    def take(watch: Watch | None) -> None:
+        step(lambda phase: watch.stop() if watch else None)
+
+    return watched(model, take, forward_on_meta)[1]
+
+
+def record_train_peak(
+    model: BuiltModel, record: Record, reached: Reached, *, name: str = "", **options: Any
+) -> LivePeak:
     """`peak.step_peak`, recorded by itself: where the step as published is too large to be run."""
     train_options = TrainOptions(**options)
     found = step_peak(model, train_options)
+    record = with_figures(record, reached.figures(model, reach_followed(model), training=True))
     record(_live(found, train_options.case(model.case), StepPlan(name=name)))
     return found.live
 

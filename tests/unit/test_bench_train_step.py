@@ -111,7 +111,9 @@ class Recorder:
         self.found[measurement.name] = measurement
 
     def train(self, model: Any, plan: StepPlan = TIMES_ALONE, **options: Any) -> TrainFigures:
-        return fixture.train_step(model, self.bench, self.modelbench._record, plan, **options)
+        return fixture.train_step(
+            model, self.bench, self.modelbench._record, self.modelbench._reached(), plan, **options
+        )
 
 
 class Net(nn.Module):
