@@ -18,28 +18,36 @@ Found = TypeVar("Found")
 _REACHED: WeakKeyDictionary[BuiltModel, Reach | None] = WeakKeyDictionary()
 
 
-def followed(model: BuiltModel, follow: Callable[[BuiltModel], Found]) -> tuple[Found, str]:
+def followed(
+    model: BuiltModel,
+    follow: Callable[[BuiltModel], Found],
+    first: Callable[[BuiltModel], object] = BuiltModel.forward,
+) -> tuple[Found, str]:
     """What ``follow`` finds of ``model`` without values, and where that was: ``meta`` or ``cpu``.
 
     Sparse weights, control flow that depends on data, or a detour by numpy need values: then the same is done on the
-    CPU, whatever device the session measures on. Raises what is wrong there. What it reaches: `reach_followed`.
+    CPU, whatever device the session measures on, after ``first``: what happens once, and what is made once, is not part
+    of a run. Raises what is wrong there. What it reaches: `reach_followed`.
     """
     _REACHED[model] = None
+    on_meta = True
     try:
         bare = model.on_meta()
         watch = Watch(bare.module)
         with watch:
-            found, where = follow(bare), "meta"
+            found = follow(bare)
     except (UsageError, UnavailableError):
         raise
     except Exception:
+        on_meta = False
+    if not on_meta:  # and what is wrong there as well is told by itself
         bare = model.on_cpu()
         watch = Watch(bare.module)
         with watch:
-            bare.forward()  # what happens once, and what is made once, is not part of a run
-        found, where = follow(bare), "cpu"
+            first(bare)
+        found = follow(bare)
     _REACHED[model] = watch.reach()
-    return found, where
+    return found, "meta" if on_meta else "cpu"
 
 
 def reach_followed(model: BuiltModel) -> Reach | None:

@@ -115,8 +115,10 @@ class ModelBench:
 
         ``count`` and ``unit``: of what how many are in a batch, as for `throughput`.
         ``options``: ``optimizer`` (``"sgd"``, ``"adamw"``), ``momentum``, ``lr``, ``input`` (``"noise"``, ``"ones"``),
-        ``accumulate``. The peak is followed on the meta device, and on CUDA read from the allocator, too;
-        ``memory=False`` leaves it out. Weights are afterwards what they were.
+        ``accumulate``; ``loss``, a function of the output, or of output and targets, with ``targets``, a function of
+        ``(batch_size, generator)`` that makes these; or ``step``, a function of the module and its inputs that returns
+        the loss. The peak is followed on the meta device, and on CUDA read from the allocator, too; ``memory=False``
+        leaves it out. Weights are afterwards what they were.
         """
         from pytest_modelbench.bench.train_step import StepPlan, train_step
 

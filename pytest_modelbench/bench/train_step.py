@@ -13,7 +13,7 @@ from pytest_modelbench.bench.recorder import Record
 from pytest_modelbench.bench.timing import Timed, handled_by, timed
 from pytest_modelbench.core.case import Case
 from pytest_modelbench.core.errors import UsageError, hide_own_frames
-from pytest_modelbench.core.measurement import Measurement
+from pytest_modelbench.core.measurement import Comparability, Measurement
 from pytest_modelbench.core.train_options import TrainOptions
 from pytest_modelbench.core.units import Handled
 from pytest_modelbench.measure.clocks import clock_for
@@ -121,6 +121,7 @@ def train_step(
         step.check_loss()
     figures = TrainFigures(samples, handled, None if found is None else found.live, allocated)
     record = with_figures(record, reached.figures(model, reach, training=True))
+    whole = replace(whole, comparability=replace(whole.comparability, recipe=step.recipe))
     record(whole.seconds("train_step", plan.named("train_step")), plan.band)
     record(whole.rate("train_throughput", handled, plan.named("train_throughput")), plan.band)
     for phase in PHASES:
@@ -129,7 +130,8 @@ def train_step(
     if found is not None:
         record(_live(found, step.case, plan))
     if allocated is not None:
-        record(allocated_measurement(allocated, step.case, plan.named("train_peak_allocated_memory")))
+        peak = allocated_measurement(allocated, step.case, plan.named("train_peak_allocated_memory"))
+        record(replace(peak, comparability=Comparability(recipe=step.recipe)))
     return figures
 
 

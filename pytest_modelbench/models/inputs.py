@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeGuard
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils._pytree import MappingKey, SequenceKey, tree_flatten_with_path, tree_leaves, tree_map_only
 
 from pytest_modelbench.core.errors import BuildError, UsageError, hide_own_frames
@@ -18,6 +18,8 @@ __tracebackhide__ = hide_own_frames
 
 #: What a sample of so many dimensions is: (C, H, W) or (C, T, H, W).
 _KINDS = {3: "images", 4: "clips"}
+
+_TARGETS_SEED = 0
 
 #: ``(batch_size, generator)`` to a tensor, a tuple of arguments, or a dict of keyword arguments, on the CPU.
 InputMaker = Callable[[int, torch.Generator], Any]
@@ -46,7 +48,7 @@ class Arguments:
     positional: tuple[Any, ...] = ()
     keywords: Mapping[str, Any] = field(default_factory=dict)
 
-    def call(self, module: nn.Module, *more: Any) -> Any:
+    def call(self, module: Callable[..., Any], *more: Any) -> Any:
         """The module's output; ``more`` comes after the positional arguments."""
         return module(*self.positional, *more, **self.keywords)
 
@@ -148,12 +150,18 @@ def made_arguments(make: InputMaker, batch_size: int, seed: int, placement: Plac
         return made.mapped(placement.of)
 
 
-def _called(make: InputMaker, batch_size: int, seed: int) -> object:
+def made_targets(make: Callable[[int, torch.Generator], Any], batch_size: int) -> Any:
+    """What the function given as ``targets=`` makes of ``batch_size`` samples, on the CPU: the same on every device."""
+    with torch.inference_mode(False), torch.device("cpu"), seeded(_TARGETS_SEED, torch.device("cpu")):
+        return _called(make, batch_size, _TARGETS_SEED, "targets")
+
+
+def _called(make: InputMaker, batch_size: int, seed: int, what: str = "inputs") -> object:
     try:
         return make(batch_size, torch.Generator().manual_seed(seed))
     except Exception as error:
         raise BuildError(
-            f"the function given as inputs= fails when it is called with batch_size={batch_size} and a "
+            f"the function given as {what}= fails when it is called with batch_size={batch_size} and a "
             f"torch.Generator: {type(error).__name__}: {error}"
         ) from error
 

@@ -46,6 +46,7 @@ class FakeStep:
     """A step of 40 ms on a clock, in place of a real one."""
 
     clock: FakeClock
+    recipe = ""
     log: list[str]
 
     def __init__(self, model: BuiltModel, options: TrainOptions) -> None:
@@ -251,6 +252,22 @@ def test_memory_of_the_second_step_is_more_than_that_of_a_single_pass() -> None:
     assert first > weights
 
 
+def sharp(output: Tensor) -> Tensor:
+    return output.square().mean()
+
+
+def test_a_loss_of_ones_own_shows_in_every_case_and_is_compared_with_no_other(recorder: Recorder) -> None:
+    recorder.train(net(), StepPlan(sampling=SHORT), loss=sharp)
+    found = recorder.found
+    assert {one.case.id for one in found.values()} == {f"{__name__}.Net-b4-2-fp32-loss=sharp-train"}
+    own = "loss=test_bench_train_step.sharp"
+    recipes = {name: one.comparability.recipe for name, one in found.items()}
+    assert recipes.pop("train_peak_live_memory") == f"meta, {own}"
+    assert len(recipes) == 5
+    assert set(recipes.values()) == {own}
+    assert found["train_step"].comparability.reference
+
+
 class Branching(Net):
     """Its way depends on what it sees, which meta tensors do not tell."""
 
@@ -283,6 +300,8 @@ def test_on_cuda_the_allocator_is_asked_before_the_reference_takes_memory(
     recorder.bench.device_name = "cuda"
     monkeypatch.setattr(fixture, "step_peak", lambda model, options: FollowedPeak(LivePeak(5, 1, 1), "meta"))
 
+    monkeypatch.setattr(FakeStep, "recipe", "loss=sharp")
+
     def peak(step: Callable[[], object], device: torch.device) -> AllocatedPeak:
         FakeStep.log.append(f"peak on {device}")
         return AllocatedPeak(700, 800, 900, 100)
@@ -294,6 +313,7 @@ def test_on_cuda_the_allocator_is_asked_before_the_reference_takes_memory(
     assert FakeStep.log == ["enter", "check", "peak on cuda", "reference", "check", "exit"]
     peak_of_all = recorder.found["train_peak_allocated_memory"]
     assert (peak_of_all.metric.name, peak_of_all.value) == ("peak_allocated_memory", 700)
+    assert peak_of_all.comparability.recipe == "loss=sharp"
     assert peak_of_all.figures == {"reserved_bytes": 800, "device_bytes": 900}
     assert (figures.peak_bytes, recorder.found["train_peak_live_memory"].value) == (700, 5)
 
