@@ -263,7 +263,10 @@ def build_model(
 
 @pytest.fixture
 def device_timer(_modelbench_state: None, _modelbench_bench: Bench) -> DeviceTimer:
-    """Synchronized timing: ``with device_timer as timing: ...``, then ``timing.elapsed_s``; or ``device_timer(fn)``."""
+    """Synchronized timing: ``with device_timer as timing: ...``, then ``timing.elapsed_s``.
+
+    Or ``device_timer(fn, *args).per_call_s``: seconds per call, the median of 10 (``repeat=``).
+    """
     from pytest_modelbench.measure.timer import DeviceTimer
 
     return DeviceTimer(_modelbench_bench.device)
@@ -277,4 +280,4 @@ def peak_memory(_modelbench_state: None, _modelbench_bench: Bench) -> Callable[.
     """
     from pytest_modelbench.bench.peak import measure_peak
 
-    return lambda fn, held=(): measure_peak(fn, held, _modelbench_bench.device)
+    return partial(measure_peak, _modelbench_bench.device)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_modelbench.bench.handed import of_built_model
 from pytest_modelbench.bench.process import Bench
 from pytest_modelbench.bench.recorder import Own, Recorder
 from pytest_modelbench.core.errors import hide_own_frames
@@ -50,7 +51,7 @@ class ModelBench:
 
     def __init__(self, bench: Bench, test: str, band: str | Mapping[str, str] | None = None) -> None:
         self._bench = bench
-        self._test = test
+        self.test = test
         self._recorder = Recorder(bench, test, band)
         self._record = self._recorder.record
         self._reach: Reached | None = None
@@ -95,11 +96,12 @@ class ModelBench:
         """
         from pytest_modelbench.bench.timing import handled_in
 
-        handled = handled_in(model, images, count, unit, self._test)
+        handled = handled_in(model, images, count, unit, self.test)
         timed = self._time(model, case)
         self._record(timed.rate("throughput", handled, name), band)
         return timed.samples
 
+    @of_built_model
     def train_step(
         self,
         model: BuiltModel,
@@ -125,6 +127,7 @@ class ModelBench:
         plan = StepPlan(memory, name, band, count=count, unit=unit)
         return train_step(model, self._bench, self._record, self._reached(), plan, **options)
 
+    @of_built_model
     def speed_runs(self, model: BuiltModel, *, runs: int = 10, iterations: int = 10) -> SpeedRuns:
         """A training step in the protocol of the speed and memory comparison; nothing is recorded.
 
@@ -136,12 +139,14 @@ class ModelBench:
 
         return speed_runs(model, runs=runs, iterations=iterations)
 
+    @of_built_model
     def train_peak(self, model: BuiltModel, *, name: str = "", **options: Any) -> LivePeak:
         """Peak memory of the second training step, followed on the meta device; ``options`` as for `train_step`."""
         from pytest_modelbench.bench.train_step import record_train_peak
 
         return record_train_peak(model, self._record, self._reached(), name=name, **options)
 
+    @of_built_model
     def peak_memory(
         self, model: BuiltModel, *, backward: bool = False, name: str = "", band: str | None = None
     ) -> Peak:
@@ -167,6 +172,7 @@ class ModelBench:
         record(allocated_measurement(allocated, case, name and f"{name}_allocated"), band)
         return Peak(found.live, allocated)
 
+    @of_built_model
     def cost(self, model: BuiltModel, *, name: str = "") -> Cost:
         """Parameters, their bytes, and multiply-accumulates of one forward pass.
 
@@ -184,6 +190,7 @@ class ModelBench:
             self._record(Measurement.of(metric, count, model.case, named, comparability=way, figures=figures))
         return cost
 
+    @of_built_model
     def accuracy(
         self,
         model: BuiltModel,
@@ -203,6 +210,7 @@ class ModelBench:
         found = class_images(model, images, self._bench.settings.data)
         return record_class_accuracy(model, found, self._record, Naming(name, band))
 
+    @of_built_model
     def detection_accuracy(
         self, model: BuiltModel, data: ObjectData | str | Path = "", *, name: str = "", band: str | None = None
     ) -> DetectionAccuracy:
@@ -215,6 +223,7 @@ class ModelBench:
 
         return record_detection_accuracy(model, data, self._bench.settings.data, self._record, Naming(name, band))
 
+    @of_built_model
     def segmentation_accuracy(
         self, model: BuiltModel, data: MapData | str | Path = "", *, name: str = "", band: str | None = None
     ) -> SegmentationAccuracy:
@@ -227,6 +236,7 @@ class ModelBench:
 
         return record_segmentation_accuracy(model, data, self._bench.settings.data, self._record, Naming(name, band))
 
+    @of_built_model
     def train_to_target(
         self,
         model: BuiltModel,
@@ -248,6 +258,7 @@ class ModelBench:
         pair = class_pair(data, self._bench.settings.data)
         return record_training(model, pair, self._record, ShortTraining(**options), Naming(name, band))
 
+    @of_built_model
     def numerics(
         self, model: BuiltModel, images: torch.Tensor | None = None, *, name: str = "", band: str | None = None
     ) -> Fingerprint:
@@ -277,9 +288,9 @@ class ModelBench:
     ) -> None:
         """Hold any number against its baseline.
 
-        ``value``: one number, or several samples of which the median counts. ``noisy`` values (positive ones) are
-        measured in several processes and compared by statistics; others are compared as they are. ``scope`` says where
-        the value holds: ``portable``, ``kind`` (of device) or ``device``.
+        ``value``: one number, also in a tensor, or several samples of which the median counts. ``noisy`` values
+        (positive ones) are measured in several processes and compared by statistics; others are compared as they are.
+        ``scope`` says where the value holds: ``portable``, ``kind`` (of device) or ``device``.
         """
         self._recorder.record_own(name, value, Own(unit, better, scope, noisy), case=case, band=band)
 
@@ -296,5 +307,5 @@ class ModelBench:
         from pytest_modelbench.bench.reach import Reached
 
         if self._reach is None:
-            self._reach = Reached(self._test)
+            self._reach = Reached(self.test)
         return self._reach

@@ -7,6 +7,9 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 
+from torch import nn
+
+from pytest_modelbench.bench.handed import not_built
 from pytest_modelbench.bench.process import Bench
 from pytest_modelbench.bench.reach import Reached, watched
 from pytest_modelbench.core.case import AnyCase, NamedCase
@@ -104,12 +107,12 @@ def time_model(model: Measured, case: str, bench: Bench, reached: Reached) -> Ti
         model.check_output(output)
         figures = reached.figures(model, reach)
         running = model.inference()
-    elif callable(model):
+    elif callable(model) and not isinstance(model, nn.Module):
         if not case:
             raise UsageError(f"{reached.test}: timing a callable needs case=, the name it is known by")
         measured, running = NamedCase(case), nullcontext(model)
     else:
-        raise UsageError(f"{reached.test}: {model!r} is neither a model from build_model nor a callable")
+        raise UsageError(not_built(model, f"{reached.test}: modelbench", or_callable=True))
     renew = model.renew if isinstance(model, BuiltModel) else None
     with running as run:
         target = Target(run, clock_for(bench.device))

@@ -12,7 +12,7 @@ from pytest_modelbench.bench.reach import Reached, watched, with_figures
 from pytest_modelbench.bench.recorder import Record
 from pytest_modelbench.bench.timing import Timed, handled_by, timed
 from pytest_modelbench.core.case import Case
-from pytest_modelbench.core.errors import UsageError, hide_own_frames
+from pytest_modelbench.core.errors import hide_own_frames
 from pytest_modelbench.core.measurement import Comparability, Measurement
 from pytest_modelbench.core.train_options import TrainOptions
 from pytest_modelbench.core.units import Handled
@@ -104,8 +104,6 @@ def train_step(
 
     Raises MeasureError, naming the step, if the loss is not finite before or after the timing.
     """
-    if not isinstance(model, BuiltModel):
-        raise UsageError(f"{model!r} cannot be trained: pass what build_model returned")
     train_options = TrainOptions(**options)
     batch = handled_by(model, plan.count, plan.unit)
     handled = replace(batch, count=batch.count * train_options.accumulate)

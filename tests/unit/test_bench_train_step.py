@@ -21,7 +21,7 @@ from pytest_modelbench.bench.train_step import SpeedRuns, StepPlan, TrainFigures
 from pytest_modelbench.core.blocks import Amount
 from pytest_modelbench.core.case import Case
 from pytest_modelbench.core.environment import Environment
-from pytest_modelbench.core.errors import MeasureError, UsageError
+from pytest_modelbench.core.errors import MeasureError
 from pytest_modelbench.core.measurement import Comparability, Measurement, Quality
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.core.train_options import TrainOptions
@@ -325,11 +325,6 @@ def test_a_loss_that_is_not_finite_fails_before_anything_is_recorded(recorder: R
     with pytest.raises(MeasureError, match=r"Net-b4-2-fp32-train: the loss is nan in train step 1"):
         recorder.train(model)
     assert recorder.found == {}
-
-
-def test_only_built_models_are_trained(recorder: Recorder) -> None:
-    with pytest.raises(UsageError, match="cannot be trained: pass what build_model returned"):
-        recorder.train(print)
 
 
 RUNS = PhasedRuns(10, {"forward": (0.02, 0.04), "backward": (0.06, 0.08), "optimizer": (0.01, 0.01)})
