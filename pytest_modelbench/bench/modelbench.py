@@ -59,6 +59,11 @@ class ModelBench:
         self._timed: dict[int, tuple[Measured, Timed]] = {}
 
     @property
+    def recorded(self) -> bool:
+        """Whether the test has recorded anything so far."""
+        return self._recorder.recorded
+
+    @property
     def device(self) -> torch.device:
         """The device of this session."""
         return self._bench.device

@@ -48,6 +48,7 @@ class Recorder:
         self._bench = bench
         self._band = band
         self.test = test
+        self.recorded = False  #: whether anything was
 
     def record(self, measurement: Measurement, band: str | None = None, *, default: str = "") -> None:
         """Send ``measurement`` on as one of this test; ``default``: a band that suits it better than its metric's."""
@@ -56,6 +57,7 @@ class Recorder:
             metric = replace(metric, band=parse_band(default, metric.unit, metric.name))
         metric = self._with_band(metric, band)
         self._bench.record(replace(measurement, metric=metric, test=self.test, process=self._bench.process))
+        self.recorded = True
 
     def record_own(
         self, name: str, value: float | Iterable[float], own: Own, *, case: str = "", band: str | None = None

@@ -91,8 +91,10 @@ class DeviceTimer:
     def __init__(self, device: torch.device, clock: Clock | None = None) -> None:
         self._clock = clock or synchronized_clock(device)
         self._open: list[tuple[BlockTiming, Any]] = []
+        self.used = False  #: whether anything was timed
 
     def __enter__(self) -> BlockTiming:
+        self.used = True
         timing = BlockTiming()
         self._open.append((timing, self._clock.mark()))
         return timing

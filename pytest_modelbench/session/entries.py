@@ -107,6 +107,12 @@ class TestEntry:
         return [check for _, _, check in self.judged()]
 
     @property
+    def idle(self) -> tuple[str, ...]:
+        """Fixtures by which it measured nothing, though it passed; empty if anything of it was judged."""
+        passed = self.decision is not None and self.decision.outcome is Outcome.PASSED
+        return self.runs[-1].idle if passed and self.runs and not self.checks else ()
+
+    @property
     def duration_s(self) -> float:
         """Time spent in all processes."""
         sides = (side for pair in (*self.earlier, *self.pairs) for side in pair.sides)

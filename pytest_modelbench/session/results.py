@@ -216,6 +216,7 @@ class Results:
                 entry.duration_s,
                 entry.decision.message,
                 by_verdict=entry.decision.outcome is Outcome.FAILED and not entry.decision.own,
+                idle=entry.idle,
             )
             for test, entry in self.entries.items()
             if entry.decision

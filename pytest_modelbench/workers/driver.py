@@ -138,6 +138,7 @@ class Driver:
         elif isinstance(event, Finished):
             self._count_time()
             self.strays = event.strays
+            run.idle = event.idle
             self.ended.add(run.test)
             self.running = None
             self._listener.test_ended(run)

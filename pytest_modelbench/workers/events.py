@@ -85,10 +85,15 @@ class Noted:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A test is over. ``strays``: what of a pair's code was imported from elsewhere, see `workers.origin`."""
+    """A test is over.
+
+    ``strays``: what of a pair's code was imported from elsewhere, see `workers.origin`. ``idle``: fixtures that
+    measure, and by which the test measured nothing.
+    """
 
     test: str
     strays: tuple[str, ...] = ()
+    idle: tuple[str, ...] = ()
     kind: Literal["finished"] = "finished"
 
 

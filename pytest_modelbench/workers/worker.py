@@ -39,6 +39,7 @@ from pytest_modelbench.workers.job import Job, Site
 from pytest_modelbench.workers.notes import take_notes
 from pytest_modelbench.workers.options import handed_over
 from pytest_modelbench.workers.origin import Origins
+from pytest_modelbench.workers.reports import idle_fixtures
 from pytest_modelbench.workers.serial import as_json
 from pytest_modelbench.workers.turns import WorkerTurns
 from pytest_modelbench.workers.wire import Channel, read_job
@@ -152,7 +153,7 @@ class WorkerPlugin:
         self._channel.send(Started(item.nodeid))
         result = yield
         # Not after an exception, as pytest.exit raises: the test has then no result, and the controller is to see that.
-        self._channel.send(Finished(item.nodeid, tuple(self._origins.strays(sys.modules))))
+        self._channel.send(Finished(item.nodeid, tuple(self._origins.strays(sys.modules)), idle_fixtures(item)))
         return result
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from pytest_modelbench.bench.modelbench import ModelBench
-from pytest_modelbench.bench.peak import measure_peak
+from pytest_modelbench.bench.peak import PeakMemory
 from pytest_modelbench.bench.process import Bench
 from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.errors import MeasureError, UsageError
@@ -107,7 +107,7 @@ def test_a_module_is_not_what_build_model_makes_one_of() -> None:
 )
 def test_peak_memory_takes_a_function(given: Any, message: str) -> None:
     with pytest.raises(UsageError, match=message):
-        measure_peak(CPU, given)
+        PeakMemory(CPU)(given)
 
 
 def test_peak_memory_takes_a_module_without_inputs() -> None:
@@ -115,7 +115,7 @@ def test_peak_memory_takes_a_module_without_inputs() -> None:
         def forward(self, size: int = 1000) -> Tensor:
             return torch.zeros(size)
 
-    peak = measure_peak(CPU, Own())
+    peak = PeakMemory(CPU)(Own())
     assert getattr(peak, "peak_bytes", None) == 4096
 
 
