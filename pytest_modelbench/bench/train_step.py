@@ -104,7 +104,7 @@ def train_step(
 
     Raises MeasureError, naming the step, if the loss is not finite before or after the timing.
     """
-    train_options = TrainOptions(**options)
+    train_options = TrainOptions.of(options)
     batch = handled_by(model, plan.count, plan.unit)
     handled = replace(batch, count=batch.count * train_options.accumulate)
     found = step_peak(model, train_options) if plan.memory else None
@@ -150,7 +150,7 @@ def record_train_peak(
     model: BuiltModel, record: Record, reached: Reached, *, name: str = "", **options: Any
 ) -> LivePeak:
     """`peak.step_peak`, recorded by itself: where the step as published is too large to be run."""
-    train_options = TrainOptions(**options)
+    train_options = TrainOptions.of(options)
     found = step_peak(model, train_options)
     record = with_figures(record, reached.figures(model, reach_followed(model), training=True))
     record(_live(found, train_options.case(model.case), StepPlan(name=name)))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from pytest_modelbench.core.callables import identity, short_name
 from pytest_modelbench.core.case import Case
-from pytest_modelbench.core.errors import UsageError, hide_own_frames
+from pytest_modelbench.core.errors import UsageError, did_you_mean, hide_own_frames
 
 __tracebackhide__ = hide_own_frames
 
@@ -80,6 +80,16 @@ class TrainOptions:
     @property
     def _usual_gradients(self) -> str:
         return "dropped" if self.input == "noise" else "zeroed"
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> TrainOptions:
+        """Those that a test gives by name; UsageError for a name that is none of them."""
+        known = [one.name for one in fields(cls)]
+        for name in options:
+            if name not in known:
+                near = did_you_mean(name, known)
+                raise UsageError(f"train step: there is no option {name!r}.{near} There are {', '.join(known)}")
+        return cls(**options)
 
     @property
     def recipe(self) -> str:

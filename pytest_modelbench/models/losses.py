@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, TypeGuard
 
@@ -42,6 +42,8 @@ class Objective:
         self._targets = built.targets
         if options.targets is not None:
             self._targets = moved(made_targets(options.targets, built.case.batch_size), built.device)
+        # Asked once: a signature takes longer to read than some models to run.
+        self._takes_targets = options.loss is not None and _takes_two(options.loss, options.targets is not None)
         self._labels: Tensor | None = None
         self._of_output = False
 
@@ -56,7 +58,7 @@ class Objective:
         if self._options.step is not None:
             return "step= is called with the module and what inputs= makes"
         if self._options.loss is not None:
-            return f"loss= is called with the output{' and the targets' if self._takes_targets() else ' alone'}"
+            return f"loss= is called with the output{' and the targets' if self._takes_targets else ' alone'}"
         return ""
 
     def of(self, arguments: Arguments) -> Tensor:
@@ -68,7 +70,7 @@ class Objective:
             return self._checked(returned if own is None else own, "step")
         output = built.call(arguments, *self._given)
         if loss is not None:
-            return self._checked(loss(output, *([self._targets_for(output)] if self._takes_targets() else [])), "loss")
+            return self._checked(loss(output, *([self._targets_for(output)] if self._takes_targets else [])), "loss")
         if not self._given and (own := _loss_in(output)) is not None and own.requires_grad:
             self._of_output = True
             return own
@@ -108,20 +110,6 @@ class Objective:
             "is not (N, classes); pass targets=, a function of (batch_size, generator), or step=, which has the inputs"
         )
 
-    def _takes_targets(self) -> bool:
-        """Whether the test's loss takes a second argument: one that it needs, or can take where targets are given."""
-        loss = self._options.loss
-        try:
-            taken = inspect.signature(loss.forward if isinstance(loss, nn.Module) else loss).parameters.values()  # type: ignore[arg-type]
-        except (TypeError, ValueError):  # written in C, and without a signature
-            return True
-        if any(one.kind is one.VAR_POSITIONAL for one in taken):
-            return True
-        places = [one for one in taken if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
-        if self._options.targets is not None:
-            return len(places) > 1
-        return len([one for one in places if one.default is one.empty]) > 1
-
     def _checked(self, returned: object, what: str) -> Tensor:
         """What the test's own ``what`` returned, if one can go backward from it; UsageError, which says why not."""
         who = f"{self._case}: {what}={self._options.name_of(what)} returns"
@@ -136,7 +124,19 @@ class Objective:
                 f"{who} a loss without a gradient; let it compute the loss from what the module returns, without "
                 "detach(), item() or torch.no_grad()"
             )
-        return returned.reshape(())
+        return returned if returned.ndim == 0 else returned.reshape(())
+
+
+def _takes_two(loss: Callable[..., Any], if_it_can: bool) -> bool:
+    """Whether ``loss`` takes a second argument: one that it needs, and ``if_it_can`` also one with a default."""
+    try:
+        taken = inspect.signature(loss.forward if isinstance(loss, nn.Module) else loss).parameters.values()
+    except (TypeError, ValueError):  # written in C, and without a signature
+        return True
+    if any(one.kind is one.VAR_POSITIONAL for one in taken):
+        return True
+    places = [one for one in taken if one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)]
+    return len([one for one in places if if_it_can or one.default is one.empty]) > 1
 
 
 def _is_classes(output: object) -> TypeGuard[Tensor]:

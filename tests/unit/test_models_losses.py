@@ -372,6 +372,13 @@ def test_options_that_make_no_sense_are_refused(options: dict[str, Any], message
         TrainOptions(**options)
 
 
+def test_an_option_that_there_is_not_is_told_with_those_that_are_near() -> None:
+    with pytest.raises(
+        UsageError, match=r"train step: there is no option 'los'\. Did you mean 'loss'\? There are optim"
+    ):
+        TrainOptions.of({"lr": 1e-3, "los": smooth})
+
+
 def test_targets_that_cannot_be_made_are_told() -> None:
     with (
         pytest.raises(BuildError, match="the function given as targets= fails when it is called with batch_size=4 and"),
