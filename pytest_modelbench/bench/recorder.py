@@ -102,7 +102,7 @@ def _choice(kind: type[Better] | type[Scope], value: str, where: str) -> Any:
 def _numbers(value: float | Iterable[float], where: str) -> tuple[float, ...]:
     value = _plain(value, where)
     if isinstance(value, (str, bytes)):
-        raise UsageError(f"{where}: {value!r} is text, not a number")
+        raise UsageError(f"{where}: {value!r} is not a number")
     values = tuple(value) if isinstance(value, Iterable) else (value,)
     if not values:
         raise MeasureError(f"{where}: no values")

@@ -43,7 +43,9 @@ class Objective:
         if options.targets is not None:
             self._targets = moved(made_targets(options.targets, built.case.batch_size), built.device)
         # Asked once: a signature takes longer to read than some models to run.
-        self._takes_targets = options.loss is not None and _takes_two(options.loss, options.targets is not None)
+        self._takes_targets = options.loss is not None and _takes_two(
+            options.loss, if_it_can=options.targets is not None
+        )
         self._labels: Tensor | None = None
         self._of_output = False
 
@@ -127,7 +129,7 @@ class Objective:
         return returned if returned.ndim == 0 else returned.reshape(())
 
 
-def _takes_two(loss: Callable[..., Any], if_it_can: bool) -> bool:
+def _takes_two(loss: Callable[..., Any], *, if_it_can: bool) -> bool:
     """Whether ``loss`` takes a second argument: one that it needs, and ``if_it_can`` also one with a default."""
     try:
         taken = inspect.signature(loss.forward if isinstance(loss, nn.Module) else loss).parameters.values()

@@ -150,7 +150,7 @@ def test_one_number_is_recorded_in_whatever_it_comes(
         (torch.zeros(0), r"a Tensor of shape \(0,\) is not a number"),
         (numpy.zeros((2, 2)), r"an? ndarray of shape \(2, 2\) is not a number"),
         (torch.zeros((), device="meta"), "a tensor on the meta device has no value"),
-        ("12", "'12' is text, not a number"),
+        ("12", "'12' is not a number"),
         ({"a": 1}, "is not a number"),
         (torch.tensor(1j), "is not a number"),
     ],
