@@ -57,11 +57,14 @@ def _text(given: Any) -> str:
         tree = ast.parse("".join(lines))
     except (OSError, TypeError, SyntaxError):
         return "lambda"
-    first = given.__code__.co_firstlineno
-    found = [node for node in ast.walk(tree) if isinstance(node, ast.Lambda) and node.lineno == first]
-    if len(found) > 1:  # in one line
-        found = [node for node in found if _uses(_code_of(node)) == _uses(given.__code__)]
-    return " | ".join(ast.unparse(node) for node in found) or "lambda"
+    code = given.__code__
+    found = [node for node in ast.walk(tree) if isinstance(node, ast.Lambda) and node.lineno == code.co_firstlineno]
+    # Of several in one line the one that stands there. Python 3.10 does not tell: there, one that is made of the same.
+    if hasattr(code, "co_positions"):
+        columns = {position[2:] for position in code.co_positions()}
+        found = [node for node in found if (node.body.col_offset, node.body.end_col_offset) in columns] or found
+    found = [node for node in found if _names_in(_code_of(node)) == _names_in(code)] or found
+    return " | ".join(map(ast.unparse, found)) or "lambda"
 
 
 def _code_of(node: ast.Lambda) -> CodeType:
@@ -69,7 +72,7 @@ def _code_of(node: ast.Lambda) -> CodeType:
     return made
 
 
-def _uses(code: CodeType) -> tuple[object, ...]:
-    """What a lambda is of, wherever it stands: names that are variables around it elsewhere are global ones here."""
+def _names_in(code: CodeType) -> tuple[object, ...]:
+    """What a lambda is made of: names that are variables around it elsewhere are global ones where it stands alone."""
     constants = [one for one in code.co_consts if not isinstance(one, CodeType)]
-    return code.co_varnames, sorted((*code.co_names, *code.co_freevars)), constants, len(code.co_code)
+    return code.co_varnames, sorted((*code.co_names, *code.co_freevars)), constants

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import partial
 
 import pytest
@@ -41,7 +42,15 @@ SPACED = lambda  output : (output . loss)  # noqa: E731
 OTHER = lambda output: output.loss * 2  # noqa: E731
 TWO = (lambda a: a, lambda b: -b)
 ALIKE = (lambda a: a, lambda a: -a)
+
+
+def closed(scale, other):
+    return (lambda a: a * scale, lambda a: a * other, lambda a: a + other, lambda a: a)
+
+
 # fmt: on
+#: What Python 3.10 cannot tell apart is told together.
+BESIDE = "" if sys.version_info >= (3, 11) else " | lambda a: a + other"
 
 
 @pytest.mark.parametrize(
@@ -67,7 +76,10 @@ ALIKE = (lambda a: a, lambda a: -a)
         (SPACED, "lambda", "lambda output: output.loss"),
         (OTHER, "lambda", "lambda output: output.loss * 2"),
         (TWO[1], "lambda", "lambda b: -b"),
-        (ALIKE[1], "lambda", "lambda a: -a"),
+        (ALIKE[1], "lambda", "lambda a: -a" if sys.version_info >= (3, 11) else "lambda a: a | lambda a: -a"),
+        (closed(2, 3)[0], "lambda", "lambda a: a * scale"),
+        (closed(2, 3)[1], "lambda", "lambda a: a * other" + BESIDE),
+        (closed(2, 3)[3], "lambda", "lambda a: a"),
         (eval("lambda output: output"), "lambda", "lambda"),
         (len, "len", "builtins.len"),
     ],
