@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
     from pytest_modelbench.bench.modelbench import ModelBench
+    from pytest_modelbench.bench.peak import PeakMemory
     from pytest_modelbench.bench.process import Bench
     from pytest_modelbench.measure.timer import DeviceTimer
     from pytest_modelbench.models.build import BuiltModel
@@ -237,6 +238,11 @@ def _modelbench_bench(request: pytest.FixtureRequest) -> Bench:
     return bench
 
 
+def _note_use(request: pytest.FixtureRequest, fixture: str, used: Callable[[], bool]) -> None:
+    """Let it be known of the test whether it has measured anything by ``fixture``: see `workers.reports`."""
+    vars(request.node).setdefault("_modelbench_used", {})[fixture] = used
+
+
 @pytest.fixture
 def modelbench(request: pytest.FixtureRequest, _modelbench_state: None, _modelbench_bench: Bench) -> ModelBench:
     """Measures that are recorded and held against the baseline.
@@ -247,7 +253,9 @@ def modelbench(request: pytest.FixtureRequest, _modelbench_state: None, _modelbe
     from pytest_modelbench.bench.modelbench import ModelBench
     from pytest_modelbench.session.marks import read_mark
 
-    return ModelBench(_modelbench_bench, request.node.nodeid, read_mark(request.node).band)
+    measures = ModelBench(_modelbench_bench, request.node.nodeid, read_mark(request.node).band)
+    _note_use(request, "modelbench", lambda: measures.recorded)
+    return measures
 
 
 @pytest.fixture
@@ -271,19 +279,26 @@ def build_model(
 
 
 @pytest.fixture
-def device_timer(_modelbench_state: None, _modelbench_bench: Bench) -> DeviceTimer:
-    """Synchronized timing: ``with device_timer as timing: ...``, then ``timing.elapsed_s``; or ``device_timer(fn)``."""
+def device_timer(request: pytest.FixtureRequest, _modelbench_state: None, _modelbench_bench: Bench) -> DeviceTimer:
+    """Synchronized timing: ``with device_timer as timing: ...``, then ``timing.elapsed_s``.
+
+    Or ``device_timer(fn, *args).per_call_s``: seconds per call, the median of 10 (``repeat=``).
+    """
     from pytest_modelbench.measure.timer import DeviceTimer
 
-    return DeviceTimer(_modelbench_bench.device)
+    timer = DeviceTimer(_modelbench_bench.device)
+    _note_use(request, "device_timer", lambda: timer.used)
+    return timer
 
 
 @pytest.fixture
-def peak_memory(_modelbench_state: None, _modelbench_bench: Bench) -> Callable[..., Any]:
+def peak_memory(request: pytest.FixtureRequest, _modelbench_state: None, _modelbench_bench: Bench) -> PeakMemory:
     """``peak_memory(fn)``: peak bytes while ``fn`` runs.
 
     On CUDA the allocator's peak, reserved and device-level bytes; elsewhere what PyTorch keeps alive at most.
     """
-    from pytest_modelbench.bench.peak import measure_peak
+    from pytest_modelbench.bench.peak import PeakMemory
 
-    return lambda fn, held=(): measure_peak(fn, held, _modelbench_bench.device)
+    peak = PeakMemory(_modelbench_bench.device)
+    _note_use(request, "peak_memory", lambda: peak.used)
+    return peak

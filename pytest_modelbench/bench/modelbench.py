@@ -10,15 +10,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pytest_modelbench.bench.handed import of_built_model
 from pytest_modelbench.bench.process import Bench
 from pytest_modelbench.bench.recorder import Own, Recorder
-from pytest_modelbench.core.errors import UsageError, hide_own_frames
+from pytest_modelbench.core.errors import hide_own_frames
 from pytest_modelbench.core.measurement import Comparability, Measurement
 from pytest_modelbench.measure.samples import Samples
 
 if TYPE_CHECKING:
     import torch
 
+    from pytest_modelbench.bench.reach import Reached
     from pytest_modelbench.bench.timing import Measured, Timed
     from pytest_modelbench.bench.train_step import SpeedRuns, TrainFigures
     from pytest_modelbench.data.datasets import ClassData, MapData, ObjectData
@@ -49,11 +51,17 @@ class ModelBench:
 
     def __init__(self, bench: Bench, test: str, band: str | Mapping[str, str] | None = None) -> None:
         self._bench = bench
-        self._test = test
+        self.test = test
         self._recorder = Recorder(bench, test, band)
         self._record = self._recorder.record
+        self._reach: Reached | None = None
         #: By the id of what was timed, which is kept alive, so that its id stays its own.
         self._timed: dict[int, tuple[Measured, Timed]] = {}
+
+    @property
+    def recorded(self) -> bool:
+        """Whether the test has recorded anything so far."""
+        return self._recorder.recorded
 
     @property
     def device(self) -> torch.device:
@@ -76,32 +84,55 @@ class ModelBench:
         return timed.samples
 
     def throughput(
-        self, model: Measured, *, images: int = 0, case: str = "", name: str = "", band: str | None = None
+        self,
+        model: Measured,
+        *,
+        images: int | None = None,
+        count: int | None = None,
+        unit: str = "",
+        case: str = "",
+        name: str = "",
+        band: str | None = None,
     ) -> Samples:
-        """Images per second, from the samples that `latency` takes. ``images``: how many a callable handles."""
-        from pytest_modelbench.models.built import BuiltModel
+        """Images per second, from the samples that `latency` takes; clips or samples where others go in.
 
-        if isinstance(model, BuiltModel):
-            images = model.case.batch_size
-        elif images < 1:
-            raise UsageError(f"{self._test}: throughput of a callable needs images=, how many one call handles")
+        ``unit``: what is counted instead, such as ``"tokens"``, and ``count`` how many of it one call handles, by
+        default the batch. A callable needs ``images``, how many one call handles, or both of these.
+        """
+        from pytest_modelbench.bench.timing import handled_in
+
+        handled = handled_in(model, images, count, unit, self.test)
         timed = self._time(model, case)
-        self._record(timed.rate("throughput", images, name), band)
+        self._record(timed.rate("throughput", handled, name), band)
         return timed.samples
 
+    @of_built_model
     def train_step(
-        self, model: BuiltModel, *, name: str = "", band: str | None = None, memory: bool = True, **options: Any
+        self,
+        model: BuiltModel,
+        *,
+        name: str = "",
+        band: str | None = None,
+        memory: bool = True,
+        count: int | None = None,
+        unit: str = "",
+        **options: Any,
     ) -> TrainFigures:
         """Seconds of a training step and of its phases, images per second, and the peak memory of the second step.
 
+        ``count`` and ``unit``: of what how many are in a batch, as for `throughput`.
         ``options``: ``optimizer`` (``"sgd"``, ``"adamw"``), ``momentum``, ``lr``, ``input`` (``"noise"``, ``"ones"``),
-        ``accumulate``. The peak is followed on the meta device, and on CUDA read from the allocator, too;
-        ``memory=False`` leaves it out. Weights are afterwards what they were.
+        ``accumulate``; ``loss``, a function of the output, or of output and targets, with ``targets``, a function of
+        ``(batch_size, generator)`` that makes these; or ``step``, a function of the module and its inputs that returns
+        the loss. The peak is followed on the meta device, and on CUDA read from the allocator, too; ``memory=False``
+        leaves it out. Weights are afterwards what they were.
         """
         from pytest_modelbench.bench.train_step import StepPlan, train_step
 
-        return train_step(model, self._bench, self._record, StepPlan(memory, name, band), **options)
+        plan = StepPlan(memory, name, band, count=count, unit=unit)
+        return train_step(model, self._bench, self._record, self._reached(), plan, **options)
 
+    @of_built_model
     def speed_runs(self, model: BuiltModel, *, runs: int = 10, iterations: int = 10) -> SpeedRuns:
         """A training step in the protocol of the speed and memory comparison; nothing is recorded.
 
@@ -113,12 +144,14 @@ class ModelBench:
 
         return speed_runs(model, runs=runs, iterations=iterations)
 
+    @of_built_model
     def train_peak(self, model: BuiltModel, *, name: str = "", **options: Any) -> LivePeak:
         """Peak memory of the second training step, followed on the meta device; ``options`` as for `train_step`."""
         from pytest_modelbench.bench.train_step import record_train_peak
 
-        return record_train_peak(model, self._record, name=name, **options)
+        return record_train_peak(model, self._record, self._reached(), name=name, **options)
 
+    @of_built_model
     def peak_memory(
         self, model: BuiltModel, *, backward: bool = False, name: str = "", band: str | None = None
     ) -> Peak:
@@ -132,35 +165,43 @@ class ModelBench:
         both. With ``name`` as that, ``<name>_allocated`` and ``<name>_growth``.
         """
         from pytest_modelbench.bench import peak
+        from pytest_modelbench.bench.following import reach_followed
+        from pytest_modelbench.bench.reach import with_figures
         from pytest_modelbench.measure.memory import allocated_peak
 
         case = replace(model.case, mode="backward") if backward else model.case
         names = peak.PeakNames.of(name, backward=backward)
         found = peak.pass_peak(model, backward=backward)
-        self._record(peak.live_measurement(found, case, names.live), band)
-        self._record(peak.growth_measurement(found, case, names.growth))
+        figures = self._reached().figures(model, reach_followed(model), training=backward)
+        record = with_figures(self._record, figures)
+        record(peak.live_measurement(found, case, names.live), band)
+        record(peak.growth_measurement(found, case, names.growth))
         if self.device.type == "cpu":
             return Peak(found.live)
         with model.as_found():
             allocated = allocated_peak(model.forward_backward if backward else model.forward, self.device)
-        self._record(peak.allocated_measurement(allocated, case, names.allocated), band)
+        record(peak.allocated_measurement(allocated, case, names.allocated), band)
         return Peak(found.live, allocated)
 
+    @of_built_model
     def cost(self, model: BuiltModel, *, name: str = "") -> Cost:
         """Parameters, their bytes, and multiply-accumulates of one forward pass.
 
         Counted on the meta device, and on the CPU where the model cannot run there.
         """
-        from pytest_modelbench.bench.following import followed
+        from pytest_modelbench.bench.following import followed, reach_followed
         from pytest_modelbench.measure.cost import static_cost
 
         cost, where = followed(model, lambda bare: static_cost(bare.module, bare.forward))
         way = Comparability(recipe="" if where == "meta" else where)
+        figures = self._reached().figures(model, reach_followed(model))
         for metric in ("parameters", "parameter_bytes", "macs"):
             count: int = getattr(cost, metric)
-            self._record(Measurement.of(metric, count, model.case, name and f"{name}_{metric}", comparability=way))
+            named = name and f"{name}_{metric}"
+            self._record(Measurement.of(metric, count, model.case, named, comparability=way, figures=figures))
         return cost
 
+    @of_built_model
     def accuracy(
         self,
         model: BuiltModel,
@@ -191,6 +232,7 @@ class ModelBench:
         reading = Reading(transform, logits, classes)
         return record_class_accuracy(model, found, self._record, Naming(name, band), reading)
 
+    @of_built_model
     def detection_accuracy(
         self,
         model: BuiltModel,
@@ -216,6 +258,7 @@ class ModelBench:
         data, given, naming = located(self._bench, data), self._bench.settings.data, Naming(name, band)
         return record_detection_accuracy(model, data, given, self._record, naming, transform=transform, outputs=outputs)
 
+    @of_built_model
     def segmentation_accuracy(
         self,
         model: BuiltModel,
@@ -243,6 +286,7 @@ class ModelBench:
             model, data, given, self._record, naming, transform=transform, logits=logits
         )
 
+    @of_built_model
     def train_to_target(
         self,
         model: BuiltModel,
@@ -264,6 +308,7 @@ class ModelBench:
         pair = class_pair(located(self._bench, data), self._bench.settings.data)
         return record_training(model, pair, self._record, ShortTraining(**options), Naming(name, band))
 
+    @of_built_model
     def numerics(
         self, model: BuiltModel, images: torch.Tensor | None = None, *, name: str = "", band: str | None = None
     ) -> Fingerprint:
@@ -294,11 +339,12 @@ class ModelBench:
     ) -> None:
         """Hold any number against its baseline.
 
-        ``value``: one number, or several samples of which the median counts; by default a count of which fewer are
-        better. ``outcomes``: whether each sample is right, in a fixed order or by its name; the value is their mean and
-        may be left out, and the same samples are compared one by one, as those of top-1 are. ``noisy`` values
-        (positive ones) are measured in several processes and compared by statistics; others are compared as they are.
-        ``scope`` says where the value holds: ``portable``, ``kind`` (of device) or ``device``.
+        ``value``: one number, also in a tensor, or several samples of which the median counts; by default a count of
+        which fewer are better. ``outcomes``: whether each sample is right, in a fixed order or by its name; the value
+        is their mean and may be left out, and the same samples are compared one by one, as those of top-1 are.
+
+        ``noisy`` values (positive ones) are measured in several processes and compared by statistics; others are
+        compared as they are. ``scope`` says where the value holds: ``portable``, ``kind`` (of device) or ``device``.
         """
         own = Own(unit, better, scope, noisy)
         if outcomes is None:
@@ -311,5 +357,13 @@ class ModelBench:
         from pytest_modelbench.bench.timing import time_model
 
         if id(model) not in self._timed:
-            self._timed[id(model)] = model, time_model(model, case, self._bench, self._test)
+            self._timed[id(model)] = model, time_model(model, case, self._bench, self._reached())
         return self._timed[id(model)][1]
+
+    def _reached(self) -> Reached:
+        """What this test's measures reach of its models."""
+        from pytest_modelbench.bench.reach import Reached
+
+        if self._reach is None:
+            self._reach = Reached(self.test)
+        return self._reach

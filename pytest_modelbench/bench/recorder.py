@@ -67,6 +67,7 @@ class Recorder:
         self._bench = bench
         self._band = band
         self.test = test
+        self.recorded = False  #: whether anything was
 
     def record(self, measurement: Measurement, band: str | None = None, *, default: str = "") -> None:
         """Send ``measurement`` on as one of this test; ``default``: a band that suits it better than its metric's."""
@@ -75,6 +76,7 @@ class Recorder:
             metric = replace(metric, band=parse_band(default, metric.unit, metric.name))
         metric = self._with_band(metric, band)
         self._bench.record(replace(measurement, metric=metric, test=self.test, process=self._bench.process))
+        self.recorded = True
 
     def record_own(
         self, name: str, value: float | Iterable[float] | None, own: Own, *, case: str = "", band: str | None = None
@@ -146,13 +148,34 @@ def _choice(kind: type[Better] | type[Scope], value: str, where: str) -> Any:
 
 
 def _numbers(value: float | Iterable[float], where: str) -> tuple[float, ...]:
+    value = _plain(value, where)
+    if isinstance(value, (str, bytes)):
+        raise UsageError(f"{where}: {value!r} is not a number")
     values = tuple(value) if isinstance(value, Iterable) else (value,)
     if not values:
         raise MeasureError(f"{where}: no values")
     try:
         numbers = tuple(float(number) for number in values)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RuntimeError):
         raise UsageError(f"{where}: {value!r} is not a number") from None
     if not all(map(math.isfinite, numbers)):
         raise MeasureError(f"{where}: {value!r} is not finite")
     return numbers
+
+
+def _plain(value: Any, where: str) -> Any:
+    """The number in a tensor or an array that holds one alone; UsageError for a tensor, or a table, of several."""
+    shape = getattr(value, "shape", None)
+    if shape is None:
+        return value
+    if math.prod(shape) == 1:
+        if getattr(value, "is_meta", False):
+            raise UsageError(f"{where}: a tensor on the meta device has no value")
+        return value.item()
+    # A list of samples in numpy's form is one, but what a model returns is hardly meant as samples.
+    if len(shape) > 1 or hasattr(value, "requires_grad"):
+        raise UsageError(
+            f"{where}: a {type(value).__name__} of shape {tuple(shape)} is not a number; record what it comes to, such "
+            "as value.mean(), or its numbers as samples, of which the median counts: value.flatten().tolist()"
+        )
+    return value

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
+from torch import nn
+
+from pytest_modelbench.bench.handed import not_built
 from pytest_modelbench.bench.process import Bench
+from pytest_modelbench.bench.reach import Reached, watched
 from pytest_modelbench.core.case import AnyCase, NamedCase
 from pytest_modelbench.core.errors import UsageError, hide_own_frames
-from pytest_modelbench.core.measurement import Comparability, Measurement, Quality, RelativeTime
+from pytest_modelbench.core.measurement import Comparability, Figure, Measurement, Quality, RelativeTime
+from pytest_modelbench.core.units import Handled
 from pytest_modelbench.host.proc import siblings
 from pytest_modelbench.measure.clocks import clock_for
 from pytest_modelbench.measure.devices import device_uuid
@@ -35,18 +39,20 @@ class Timed:
     comparability: Comparability
     quality: Quality
     turn: int | None = None  #: of a pair: the number of this timing in its test
+    figures: Mapping[str, Figure] = field(default_factory=dict)  #: what goes along with each measurement
 
     def seconds(self, metric: str, name: str = "") -> Measurement:
         """Seconds per iteration as a measurement of ``metric``."""
         samples = self.samples
         return self._measurement(metric, name, samples.median_s, samples.target_s, self._timing(samples.log_ratio))
 
-    def rate(self, metric: str, images: int, name: str = "") -> Measurement:
-        """Images per second, of iterations over ``images``, as a measurement of ``metric``."""
-        samples = self.samples
-        rates = tuple(images / second for second in samples.target_s)
-        timing = replace(self._timing(math.log(images) - samples.log_ratio), rate=True)
-        return self._measurement(metric, name, images / samples.median_s, rates, timing)
+    def rate(self, metric: str, handled: Handled, name: str = "") -> Measurement:
+        """How many per second, of iterations that handle so many each, as a measurement of ``metric``."""
+        samples, count = self.samples, handled.count
+        rates = tuple(count / second for second in samples.target_s)
+        timing = replace(self._timing(math.log(count) - samples.log_ratio), rate=True)
+        one = self._measurement(metric, name, count / samples.median_s, rates, timing)
+        return replace(one, metric=replace(one.metric, unit=handled.rate_unit))
 
     def of(self, samples: Samples) -> Timed:
         """Samples of a phase of the same iterations: in a pair, they have no turns of their own."""
@@ -61,35 +67,58 @@ class Timed:
     ) -> Measurement:
         return Measurement.of(
             metric, value, self.case, name, timing=timing, samples=samples, comparability=self.comparability,
-            quality=self.quality,
+            quality=self.quality, figures=self.figures,
         )  # fmt: skip
 
 
-def time_model(model: Measured, case: str, bench: Bench, test: str) -> Timed:
-    """Times of ``model`` on the session's device; its first output is checked for values that are not finite."""
-    measured: AnyCase
-    running: AbstractContextManager[Callable[[], object]]
+def handled_by(model: BuiltModel, count: int | None = None, unit: str = "") -> Handled:
+    """What one batch of ``model`` is: its samples, by what goes in, unless ``unit`` says of what there are how many."""
+    if count is not None and not unit:
+        raise UsageError(f"{model.case.id}: count={count!r} of what? Say it with unit=, as in unit='tokens'")
+    batch_size = model.case.batch_size
+    return Handled(batch_size if count is None else count, unit or model.arguments.samples(batch_size))
+
+
+def handled_in(model: Measured, images: int | None, count: int | None, unit: str, test: str) -> Handled:
+    """What one call of ``model`` handles, as `ModelBench.throughput` is told of it."""
+    if images is not None:
+        if count is not None or unit:
+            raise UsageError(f"{test}: images={images!r} says of what how many; leave count= and unit= out")
+        return Handled(images)
     if isinstance(model, BuiltModel):
-        measured, running = model.case, _running(model)
-    elif callable(model):
-        if not case:
-            raise UsageError(f"{test}: timing a callable needs case=, the name it is known by")
-        measured, running = NamedCase(case), nullcontext(model)
-    else:
-        raise UsageError(f"{test}: {model!r} is neither a model from build_model nor a callable")
-    renew = model.renew if isinstance(model, BuiltModel) else None
-    with running as run:
-        target = Target(run, clock_for(bench.device))
-        return timed(bench, measured, lambda lead, on: sample(target, lead, conditions=on), renew)
+        return handled_by(model, count, unit)
+    if count is None or not unit:
+        raise UsageError(
+            f"{test}: throughput of a callable needs images=, how many one call handles, or count= and unit= of other "
+            "things"
+        )
+    return Handled(count, unit)
 
 
-@contextmanager
-def _running(model: BuiltModel) -> Iterator[Callable[[], object]]:
-    """One pass of ``model``, to be timed; its first output is checked, and it is as it was when all is over."""
-    with model.as_found():
-        model.check_output(model.forward())
-        with model.inference() as run:
-            yield run
+def time_model(model: Measured, case: str, bench: Bench, reached: Reached) -> Timed:
+    """Times of ``model`` on the session's device, which is left as it was found.
+
+    Its first output is checked for values that are not finite.
+    """
+    if isinstance(model, BuiltModel):
+        with model.as_found():
+            output, reach = watched(model, lambda watch: model.forward(), BuiltModel.forward)
+            model.check_output(output)
+            figures = reached.figures(model, reach)
+            with model.inference() as run:
+                return replace(_timed_calls(run, model.case, bench, model.renew), figures=figures)
+    if not callable(model) or isinstance(model, nn.Module):
+        raise UsageError(not_built(model, f"{reached.test}: modelbench", or_callable=True))
+    if not case:
+        raise UsageError(f"{reached.test}: timing a callable needs case=, the name it is known by")
+    return _timed_calls(model, NamedCase(case), bench)
+
+
+def _timed_calls(
+    run: Callable[[], object], case: AnyCase, bench: Bench, renew: Callable[[], object] | None = None
+) -> Timed:
+    target = Target(run, clock_for(bench.device))
+    return timed(bench, case, lambda lead, on: sample(target, lead, conditions=on), renew)
 
 
 #: Takes samples, led by the reference workload or by turns, under the conditions of this process.

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from pytest_modelbench.bench.following import reach_followed
 from pytest_modelbench.bench.peak import FollowedPeak, allocated_measurement, live_measurement, step_peak
 from pytest_modelbench.bench.process import Bench
+from pytest_modelbench.bench.reach import Reached, watched, with_figures
 from pytest_modelbench.bench.recorder import Record
-from pytest_modelbench.bench.timing import Timed, timed
+from pytest_modelbench.bench.timing import Timed, handled_by, timed
 from pytest_modelbench.core.case import Case
-from pytest_modelbench.core.errors import UsageError, hide_own_frames
-from pytest_modelbench.core.measurement import Measurement
+from pytest_modelbench.core.errors import hide_own_frames
+from pytest_modelbench.core.measurement import Comparability, Measurement
 from pytest_modelbench.core.train_options import TrainOptions
+from pytest_modelbench.core.units import Handled
 from pytest_modelbench.measure.clocks import clock_for
 from pytest_modelbench.measure.lockstep import InTurns
 from pytest_modelbench.measure.memory import AllocatedPeak, LivePeak, allocated_peak
 from pytest_modelbench.measure.phases import PhasedRuns, PhasedSamples, sample_phases, sample_runs
 from pytest_modelbench.measure.plan import SamplingPlan
+from pytest_modelbench.measure.reach import Reach, Watch
 from pytest_modelbench.measure.samples import Samples
 from pytest_modelbench.measure.sampling import Alone, Conditions
 from pytest_modelbench.models.built import BuiltModel
@@ -31,7 +35,7 @@ class TrainFigures:
     """A measured training step. Peaks are None where they were not asked for, or the device has no such allocator."""
 
     samples: PhasedSamples
-    images: int  #: of one step
+    handled: Handled  #: of one step
     live: LivePeak | None = None
     allocated: AllocatedPeak | None = None
 
@@ -56,9 +60,14 @@ class TrainFigures:
         return self.samples.phase("optimizer").median_s
 
     @property
+    def images(self) -> int:
+        """How many images one step handles, or of what `handled` says."""
+        return self.handled.count
+
+    @property
     def images_per_s(self) -> float:
-        """Images per second, from the median."""
-        return self.images / self.step_s
+        """Images per second, or of what `handled` says, from the median."""
+        return self.handled.count / self.step_s
 
     @property
     def peak_bytes(self) -> int | None:
@@ -72,53 +81,78 @@ class TrainFigures:
 class StepPlan:
     """How a training step is measured: with its peak memory or without, and under which name and band its times go.
 
-    ``name`` goes in front of the measurements' own names.
+    ``name`` goes in front of the measurements' own names. ``count`` of ``unit`` is what one batch is counted as, by
+    default its samples.
     """
 
     memory: bool = True
     name: str = ""
     band: str | None = None
     sampling: SamplingPlan | None = None
+    count: int | None = None
+    unit: str = ""
 
     def named(self, what: str) -> str:
         """The name of a measurement."""
         return f"{self.name}_{what}" if self.name else what
 
 
-def train_step(model: BuiltModel, bench: Bench, record: Record, plan: StepPlan, **options: Any) -> TrainFigures:
+def train_step(
+    model: BuiltModel, bench: Bench, record: Record, reached: Reached, plan: StepPlan, **options: Any
+) -> TrainFigures:
     """Figures of a training step of ``model``, recorded; ``options`` are those of `core.train_options.TrainOptions`.
 
     Raises MeasureError, naming the step, if the loss is not finite before or after the timing.
     """
-    if not isinstance(model, BuiltModel):
-        raise UsageError(f"{model!r} cannot be trained: pass what build_model returned")
-    found = step_peak(model, TrainOptions(**options)) if plan.memory else None
+    train_options = TrainOptions.of(options)
+    batch = handled_by(model, plan.count, plan.unit)
+    handled = replace(batch, count=batch.count * train_options.accumulate)
+    found = step_peak(model, train_options) if plan.memory else None
     allocated = None
-    with TrainStep(model, TrainOptions(**options)) as step:
-        step()
+    with TrainStep(model, train_options) as step:
+        reach = _first_step(step, model)
         step.check_loss()
         if plan.memory and bench.device.type == "cuda":
             # Before the reference workload, which takes memory of its own.
             allocated = allocated_peak(step, bench.device)
         whole, samples = _timed(step, model, bench, plan.sampling)
         step.check_loss()
-    figures = TrainFigures(samples, step.images, None if found is None else found.live, allocated)
+    figures = TrainFigures(samples, handled, None if found is None else found.live, allocated)
+    record = with_figures(record, reached.figures(model, reach, training=True))
+    whole = replace(whole, comparability=replace(whole.comparability, recipe=step.recipe))
     record(whole.seconds("train_step", plan.named("train_step")), plan.band)
-    record(whole.rate("train_throughput", figures.images, plan.named("train_throughput")), plan.band)
+    record(whole.rate("train_throughput", handled, plan.named("train_throughput")), plan.band)
     for phase in PHASES:
         metric = f"{phase}_time"
         record(whole.of(samples.phase(phase)).seconds(metric, plan.named(metric)), plan.band)
     if found is not None:
         record(_live(found, step.case, plan))
     if allocated is not None:
-        record(allocated_measurement(allocated, step.case, plan.named("train_peak_allocated_memory")))
+        peak = allocated_measurement(allocated, step.case, plan.named("train_peak_allocated_memory"))
+        record(replace(peak, comparability=Comparability(recipe=step.recipe)))
     return figures
 
 
-def record_train_peak(model: BuiltModel, record: Record, *, name: str = "", **options: Any) -> LivePeak:
+def _first_step(step: TrainStep, model: BuiltModel) -> Reach | None:
+    """Take a step, the first; what its forward pass reaches: backward and the optimizer take nothing else."""
+
+    def forward_on_meta(bare: BuiltModel) -> None:
+        with TrainStep(bare, step.options) as other:
+            other.forward()
+
+    def take(watch: Watch | None) -> None:
+        step(lambda phase: watch.stop() if watch else None)
+
+    return watched(model, take, forward_on_meta)[1]
+
+
+def record_train_peak(
+    model: BuiltModel, record: Record, reached: Reached, *, name: str = "", **options: Any
+) -> LivePeak:
     """`peak.step_peak`, recorded by itself: where the step as published is too large to be run."""
-    train_options = TrainOptions(**options)
+    train_options = TrainOptions.of(options)
     found = step_peak(model, train_options)
+    record = with_figures(record, reached.figures(model, reach_followed(model), training=True))
     record(_live(found, train_options.case(model.case), StepPlan(name=name)))
     return found.live
 

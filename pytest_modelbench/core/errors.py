@@ -10,7 +10,7 @@ ModelbenchError
     ├── WeightsUnavailableError  pretrained weights cannot be fetched
     └── DataUnavailableError     no labelled images were given
 
-and what it warns of: LeftBehindWarning, UnwrappedWarning.
+and what it warns of: LeftBehindWarning, UnwrappedWarning, UnreachedWarning.
 
 Messages say what is wrong, where, and which command or change mends it.
 """
@@ -57,6 +57,10 @@ class LeftBehindWarning(UserWarning):
 
 class UnwrappedWarning(UserWarning):
     """Weights were found inside of what a training script or a wrapper put around them."""
+
+
+class UnreachedWarning(UserWarning):
+    """Parts of a model take no part in what is measured of it."""
 
 
 class BaselineError(ModelbenchError):

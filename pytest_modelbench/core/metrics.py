@@ -42,7 +42,8 @@ class Metric:
 
 _SAMPLING = Band(text="sampling", sampling=True)
 _HALF_A_POINT = Band(0.0, 0.005, "0.5pp")
-#: Units: s, images/s, bytes, count, fraction (shown in percent), rms (of an output, in its own scale).
+#: Units: s, images/s (or clips/s, samples/s, ...: what goes in), bytes, count, fraction (shown in percent), rms (of an
+#: output, in its own scale).
 METRICS = {
     metric.name: metric
     for metric in (

@@ -47,6 +47,7 @@ class TestResult:
     duration_s: float
     message: str = ""
     by_verdict: bool = False  #: it failed by the verdict on a check alone: the test itself passed
+    idle: tuple[str, ...] = ()  #: it passed and nothing of it was measured: fixtures that it takes for that
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 import re
+from dataclasses import dataclass
 
-from pytest_modelbench.core.errors import UsageError
+from pytest_modelbench.core.errors import UsageError, hide_own_frames
+
+__tracebackhide__ = hide_own_frames
 
 #: Factors to the unit that values are kept in: seconds or bytes.
 SECONDS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
@@ -37,3 +40,29 @@ def parse_duration_s(text: str | float, what: str) -> float:
     if not (math.isfinite(seconds) and seconds > 0):
         raise UsageError(f"{what}: {text!r} is not a duration; write for example 90s, 10m or 2h")
     return seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Handled:
+    """What one call handles: ``count`` of ``what``, such as 8 images. Raises UsageError for what is neither."""
+
+    count: int
+    what: str = "images"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.count, int) or isinstance(self.count, bool) or self.count < 1:
+            many = f"{self.count!r} {self.what}"
+            raise UsageError(f"throughput of {many}: write a whole number, how many one call handles")
+        # Bands are read by letters alone: `split_quantity`.
+        if not (isinstance(self.what, str) and self.what.isascii() and self.what.isalpha()):
+            raise UsageError(f"unit={self.what!r}: write in one word what is counted, as 'clips'; '/s' comes by itself")
+
+    @property
+    def rate_unit(self) -> str:
+        """``images/s``."""
+        return f"{self.what}/s"
+
+
+def is_rate(unit: str) -> bool:
+    """Whether values in ``unit`` are so many a second."""
+    return unit.endswith("/s")

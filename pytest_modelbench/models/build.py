@@ -73,6 +73,13 @@ def _source(
         if options.task == CLASSIFICATION:
             return timm_source(model, options.size, options.pretrained, create_kwargs)
         return task_source(options.task, model, options.size, options.pretrained, create_kwargs)
+    if isinstance(model, nn.Module):
+        name = type(model).__name__
+        raise UsageError(
+            f"model={name}(...): this is a module, and build_model makes its own, in each process and for each measure "
+            f"afresh: pass the class and its arguments, build_model({name}, ...), or a function that makes the module "
+            "or loads it, and returns it"
+        )
     if not (isinstance(model, str) or callable(model)):
         raise UsageError(
             f"model={model!r}: pass a timm name, a callable that returns a module, or 'package.module:callable'"

@@ -179,13 +179,17 @@ class BuiltModel:
             return self._run(self.arguments.mapped(lambda _: placed))
         return self._run(Arguments((placed,)))
 
-    def call(self, given: Arguments, *more: Any) -> Any:
-        """What the module makes of ``given``; of copies, unless it is known to leave alone what it is given."""
+    def call(self, given: Arguments, *more: Any, run: Callable[..., Any] | None = None) -> Any:
+        """What the module makes of ``given``; of copies, unless it is known to leave alone what it is given.
+
+        ``run`` is what is called in the module's place.
+        """
+        run = run or self.module
         # There is nothing in meta tensors that could change, and copies would count in the peak.
         if self.device.type == "meta" or self._changes_inputs is False:
-            return given.call(self.module, *more)
+            return given.call(run, *more)
         fed = given.copies()
-        output = fed.call(self.module, *more)
+        output = fed.call(run, *more)
         if self._changes_inputs is None:
             self._changes_inputs = not fed.equals(given)
         return output

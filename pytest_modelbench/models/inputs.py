@@ -8,13 +8,18 @@ from dataclasses import dataclass, field
 from typing import Any, TypeGuard
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.utils._pytree import MappingKey, SequenceKey, tree_flatten_with_path, tree_leaves, tree_map_only
 
 from pytest_modelbench.core.errors import BuildError, UsageError, hide_own_frames
 from pytest_modelbench.models.seeds import seeded
 
 __tracebackhide__ = hide_own_frames
+
+#: What a sample of so many dimensions is: (C, H, W) or (C, T, H, W).
+_KINDS = {3: "images", 4: "clips"}
+
+_TARGETS_SEED = 0
 
 #: ``(batch_size, generator)`` to a tensor, a tuple of arguments, or a dict of keyword arguments, on the CPU.
 InputMaker = Callable[[int, torch.Generator], Any]
@@ -43,7 +48,7 @@ class Arguments:
     positional: tuple[Any, ...] = ()
     keywords: Mapping[str, Any] = field(default_factory=dict)
 
-    def call(self, module: nn.Module, *more: Any) -> Any:
+    def call(self, module: Callable[..., Any], *more: Any) -> Any:
         """The module's output; ``more`` comes after the positional arguments."""
         return module(*self.positional, *more, **self.keywords)
 
@@ -84,6 +89,20 @@ class Arguments:
         leaves, _ = tree_flatten_with_path((self.positional, dict(self.keywords)))
         parts = Counter(_named(path) + _sides(path, one, batch_size) for path, one in leaves if isinstance(one, Tensor))
         return "+".join(part if count in (1, batch_size) else f"{count}*{part}" for part, count in parts.items())
+
+    def samples(self, batch_size: int) -> str:
+        """What a batch is of: ``images`` (C, H, W), ``clips`` (C, T, H, W), or ``samples`` of any kind.
+
+        Told by the one tensor that goes in, or by a list of such of one sample each, as detectors take them.
+        """
+        leaves, _ = tree_flatten_with_path((self.positional, dict(self.keywords)))
+        tensors = [(path, one) for path, one in leaves if isinstance(one, Tensor)]
+        listed = [_of_one_sample(path) for path, _ in tensors]
+        if len(tensors) == 1 and not any(listed) and _is_batch(tensors[0][1], batch_size):
+            return _KINDS.get(tensors[0][1].ndim - 1, "samples")
+        if len(tensors) == batch_size and all(listed) and len({one.ndim for _, one in tensors}) == 1:
+            return _KINDS.get(tensors[0][1].ndim, "samples")
+        return "samples"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,12 +159,18 @@ def made_arguments(make: InputMaker, batch_size: int, seed: int, placement: Plac
         return made.mapped(placement.of)
 
 
-def _called(make: InputMaker, batch_size: int, seed: int) -> object:
+def made_targets(make: Callable[[int, torch.Generator], Any], batch_size: int) -> Any:
+    """What the function given as ``targets=`` makes of ``batch_size`` samples, on the CPU: the same on every device."""
+    with torch.inference_mode(False), torch.device("cpu"), seeded(_TARGETS_SEED, torch.device("cpu")):
+        return _called(make, batch_size, _TARGETS_SEED, "targets")
+
+
+def _called(make: InputMaker, batch_size: int, seed: int, what: str = "inputs") -> object:
     try:
         return make(batch_size, torch.Generator().manual_seed(seed))
     except Exception as error:
         raise BuildError(
-            f"the function given as inputs= fails when it is called with batch_size={batch_size} and a "
+            f"the function given as {what}= fails when it is called with batch_size={batch_size} and a "
             f"torch.Generator: {type(error).__name__}: {error}"
         ) from error
 
@@ -185,7 +210,15 @@ def _named(path: Sequence[object]) -> str:
 
 
 def _sides(path: Sequence[object], tensor: Tensor, batch_size: int) -> str:
-    # What stands in a list among the arguments is of one sample, as detectors take them.
-    of_all = tensor.ndim and tensor.shape[0] == batch_size and not any(isinstance(key, SequenceKey) for key in path[2:])
+    of_all = _is_batch(tensor, batch_size) and not _of_one_sample(path)
     sides = tensor.shape[1:] if of_all else tensor.shape
     return "x".join(map(str, sides)) or "1"
+
+
+def _is_batch(tensor: Tensor, batch_size: int) -> bool:
+    return tensor.ndim > 0 and tensor.shape[0] == batch_size
+
+
+def _of_one_sample(path: Sequence[object]) -> bool:
+    # What stands in a list among the arguments is of one sample, as detectors take them.
+    return any(isinstance(key, SequenceKey) for key in path[2:])

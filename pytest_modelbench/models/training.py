@@ -7,26 +7,23 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from itertools import chain
 from types import TracebackType
-from typing import Any
 
 import torch
-from torch import Tensor
-from torch.nn import functional as F  # noqa: N812
+from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from pytest_modelbench.core.errors import BuildError, MeasureError, ModelbenchError, UsageError, hide_own_frames
 from pytest_modelbench.core.train_options import TrainOptions
 from pytest_modelbench.models.built import BuiltModel
 from pytest_modelbench.models.inputs import Arguments
+from pytest_modelbench.models.losses import Objective
 from pytest_modelbench.models.modes import TRAINING_NEEDS, modes_kept, train_mode
-from pytest_modelbench.models.outputs import floating_tensors
 from pytest_modelbench.models.precision import backward, forward_modes
 from pytest_modelbench.models.state import state_kept
 
 __tracebackhide__ = hide_own_frames
 
 PHASES = ("forward", "backward", "optimizer")
-_SEED = 0
 #: GradScaler starts at 2^16 and halves with each step that it skips; gradients of float16 that are finite at all are so
 #: long before it comes down to this.
 _LEAST_SCALE = 1.0
@@ -39,11 +36,9 @@ class TrainStep:
     modes included, and gradients are gone. For that a copy of all values is kept in the host's memory. The global
     random state moves on, as in any training.
 
-    The loss is the cross-entropy in float32 with seeded labels for an output ``(N, classes)``, and otherwise the sum of
-    the means of all floating outputs; for a module with targets those are its losses. Every step sees the same images:
-    ``"noise"``, the model's own inputs, or ``"ones"`` whose gradient is computed, too, and then dropped. With
-    ``accumulate`` it is so many times that batch, one after the other, each with its part in the loss, and then one
-    step of the optimizer.
+    The loss is that of `losses.Objective`. Every step sees the same images: ``"noise"``, the model's own inputs, or
+    ``"ones"`` whose gradient is computed, too, and then dropped. With ``accumulate`` it is so many times that batch,
+    one after the other, each with its part in the loss, and then one step of the optimizer.
 
     Gradients of weights stay until the next backward pass begins, so that from the second step on they and the
     optimizer's state are alive in the forward pass. Nothing waits for the device, except that the GradScaler (amp-fp16
@@ -58,8 +53,7 @@ class TrainStep:
         self._stack = ExitStack()
         self._optimizer: torch.optim.Optimizer | None = None
         self._arguments = Arguments()
-        self._targets: tuple[Any, ...] = ()
-        self._labels: Tensor | None = None
+        self._objective: Objective | None = None
         self._batch = 0  # of this step, counted in backward passes
         self._pending: Tensor | None = None
         self._loss: Tensor | None = None
@@ -70,6 +64,11 @@ class TrainStep:
     def images(self) -> int:
         """How many images one step handles."""
         return self.case.batch_size * self.options.accumulate
+
+    @property
+    def recipe(self) -> str:
+        """What of the loss is the test's or the module's own, once a step was taken; see `losses.Objective.recipe`."""
+        return self._objective.recipe if self._objective else ""
 
     def __enter__(self) -> TrainStep:
         built = self._built
@@ -85,7 +84,7 @@ class TrainStep:
                 _ = built.image_size  # it takes images
                 # In place of the noise: beside it they would count in the peak.
                 self._arguments = built.arguments.mapped(lambda images: images.fill_(1.0).detach().requires_grad_())
-            self._targets = () if built.targets is None else (built.targets,)
+            self._objective = Objective(built, self.options, self.case.id)
             self._optimizer = self._new_optimizer()
             self._stack = stack.pop_all()
         return self
@@ -94,7 +93,7 @@ class TrainStep:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._optimizer = self._pending = None
-        self._arguments, self._targets = Arguments(), ()
+        self._arguments = Arguments()
         self._stack.close()
 
     def __call__(self, mark: Callable[[str], object] | None = None) -> None:
@@ -117,7 +116,7 @@ class TrainStep:
             hint = (
                 f"pass a smaller batch_size (it is {self.case.batch_size}), and accumulate=... to make up for it"
                 if isinstance(error, torch.OutOfMemoryError)
-                else TRAINING_NEEDS
+                else (self._objective and self._objective.hint) or TRAINING_NEEDS
             )
             raise BuildError(
                 f"{self.case.id} cannot be trained on {self._built.device}: {type(error).__name__}: {error}; {hint}"
@@ -128,8 +127,9 @@ class TrainStep:
         self._entered()
         built = self._built
         self._loss = None
+        assert self._objective is not None  # made where the step is entered
         with forward_modes(built.case.precision, built.device):
-            self._pending = self._loss_of(built.call(self._arguments, *self._targets))
+            self._pending = self._objective.of(self._arguments)
 
     def backward(self) -> None:
         """Gradients of the loss that `forward` kept, added to those of the step's earlier batches."""
@@ -146,6 +146,11 @@ class TrainStep:
         backward(loss, built.case.precision, built.device)
         for tensor in self._arguments.tensors():
             tensor.grad = None
+        if self.steps == 0 and self.options.recipe and not any(one.grad is not None for one in self._trained()):
+            raise UsageError(
+                f"{self.case.id}: the loss depends on none of the module's parameters; compute it from what the module "
+                "that is handed over returns, and not from another one"
+            )
 
     def optimize(self) -> None:
         """A step of the optimizer along the gradients."""
@@ -162,7 +167,7 @@ class TrainStep:
         """
         optimizer = self._entered()
         trained = (*self._built.tensors(), *self._arguments.tensors())
-        state = tree_leaves([list(optimizer.state.values()), self._targets, self._labels])
+        state = [*tree_leaves(list(optimizer.state.values())), *(self._objective.tensors() if self._objective else ())]
         return chain(
             trained,
             self._built.kept_tensors(),
@@ -179,7 +184,8 @@ class TrainStep:
         if self._loss is None or self._loss.is_meta:
             return None
         loss = float(self._loss)
-        way_out = "try precision='fp32' or 'amp-bf16', a smaller lr, or other weights"
+        own = f", or look at {self.recipe}" if self.recipe else ""
+        way_out = f"try precision='fp32' or 'amp-bf16', a smaller lr, or other weights{own}"
         if not math.isfinite(loss):
             raise MeasureError(f"{self.case.id}: the loss is {loss} in train step {self.steps}; {way_out}")
         if self._scaler.is_enabled() and self._scaler.get_scale() < _LEAST_SCALE:
@@ -194,8 +200,11 @@ class TrainStep:
             raise UsageError(f"{self.case.id}: a train step is taken inside its with statement: with TrainStep(...) as")
         return self._optimizer
 
+    def _trained(self) -> list[nn.Parameter]:
+        return [parameter for parameter in self._built.module.parameters() if parameter.requires_grad]
+
     def _new_optimizer(self) -> torch.optim.Optimizer:
-        parameters = [parameter for parameter in self._built.module.parameters() if parameter.requires_grad]
+        parameters = self._trained()
         if not parameters:
             raise BuildError(f"{self.case.id} has no parameters that take a gradient, so there is nothing to train")
         # All weights in one go is the default on CUDA alone. AdamW has temporary tensors then, and meta predicts CUDA.
@@ -203,26 +212,6 @@ class TrainStep:
         if self.options.optimizer == "adamw":
             return torch.optim.AdamW(parameters, lr=self.options.lr, foreach=foreach)
         return torch.optim.SGD(parameters, lr=self.options.lr, momentum=self.options.momentum, foreach=foreach)
-
-    def _loss_of(self, output: object) -> Tensor:
-        if not self._targets and isinstance(output, Tensor) and output.ndim == 2 and output.is_floating_point():
-            return F.cross_entropy(output.float(), self._labels_for(output))
-        # Means: a sum would grow with the output's size, and with it the steps of the optimizer. As a product, since
-        # the gradient of mean() is as large as the output.
-        means = [tensor.float().sum() * (1 / tensor.numel()) for _, tensor in floating_tensors(output)]
-        if not means:
-            raise BuildError(
-                f"{self.case.id} returns {type(output).__name__} without a floating point tensor in it in train mode, "
-                "so there is nothing to go backward from; wrap the model so that it returns one"
-            )
-        return torch.stack(means).sum()
-
-    def _labels_for(self, output: Tensor) -> Tensor:
-        if self._labels is None:
-            samples, classes = output.shape
-            generator = torch.Generator().manual_seed(_SEED)
-            self._labels = torch.randint(classes, (samples,), generator=generator).to(output.device)
-        return self._labels
 
 
 def _unmarked(phase: str) -> None:

@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass
 
 from pytest_modelbench.core.metrics import Metric
+from pytest_modelbench.core.units import is_rate
 from pytest_modelbench.core.verdicts import Judgement, Verdict
 
 _SECONDS = ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns"))
@@ -32,7 +33,7 @@ class _Scale:
     @property
     def plain(self) -> bool:
         """Whether values are shown in the unit they come in, which is not one of ours."""
-        return self.factor == 1 and not self.scientific and self.suffix not in {"s", "B", "images/s"}
+        return self.factor == 1 and not self.scientific and self.suffix not in {"s", "B"} and not is_rate(self.suffix)
 
     def decimals(self, value: float) -> int:
         """Decimals that show ``value`` with the scale's significant digits; 0 for a whole number of plain units."""
@@ -167,7 +168,7 @@ def _scale(magnitude: float, unit: str) -> _Scale:
         return _Scale(0.01, "%", 3)
     if unit == "count" and magnitude >= _WRITTEN_OUT_BELOW:
         return _step(magnitude, _COUNTS, 4)
-    if unit == "images/s":
+    if is_rate(unit):
         return _Scale(1.0, unit, 3)
     extreme = magnitude >= 1e15 or 0 < magnitude < 1e-3
     return _Scale(1.0, "" if unit == "count" else unit, 4, scientific=extreme)

@@ -162,6 +162,14 @@ _WHY_ABSENT = {
 }
 
 
+#: What is told of a test that passes, by what it takes and does not use.
+_IDLE = {
+    "modelbench": "takes modelbench and records nothing, so that nothing of it is gated",
+    "device_timer": "takes device_timer and times nothing",
+    "peak_memory": "takes peak_memory and measures nothing",
+}
+
+
 def _absent(session: Session, baselines: str, here: Here) -> list[Notice]:
     """Baseline entries that no test measured, though they were asked for."""
     found = [_renamed(one, session, baselines, here) for one in session.renamed]
@@ -262,6 +270,10 @@ def _not_gated(session: Session, baselines: str, accept: Callable[[Iterable[str]
             items = [f"{test.test}  {first}" if (first := _first_line(test.message)) else test.test for test in tests]
             text = f"NOT GATED: {plural(len(tests), 'test')} {what}"
             found.append(Notice(text, some(items), short=text))
+    if idle := [test for test in unmeasured if test.idle]:
+        text = f"NOT GATED: {plural(len(idle), 'test')} measured nothing"
+        items = [f"{test.test}  {' and '.join(map(_IDLE.__getitem__, test.idle))}" for test in idle]
+        found.append(Notice(text, some(items), short=text))
     return found
 
 

@@ -107,6 +107,12 @@ class TestEntry:
         return [check for _, _, check in self.judged()]
 
     @property
+    def idle(self) -> tuple[str, ...]:
+        """Fixtures by which it measured nothing, though it passed; empty if anything of it was judged."""
+        passed = self.decision is not None and self.decision.outcome is Outcome.PASSED
+        return self.runs[-1].idle if passed and self.runs and not self.checks else ()
+
+    @property
     def duration_s(self) -> float:
         """Time spent in all processes."""
         sides = (side for pair in (*self.earlier, *self.pairs) for side in pair.sides)
@@ -118,7 +124,7 @@ class TestEntry:
         if decision is None:
             return None
         by_verdict = decision.outcome is Outcome.FAILED and not decision.own
-        return TestResult(test, decision.outcome, self.duration_s, decision.message, by_verdict)
+        return TestResult(test, decision.outcome, self.duration_s, decision.message, by_verdict, self.idle)
 
     @property
     def only_in_base(self) -> set[str]:

@@ -8,6 +8,7 @@ from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.measurement import Measurement
 from pytest_modelbench.session.replay import apply
 from pytest_modelbench.session.runner import SessionRunner
+from pytest_modelbench.workers.reports import idle_fixtures
 from pytest_modelbench.workers.runs import TestRun
 
 
@@ -43,6 +44,7 @@ class InlineRun:
         data = config.hook.pytest_report_to_serializable(config=config, report=report)
         run.reports.append(data)
         run.duration_s += report.duration
+        run.idle = idle_fixtures(item)
         if report.when != "call" and report.passed:
             return
         results = self._runner.results

@@ -91,6 +91,7 @@ class SessionRunner:
         self._budget_s = min(settings.budget_s or math.inf, _session_timeout_s(config))
         self._items: dict[str, pytest.Item] = {}
         self._marks = Marks({})
+        self._warned: set[Warned] = set()
         self._progress: Progress | None = None
         self._session: pytest.Session | None = None
         if not self.against:
@@ -195,7 +196,10 @@ class SessionRunner:
             self._warn(event)
 
     def _warn(self, warning: Warned) -> None:
-        """Hand a worker's warning to pytest's own summary of warnings."""
+        """Hand a worker's warning to pytest's own summary of warnings; not once more for each process."""
+        if warning in self._warned:
+            return
+        self._warned.add(warning)
         category = _category(warning.module, warning.category)
         self.config.hook.pytest_warning_recorded.call_historic(
             kwargs={

@@ -153,6 +153,7 @@ class Driver:
             self._count_time()
             self.strays = event.strays
             run.imported, run.files = event.imported, event.files
+            run.idle = event.idle
             self.ended.add(run.test)
             self.running = None
             self._listener.test_ended(run)

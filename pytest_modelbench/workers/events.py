@@ -93,13 +93,15 @@ class Finished:
 
     ``strays``: what of a pair's code was imported from elsewhere, see `workers.origin`. ``imported`` are the packages
     that its process has imported by now, by the names that they are imported by, ``files`` those that its models, and
-    what its module imports, are written in, installed ones aside.
+    what its module imports, are written in, installed ones aside. ``idle``: fixtures that measure, and by which the
+    test measured nothing.
     """
 
     test: str
     strays: tuple[str, ...] = ()
     imported: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
+    idle: tuple[str, ...] = ()
     kind: Literal["finished"] = "finished"
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pytest
 
 Reports = Sequence[dict[str, Any]]
 
@@ -36,3 +39,8 @@ def missing_reports(reports: Reports) -> str:
     if "teardown" in outcomes and ("call" in outcomes or outcomes.get("setup") != "passed"):
         return ""
     return f"The test ended without a result; it reported only: {', '.join(outcomes) or 'nothing'}."
+
+
+def idle_fixtures(item: pytest.Item) -> tuple[str, ...]:
+    """Our fixtures that ``item`` takes and by which it measured nothing so far; each says whether it has."""
+    return tuple(name for name, used in getattr(item, "_modelbench_used", {}).items() if not used())

@@ -50,6 +50,7 @@ class TestRun:
     duration_s: float = 0.0
     trouble: str = ""
     cut: bool = False  #: the worker was ended since the time for it was over
+    idle: tuple[str, ...] = ()  #: fixtures that measure, and by which it measured nothing
     ended: bool = True  #: False while the test still runs, as when it is judged in its own process
     imported: tuple[str, ...] = ()
     files: tuple[str, ...] = ()

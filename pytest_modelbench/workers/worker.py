@@ -41,6 +41,7 @@ from pytest_modelbench.workers.job import Job, Site
 from pytest_modelbench.workers.notes import take_notes
 from pytest_modelbench.workers.options import handed_over
 from pytest_modelbench.workers.origin import Origins, imported, imported_by
+from pytest_modelbench.workers.reports import idle_fixtures
 from pytest_modelbench.workers.serial import as_json
 from pytest_modelbench.workers.turns import WorkerTurns
 from pytest_modelbench.workers.wire import Channel, read_job
@@ -168,9 +169,9 @@ class WorkerPlugin:
         result = yield
         self._end_if_forked()
         # Not after an exception, as pytest.exit raises: the test has then no result, and the controller is to see that.
-        strays = tuple(self._origins.strays(sys.modules))
+        strays, idle = tuple(self._origins.strays(sys.modules)), idle_fixtures(item)
         files = {*self.model_files(), *imported_by(getattr(item, "module", None))}
-        self._channel.send(Finished(item.nodeid, strays, imported(sys.modules), tuple(sorted(files))))
+        self._channel.send(Finished(item.nodeid, strays, imported(sys.modules), tuple(sorted(files)), idle))
         if broken := _what_is_broken():
             self.broken = item.session.shouldstop = broken
         return result

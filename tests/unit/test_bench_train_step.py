@@ -21,7 +21,7 @@ from pytest_modelbench.bench.train_step import SpeedRuns, StepPlan, TrainFigures
 from pytest_modelbench.core.blocks import Amount
 from pytest_modelbench.core.case import Case
 from pytest_modelbench.core.environment import Environment
-from pytest_modelbench.core.errors import MeasureError, UsageError
+from pytest_modelbench.core.errors import MeasureError
 from pytest_modelbench.core.measurement import Comparability, Measurement, Quality
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.core.train_options import TrainOptions
@@ -46,11 +46,11 @@ class FakeStep:
     """A step of 40 ms on a clock, in place of a real one."""
 
     clock: FakeClock
+    recipe = ""
     log: list[str]
 
     def __init__(self, model: BuiltModel, options: TrainOptions) -> None:
         self.case = Case("net", 4, (8, 8), mode="train")
-        self.images = 8
         self.tensors = tuple
 
     def __enter__(self) -> FakeStep:
@@ -112,7 +112,9 @@ class Recorder:
         self.found[measurement.name] = measurement
 
     def train(self, model: Any, plan: StepPlan = TIMES_ALONE, **options: Any) -> TrainFigures:
-        return fixture.train_step(model, self.bench, self.modelbench._record, plan, **options)
+        return fixture.train_step(
+            model, self.bench, self.modelbench._record, self.modelbench._reached(), plan, **options
+        )
 
 
 class Net(nn.Module):
@@ -162,16 +164,16 @@ def test_times_are_recorded_whole_and_by_phase_against_the_reference(clock: Fake
         assert (one.timing.reference_s, one.timing.best_reference_s) == (pytest.approx(0.02), 0.02)
         assert (one.timing.turn, one.timing.rate) == (None, False)
     rate = recorder.found["train_throughput"]
-    assert rate.value == pytest.approx(8 / 0.04)
-    assert rate.log_ratio == pytest.approx(math.log(8) - math.log(0.04 / 0.02))
-    assert rate.samples == pytest.approx((200.0,) * 8)
+    assert rate.value == pytest.approx(4 / 0.04)
+    assert rate.log_ratio == pytest.approx(math.log(4) - math.log(0.04 / 0.02))
+    assert rate.samples == pytest.approx((100.0,) * 8)
     assert rate.timing is not None
     assert (rate.timing.rate, rate.timing.reference_s) == (True, pytest.approx(0.02))
     assert recorder.bench.best_reference_s == 0.02
     assert (figures.step_s, figures.forward_s, figures.backward_s, figures.optimizer_s) == pytest.approx(
         (0.04, 0.01, 0.025, 0.005)
     )
-    assert figures.images_per_s == pytest.approx(200.0)
+    assert figures.images_per_s == pytest.approx(100.0)
     assert figures.peak_bytes is None
 
 
@@ -254,6 +256,22 @@ def test_memory_of_the_second_step_is_more_than_that_of_a_single_pass() -> None:
     assert first > weights
 
 
+def sharp(output: Tensor) -> Tensor:
+    return output.square().mean()
+
+
+def test_a_loss_of_ones_own_shows_in_every_case_and_is_compared_with_no_other(recorder: Recorder) -> None:
+    recorder.train(net(), StepPlan(sampling=SHORT), loss=sharp)
+    found = recorder.found
+    assert {one.case.id for one in found.values()} == {f"{__name__}.Net-b4-2-fp32-loss=sharp-train"}
+    own = "loss=test_bench_train_step.sharp"
+    recipes = {name: one.comparability.recipe for name, one in found.items()}
+    assert recipes.pop("train_peak_live_memory") == f"meta, {own}"
+    assert len(recipes) == 5
+    assert set(recipes.values()) == {own}
+    assert found["train_step"].comparability.reference
+
+
 class Branching(Net):
     """Its way depends on what it sees, which meta tensors do not tell."""
 
@@ -286,6 +304,8 @@ def test_on_cuda_the_allocator_is_asked_before_the_reference_takes_memory(
     recorder.bench.device_name = "cuda"
     monkeypatch.setattr(fixture, "step_peak", lambda model, options: FollowedPeak(LivePeak(5, 1, 1), "meta"))
 
+    monkeypatch.setattr(FakeStep, "recipe", "loss=sharp")
+
     def peak(step: Callable[[], object], device: torch.device) -> AllocatedPeak:
         FakeStep.log.append(f"peak on {device}")
         return AllocatedPeak(700, 800, 900, 100)
@@ -297,6 +317,7 @@ def test_on_cuda_the_allocator_is_asked_before_the_reference_takes_memory(
     assert FakeStep.log == ["enter", "check", "peak on cuda", "reference", "check", "exit"]
     peak_of_all = recorder.found["train_peak_allocated_memory"]
     assert (peak_of_all.metric.name, peak_of_all.value) == ("peak_allocated_memory", 700)
+    assert peak_of_all.comparability.recipe == "loss=sharp"
     assert peak_of_all.figures == {"reserved_bytes": 800, "device_bytes": 900}
     assert (figures.peak_bytes, recorder.found["train_peak_live_memory"].value) == (700, 5)
 
@@ -308,11 +329,6 @@ def test_a_loss_that_is_not_finite_fails_before_anything_is_recorded(recorder: R
     with pytest.raises(MeasureError, match=r"Net-b4-2-fp32-train: the loss is nan in train step 1"):
         recorder.train(model)
     assert recorder.found == {}
-
-
-def test_only_built_models_are_trained(recorder: Recorder) -> None:
-    with pytest.raises(UsageError, match="cannot be trained: pass what build_model returned"):
-        recorder.train(print)
 
 
 RUNS = PhasedRuns(10, {"forward": (0.02, 0.04), "backward": (0.06, 0.08), "optimizer": (0.01, 0.01)})

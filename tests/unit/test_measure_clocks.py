@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from pytest_modelbench.core.errors import UsageError
 from pytest_modelbench.host.clock import Held
 from pytest_modelbench.measure import clocks
 from pytest_modelbench.measure.clocks import CpuClock, CudaClock, EventClock, SynchronizedClock, clock_for
-from pytest_modelbench.measure.timer import DeviceTimer, Timing
+from pytest_modelbench.measure.timer import BlockTiming, DeviceTimer
 
 
 class FakeEvent:
@@ -136,7 +137,10 @@ def timer() -> DeviceTimer:
 def test_timer_times_a_block(timer: DeviceTimer) -> None:
     with timer as timing:
         pass
-    assert (timing.elapsed_s, timing.samples_s, timing.median_s, timing.min_s) == (1.0, (1.0,), 1.0, 1.0)
+    assert timing.elapsed_s == 1.0
+    assert repr(timing) == "BlockTiming(elapsed_s=1.0)"
+    with pytest.raises(UsageError, match=r"of one block: read elapsed_s; device_timer\(fn\) has per_call_s"):
+        _ = timing.per_call_s
 
 
 def test_timer_waits_for_the_device_before_and_after(timer: DeviceTimer) -> None:
@@ -160,13 +164,13 @@ def test_timing_read_inside_its_block_is_an_error(timer: DeviceTimer) -> None:
 
 
 def test_error_in_the_block_is_passed_on_without_waiting(timer: DeviceTimer) -> None:
-    def run() -> Timing:
+    def run() -> BlockTiming:
         with timer as timing:
             timings.append(timing)
             raise ZeroDivisionError
         return timing
 
-    timings: list[Timing] = []
+    timings: list[BlockTiming] = []
     with pytest.raises(ZeroDivisionError):
         run()
     with pytest.raises(UsageError, match="or the block failed"):
@@ -182,13 +186,28 @@ def test_timer_calls_a_function_with_its_arguments(timer: DeviceTimer) -> None:
     assert calls == [(1, 2)] * 4
     # Readings at 0, 1, 4, 9, 16, 25 s.
     assert timing.samples_s == (1.0, 5.0, 9.0)
-    assert (timing.median_s, timing.min_s, timing.elapsed_s) == (5.0, 1.0, 15.0)
+    assert (timing.per_call_s, timing.median_s, timing.mean_s, timing.min_s) == (5.0, 5.0, 5.0, 1.0)
+    assert repr(timing) == "CallTiming(per_call_s=5.0, samples_s=(1.0, 5.0, 9.0))"
+    with pytest.raises(UsageError, match=r"of 3 calls: read per_call_s for one of them, or sum\(samples_s\) for all; "):
+        _ = timing.elapsed_s
 
 
 @pytest.mark.parametrize("counts", [{"repeat": 0}, {"warmup": -1}])
 def test_timer_refuses_counts_that_make_no_sense(timer: DeviceTimer, counts: dict[str, int]) -> None:
     with pytest.raises(UsageError, match="repeat is at least 1"):
         timer(int, **counts)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (0.5, r"device_timer calls what it is given, and cannot call 0\.5; pass a function$"),
+        (SimpleNamespace(forward=int), r"; pass a function, such as its forward: device_timer\(model\.forward\)$"),
+    ],
+)
+def test_timer_refuses_what_it_cannot_call(timer: DeviceTimer, given: object, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        timer(given)  # type: ignore[arg-type]
 
 
 def test_fallback_clock_synchronizes_its_own_device(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from pytest_modelbench.core.case import Case
 from pytest_modelbench.core.errors import BuildError, MeasureError, UsageError
 from pytest_modelbench.core.train_options import LEARNING_RATE, TrainOptions
 from pytest_modelbench.measure.memory import live_peak
-from pytest_modelbench.models import training
+from pytest_modelbench.models import losses
 from pytest_modelbench.models.build import BuiltModel, build
 from pytest_modelbench.models.sources import ModelSource
 from pytest_modelbench.models.training import TrainStep
@@ -263,7 +263,7 @@ def test_loss_that_is_not_finite_is_an_error_that_names_the_step(monkeypatch: py
         assert step.check_loss() is None
         step()
         assert step.check_loss() is not None
-        monkeypatch.setattr(training.F, "cross_entropy", lambda output, labels: output.sum() * bad)
+        monkeypatch.setattr(losses.F, "cross_entropy", lambda output, labels: output.sum() * bad)
         step()
         with pytest.raises(MeasureError, match=r"Classifier-b2-2-fp32-train: the loss is -?(nan|inf) in train step 2"):
             step.check_loss()

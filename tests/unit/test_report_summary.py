@@ -201,6 +201,16 @@ def test_long_lists_are_cut_and_counted() -> None:
     assert len(notice.items) == 6
 
 
+def test_a_test_that_measures_nothing_is_named() -> None:
+    tests = (
+        TestResult("t.py::one", Outcome.PASSED, 0, idle=("modelbench",)),
+        TestResult("t.py::two", Outcome.PASSED, 0),
+    )
+    (notice,) = summary.notices(replace(FINE, tests=tests, checks=()))
+    assert notice.text == notice.short == "NOT GATED: 1 test measured nothing"
+    assert notice.items == ("t.py::one  takes modelbench and records nothing, so that nothing of it is gated",)
+
+
 def test_an_interrupted_session_asks_for_nothing_to_be_accepted() -> None:
     notices = summary.notices(replace(SESSION, interrupted=True, ungated={}))
     assert notices[0].text.startswith("INTERRUPTED")

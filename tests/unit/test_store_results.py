@@ -134,7 +134,8 @@ def test_a_results_file_has_a_line_per_check_and_per_test(tmp_path: Path) -> Non
     assert lines[:4] == ["{", ' "format": "pytest-modelbench results",', ' "schema": 2,', ' "session": {']
     assert sum('"key":' in line for line in lines) == 2
     assert [line for line in lines if '"outcome"' in line] == [
-        f'   {{"test": "{INFERENCE}", "outcome": "passed", "duration_s": 1.0, "message": "", "by_verdict": false}}'
+        f'   {{"test": "{INFERENCE}", "outcome": "passed", "duration_s": 1.0, "message": "", "by_verdict": false, '
+        '"idle": []}'
     ]
 
 

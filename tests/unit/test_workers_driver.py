@@ -142,6 +142,11 @@ def test_modules_from_elsewhere_are_kept():
     assert driver.strays == ("pkg from /elsewhere/pkg.py",)
 
 
+def test_fixtures_that_measured_nothing_are_of_the_run():
+    driver, _ = driven([Started(TEST), Finished(TEST, idle=("modelbench",)), Done()])
+    assert driver.runs[TEST].idle == ("modelbench",)
+
+
 class Clock:
     """Seconds that pass when a test says so."""
 
