@@ -230,7 +230,8 @@ class ModelBench:
 
         found = class_images(model, located(self._bench, images), self._bench.settings.data)
         reading = Reading(transform, logits, classes)
-        return record_class_accuracy(model, found, self._record, Naming(name, band), reading)
+        with model.as_found():
+            return record_class_accuracy(model, found, self._record, Naming(name, band), reading)
 
     @of_built_model
     def detection_accuracy(
@@ -256,7 +257,10 @@ class ModelBench:
         from pytest_modelbench.bench.task_accuracy import record_detection_accuracy
 
         data, given, naming = located(self._bench, data), self._bench.settings.data, Naming(name, band)
-        return record_detection_accuracy(model, data, given, self._record, naming, transform=transform, outputs=outputs)
+        with model.as_found():
+            return record_detection_accuracy(
+                model, data, given, self._record, naming, transform=transform, outputs=outputs
+            )
 
     @of_built_model
     def segmentation_accuracy(
@@ -282,9 +286,10 @@ class ModelBench:
         from pytest_modelbench.bench.task_accuracy import record_segmentation_accuracy
 
         data, given, naming = located(self._bench, data), self._bench.settings.data, Naming(name, band)
-        return record_segmentation_accuracy(
-            model, data, given, self._record, naming, transform=transform, logits=logits
-        )
+        with model.as_found():
+            return record_segmentation_accuracy(
+                model, data, given, self._record, naming, transform=transform, logits=logits
+            )
 
     @of_built_model
     def train_to_target(

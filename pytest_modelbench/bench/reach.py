@@ -9,13 +9,12 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TypeVar
 
-from torch import nn
-
 from pytest_modelbench.bench.recorder import Record
 from pytest_modelbench.core.errors import UnreachedWarning
 from pytest_modelbench.core.measurement import Figure, Measurement
 from pytest_modelbench.measure.reach import Reach, Watch
 from pytest_modelbench.models.built import BuiltModel
+from pytest_modelbench.models.modes import is_compiled
 
 Found = TypeVar("Found")
 
@@ -33,7 +32,7 @@ def watched(
     ``run`` is given what watches it, if anything does: compiled code is not seen through, so that what it reaches is
     what ``on_meta`` reaches of the model on the meta device.
     """
-    if _is_compiled(model.module):
+    if is_compiled(model.module):
         return run(None), reach_on_meta(model, on_meta)
     watch = Watch(model.module)
     with suppress(Exception), watch:
@@ -61,10 +60,6 @@ def with_figures(record: Record, figures: Mapping[str, Figure]) -> Record:
         record(replace(measurement, figures={**measurement.figures, **figures}), band, default=default)
 
     return recorded
-
-
-def _is_compiled(module: nn.Module) -> bool:
-    return any(part._compiled_call_impl is not None or hasattr(part, "_orig_mod") for part in module.modules())
 
 
 class Reached:

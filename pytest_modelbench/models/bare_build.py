@@ -30,12 +30,13 @@ def built_on_meta(make: Callable[[], Made], label: str) -> Made:
         with torch.device("meta"), _imports_with_values():
             made = make()
         left = _left_behind(new(), made)
-    if left:
-        told = "; ".join(sorted({f"a tensor {tuple(one.shape)} in {_holder(one)}" for one in left}))
+    # What scripted and exported modules are made of is held by native code as well: told is what has a name.
+    told = sorted({f"a tensor {tuple(one.shape)} in {holder}" for one in left if (holder := _holder(one))})
+    if told:
         warnings.warn(
-            f"{label}: its builder, run on the meta device, left tensors without values: {told}. A later build in this "
-            "process may find them in the place of real ones, and fail or not by the order of tests; make them on "
-            "device='cpu', or in the module itself",
+            f"{label}: its builder, run on the meta device, left tensors without values: {'; '.join(told)}. A later build "
+            "in this process may find them in the place of real ones, and fail or not by the order of tests; make them "
+            "on device='cpu', or in the module itself",
             stacklevel=2,
         )
     return made
@@ -132,7 +133,10 @@ def _holders_within(made: object, known: set[int]) -> Counter[int]:
 
 
 def _holder(tensor: Tensor) -> str:
-    """Who holds ``tensor``, by name: a function that caches, or a global of a module, at most three steps away."""
+    """Who holds ``tensor``, by name: a function that caches, or a global of a module, at most three steps away.
+
+    Empty if it is neither.
+    """
     globals_of = {id(vars(module)): name for name, module in [*sys.modules.items()] if hasattr(module, "__dict__")}
     seen, near = {id(tensor)}, [tensor]
     for _ in range(3):
@@ -145,4 +149,4 @@ def _holder(tensor: Tensor) -> str:
                 return f"the cache of {one.__module__}.{one.__qualname__}"
         seen |= {id(one) for one in holders}
         near = [one for one in holders if not isinstance(one, types.FrameType)]
-    return "a place that is not known"
+    return ""

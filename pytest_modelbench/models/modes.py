@@ -40,6 +40,11 @@ def train_mode(module: nn.Module, label: str) -> None:
         ) from error
 
 
+def is_compiled(module: nn.Module) -> bool:
+    """Whether any part of ``module`` is what torch.compile made: code that holds for what it met."""
+    return any(part._compiled_call_impl is not None or hasattr(part, "_orig_mod") for part in module.modules())
+
+
 def evaluating(module: nn.Module) -> nn.Module:
     """``module``, in eval mode."""
     # What torch.export made is of one mode, and refuses to be told another.

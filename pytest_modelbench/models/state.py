@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from pytest_modelbench.models.modes import is_compiled
 from pytest_modelbench.models.tensors import OF_MODULES
 
 #: Returns what something was, as it was.
@@ -35,7 +36,7 @@ def state_kept(module: nn.Module, more: Iterable[Tensor] = ()) -> Iterator[None]
     """
     memory = _Memory()
     restores: list[_Restore] = [memory.kept(tensor) for tensor in more]
-    compiled = _is_compiled(module)
+    compiled = is_compiled(module)
     for part in module.modules():
         if compiled or isinstance(part, torch.jit.ScriptModule):
             restores += map(memory.kept, (*part.parameters(recurse=False), *part.buffers(recurse=False)))
@@ -46,10 +47,6 @@ def state_kept(module: nn.Module, more: Iterable[Tensor] = ()) -> Iterator[None]
     finally:
         for restore in restores:
             restore()
-
-
-def _is_compiled(module: nn.Module) -> bool:
-    return any(part._compiled_call_impl is not None or hasattr(part, "_orig_mod") for part in module.modules())
 
 
 def _attributes_kept(part: nn.Module, memory: _Memory) -> _Restore:
