@@ -34,9 +34,9 @@ def built_on_meta(make: Callable[[], Made], label: str) -> Made:
     told = sorted({f"a tensor {tuple(one.shape)} in {holder}" for one in left if (holder := _holder(one))})
     if told:
         warnings.warn(
-            f"{label}: its builder, run on the meta device, left tensors without values: {'; '.join(told)}. A later build "
-            "in this process may find them in the place of real ones, and fail or not by the order of tests; make them "
-            "on device='cpu', or in the module itself",
+            f"{label}: its builder, run on the meta device, left tensors without values: {'; '.join(told)}. A later "
+            "build in this process may find them in the place of real ones, and fail or not by the order of tests; "
+            "make them on device='cpu', or in the module itself",
             stacklevel=2,
         )
     return made
