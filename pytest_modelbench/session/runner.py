@@ -15,6 +15,7 @@ import pytest
 
 from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.errors import ModelbenchError, UsageError
+from pytest_modelbench.core.metrics import Scope
 from pytest_modelbench.core.reasons import Disturbed, NotEverywhere, OutOfBudget, Reason
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.host.interrupts import deferred_interrupts
@@ -36,7 +37,9 @@ from pytest_modelbench.session.renaming import Renames
 from pytest_modelbench.session.replay import Replayer
 from pytest_modelbench.session.results import Results
 from pytest_modelbench.store.baselines import BaselineStore
+from pytest_modelbench.store.whole import check_whole
 from pytest_modelbench.vcs.git import sources
+from pytest_modelbench.vcs.listing import tracked_below
 from pytest_modelbench.workers.driver import Heard
 from pytest_modelbench.workers.events import Hello, Noted, Started, Warned
 from pytest_modelbench.workers.notes import write_note
@@ -105,8 +108,15 @@ class SessionRunner:
         if self.updating:
             self.store.check_writable()
         self.store.load("portable")
+        self._check_whole("portable")
+
+    def _check_whole(self, *folders: str) -> None:
+        """Raise BaselineError for damage that looks like nothing; what is written anew need not be whole."""
+        for folder in folders if not (self.updating or self.against) else ():
+            check_whole(self.store.folder, folder, self.store.contents(folder), tracked_below)
 
     def _open_gate(self, environment: Environment) -> Gate:
+        self._check_whole(*dict.fromkeys(environment.folder(scope) for scope in Scope))
         measured = MeasuredBaselines(lambda test: self.results.entry(test).pairs)
         store: Baselines = measured if self.against else self.store
         return Gate(store, environment, self._policy)

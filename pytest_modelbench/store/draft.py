@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -89,6 +90,8 @@ class Draft:
             else:
                 remove(path)
                 del self.folder.files[path]
+                with contextlib.suppress(OSError):
+                    path.parent.rmdir()  # an empty folder would look like one that lost its files
             self.folder.outdated.discard(path)
         self._changed.clear()
 

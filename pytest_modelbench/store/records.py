@@ -48,6 +48,13 @@ def records_of(path: Path, text: str) -> Records:
 
     Raises BaselineError naming file, record, value and the way out if anything is wrong.
     """
+    found = _read(path, text)
+    if found.environment is not None and "device" not in found.environment:
+        raise BASELINE.fault(path, "does not name the device that the file's times were taken on", ("environment",))
+    return found
+
+
+def _read(path: Path, text: str) -> Records:
     content = document_of(path, text, BASELINE)
     schema = content["schema"]
     body = {key: value for key, value in content.items() if key not in {"format", "schema"}}

@@ -15,7 +15,7 @@ from pydantic_core import PydanticCustomError
 
 from pytest_modelbench.core.environment import Fact
 from pytest_modelbench.core.measurement import Comparability
-from pytest_modelbench.core.observations import Observations
+from pytest_modelbench.core.observations import Observations, Observed
 from pytest_modelbench.core.observations import read as read_observations
 from pytest_modelbench.store.documents import DocumentKind, shown
 
@@ -34,6 +34,8 @@ _POSITIVE_UNITS = ("s", "images/s")
 _COUNTED_UNITS = ("count", "bytes")
 #: One process does not tell how far processes differ.
 LEAST_PROCESSES = 2
+#: An output's root mean square: the first of the numbers that stand for it.
+_OF_OUTPUTS = "rms"
 #: Values and their median are rounded each for itself, to nine digits.
 _ROUNDING = 1e-7
 
@@ -149,11 +151,16 @@ class Entry(Checked):
     def _consistent(self) -> Entry:
         if what := self._out_of_range():
             raise _wrong("value", what)
+        if self.unit == _OF_OUTPUTS and not self.observations:
+            raise _wrong("observations", f"is missing, and of a value in {self.unit!r} that is what is compared")
         if self.observations:
             try:
-                read_observations(self.observations)
+                observed = read_observations(self.observations)
             except ValueError as error:
                 raise _wrong("observations", str(error)) from None
+            made = self._made_of(observed)
+            if made is not None and not math.isclose(self.value, made, rel_tol=_ROUNDING):
+                raise _wrong("value", f"{self.value} is not what its observations amount to, which is {made:.9g}")
         if self.sessions is None:
             return self
         if self.accepted not in self.sessions:
@@ -176,6 +183,12 @@ class Entry(Checked):
     def observed(self) -> Observations | None:
         """What a deterministic value was made of, if that was kept."""
         return read_observations(self.observations) if self.observations else None
+
+    def _made_of(self, observed: Observations) -> float | None:
+        """What the value is by its observations; None where they do not tell: an mIoU is no mean of images."""
+        if observed.kind is Observed.HITS and self.unit == "fraction":
+            return statistics.fmean(observed.values)
+        return observed.values[0] if observed.kind is Observed.NUMBERS and self.unit == _OF_OUTPUTS else None
 
     def _out_of_range(self) -> str:
         if self.unit in _COUNTED_UNITS and self.value < 0:

@@ -23,6 +23,17 @@ def top_of(root: Path) -> Path:
         return root.resolve()
 
 
+def tracked_below(folder: Path) -> list[str]:
+    """Files that git has below ``folder``, which need not be there; empty where git knows nothing."""
+    there = next(path for path in (folder, *folder.parents) if path.is_dir())
+    pattern = f":(literal){folder.absolute()}"
+    try:
+        known = git(there, "ls-files", "-z", "--", pattern, doing=f"listing the files of {folder}")
+    except UsageError:
+        return []
+    return sorted(entries(known))
+
+
 def files_below(top: Path) -> list[str]:
     """Files of the working tree at ``top``, relative to it and sorted, with those of submodules."""
     doing = f"listing the files of {top}"

@@ -93,6 +93,7 @@ def test_a_file_is_written_as_it_was_read_with_one_line_per_entry(path: Path) ->
         ((MACS, "basis"), "meta", "basis", "is not a field that belongs here"),
         ((MACS, "observations"), "hits 4", "observations", "'' are no hexadecimal digits"),
         ((MACS, "observations"), "guesses 4", "observations", "'guesses' is no kind of observations"),
+        ((MACS, "unit"), "rms", "observations", "is missing, and of a value in 'rms' that is what is compared"),
         ((LATENCY, "value"), 0, "value", "0 is not a positive measurement in 's'"),
         ((LATENCY, "value"), -0.5, "value", "-0.5 is not a positive measurement in 's'"),
         ((LATENCY, "value"), 0.12, "value", "0.12 is not the median of its accepted session, which is 0.11"),
@@ -127,6 +128,33 @@ def test_a_flaw_in_an_entry_is_named_with_file_key_value_and_the_way_out(
         f"a.json: {where}: {what}. Take the committed file back with `git checkout -- a.json`; `git log -- a.json` "
         "lists those before it"
     )
+
+
+@pytest.mark.parametrize(
+    ("unit", "value", "observations", "told"),
+    [
+        ("fraction", 0.75, "hits 4 e", ""),
+        ("fraction", 0.5, "hits 4 e", "value: 0.5 is not what its observations amount to, which is 0.75"),
+        ("fraction", 0.5, "scores 2 ff80", ""),
+        ("rms", 1.5, "numbers 1.5 -2", ""),
+        ("rms", 5000.0, "numbers 1.5 -2", "value: 5000.0 is not what its observations amount to, which is 1.5"),
+        ("x", 3.0, "numbers 1.5 -2", ""),
+    ],
+)
+def test_what_an_entry_says_twice_agrees(path: Path, unit: str, value: float, observations: str, told: str) -> None:
+    content = json.loads(TEXT)
+    content["records"][MACS] |= {"unit": unit, "value": value, "observations": observations}
+    path.write_text(json.dumps(content))
+    if told:
+        assert told in fault(path)
+    else:
+        read_baseline_file(path)
+
+
+@pytest.mark.parametrize("value", [{}, {"threads": 1}])
+def test_an_environment_that_names_no_device_is_none(path: Path, value: object) -> None:
+    path.write_text(changed(("environment",), value))
+    assert "environment: does not name the device that the file's times were taken on" in fault(path)
 
 
 @pytest.mark.parametrize("unit", ["s", "images/s"])
@@ -331,7 +359,8 @@ def _files(draw: st.DrawFn) -> BaselineFile:
     )
     used = {session for found in entries.values() for entry in found.values() for session in entry.session_ids()}
     origin = Origin(commit=draw(st.none() | _name), dirty=draw(st.booleans()), provenance=draw(_facts))
-    return BaselineFile(draw(st.none() | _facts), dict.fromkeys(used, origin), entries)
+    environment = draw(st.none() | _facts.map(lambda facts: {"device": "cpu", **facts}))
+    return BaselineFile(environment, dict.fromkeys(used, origin), entries)
 
 
 @pytest.mark.slow
