@@ -89,9 +89,10 @@ def _write_hits(values: Sequence[float]) -> str:
 
 
 def _read_hits(text: str) -> tuple[float, ...]:
-    count, _, digits = text.partition(" ")
-    bits = f"{_hexadecimal(digits):0{int(count)}b}"
-    if len(bits) != int(count) or len(digits) != math.ceil(int(count) / 4):
+    told, _, digits = text.partition(" ")
+    count = _count(told)
+    bits = f"{_hexadecimal(digits):0{count}b}"
+    if len(bits) != count or len(digits) != math.ceil(count / 4):
         raise ValueError(f"{len(digits)} digits do not hold {count} samples")
     return tuple(map(float, bits))
 
@@ -103,10 +104,16 @@ def _write_scores(values: Sequence[float]) -> str:
 
 
 def _read_scores(text: str) -> tuple[float, ...]:
-    count, _, digits = text.partition(" ")
-    if len(digits) != 2 * int(count):
+    told, _, digits = text.partition(" ")
+    if len(digits) != 2 * (count := _count(told)):
         raise ValueError(f"{len(digits)} digits do not hold {count} scores")
     return tuple(_hexadecimal(digits[at : at + 2]) / SCORE_STEPS for at in range(0, len(digits), 2))
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdecimal()) or not 0 < int(text[:9]) <= MOST_SAMPLES or len(text) > 9:
+        raise ValueError(f"{text[:20]!r} is no number of samples")
+    return int(text)
 
 
 def _hexadecimal(digits: str) -> int:

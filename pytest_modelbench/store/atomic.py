@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import glob
 import os
 import secrets
 import stat
@@ -17,16 +18,22 @@ from pytest_modelbench.core.errors import BaselineError
 #: How long another session may hold the lock. It is held while files are read and written, which takes milliseconds.
 LOCK_WAIT_S = 60.0
 _LOCK_POLL_S = 0.05
+#: No writer takes so long.
+_ABANDONED_S = 600.0
 
 
 def write_atomically(path: Path, text: str) -> None:
     """Write ``text`` in UTF-8 to ``path`` atomically, also if the machine loses power right after.
 
-    Killed at any moment, it leaves the file as it was. A link is followed, and an existing file keeps its permissions.
-    Raises BaselineError naming ``path`` if it cannot be written.
+    Killed at any moment, it leaves the file as it was; what it leaves beside it, the next one removes. A link is
+    followed, and an existing file keeps its permissions. Raises BaselineError naming ``path`` if it cannot be written,
+    or is there and may not be.
     """
     try:
         target = path.resolve()
+        if target.exists() and not os.access(target, os.W_OK):  # which replacing it would not heed
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        _remove_left_behind(target)
         # The name does not end in .json, so what a killed process leaves behind is never read as a baseline.
         temporary = target.parent / f".{target.stem[:100]}-{secrets.token_hex(6)}.tmp"
         try:
@@ -43,6 +50,14 @@ def write_atomically(path: Path, text: str) -> None:
         ) from error
 
 
+def _remove_left_behind(target: Path) -> None:
+    """Remove what writers of ``target`` left that were killed a while ago."""
+    for path in target.parent.glob(f".{glob.escape(target.stem[:100])}-{'[0-9a-f]' * 12}.tmp"):
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > _ABANDONED_S:
+                path.unlink()
+
+
 def remove(path: Path) -> None:
     """Remove ``path``. Raises BaselineError naming it if it cannot be removed."""
     try:
@@ -55,7 +70,10 @@ def remove(path: Path) -> None:
 def make_folder(path: Path) -> None:
     """Make ``path`` a folder. Raises BaselineError naming it if it cannot be made."""
     try:
+        made = [one for one in (path, *path.parents) if not one.exists()]
         path.mkdir(parents=True, exist_ok=True)
+        for one in made:
+            _sync_folder(one.parent)
     except OSError as error:
         raise BaselineError(
             f"{path}: cannot be made a folder: {_cause(error)}; make room for it or name another folder"

@@ -84,7 +84,9 @@ class BaselineStore:
 
     def check_writable(self) -> None:
         """Raise BaselineError naming the path if baselines could not be written. Creates nothing."""
-        for path in (self.folder, *(self.folder / name for name in self._read)):
+        # Of which environment this session will be is not known yet.
+        there = self.folders() if self.folder.is_dir() else []
+        for path in (self.folder, *(self.folder / name for name in sorted({*self._read, *there}))):
             nearest = path
             while not nearest.exists() and nearest != nearest.parent:
                 nearest = nearest.parent

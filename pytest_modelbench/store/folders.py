@@ -55,11 +55,24 @@ class BaselineFolder:
 
 
 def read_folder(path: Path) -> BaselineFolder:
-    """The folder at ``path``, empty if there is none. Raises BaselineError for the first file that is not valid."""
+    """The folder at ``path``, empty if there is none. Raises BaselineError for the first file that is not valid.
+
+    A file that another session removes meanwhile, as pruning does, is none of it.
+    """
+    while True:
+        listed = _json_files(path)
+        try:
+            return _read(listed)
+        except BaselineError:
+            if all(one.exists() or one.is_symlink() for one in listed):
+                raise
+
+
+def _read(listed: list[Path]) -> BaselineFolder:
     files: dict[Path, BaselineFile] = {}
     places: dict[CheckKey, Path] = {}
     outdated: set[Path] = set()
-    for file_path in _json_files(path):
+    for file_path in listed:
         files[file_path], schema = read_baseline_file(file_path)
         file = files[file_path]
         if schema < BASELINE.schema:

@@ -28,6 +28,8 @@ BASELINE = DocumentKind(
 
 #: Beyond this no count is plausible, and other readers of JSON lose digits or fail.
 _LARGEST_INTEGER = 2**63
+#: Logs of the largest and the smallest number there is differ by less.
+_LARGEST_LOG = 1500.0
 #: Units in which nothing measurable is zero or less. Others: fractions go from 0 to 1, custom units anywhere.
 _POSITIVE_UNITS = ("s", "images/s")
 #: A module without parameters has none, and they take no bytes.
@@ -120,6 +122,9 @@ class Processes(Checked):
             raise _wrong("disturbed", f"{self.disturbed} of {len(self.values)} processes cannot have been disturbed")
         if self.disturbed and len(self.values) < LEAST_PROCESSES:
             raise _wrong("disturbed", "how far processes spread, which a disturbed session is held by, takes two")
+        for ratio in self.log_ratios:
+            if abs(ratio) > _LARGEST_LOG:
+                raise _wrong("log_ratios", f"{ratio} is the log of no two times")
         for name, numbers in (("values", self.values), ("reference_s", self.reference_s)):
             for number in numbers:
                 if number <= 0:

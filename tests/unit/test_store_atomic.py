@@ -175,3 +175,36 @@ def test_a_file_system_without_locks_is_an_error(tmp_path: Path, monkeypatch: py
 def test_only_a_folder_can_be_locked(tmp_path: Path) -> None:
     with pytest.raises(BaselineError, match="missing: cannot be opened"), locked(tmp_path / "missing"):
         pytest.fail("no lock")
+
+
+def test_what_killed_writers_left_beside_it_a_while_ago_is_removed(tmp_path: Path) -> None:
+    path = tmp_path / "in[f]erence.json"
+    names = {
+        ".in[f]erence-0123456789ab.tmp": 0,  # of a writer that was killed
+        ".in[f]erence-ba9876543210.tmp": 2**40,  # of one that may be at it
+        ".in[f]erence-0123456789.tmp": 0,
+        ".other-0123456789ab.tmp": 0,
+    }
+    for name, changed in names.items():
+        (tmp_path / name).write_text("")
+        os.utime(tmp_path / name, (changed, changed))
+    write_atomically(path, NEW)
+    assert {one.name for one in tmp_path.iterdir()} == {path.name, *list(names)[1:]}
+
+
+def test_a_file_that_may_not_be_written_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "inference.json"
+    path.write_text(OLD)
+    monkeypatch.setattr(atomic.os, "access", lambda target, mode: (target, mode) != (path.resolve(), os.W_OK))
+    with pytest.raises(BaselineError, match=r"inference.json: cannot be written: Permission denied"):
+        write_atomically(path, NEW)
+    assert path.read_text() == OLD
+
+
+def test_new_folders_last_as_new_files_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr(atomic, "_sync_folder", synced.append)
+    atomic.make_folder(tmp_path / "a/b")
+    assert set(synced) == {tmp_path, tmp_path / "a"}
+    atomic.make_folder(tmp_path / "a/b")
+    assert len(synced) == 2

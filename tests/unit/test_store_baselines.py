@@ -9,6 +9,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -21,8 +22,10 @@ from pytest_modelbench.core.session import Check
 from pytest_modelbench.core.verdicts import BaselineView, Verdict
 from pytest_modelbench.judge.judging import judge
 from pytest_modelbench.judge.procedure import Compared, Procedure
+from pytest_modelbench.store import folders
 from pytest_modelbench.store.baselines import BaselineStore
 from pytest_modelbench.store.draft import Draft
+from pytest_modelbench.store.files import read_baseline_file
 from pytest_modelbench.store.schema import Origin
 from tests.unit.store_checks import ENVIRONMENT, INFERENCE, exact, latency, macs, stamp
 
@@ -442,6 +445,20 @@ def test_where_nothing_can_be_written_is_named_before_anything_is_measured(
     store.folder.write_text("")
     with pytest.raises(BaselineError, match=f"^{store.folder}: is not a folder"):
         store.check_writable()
+
+
+def test_a_file_that_is_removed_while_the_folder_is_read_is_none_of_it(
+    store: BaselineStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accept(store, macs(1), macs(1, test="other.py::test_b"), day=1)
+    gone = store.folder / "portable/other.json"
+
+    def read(path: Path) -> Any:
+        gone.unlink(missing_ok=True)  # another session prunes
+        return read_baseline_file(path)
+
+    monkeypatch.setattr(folders, "read_baseline_file", read)
+    assert {key.test for key in BaselineStore(store.folder).keys("portable")} == {macs(1).key.test}
 
 
 def test_a_loaded_folder_that_cannot_be_written_is_named(store: BaselineStore, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -92,6 +92,8 @@ def test_a_file_is_written_as_it_was_read_with_one_line_per_entry(path: Path) ->
         ((MACS, "level"), 1.0, "level", "is not a field that belongs here"),
         ((MACS, "basis"), "meta", "basis", "is not a field that belongs here"),
         ((MACS, "observations"), "hits 4", "observations", "'' are no hexadecimal digits"),
+        ((MACS, "observations"), "hits 1000000000000 0", "observations", "'1000000000000' is no number of samples"),
+        ((MACS, "observations"), "scores 99999999 ff", "observations", "'99999999' is no number of samples"),
         ((MACS, "observations"), "guesses 4", "observations", "'guesses' is no kind of observations"),
         ((MACS, "unit"), "rms", "observations", "is missing, and of a value in 'rms' that is what is compared"),
         ((LATENCY, "value"), 0, "value", "0 is not a positive measurement in 's'"),
@@ -103,6 +105,8 @@ def test_a_file_is_written_as_it_was_read_with_one_line_per_entry(path: Path) ->
          "1 log ratios do not go with 3 values"),
         ((LATENCY, "sessions", SESSION, "reference_s"), [1.0], f"sessions > {SESSION} > reference_s",
          "1 times do not go with 3 values"),
+        ((LATENCY, "sessions", SESSION, "log_ratios", 1), 1e308, f"sessions > {SESSION} > log_ratios",
+         "1e+308 is the log of no two times"),
         ((LATENCY, "sessions", SESSION, "reference_s", 2), 0, f"sessions > {SESSION} > reference_s",
          "0 is not positive"),
         ((LATENCY, "sessions", SESSION, "reference_s"), ..., None, None),
@@ -319,6 +323,7 @@ def test_a_good_file_with_any_item_replaced_never_raises_anything_but_a_baseline
 
 
 _number = st.floats(allow_nan=False, allow_infinity=False)
+_log = st.floats(-1500, 1500)
 _positive = st.floats(min_value=0, exclude_min=True, max_value=1e300)
 _name = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20).filter(str.strip)
 _sessions = st.sampled_from(["2026-11-20T00:00:00Z-nogit", "2026-11-21T00:00:00Z-abc-dirty", "2026-11-22T00:00:00Z-x"])
@@ -336,7 +341,7 @@ def _noisy(draw: st.DrawFn) -> Entry:
         numbers: Callable[[Any], Any] = lambda each, n=size: tuple(draw(st.lists(each, min_size=n, max_size=n)))  # noqa: E731
         sessions[session] = Processes(
             values=numbers(_positive),
-            log_ratios=numbers(_number),
+            log_ratios=numbers(_log),
             reference_s=numbers(_positive) if draw(st.booleans()) else (),
         )
     return Entry(
