@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-import math
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,8 +15,10 @@ import torch
 from torch import Tensor
 
 from pytest_modelbench.core.errors import MissingExtraError, UsageError, hide_own_frames
+from pytest_modelbench.data.coco_masks import checked_segment, is_number, shortened
 from pytest_modelbench.data.datasets import DataDigest, ObjectData, Target
 from pytest_modelbench.data.images import read_image
+from pytest_modelbench.data.listed import listed_file, listed_text
 
 __tracebackhide__ = hide_own_frames
 
@@ -97,10 +98,8 @@ def coco_file(path: str | Path) -> Path | None:
 
 def _read(path: Path) -> dict[str, list[dict[str, Any]]]:
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UsageError(f"there is no COCO file {path}; pass the path of its JSON file") from None
-    except (OSError, ValueError) as error:
+        document = json.loads(listed_text(path, "COCO file"))
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"COCO file {path} cannot be read: {error}; pass a JSON file") from error
     for key in _REQUIRED:
         entries = document.get(key) if isinstance(document, dict) else None
@@ -114,13 +113,8 @@ def _read(path: Path) -> dict[str, list[dict[str, Any]]]:
 def _field(entry: Mapping[str, Any], key: str, kind: type, where: str) -> Any:
     value = entry.get(key)
     if not isinstance(value, kind) or isinstance(value, bool):
-        raise UsageError(f"{where} has {key}={value!r}, not a {kind.__name__}: {_shortened(entry)}; correct the file")
+        raise UsageError(f"{where} has {key}={value!r}, not a {kind.__name__}: {shortened(entry)}; correct the file")
     return value
-
-
-def _shortened(entry: object) -> str:
-    text = json.dumps(entry, default=str)
-    return text if len(text) <= 120 else f"{text[:117]}..."
 
 
 def _pictures(document: Mapping[str, list[dict[str, Any]]], source: _CocoFile) -> list[_Picture]:
@@ -172,9 +166,7 @@ def _picture(
     path = source.path
     where = f"{path}: image {entry['id']}"
     width, height = (_field(entry, side, int, where) for side in ("width", "height"))
-    file = source.folder / _field(entry, "file_name", str, where)
-    if not file.is_file():
-        raise UsageError(f"{where}: there is no file {file}; fetch it, name its folder, or take the image off the list")
+    file = listed_file(source.folder, _field(entry, "file_name", str, where), where)
     boxes = []
     for annotation in annotations:
         at = f"{path}: annotation {annotation.get('id')}"
@@ -183,7 +175,9 @@ def _picture(
         if overhang > _ROUNDING:
             clipped.append(f"annotation {annotation.get('id')} by {overhang:g} pixels")
     segments = [
-        _segment(one, width, height, f"{path}: annotation {one.get('id')}") for one in annotations if source.masks
+        checked_segment(one, width, height, f"{path}: annotation {one.get('id')}")
+        for one in annotations
+        if source.masks
     ]
     return _Picture(
         where, file, width, height, tuple(boxes),
@@ -197,8 +191,8 @@ def _box(
 ) -> tuple[tuple[float, float, float, float], float]:
     """The box as x1, y1, x2, y2 within the image, and by how many pixels it stuck out."""
     box = annotation.get("bbox")
-    if not (isinstance(box, list) and len(box) == 4 and all(_is_number(side) for side in box)):
-        raise UsageError(f"{where}: bbox is {_shortened(box)}, not [x, y, width, height]; correct the file")
+    if not (isinstance(box, list) and len(box) == 4 and all(is_number(side) for side in box)):
+        raise UsageError(f"{where}: bbox is {shortened(box)}, not [x, y, width, height]; correct the file")
     left, top, right, bottom = box[0], box[1], box[0] + box[2], box[1] + box[3]
     inside = max(left, 0.0), max(top, 0.0), min(right, float(width)), min(bottom, float(height))
     if inside[2] <= inside[0] or inside[3] <= inside[1]:
@@ -206,40 +200,6 @@ def _box(
             f"{where}: bbox {box} has no area within its image of {width}x{height} pixels; correct or remove it"
         )
     return inside, max(-left, -top, right - width, bottom - height)
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-
-
-def _segment(annotation: Mapping[str, Any], width: int, height: int, where: str) -> object:
-    """What the file has for a mask, checked: polygons, or run lengths of the image's own size."""
-    segment = annotation.get("segmentation")
-    if isinstance(segment, Mapping):
-        if list(segment.get("size", ())) != [height, width]:
-            raise UsageError(
-                f"{where}: its mask is of size {segment.get('size')}, and its image of [{height}, {width}] (height, "
-                "width); correct the file"
-            )
-        counts = segment.get("counts")
-        runs = counts if isinstance(counts, list) and all(isinstance(run, int) for run in counts) else []
-        fits = bool(runs) and min(runs) >= 0 and sum(runs) == height * width
-        if not isinstance(counts, str) and not fits:
-            raise UsageError(
-                f"{where}: its mask has counts that are neither text nor runs that fill {height}x{width} pixels; "
-                "correct the file"
-            )
-        return segment
-    if isinstance(segment, list) and segment and all(_is_polygon(part) for part in segment):
-        return segment
-    raise UsageError(
-        f"{where}: segmentation is {_shortened(segment)}, neither polygons [[x1, y1, x2, y2, x3, y3, ...]] nor run "
-        "lengths {size, counts}; correct the file, or measure boxes alone"
-    )
-
-
-def _is_polygon(part: object) -> bool:
-    return isinstance(part, list) and len(part) >= 6 and len(part) % 2 == 0 and all(map(_is_number, part))
 
 
 def _sample(pictures: Sequence[_Picture], masks: bool, index: int) -> tuple[Tensor, Target]:

@@ -12,6 +12,7 @@ from pytest_modelbench.core.errors import UsageError, hide_own_frames
 from pytest_modelbench.core.tasks import IGNORED
 from pytest_modelbench.data.datasets import DataDigest, MapData
 from pytest_modelbench.data.images import read_image, read_indices
+from pytest_modelbench.data.listed import listed_file, listed_text
 from pytest_modelbench.data.photos import below_common_folder
 
 __tracebackhide__ = hide_own_frames
@@ -62,12 +63,14 @@ def _voc_pairs(root: Path, split: str) -> list[tuple[Path, Path]]:
     listing = root / "ImageSets" / "Segmentation" / f"{split}.txt"
     maps = root / "SegmentationClass"
     if listing.is_file():
-        names = listing.read_text(encoding="utf-8").split()
+        names = listed_text(listing, "list of label maps").split()
     else:
         names = sorted(file.stem for file in maps.glob("*.png"))
     if not names:
         raise UsageError(f"{listing if listing.is_file() else maps} names no label maps; fill it")
-    return [(root / "JPEGImages" / f"{name}.jpg", maps / f"{name}.png") for name in names]
+    images = root / "JPEGImages"
+    where = str(listing if listing.is_file() else maps)
+    return [(listed_file(images, f"{name}.jpg", where), listed_file(maps, f"{name}.png", where)) for name in names]
 
 
 def _cityscapes_pairs(root: Path, split: str) -> list[tuple[Path, Path]]:

@@ -111,6 +111,8 @@ def document_of(path: Path, text: str, kind: DocumentKind) -> dict[str, Any]:
 
 def read_text(path: Path, kind: DocumentKind) -> str:
     """The text of the document at ``path``; BaselineError if there is none, or it is empty or no text."""
+    if path.exists() and not (path.is_file() or path.is_dir()):  # one that waits for a writer would do so for ever
+        raise BaselineError(f"{path}: is neither a file nor a folder; move it away")
     try:
         data = path.read_bytes()
     except FileNotFoundError:

@@ -5,14 +5,19 @@ from __future__ import annotations
 import copy
 import json
 import warnings
+from itertools import groupby
 
+import numpy
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from pytest_modelbench.core.errors import MissingExtraError, UsageError
 from pytest_modelbench.data import coco
 from pytest_modelbench.data.coco import coco_file, coco_objects
+from pytest_modelbench.data.coco_masks import _unpacked
 
 #: Two images of 20 x 10 pixels, the first with two objects, the second with none. Category ids have gaps, as COCO's.
 DOCUMENT = {
@@ -225,5 +230,43 @@ def test_damaged_run_lengths_name_their_image(folder):
     rle = pytest.importorskip("pycocotools.mask")
     longer = rle.frPyObjects({"size": [100, 100], "counts": [0, 10_000]}, 100, 100)["counts"].decode()
     path = write(folder, annotation(segmentation={"size": [10, 20], "counts": longer}))
-    with pytest.raises(UsageError, match="image 3: a mask of it cannot be read"):
+    with pytest.raises(UsageError, match="annotation 1: its mask has counts that are neither"):
         coco_objects(path, masks=True).read(0)
+
+
+@pytest.mark.parametrize(
+    ("segment", "told"),
+    [
+        ([[0, 0, 1e9, 0, 1e9, 1e9]], r"its polygon goes from 0 to 1e\+09 in an image of 20x10 pixels"),
+        ([[0, 0, 5, 0, 5, -1e9]], r"its polygon goes from -1e\+09 to 0 in an image of 20x10 pixels"),
+        ({"size": [10, 20], "counts": "~~~~~~~~~~~~~~~~"}, "counts that are neither text nor runs"),
+        ({"size": [10, 20], "counts": "oooooooooooooooooooooo"}, "counts that are neither text nor runs"),
+        ({"size": [10, 20], "counts": "0"}, "counts that are neither text nor runs"),
+        ({"size": [10, 20], "counts": [True] * 200}, "counts that are neither text nor runs"),
+    ],
+)
+def test_what_would_end_the_rasterizer_never_reaches_it(folder, segment, told):
+    pytest.importorskip("pycocotools.mask")
+    with pytest.raises(UsageError, match=f"annotation 1: .*{told}"):
+        coco_objects(write(folder, annotation(segmentation=segment)), masks=True)
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=60))
+def test_run_lengths_are_unpacked_as_the_rasterizer_packs_them(pixels):
+    rle = pytest.importorskip("pycocotools.mask")
+    mask = numpy.asfortranarray(numpy.array(pixels, dtype=numpy.uint8).reshape(-1, 1))
+    runs = _unpacked(rle.encode(mask)["counts"].decode())
+    assert [length for length in runs if length] == [len([*group]) for _, group in groupby(pixels)]
+    assert (runs[0] == 0) == pixels[0]
+
+
+@pytest.mark.parametrize("name", ["../a.png", "/etc/hostname", "a/../../a.png", "a\0b.jpg", "x" * 5000 + ".jpg"])
+def test_no_name_in_the_file_leads_out_of_its_folder(folder, name):
+    with pytest.raises(UsageError, match=r"(lies outside of|no file can be called)"):
+        coco_objects(write(folder, lambda document: document["images"][0].update(file_name=name)))
+
+
+def test_what_is_nested_too_deep_is_no_json_file(folder):
+    (folder / "deep.json").write_text("[" * 200_000)
+    with pytest.raises(UsageError, match="cannot be read"):
+        coco_objects(folder / "deep.json")

@@ -385,3 +385,9 @@ def test_every_file_that_is_written_reads_back_the_same_with_one_line_per_entry(
         map(len, file.entries.values())
     )
     assert text.endswith("\nnull]}\n")
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no such thing here")
+def test_what_is_no_file_is_refused_and_not_waited_for(path: Path) -> None:
+    os.mkfifo(path)
+    assert fault(path) == "a.json: is neither a file nor a folder; move it away"
