@@ -130,12 +130,14 @@ def test_folder_of_neither_kind_is_refused(tmp_path):
 
 @pytest.mark.parametrize("name", ["../a", "/etc/passwd"])
 def test_a_list_that_leads_out_of_the_folder_is_refused(voc, name):
+    (voc / "ImageSets" / "Segmentation").mkdir(parents=True)
     (voc / "ImageSets" / "Segmentation" / "val.txt").write_text(name)
     with pytest.raises(UsageError, match=r"val.txt names .* which lies outside of .*JPEGImages"):
         mask_folder(voc)
 
 
 def test_a_list_that_is_no_text_is_named(voc):
+    (voc / "ImageSets" / "Segmentation").mkdir(parents=True)
     (voc / "ImageSets" / "Segmentation" / "val.txt").write_bytes(b"a\xff")
     with pytest.raises(
         UsageError, match=r"list of label maps .*val.txt is not UTF-8 text: invalid start byte at byte 1"
