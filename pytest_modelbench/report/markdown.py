@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from pytest_modelbench.core.places import BASELINES, Here
 from pytest_modelbench.core.session import Session
+from pytest_modelbench.report.footnotes import footnotes
 from pytest_modelbench.report.summary import (
     ACCEPT,
     Line,
@@ -57,9 +58,10 @@ def _table(found: Sequence[Line]) -> str:
     rows = [_HEADER]
     for line in found:
         verdict = f"**{line.standing.value}**" if line.standing in _FAILING else line.standing.value
-        cells = [line.case, line.metric, line.baseline, line.now, line.change, line.band]
+        cells = [line.case, line.metric, line.baseline, line.now, line.change + line.mark, line.band]
         rows.append(f"| {' | '.join(map(escape, cells))} | {verdict} |")
-    return "\n".join(rows)
+    notes = [f"\n{escape(text)}" for text in footnotes(line.check for line in found)]
+    return "\n".join([*rows, *notes])
 
 
 def _notice(notice: Notice) -> str:

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import difflib
-import math
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pytest_modelbench.core.environment import Fact, differences
-from pytest_modelbench.core.measurement import CheckKey, Measurement, counted
+from pytest_modelbench.core.measurement import CheckKey, counted
 from pytest_modelbench.core.metrics import Better
 from pytest_modelbench.core.reasons import EnvironmentMoved, OtherEnvironment, Reason, Since
 from pytest_modelbench.core.session import Check
 from pytest_modelbench.core.verdicts import Judgement, Verdict
-from pytest_modelbench.judge.stored import machine_drift
+from pytest_modelbench.report.footnotes import SAME_SPEED, behind, machine_time, speed
 from pytest_modelbench.report.reasons import sentence, sentences
 from pytest_modelbench.report.scale import difference, exact, moved, number, pair, percent, plural
-
-#: Below, the machine is called as fast as before: the reference workload itself repeats no better.
-_SAME_SPEED = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,27 +240,19 @@ def _sample(check: Check) -> str:
     """``  median of 3 processes, 131 ms to 138 ms`` for a noisy check measured more than once."""
     if not check.metric.noisy or len(check.measurements) < 2:
         return ""
-    behind = _behind(check)
-    values = [one.value for one in counted(behind)]
-    left_out = len(behind) - len(values)
+    found = behind(check)
+    values = [one.value for one in counted(found)]
+    left_out = len(found) - len(values)
     low, high = pair(min(values), max(values), check.metric.unit, tell_apart=False)
     among = f"median of {len(values)} processes" if len(values) > 1 else "1 process"
     return f"  {among}, {low} to {high}{f'; {left_out} disturbed' if left_out else ''}"
 
 
-def _behind(check: Check) -> Sequence[Measurement]:
-    """What the value rests on."""
-    return check.measurements[-check.judgement.afresh :]
-
-
 def _machine(check: Check) -> str:
     """How fast the machine itself was, by what the reference workload took out of the change; empty if unknown."""
-    drift = machine_drift(_behind(check), check.baseline) if check.baseline and check.measurements else None
-    if drift is None:
+    time = machine_time(check)
+    if time is None:
         return ""
-    slowdown = math.exp(drift)
-    if abs(slowdown - 1) < _SAME_SPEED:
+    if abs(time - 1) < SAME_SPEED:
         return "the machine was as fast as at the baseline, by the reference workload"
-    how = "slower" if slowdown > 1 else "faster"
-    share = percent(1 + abs(slowdown - 1)).lstrip("+")
-    return f"the machine itself was {share} {how}, by the reference workload; the change above leaves that out"
+    return f"the machine itself was {speed(time)}, by the reference workload; the change above leaves that out"

@@ -13,6 +13,7 @@ from pytest_modelbench.core.places import BASELINES, Here
 from pytest_modelbench.core.session import Absence, Check, Outcome, Session
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.report.commands import prune_command
+from pytest_modelbench.report.footnotes import mark
 from pytest_modelbench.report.messages import found_from, more_needed
 from pytest_modelbench.report.reasons import sentences
 from pytest_modelbench.report.scale import change, duration, number, pair, plural
@@ -43,7 +44,7 @@ _RANK = {standing: rank for rank, standing in enumerate(Standing)}
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One check in words."""
+    """One check in words; ``mark`` leads to a footnote, which takes the ``check`` itself."""
 
     standing: Standing
     case: str
@@ -52,6 +53,8 @@ class Line:
     now: str
     change: str
     band: str
+    mark: str
+    check: Check
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +100,9 @@ def _line(check: Check, how: Standing, label: str) -> Line:
         baseline = number(judgement.baseline, check.baseline.unit)
     elif judgement.baseline is not None:
         baseline, now = pair(judgement.baseline, judgement.value, metric.unit, tell_apart=not metric.noisy)
-    return Line(how, label, check.key.name, baseline, now, change(judgement, metric), metric.band.text)
+    found = mark(check)
+    told = change(judgement, metric), metric.band.text, found.value if found else "", check
+    return Line(how, label, check.key.name, baseline, now, *told)
 
 
 def tally(session: Session) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pytest_modelbench.core.change import Change, ChangeKind
 from pytest_modelbench.core.places import BASELINES, Here
 from pytest_modelbench.core.session import Session
+from pytest_modelbench.report.footnotes import footnotes
 from pytest_modelbench.report.scale import moved, number, pair
 from pytest_modelbench.report.summary import (
     ACCEPT,
@@ -88,7 +89,7 @@ def render(session: Session, look: Look, told: Told | None = None) -> str:
     colour, quiet = look.colour, look.quiet
     found = lines(session)
     shown = [line for line in found if not (quiet and line.standing is Standing.OK)]
-    table = layout(_COLUMNS, [_row(line) for line in shown], look.width, colour=colour)
+    table = _table(shown, look)
     worst = COLOURS[found[0].standing] if found else Colour.PLAIN
     said = [*notices(session, told.accept_command, told.baselines, told.selection, told.here), *told.refused]
     if quiet:
@@ -128,8 +129,17 @@ def _short(test: str) -> str:
     return head.partition("::")[2] + bracket + parameters if "::" in head else test
 
 
-def _row(line: Line) -> Row:
-    cells = (line.case, line.metric, line.baseline, line.now, line.change, line.band, line.standing.value)
+def _table(shown: Sequence[Line], look: Look) -> str:
+    """The checks that are shown, and what their marks mean."""
+    marked = any(line.mark for line in shown)
+    table = layout(_COLUMNS, [_row(line, marked) for line in shown], look.width, colour=look.colour)
+    return "\n".join([table, *footnotes(line.check for line in shown)]) if marked else table
+
+
+def _row(line: Line, marked: bool) -> Row:
+    """``marked``: room is kept for a mark, so that figures stay below each other."""
+    change = line.change + (line.mark or " ") if marked else line.change
+    cells = (line.case, line.metric, line.baseline, line.now, change, line.band, line.standing.value)
     return Row(cells, COLOURS[line.standing])
 
 
