@@ -63,6 +63,19 @@ class Stamp:
         return f"{self.started}-{self.commit[:10] if self.commit else 'nogit'}{'-dirty' if self.dirty else ''}"
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a session was told on its command line, as far as commands repeat it; paths start from its root directory.
+
+    ``options`` are values by flag, ``selection`` are options that chose tests, with their values, and ``tests`` the
+    files, folders and ids that were given; empty: all that the root directory holds.
+    """
+
+    options: Mapping[str, str] = field(default_factory=dict)
+    selection: tuple[str, ...] = ()
+    tests: tuple[str, ...] = ()
+
+
 class Absence(Enum):
     """Why nothing measures what has a baseline."""
 
@@ -105,6 +118,7 @@ class Session:
     ungated: Mapping[str, int] = field(default_factory=dict)
     absent: tuple[Absent, ...] = ()
     warnings: tuple[str, ...] = ()
+    asked: Asked = field(default_factory=Asked)
 
     @property
     def environment(self) -> Environment | None:

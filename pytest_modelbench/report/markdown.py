@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from pytest_modelbench.core.places import BASELINES, Here
 from pytest_modelbench.core.session import Session
 from pytest_modelbench.report.footnotes import footnotes
 from pytest_modelbench.report.summary import (
-    ACCEPT,
     Line,
     Notice,
     Standing,
+    Told,
     circumstances,
     lines,
     notices,
@@ -28,21 +27,14 @@ _FAILING = {Standing.REGRESSED, Standing.INCOMPARABLE, Standing.INCONCLUSIVE, St
 _SPECIAL = re.compile(r"[\\`*\[\]~|]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 
 
-def render(
-    session: Session,
-    *,
-    accept_command: str = ACCEPT,
-    baselines: str = BASELINES,
-    selection: str = "",
-    here: Here | None = None,
-) -> str:
+def render(session: Session, told: Told | None = None) -> str:
     """The whole report: a summary line, trouble, what was not gated and what to do; what is ok is folded."""
     found = lines(session)
     trouble = [line for line in found if line.standing is not Standing.OK]
     fine = [line for line in found if line.standing is Standing.OK]
     parts = [f"**modelbench: {tally(session)}**", escape(circumstances(session))]
     parts += [_table(trouble)] if trouble else []
-    parts += [_notice(notice) for notice in notices(session, accept_command, baselines, selection, here or Here())]
+    parts += [_notice(notice) for notice in notices(session, told or Told())]
     if fine:
         parts.append(f"<details><summary>{len(fine)} ok</summary>\n\n{_table(fine)}\n\n</details>")
     return "\n\n".join(parts) + "\n"

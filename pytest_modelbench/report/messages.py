@@ -6,13 +6,15 @@ import difflib
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from pytest_modelbench.core.environment import Fact, differences
 from pytest_modelbench.core.measurement import CheckKey, counted
 from pytest_modelbench.core.metrics import Better
 from pytest_modelbench.core.reasons import EnvironmentMoved, OtherEnvironment, Reason, Since
 from pytest_modelbench.core.session import Check
-from pytest_modelbench.core.verdicts import Judgement, Verdict
+from pytest_modelbench.core.verdicts import Verdict
+from pytest_modelbench.report.commands import Way, ways_out
 from pytest_modelbench.report.footnotes import SAME_SPEED, behind, machine_time, speed
 from pytest_modelbench.report.reasons import sentence, sentences
 from pytest_modelbench.report.scale import difference, exact, moved, number, pair, percent, plural
@@ -36,10 +38,31 @@ class Advice:
     against: str = ""
 
 
-def failure(check: Check, advice: Advice) -> str:
-    """The message of one judged check, several lines, for somebody who has never seen this tool."""
-    headline, facts = _TELL[check.judgement.verdict](check, advice)
-    return "\n".join([f"{check.case.id}: {headline}", *(f"  {fact}" for fact in facts if fact)])
+class _Told(NamedTuple):
+    """What is told of one check: its values are its own, other facts it may share with checks of the same test."""
+
+    headline: str
+    values: list[str]
+    facts: list[str]
+    ways: list[Way]
+
+
+def failure(judged: Sequence[tuple[Check, Advice]]) -> str:
+    """The message of a test, several lines, for somebody who has never seen this tool.
+
+    Each of its ``judged`` checks has a headline and facts; what all of them say, and the commands, come once.
+    """
+    told = [_TELL[check.judgement.verdict](check, advice) for check, advice in judged]
+    shared = [fact for fact in told[0].facts if len(told) > 1 and all(fact in one.facts for one in told)]
+    parts = []
+    for (check, _), one in zip(judged, told, strict=True):
+        own = [*one.values, *(fact for fact in one.facts if fact not in shared)]
+        parts.append("\n".join([f"{check.case.id}: {one.headline}", *(f"  {fact}" for fact in own if fact)]))
+    closing = [*filter(None, shared), *ways_out([way for one in told for way in one.ways])]
+    if len(told) == 1:
+        return "\n".join([*parts, *(f"  {line}" for line in closing)])
+    apart = "\n\n" if any("\n" in part for part in parts) else "\n"
+    return "\n\n".join(filter(None, [apart.join(parts), "\n".join(closing)]))
 
 
 def skipped(reason: str) -> str:
@@ -74,47 +97,37 @@ def not_measured(reason: Reason) -> str:
     return f"not measured: {sentence(reason)}"
 
 
-def _regressed(check: Check, advice: Advice) -> tuple[str, list[str]]:
-    return _moved(check, "regressed"), [
-        *_evidence(check, advice),
-        f"to see it again:      {advice.rerun}",
-        f"if this is intended:  {advice.accept}" if advice.accept else "",
-    ]
+def _regressed(check: Check, advice: Advice) -> _Told:
+    ways = [Way("to see it again", advice.rerun), Way("if this is intended", advice.accept)]
+    return _Told(_moved(check, "regressed"), _measured(check), _evidence(check, advice), ways)
 
 
-def _improved(check: Check, advice: Advice) -> tuple[str, list[str]]:
-    return _moved(check, "improved"), [
-        *_evidence(check, advice),
-        f"to keep the gain:     {advice.accept}" if advice.accept else "",
-    ]
+def _improved(check: Check, advice: Advice) -> _Told:
+    ways = [Way("to keep the gain", advice.accept)]
+    return _Told(_moved(check, "improved"), _measured(check), _evidence(check, advice), ways)
 
 
-def _inconclusive(check: Check, advice: Advice) -> tuple[str, list[str]]:
-    name, ratio = check.key.name, check.judgement.ratio
+def _inconclusive(check: Check, advice: Advice) -> _Told:
+    name, ratio, judgement = check.key.name, check.judgement.ratio, check.judgement
     seen = f"{percent(ratio)} seen{_interval(check)}, " if ratio is not None else ""
-    return f"{name} is inconclusive: {seen}tolerated is {check.metric.band.text}", [
-        *_evidence(check, advice),
-        found_from(check),
-        f"to settle it, with {more_needed(check)}:  {advice.settle}" if advice.settle else "",
-        f"to try again, on a quieter machine:    {advice.rerun}",
-        f"or let the baseline learn this noise:  {advice.accept}" if advice.accept else "",
+    ways = [
+        Way("to settle it", advice.settle, (judgement.pairs or judgement.processes) + (judgement.more or 0)),
+        Way("to try again, on a quieter machine", advice.rerun),
+        Way("to let the baseline learn this noise", advice.accept),
     ]
+    headline = f"{name} is inconclusive: {seen}{_tolerated(check)}"
+    facts = [*_evidence(check, advice), found_from(check), more_needed(check)]
+    return _Told(headline, _measured(check), facts, ways)
 
 
 def more_needed(check: Check) -> str:
-    """``about 4 more processes``; that no number would do, where none would; empty where that is not known."""
+    """``about 4 more processes would settle it``, or that none would; empty where that is not known."""
     judgement = check.judgement
     if judgement.detectable_ratio is None:
         return ""
     if judgement.more is None:
         return "no number of processes would settle it" if not judgement.pairs else "it lies on the edge of the band"
-    return f"about {judgement.more} more {'pair' if judgement.pairs else 'process'}{_plural(judgement)}"
-
-
-def _plural(judgement: Judgement) -> str:
-    if judgement.more == 1:
-        return ""
-    return "s" if judgement.pairs else "es"
+    return f"about {plural(judgement.more, 'more pair' if judgement.pairs else 'more process')} would settle it"
 
 
 def found_from(check: Check) -> str:
@@ -126,40 +139,39 @@ def found_from(check: Check) -> str:
     return f"a change of {slower} would have been found, in 4 of 5 sessions like this one"
 
 
-def _incomparable(check: Check, advice: Advice) -> tuple[str, list[str]]:
+def _incomparable(check: Check, advice: Advice) -> _Told:
     headline = f"{check.key.name} cannot be compared with its baseline: {sentences(check.judgement.reasons)}"
     if check.judgement.because(OtherEnvironment):
         # One file holds one environment: accepting would be refused.
-        return headline, [*_values(check), "to keep both:  --modelbench-baselines DIR, a folder for each environment"]
-    return headline, [*_values(check), f"if this is intended:  {advice.accept}" if advice.accept else ""]
+        way = Way("to keep both", "--modelbench-baselines DIR, a folder for each environment")
+    else:
+        way = Way("if this is intended", advice.accept)
+    return _Told(headline, _values(check), [], [way])
 
 
-def _new(check: Check, advice: Advice) -> tuple[str, list[str]]:
+def _new(check: Check, advice: Advice) -> _Told:
     others = [key for key in advice.neighbours if key != check.key]
     now = f"now       {number(check.judgement.value, check.metric.unit)}{_sample(check)}"
     if not advice.accept:
         other = advice.against or "the other code"
-        return f"{check.key.name} has nothing to compare with: {other} does not measure it", [
-            now,
+        headline = f"{check.key.name} has nothing to compare with: {other} does not measure it"
+        return _Told(headline, [now], [
             "if it is new here, there is no change to judge: compare with a revision that measures it, or hold it",
             "against a baseline: --update-baselines in place of --modelbench-against records one",
-        ]
+        ], [])  # fmt: skip
     if not others:
         headline = f"no baseline for {check.key.name} in {check.folder}: nothing there yet"
-        return headline, [now, f"to record one:  {advice.accept}"]
+        return _Told(headline, [now], [], [Way("to record one", advice.accept)])
     headline = f"no baseline for {check.key.name} in {check.folder}, though it holds {plural(len(others), 'other')}"
     # A renamed test keeps its checks' names, a renamed check its test.
     akin = [str(key) for key in others if key.name == check.key.name or key.test == check.key.test]
     near = difflib.get_close_matches(str(check.key), akin, n=3, cutoff=0.6)
-    return f"{headline}; was it renamed?", [
-        now,
-        *(f"{'nearest' if not position else '       '}   {key}" for position, key in enumerate(near)),
-        f"if it is new or renamed:  {advice.accept}",
-    ]
+    values = [now, *(f"{'nearest' if not position else '       '}   {key}" for position, key in enumerate(near))]
+    return _Told(f"{headline}; was it renamed?", values, [], [Way("if it is new or renamed", advice.accept)])
 
 
-def _ok(check: Check, advice: Advice) -> tuple[str, list[str]]:
-    return _moved(check, "is ok"), _evidence(check, advice)
+def _ok(check: Check, advice: Advice) -> _Told:
+    return _Told(_moved(check, "is ok"), _measured(check), _evidence(check, advice), [])
 
 
 _TELL = {
@@ -175,7 +187,7 @@ _TELL = {
 def _moved(check: Check, how: str) -> str:
     """``latency regressed by +23.4% (95% sure: ...), tolerated is 5%``, with both values where they are exact."""
     judgement, metric = check.judgement, check.metric
-    tolerated = f"tolerated is {metric.band.text}"
+    tolerated = _tolerated(check)
     if metric.noisy and judgement.ratio is not None:
         by = ":" if how == "is ok" else " by"
         return f"{check.key.name} {how}{by} {percent(judgement.ratio)}{_interval(check)}, {tolerated}"
@@ -186,6 +198,13 @@ def _moved(check: Check, how: str) -> str:
     share = moved(judgement.baseline, judgement.value, metric.unit)
     by = by_unit if metric.unit == "count" or share == by_unit else f"{share}, {by_unit}"
     return f"{check.key.name} {how}: {old} -> {new} ({by}), {tolerated}"
+
+
+def _tolerated(check: Check) -> str:
+    band = check.metric.band.text
+    return {"exact": "no change is tolerated", "sampling": "tolerated is what chance explains"}.get(
+        band, f"tolerated is {band}"
+    )
 
 
 def _exact_pair(old: float, new: float, unit: str) -> tuple[str, str]:
@@ -200,15 +219,22 @@ def _interval(check: Check) -> str:
     return f" (95% sure: {percent(low)} to {percent(high)})"
 
 
+def _measured(check: Check) -> list[str]:
+    """Both values of a noisy check, which its headline does not have."""
+    if check.metric.noisy:
+        return _values(check)
+    if len({one.value for one in check.measurements}) > 1:
+        return [f"per process: {', '.join(number(one.value, check.metric.unit) for one in check.measurements)}"]
+    return []
+
+
 def _evidence(check: Check, advice: Advice) -> list[str]:
-    """What the verdict rests on: both values of a noisy check, the machine, and what else differs."""
+    """What the verdict rests on beside the values: the machine, the reasons, and what else differs."""
     judgement, baseline = check.judgement, check.baseline
     if check.metric.noisy:
-        facts = [*_values(check), _machine(check)]
+        facts = [_machine(check)]
     else:
         facts = [f"the baseline was accepted {baseline.accepted}" if baseline and baseline.accepted else ""]
-        if len({one.value for one in check.measurements}) > 1:
-            facts.append(f"per process: {', '.join(number(r.value, check.metric.unit) for r in check.measurements)}")
     facts.append(sentences(judgement.reasons))
     # Some verdicts rest on what differs, and name it already.
     told = judgement.because(Since) or judgement.because(EnvironmentMoved)

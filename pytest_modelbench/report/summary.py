@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from pytest_modelbench.core.environment import Environment
@@ -19,8 +19,6 @@ from pytest_modelbench.report.reasons import sentences
 from pytest_modelbench.report.scale import change, duration, number, pair, plural
 
 ACCEPT = "pytest --modelbench --update-baselines"
-#: A reader who is in pytest's root directory.
-_HERE = Here()
 #: Items listed one by one before the rest is counted: more would push the verdicts off the screen.
 _MOST_ITEMS = 5
 #: Tests named in a command; beyond, one that takes all of them is easier to read and to paste.
@@ -68,6 +66,26 @@ class Notice:
     items: tuple[str, ...] = ()
     command: str = ""
     short: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a report says beside the session itself.
+
+    ``baselines`` is the folder of baselines as the user knows it, ``selection`` the arguments that chose the tests,
+    ``refused`` what could not be accepted, ``here`` how things are named where the user is.
+    """
+
+    accept_command: str = ACCEPT
+    baselines: str = BASELINES
+    selection: str = ""
+    refused: tuple[Notice, ...] = ()
+    here: Here = field(default_factory=Here)
+
+    @property
+    def accept_all(self) -> str:
+        """The command that accepts everything that this session measured; empty where nothing is stored."""
+        return " ".join(filter(None, [self.accept_command, self.selection])) if self.accept_command else ""
 
 
 def standing(check: Check, session: Session) -> Standing:
@@ -131,26 +149,21 @@ def _environment(environment: Environment) -> list[str]:
     return parts + [f"{name} {versions[name]}" for name in ("torch", "timm", "cuda", "driver") if versions.get(name)]
 
 
-def notices(
-    session: Session,
-    accept_command: str = ACCEPT,
-    baselines: str = BASELINES,
-    selection: str = "",
-    here: Here = _HERE,
-) -> list[Notice]:
-    """What was not gated, loudly; then what a reader is asked to do, ``here``."""
+def notices(session: Session, told: Told | None = None) -> list[Notice]:
+    """What was not gated, loudly; then what a reader is asked to do."""
+    told = told or Told()
     found = []
     if session.interrupted:
         text = "INTERRUPTED: this is incomplete; nothing was recorded, and no baseline was touched"
         found.append(Notice(text, short="INTERRUPTED, nothing was recorded"))
     if not session.checks and not session.tests:
         found.append(Notice("nothing was measured: no benchmark test was selected"))
-    found += _not_gated(session, " ".join(filter(None, [accept_command, selection])), baselines)
+    found += _not_gated(session, told)
     found += [Notice(f"warning: {warning}") for warning in session.warnings]
-    found += _absent(session, baselines, here)
+    found += _absent(session, told)
     if session.updating or session.interrupted:
         return found
-    return found + _open(session) + _acceptance(session, accept_command, selection, here)
+    return found + _open(session) + _acceptance(session, told)
 
 
 #: What is told of a test that does not measure what it has a baseline for.
@@ -162,7 +175,7 @@ _WHY_ABSENT = {
 }
 
 
-def _absent(session: Session, baselines: str, here: Here) -> list[Notice]:
+def _absent(session: Session, told: Told) -> list[Notice]:
     """Baseline entries that no test measured, though they were asked for."""
     found = []
     for orphans in (True, False):
@@ -175,7 +188,7 @@ def _absent(session: Session, baselines: str, here: Here) -> list[Notice]:
         for one in entries:
             by_test.setdefault((one.key.test, one.why), []).append(one.key.name)
         items = [f"{test} ({', '.join(names)}): {_WHY_ABSENT[why]}" for (test, why), names in by_test.items()]
-        command = prune_command({one.key.test for one in entries}, baselines, here=here) if orphans else ""
+        command = prune_command({one.key.test for one in entries}, told.baselines, here=told.here) if orphans else ""
         text = f"{lead}; if that is intended, remove {them} with" if orphans else lead
         found.append(Notice(text, some(items), command=command, short=lead))
     return found
@@ -196,13 +209,13 @@ def _open(session: Session) -> list[Notice]:
     return [Notice(text, some(items))]
 
 
-def _not_gated(session: Session, accept_command: str, baselines: str) -> list[Notice]:
+def _not_gated(session: Session, told: Told) -> list[Notice]:
     found = []
     for folder, count in sorted(session.ungated.items() if not session.updating else ()):
         verb = "has" if count == 1 else "have"
         lead = f"NOT GATED: {plural(count, 'check')}"
-        text = f"{lead} {verb} no baseline in {baselines}/{folder}: nothing there yet; accept with"
-        found.append(Notice(text, command=accept_command, short=f"{lead} ({folder})"))
+        text = f"{lead} {verb} no baseline in {told.baselines}/{folder}: nothing there yet; accept with"
+        found.append(Notice(text, command=told.accept_all, short=f"{lead} ({folder})"))
     measured = {check.key.test for check in session.checks}
     unmeasured = [test for test in session.tests if test.test not in measured]
     for outcomes, what in (
@@ -218,7 +231,7 @@ def _not_gated(session: Session, accept_command: str, baselines: str) -> list[No
     return found
 
 
-def _acceptance(session: Session, accept_command: str, selection: str, here: Here) -> list[Notice]:
+def _acceptance(session: Session, told: Told) -> list[Notice]:
     """How to accept what changed: gains, and changes that somebody wanted."""
     found = []
     for wanted, text in (
@@ -226,21 +239,19 @@ def _acceptance(session: Session, accept_command: str, selection: str, here: Her
         ({Standing.REGRESSED, Standing.INCOMPARABLE, Standing.MISSING}, "if the change is intended, accept with"),
     ):
         tests = [check.key.test for check in session.checks if standing(check, session) in wanted]
-        if tests and accept_command:
-            command = accept_of(tests, session, accept_command, selection, here)
+        if tests and told.accept_command:
+            command = accept_of(tests, session, told)
             found.append(Notice(text.format(len(tests)), command=command))
     return found
 
 
-def accept_of(
-    tests: Iterable[str], session: Session, accept_command: str = ACCEPT, selection: str = "", here: Here = _HERE
-) -> str:
+def accept_of(tests: Iterable[str], session: Session, told: Told) -> str:
     """Command that accepts ``tests``: by themselves if they are few, else with what selected this session's."""
     chosen = sorted(set(tests))
     every = {check.key.test for check in session.checks} | {test.test for test in session.tests}
     if len(chosen) > _MOST_TESTS or every <= set(chosen):
-        return " ".join(filter(None, [accept_command, selection]))
-    return " ".join([accept_command, *(shlex.quote(here.argument(test)) for test in chosen)])
+        return told.accept_all
+    return " ".join([told.accept_command, *(shlex.quote(told.here.argument(test)) for test in chosen)])
 
 
 def some(items: list[str]) -> tuple[str, ...]:

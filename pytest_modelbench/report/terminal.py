@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from pytest_modelbench.core.change import Change, ChangeKind
-from pytest_modelbench.core.places import BASELINES, Here
 from pytest_modelbench.core.session import Session
 from pytest_modelbench.report.footnotes import footnotes
 from pytest_modelbench.report.scale import moved, number, pair
 from pytest_modelbench.report.summary import (
-    ACCEPT,
     Line,
     Notice,
     Standing,
+    Told,
     circumstances,
     lines,
     notices,
@@ -65,21 +64,6 @@ class Look:
     quiet: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What a report says beside the session itself.
-
-    ``baselines`` is the folder of baselines as the user knows it, ``selection`` the arguments that chose the tests,
-    ``refused`` what could not be accepted, ``here`` how things are named where the user is.
-    """
-
-    accept_command: str = ACCEPT
-    baselines: str = BASELINES
-    selection: str = ""
-    refused: tuple[Notice, ...] = ()
-    here: Here = field(default_factory=Here)
-
-
 def render(session: Session, look: Look, told: Told | None = None) -> str:
     """The whole report.
 
@@ -91,7 +75,7 @@ def render(session: Session, look: Look, told: Told | None = None) -> str:
     shown = [line for line in found if not (quiet and line.standing is Standing.OK)]
     table = _table(shown, look)
     worst = COLOURS[found[0].standing] if found else Colour.PLAIN
-    said = [*notices(session, told.accept_command, told.baselines, told.selection, told.here), *told.refused]
+    said = [*notices(session, told), *told.refused]
     if quiet:
         short = (notice.short for notice in said if notice.short and notice not in told.refused)
         last = "; ".join([tally(session), *short])

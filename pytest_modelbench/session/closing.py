@@ -76,6 +76,7 @@ class Closing:
         """The report for the terminal; empty where nothing happened that is worth one."""
         from pytest_modelbench.report import terminal
         from pytest_modelbench.report.refusals import refusal_notices
+        from pytest_modelbench.report.summary import Told
 
         result = self._result
         if result is None or not (result.tests or result.checks or self._notes or self._runner.processes):
@@ -84,10 +85,10 @@ class Closing:
         text = terminal.render(
             result,
             terminal.Look(width, colour, quiet),
-            terminal.Told(
+            Told(
                 accept_command=commands.accept(),
                 baselines=commands.baselines,
-                selection=shlex.join(commands.selection),
+                selection=commands.chosen,
                 refused=tuple(refusal_notices(self._acceptance.refused)),
                 here=commands.here,
             ),

@@ -56,8 +56,8 @@ class Decider:
             return self._by_refusals(measured)
         for outcome in (Outcome.FAILED, Outcome.INCONCLUSIVE):
             if told := [(check, gate) for check, gate in checks if gate.outcome(check) is outcome]:
-                texts = [self._failure(check, gate) for check, gate in told]
-                return Decision(outcome, "\n\n".join(texts), texts[0].splitlines()[0])
+                text = messages.failure([(check, self._advice(check, gate)) for check, gate in told])
+                return Decision(outcome, text, text.splitlines()[0])
         return Decision(Outcome.PASSED)
 
     def not_comparable(self, base: str, obstacle: str) -> Decision:
@@ -82,16 +82,13 @@ class Decider:
                 return Decision(Outcome.INCONCLUSIVE, text, text)
         return Decision(Outcome.PASSED)
 
-    def _failure(self, check: Check, gate: Gate) -> str:
+    def _advice(self, check: Check, gate: Gate) -> messages.Advice:
         test = check.key.test
-        return messages.failure(
-            check,
-            messages.Advice(
-                rerun=self._commands.rerun(test),
-                accept=self._commands.accept(test),
-                settle=self._commands.settle(check.judgement, test),
-                neighbours=gate.neighbours(check),
-                provenance=gate.environment.provenance,
-                against=self._commands.against,
-            ),
+        return messages.Advice(
+            rerun=self._commands.rerun(test),
+            accept=self._commands.accept(test),
+            settle=self._commands.settle(check.judgement, test),
+            neighbours=gate.neighbours(check),
+            provenance=gate.environment.provenance,
+            against=self._commands.against,
         )

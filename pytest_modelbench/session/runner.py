@@ -173,6 +173,7 @@ class SessionRunner:
             ungated=ungated,
             absent=tuple(absent_of(promised)),
             warnings=(*self._unread, *self.decider.warnings, *map(self._outdated, self.store.outdated())),
+            asked=self.commands.asked(),
         )
 
     def stored_of_module(self, module: str) -> int:

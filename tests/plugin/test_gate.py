@@ -23,7 +23,7 @@ def test_new_then_accepted_then_ok_then_regressed_then_accepted(bench, accept, p
     before = {path: path.read_bytes() for path in (pytester.path / "baselines").rglob("*.json")}
     worse = bench(source=ONE.format(answer=43))
     worse.assert_outcomes(failed=1)
-    worse.stdout.fnmatch_lines(["answer: answer regressed: 42 -> 43 (+1), tolerated is exact"])
+    worse.stdout.fnmatch_lines(["answer: answer regressed: 42 -> 43 (+1), no change is tolerated"])
     worse.stdout.fnmatch_lines(["*if this is intended:*pytest --modelbench *--update-baselines test_it.py::test_one"])
     assert {path: path.read_bytes() for path in (pytester.path / "baselines").rglob("*.json")} == before
 

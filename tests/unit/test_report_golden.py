@@ -24,7 +24,8 @@ from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.report import markdown, terminal
 from pytest_modelbench.report.messages import Advice, failure
 from pytest_modelbench.report.refusals import refusal_notices
-from pytest_modelbench.report.terminal import Look, Told
+from pytest_modelbench.report.summary import Told
+from pytest_modelbench.report.terminal import Look
 from tests.unit.report_sessions import CHECKS, EMPTY, ENVIRONMENT, FINE, FOLDER, REFERENCE, SESSION, check
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -128,16 +129,19 @@ def test_refusals_say_each_cause_once() -> None:
     assert_golden("refusals.txt", "\n\n".join(texts) + "\n")
 
 
-def message(one: Check, neighbours: Sequence[CheckKey]) -> str:
+def advice(one: Check, neighbours: Sequence[CheckKey] = ()) -> Advice:
     node = f"'{one.key.test}'"
-    advice = Advice(
+    return Advice(
         rerun=f"pytest --modelbench {node}",
         settle=f"pytest --modelbench --modelbench-rounds=3,5,7 {node}" if one.judgement.more else "",
         accept=f"pytest --modelbench --update-baselines {node}",
         neighbours=neighbours,
         provenance=ENVIRONMENT.provenance,
     )
-    return failure(one, advice)
+
+
+def message(one: Check, neighbours: Sequence[CheckKey]) -> str:
+    return failure([(one, advice(one, neighbours))])
 
 
 def test_messages() -> None:
@@ -157,14 +161,28 @@ def test_messages() -> None:
     assert FOLDER in messages[-1]
 
 
+def test_what_checks_of_a_test_share_and_its_commands_stand_once() -> None:
+    failed = [one for one in CHECKS if one.case.id == "resnet50-b1-224-fp32" and one.metric.name != "macs"][1:]
+    new = check("resnet50-b1-224-fp32", "macs", Verdict.NEW, 4_089_184_256)
+    open_ = check("resnet50-b1-224-fp32", "latency", Verdict.INCONCLUSIVE, 0.113, 0.11)
+    further = replace(open_, key=open_.key._replace(name="again"), judgement=replace(open_.judgement, more=9))
+    settle = "pytest --modelbench --modelbench-rounds=12 t"
+    texts = [
+        failure([(one, advice(one)) for one in failed]),
+        failure([(one, advice(one)) for one in (*failed, new)]),
+        failure([(open_, advice(open_)), (further, replace(advice(further), settle=settle))]),
+    ]
+    assert_golden("messages-of-a-test.txt", "\n\n---\n\n".join(texts) + "\n")
+
+
 @pytest.mark.parametrize(("against", "named"), [("main", "main"), ("", "the other code")])
 def test_what_other_code_does_not_measure_is_no_missing_baseline(against: str, named: str) -> None:
     new = next(one for one in CHECKS if one.judgement.verdict is Verdict.NEW)
-    text = failure(new, Advice(rerun="pytest", accept="", against=against))
-    headline, now, *advice = text.splitlines()
+    text = failure([(new, Advice(rerun="pytest", accept="", against=against))])
+    headline, now, *ways_out = text.splitlines()
     assert headline == f"{new.case.id}: {new.key.name} has nothing to compare with: {named} does not measure it"
     assert now.startswith("  now       ")
-    assert advice == [
+    assert ways_out == [
         "  if it is new here, there is no change to judge: compare with a revision that measures it, or hold it",
         "  against a baseline: --update-baselines in place of --modelbench-against records one",
     ]

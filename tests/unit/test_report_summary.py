@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 from pytest_modelbench.core.session import Outcome, TestResult
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.report import markdown, summary
-from pytest_modelbench.report.summary import Standing
+from pytest_modelbench.report.summary import Standing, Told
 from tests.unit.report_sessions import CHECKS, FINE, FOLDER, SESSION, check
+
+ACCEPT = Told("ACCEPT")
 
 
 def test_trouble_is_on_top_then_case_then_metric() -> None:
@@ -45,17 +47,17 @@ def test_cases_that_two_tests_measure_go_by_the_tests() -> None:
 
 def test_few_changed_tests_are_accepted_by_name() -> None:
     session = replace(FINE, tests=tuple(TestResult(f"t.py::t[{i} x]", Outcome.PASSED, 0) for i in range(9)), checks=())
-    assert summary.accept_of(["t.py::t[1 x]"], session, "ACCEPT") == "ACCEPT 't.py::t[1 x]'"
-    assert summary.accept_of([f"t.py::t[{i} x]" for i in range(8)], session, "ACCEPT") == "ACCEPT"
+    assert summary.accept_of(["t.py::t[1 x]"], session, ACCEPT) == "ACCEPT 't.py::t[1 x]'"
+    assert summary.accept_of([f"t.py::t[{i} x]" for i in range(8)], session, ACCEPT) == "ACCEPT"
 
 
 def test_all_tests_are_accepted_without_naming_them() -> None:
     session = replace(FINE, tests=(TestResult("t.py::t", Outcome.FAILED, 0),), checks=())
-    assert summary.accept_of(["t.py::t"], session, "ACCEPT") == "ACCEPT"
+    assert summary.accept_of(["t.py::t"], session, ACCEPT) == "ACCEPT"
 
 
 def test_what_was_not_gated_is_said_with_the_command() -> None:
-    (notice,) = summary.notices(replace(FINE, ungated={"cpu-x": 4}), "ACCEPT", "bench/base")
+    (notice,) = summary.notices(replace(FINE, ungated={"cpu-x": 4}), Told("ACCEPT", "bench/base"))
     assert notice.text == ("NOT GATED: 4 checks have no baseline in bench/base/cpu-x: nothing there yet; accept with")
     assert notice.command == "ACCEPT"
 
