@@ -116,24 +116,37 @@ def test_the_project_settings_say_where_baselines_are(
     assert "pyproject.toml: cannot be read: " in capsys.readouterr().err
 
 
-def test_compare_shows_common_keys_with_ratio_and_lists_the_others(capsys: Output) -> None:
-    a = results(session(macs(1000), latency([0.1], [3.0]), macs(7, test="t.py::gone")), "a.json")
-    b = results(session(macs(1500), latency([0.08], [2.8]), macs(7, test="t.py::here")), "b.json")
+def test_compare_says_which_is_which_and_lists_what_changed(capsys: Output) -> None:
+    a = results(
+        session(macs(1000), latency([0.1], [3.0]), macs(7, test="t.py::gone"), macs(8, test="t.py::t")), "a.json"
+    )
+    b = results(
+        session(macs(1500), latency([0.08], [2.8]), macs(7, test="t.py::here"), macs(8, test="t.py::t"), day=23),
+        "b.json",
+    )
     assert main(["compare", a, b]) == 0
-    assert words(capsys.readouterr().out) == [
-        ["A:", "a.json"],
-        ["B:", "b.json"],
+    out = capsys.readouterr().out
+    assert out.splitlines()[:4] == [
+        "A: a.json",
+        "   measured 2026-11-22 15:04 UTC, commit abc1234567 · Some CPU, 2 cores, 1 thread · torch 2.15.0",
+        "B: b.json",
+        "   measured 2026-11-23 15:04 UTC, commit abc1234567 · Some CPU, 2 cores, 1 thread · torch 2.15.0",
+    ]
+    assert words(out)[5:] == [
+        ["test", "check", "A", "B", "A", "->", "B"],
+        [INFERENCE, "macs", "1,000", "1,500", "+50.0%", "worse"],
+        ["latency", "100.0", "ms", "80.0", "ms", "-18.1%", "±66.7", "better?"],
         [],
-        ["test", "check", "A", "B", "B", "/", "A"],
-        [INFERENCE, "latency", "100", "ms", "80.0", "ms", "0.8"],
-        ["macs", "1,000", "1,500", "1.5"],
+        ["1", "check", "is", "equal", "(--all", "lists", "what", "is", "equal)"],
         [],
         ["only", "in", "A:"],
-        ["t.py::gone", "macs"],
+        ["t.py::gone", "(macs)"],
         [],
         ["only", "in", "B:"],
-        ["t.py::here", "macs"],
+        ["t.py::here", "(macs)"],
     ]
+    assert main(["compare", a, b, "--all"]) == 0
+    assert ["t.py::t", "macs", "8", "8", "=", "equal"] in words(capsys.readouterr().out)
 
 
 def test_compare_takes_baseline_folders_whole_ones_single_ones_and_results(
@@ -141,25 +154,22 @@ def test_compare_takes_baseline_folders_whole_ones_single_ones_and_results(
 ) -> None:
     BaselineStore(Path("other")).accept([macs(2000)], stamp(2), ENVIRONMENT)
     now = results(session(macs(3000)))
-    for a, b, name, ratio in [
-        ("baselines", "other", f"portable: {INFERENCE}", "2"),
-        ("baselines/portable", "other/portable", INFERENCE, "2"),
-        ("baselines/portable", now, INFERENCE, "3"),
-        ("baselines", now, f"portable: {INFERENCE}", "3"),
-    ]:
+    recorded = f"   recorded 2026-11-01 to 2026-11-03, last from commit abc1234567, torch 2.15.0 · portable · {DEVICE}"
+    for a, b, about, change in [
+        ("baselines", "other", recorded, "+100%"),
+        ("baselines/portable", "other/portable",
+         "   recorded 2026-11-01, commit abc1234567, torch 2.15.0 · portable", "+100%"),
+        ("baselines/portable", now, None, "+200%"),
+        ("baselines", now, None, "+200%"),
+    ]:  # fmt: skip
         assert main(["compare", a, b]) == 0
-        row = capsys.readouterr().out.splitlines()[4]
-        assert row.startswith(name)
-        assert row.endswith(f"  {ratio}")
+        lines = capsys.readouterr().out.splitlines()
+        assert about is None or lines[1] == about
+        assert lines[6].split()[0] == INFERENCE
+        assert lines[6].split()[-2:] == [change, "worse"]
     monkeypatch.chdir("baselines/portable")
     assert main(["compare", ".", "../../other/portable"]) == 0
     assert "2,000" in capsys.readouterr().out
-
-
-def test_compare_gives_no_ratio_to_zero_or_to_another_unit(capsys: Output) -> None:
-    a, b = results(session(macs(0)), "a.json"), results(session(macs(5)), "b.json")
-    assert main(["compare", a, b]) == 0
-    assert words(capsys.readouterr().out)[4][-3:] == ["0", "5", "-"]
 
 
 def test_accept_does_what_updating_would_have_done_and_prints_old_and_new(store: BaselineStore, capsys: Output) -> None:
