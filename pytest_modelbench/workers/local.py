@@ -19,7 +19,7 @@ from pytest_modelbench.core.errors import UsageError
 from pytest_modelbench.host.interrupts import interruptible
 from pytest_modelbench.host.proc import out_of_memory_kills, processes_with
 from pytest_modelbench.workers.connection import Timeout
-from pytest_modelbench.workers.events import Done, Event, Finished, Started
+from pytest_modelbench.workers.events import Done, Event, Finished, Quiet, Started
 from pytest_modelbench.workers.job import Job, Site
 from pytest_modelbench.workers.wire import Lines, job_line
 
@@ -103,8 +103,8 @@ class LocalWorker:
         os.close(self._control)
         self._output.close()
 
-    def messages(self, timeout_s: Timeout) -> Iterator[Event]:
-        """Events as they come, until the worker ends.
+    def messages(self, timeout_s: Timeout) -> Iterator[Event | Quiet]:
+        """Events as they come, until the worker ends; now and then that there was none.
 
         ``timeout_s(test)`` is how long that test may take, ``timeout_s(None)`` how long anything between tests may;
         when it runs out, the worker is made to say where it hangs, and killed.
@@ -123,6 +123,7 @@ class LocalWorker:
                     if dead:
                         return
                     if self._clock_s() < deadline:
+                        yield Quiet()
                         continue
                     self._timed_out_after_s = allowed_s
                     self._abort()
