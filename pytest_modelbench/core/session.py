@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -61,6 +62,16 @@ class Stamp:
     def id(self) -> str:
         """Name of the session in baseline files: sorts by time."""
         return f"{self.started}-{self.commit[:10] if self.commit else 'nogit'}{'-dirty' if self.dirty else ''}"
+
+
+def told_session(id_: str) -> str:
+    """``2026-11-20, commit abc1234``, or without one, for the id of a `Stamp`; anything else as it is."""
+    found = re.fullmatch(r"(\d{4}-\d\d-\d\d)T[\d:]+Z-(nogit|[0-9a-f]+)(-dirty)?", id_)
+    if found is None:
+        return id_
+    date, commit, dirty = found.groups()
+    sources = "outside git" if commit == "nogit" else f"commit {commit}"
+    return f"{date}, {sources}{' with uncommitted changes' if dirty else ''}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from pytest_modelbench.core.environment import Fact, differences
 from pytest_modelbench.core.measurement import CheckKey, counted
 from pytest_modelbench.core.metrics import Better
 from pytest_modelbench.core.reasons import EnvironmentMoved, OtherEnvironment, Reason, Since
-from pytest_modelbench.core.session import Check
+from pytest_modelbench.core.session import Check, told_session
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.report.commands import Way, ways_out
 from pytest_modelbench.report.footnotes import SAME_SPEED, behind, machine_time, speed
@@ -136,7 +136,7 @@ def found_from(check: Check) -> str:
     if ratio is None:
         return ""
     slower = percent(ratio if check.metric.better is not Better.HIGHER else 1 / ratio)
-    return f"a change of {slower} would have been found, in 4 of 5 sessions like this one"
+    return f"a change of {slower} would be found in 4 of 5 sessions like this one"
 
 
 def _incomparable(check: Check, advice: Advice) -> _Told:
@@ -162,7 +162,9 @@ def _new(check: Check, advice: Advice) -> _Told:
     if not others:
         headline = f"no baseline for {check.key.name} in {check.folder}: nothing there yet"
         return _Told(headline, [now], [], [Way("to record one", advice.accept)])
-    headline = f"no baseline for {check.key.name} in {check.folder}, though it holds {plural(len(others), 'other')}"
+    are = "is" if len(others) == 1 else "are"
+    lead = f"no baseline for {check.key.name} in {check.folder}"
+    headline = f"{lead}, though {plural(len(others), 'other')} {are} stored there"
     # A renamed test keeps its checks' names, a renamed check its test.
     akin = [str(key) for key in others if key.name == check.key.name or key.test == check.key.test]
     near = difflib.get_close_matches(str(check.key), akin, n=3, cutoff=0.6)
@@ -234,7 +236,9 @@ def _evidence(check: Check, advice: Advice) -> list[str]:
     if check.metric.noisy:
         facts = [_machine(check)]
     else:
-        facts = [f"the baseline was accepted {baseline.accepted}" if baseline and baseline.accepted else ""]
+        facts = [
+            f"the baseline was accepted {told_session(baseline.accepted)}" if baseline and baseline.accepted else ""
+        ]
     facts.append(sentences(judgement.reasons))
     # Some verdicts rest on what differs, and name it already.
     told = judgement.because(Since) or judgement.because(EnvironmentMoved)
@@ -257,7 +261,9 @@ def _values(check: Check) -> list[str]:
     width = max(len(now), len(then))
     facts = [f"now       {now:<{width}}{_sample(check)}".rstrip()]
     if then:
-        accepted = f"  accepted {check.baseline.accepted}" if check.baseline and check.baseline.accepted else ""
+        accepted = (
+            f"  accepted {told_session(check.baseline.accepted)}" if check.baseline and check.baseline.accepted else ""
+        )
         facts.append(f"baseline  {then:<{width}}{accepted}".rstrip())
     return facts
 

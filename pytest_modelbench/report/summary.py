@@ -81,6 +81,7 @@ class Told:
     selection: str = ""
     refused: tuple[Notice, ...] = ()
     here: Here = field(default_factory=Here)
+    failures_listed: bool = False  #: pytest's own report, beside this one, has every failing test
 
     @property
     def accept_all(self) -> str:
@@ -128,7 +129,7 @@ def tally(session: Session) -> str:
     counts = Counter(standing(check, session) for check in session.checks)
     words = {Standing.MISSING: "without baseline"}
     told = [f"{counts[how]} {words.get(how, how.value)}" for how in Standing if counts[how]]
-    return ", ".join(told) or "no checks"
+    return ", ".join(told) or "nothing was compared"
 
 
 def circumstances(session: Session) -> str:
@@ -210,7 +211,8 @@ def _open(session: Session) -> list[Notice]:
             sentences(check.judgement.reasons)
         ]
         items.append(f"{check.case.id} {check.key.name}: {'; '.join(told)}")
-    text = f"{plural(len(checks), 'check')} left open by the noise, which is not ok"
+    verb = "is" if len(checks) == 1 else "are"
+    text = f"{plural(len(checks), 'check')} {verb} undecided, which is not ok: the noise is too large to tell"
     return [Notice(text, some(items))]
 
 
@@ -223,16 +225,16 @@ def _not_gated(session: Session, told: Told) -> list[Notice]:
         found.append(Notice(text, command=told.accept_all, short=f"{lead} ({folder})"))
     measured = {check.key.test for check in session.checks}
     unmeasured = [test for test in session.tests if test.test not in measured]
-    for outcomes, what in (
-        ({Outcome.SKIPPED}, "skipped"),
-        ({Outcome.FAILED}, "ended without a verdict"),
-        ({Outcome.INCONCLUSIVE}, "not measured"),
+    for outcome, what, listed in (
+        (Outcome.SKIPPED, "skipped", False),
+        (Outcome.FAILED, "failed, so nothing of {} was compared", told.failures_listed),
+        (Outcome.INCONCLUSIVE, "not measured", False),
     ):
-        tests = [test for test in unmeasured if test.outcome in outcomes]
+        tests = [test for test in unmeasured if test.outcome is outcome]
         if tests:
             items = [f"{test.test}  {first}" if (first := _first_line(test.message)) else test.test for test in tests]
-            text = f"NOT GATED: {plural(len(tests), 'test')} {what}"
-            found.append(Notice(text, some(items), short=text))
+            text = f"NOT GATED: {plural(len(tests), 'test')} {what.format('it' if len(tests) == 1 else 'them')}"
+            found.append(Notice(text, () if listed else some(items), short=text))
     return found
 
 

@@ -91,6 +91,7 @@ class Closing:
                 selection=commands.chosen,
                 refused=tuple(refusal_notices(self._acceptance.refused)),
                 here=commands.here,
+                failures_listed=not getattr(self._option, "no_summary", True),
             ),
         )
         if result.updating and self._acceptance.changes:

@@ -57,7 +57,8 @@ class Decider:
         for outcome in (Outcome.FAILED, Outcome.INCONCLUSIVE):
             if told := [(check, gate) for check, gate in checks if gate.outcome(check) is outcome]:
                 text = messages.failure([(check, self._advice(check, gate)) for check, gate in told])
-                return Decision(outcome, text, text.splitlines()[0])
+                more = f" (and {len(told) - 1} more)" if len(told) > 1 else ""
+                return Decision(outcome, text, text.splitlines()[0] + more)
         return Decision(Outcome.PASSED)
 
     def not_comparable(self, base: str, obstacle: str) -> Decision:

@@ -29,6 +29,7 @@ from pytest_modelbench.session.marks import Marks, is_benchmark, select
 from pytest_modelbench.session.promised import Found, Scope, absent
 from pytest_modelbench.session.runner import SessionRunner, Wanted
 from pytest_modelbench.store.project import Project
+from pytest_modelbench.workers.frames import show_own_lines
 
 
 def _looks(settings: Settings, config: pytest.Config) -> tuple[int, ...]:
@@ -194,7 +195,9 @@ class BenchSession:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
-        """Inline: judge a test right after its call."""
+        """Inline: show a failing test's own lines, as workers do, and judge it right after its call."""
+        if self.inline is not None:
+            show_own_lines(call, self.config.option)
         report: Any = yield
         if self.inline is not None:
             self.inline.judge(item, report)

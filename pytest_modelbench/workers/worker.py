@@ -35,6 +35,7 @@ from pytest_modelbench.workers.events import (
     Unimportable,
     Warned,
 )
+from pytest_modelbench.workers.frames import show_own_lines
 from pytest_modelbench.workers.job import Job, Site
 from pytest_modelbench.workers.notes import take_notes
 from pytest_modelbench.workers.options import handed_over
@@ -154,6 +155,11 @@ class WorkerPlugin:
         # Not after an exception, as pytest.exit raises: the test has then no result, and the controller is to see that.
         self._channel.send(Finished(item.nodeid, tuple(self._origins.strays(sys.modules))))
         return result
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_makereport(self, call: pytest.CallInfo[None]) -> None:
+        """Show the lines of the test and its model, when it has failed."""
+        show_own_lines(call, self._config.option)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Stream a report."""

@@ -41,7 +41,7 @@ def test_commands_of_a_message_work_where_they_are_printed(bench, mono, tree, py
     again = run("--modelbench", *seeing)
     again.assert_outcomes(failed=1)
     again.stdout.fnmatch_lines(["answer: answer regressed: 1 -> 3*"])
-    run("--modelbench", *command_of(result, "if this is intended")).stdout.fnmatch_lines(["*answer *1*3*re-anchored*"])
+    run("--modelbench", *command_of(result, "if this is intended")).stdout.fnmatch_lines(["*answer *1*3*replaced*"])
     assert bench(*arguments).ret == 0
 
 

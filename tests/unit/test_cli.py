@@ -66,7 +66,7 @@ def test_show_lists_the_entries_of_a_folder_with_values(store: BaselineStore, ca
     assert main(["show", DEVICE, "--baselines", "baselines"]) == 0
     assert words(capsys.readouterr().out) == [
         ["test", "check", "value", "accepted"],
-        [INFERENCE, "latency", "100", "ms", stamp(1).id, "and", "1", "more"],
+        [INFERENCE, "latency", "100", "ms", "2026-11-01,", "commit", "abc1234567;", "1", "session", "more"],
     ]
 
 
@@ -177,7 +177,7 @@ def test_accept_does_what_updating_would_have_done_and_prints_old_and_new(store:
     assert main(["accept", file]) == 0
     out = capsys.readouterr().out
     assert next(line.split()[2:5] for line in out.splitlines() if " macs " in line) == ["1,000", "->", "1,500"]
-    assert "re-anchored" in out
+    assert "replaced" in out
     assert "session added" in out
     fresh = BaselineStore(Path("baselines"))
     view = fresh.find("portable", CheckKey(INFERENCE, "macs"))

@@ -346,7 +346,7 @@ def test_what_the_budget_leaves_unmeasured_after_a_duet_is_inconclusive():
     assert escalated_and(results, stored_duet("c1", 1), latency=0.0) is None
     decision = results.give_up(TEST, OVER)
     assert decision.outcome is Outcome.INCONCLUSIVE
-    assert "as fast beside commit c1" in decision.message
+    assert "as fast as that of commit c1, side by side in" in decision.message
     assert TOLD in decision.message
 
 
@@ -356,7 +356,7 @@ def test_where_a_duet_tells_nothing_the_stored_baseline_decides_after_all_its_lo
     assert not results.waiting(TEST, duet.commit)
     decision = further(results, *(0.2 + 0.001 * n for n in range(7)))
     assert decision.outcome is Outcome.FAILED
-    assert "not confirmed beside commit c1: it is skipped" in decision.message
+    assert "it could not be measured side by side with commit c1: it is skipped" in decision.message
     assert math.isfinite(standing(results, "latency").check.judgement.ratio)
 
 
