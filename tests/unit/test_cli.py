@@ -195,9 +195,9 @@ def test_accept_does_what_updating_would_have_done_and_prints_old_and_new(store:
         (TestResult(INFERENCE, Outcome.INCONCLUSIVE, 1.0), ""),
         (TestResult(INFERENCE, Outcome.FAILED, 1.0, "macs regressed", by_verdict=True), ""),
         (TestResult(INFERENCE, Outcome.FAILED, 1.0, "assert False"),
-         "the test ended otherwise than it should (failed); mend the test, then accept it again"),
+         "the test did not pass (failed); mend the test, then accept it again"),
         (TestResult(INFERENCE, Outcome.SKIPPED, 1.0, by_verdict=True),
-         "the test ended otherwise than it should (skipped); mend the test, then accept it again"),
+         "the test did not pass (skipped); mend the test, then accept it again"),
         (TestResult("test_other.py::test", Outcome.PASSED, 1.0), "the test did not end; run it to its end"),
     ],
 )  # fmt: skip
