@@ -239,7 +239,7 @@ def _evidence(check: Check, advice: Advice) -> list[str]:
         facts = [
             f"the baseline was accepted {told_session(baseline.accepted)}" if baseline and baseline.accepted else ""
         ]
-    facts.append(sentences(judgement.reasons))
+    facts += map(sentence, judgement.reasons)
     # Some verdicts rest on what differs, and name it already.
     told = judgement.because(Since) or judgement.because(EnvironmentMoved)
     if baseline and baseline.provenance and advice.provenance and not told:

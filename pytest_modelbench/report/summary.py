@@ -212,7 +212,7 @@ def _open(session: Session) -> list[Notice]:
         ]
         items.append(f"{check.case.id} {check.key.name}: {'; '.join(told)}")
     verb = "is" if len(checks) == 1 else "are"
-    text = f"{plural(len(checks), 'check')} {verb} undecided, which is not ok: the noise is too large to tell"
+    text = f"{plural(len(checks), 'check')} {verb} undecided, which does not count as ok"
     return [Notice(text, some(items))]
 
 

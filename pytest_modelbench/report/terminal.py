@@ -41,6 +41,8 @@ _COLUMNS = (
     Column("band", right=True, drops=1),
     Column("verdict", coloured=True),
 )
+#: Columns about what is compared with.
+_COMPARING = ("baseline", "change")
 
 _CHANGE_COLUMNS = (
     Column("test"),
@@ -116,8 +118,17 @@ def _short(test: str) -> str:
 def _table(shown: Sequence[Line], look: Look) -> str:
     """The checks that are shown, and what their marks mean."""
     marked = any(line.mark for line in shown)
-    table = layout(_COLUMNS, [_row(line, marked) for line in shown], look.width, colour=look.colour)
+    rows = [_row(line, marked) for line in shown]
+    # Where nothing is compared with anything, there is nothing to say of it.
+    said = [at for at, column in enumerate(_COLUMNS) if column.title not in _COMPARING or _says(rows, at)]
+    rows = [Row(tuple(row.cells[at] for at in said), row.colour) for row in rows]
+    table = layout([_COLUMNS[at] for at in said], rows, look.width, colour=look.colour)
     return "\n".join([table, *footnotes(line.check for line in shown)]) if marked else table
+
+
+def _says(rows: Sequence[Row], at: int) -> bool:
+    """Whether the column ``at`` holds anything."""
+    return any(row.cells[at].strip() != "-" for row in rows)
 
 
 def _row(line: Line, marked: bool) -> Row:

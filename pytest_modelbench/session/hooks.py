@@ -233,6 +233,7 @@ class BenchSession:
         if writer is None:  # another plugin has put a reporter of its own in the place of pytest's
             print(self._closing.summary(80, colour=False, quiet=quiet))
             return
+        self._tell_inconclusive(terminalreporter)
         text = self._closing.summary(writer.fullwidth, colour=bool(writer.hasmarkup), quiet=quiet)
         if not text:
             return
@@ -240,6 +241,20 @@ class BenchSession:
             terminalreporter.section("modelbench", sep="=")
         for line in text.splitlines():
             terminalreporter.write_line(line)
+
+    def _tell_inconclusive(self, terminal: Any) -> None:
+        """What the noise left open, as pytest tells failures: it has no section for an outcome that is not its own."""
+        option, reports = self.config.option, terminal.stats.get("inconclusive", ())
+        if not reports or option.no_summary or option.tbstyle == "no":
+            return
+        terminal.write_sep("=", "INCONCLUSIVE")
+        for report in reports:
+            if option.tbstyle == "line":
+                terminal.write_line("{}:{}: {}".format(*report.longrepr))
+                continue
+            terminal.write_sep("_", report.head_line, yellow=True, bold=True)
+            for line in report.modelbench_inconclusive.splitlines():
+                terminal.write_line(line)
 
 
 def _check_ids(items: Sequence[pytest.Item]) -> None:

@@ -52,7 +52,6 @@ class Progress:
         self._done, self._total, self._test = 0, len(tests), ""
         self._pace.process_started(tests, self._rounds - number, paired=bool(beside))
         if self._by_round or (self._by_stage and new):
-            self._terminal.write_line("")
             self._terminal.write_line(stage_line(self._course(), beside))
         self._draw()
 

@@ -161,8 +161,8 @@ def apply(report: pytest.TestReport, decision: Decision, config: pytest.Config) 
     elif decision.outcome is Outcome.INCONCLUSIVE:
         # To everyone who knows pytest's three outcomes only (JUnit, plugins), it is not a pass.
         report.outcome = "skipped"
-        report.longrepr = (path, (lineno or 0) + 1, f"inconclusive: {decision.message}")
-        report.modelbench_inconclusive = True  # type: ignore[attr-defined]
+        report.longrepr = (path, (lineno or 0) + 1, f"inconclusive: {decision.headline or decision.message}")
+        report.modelbench_inconclusive = decision.message  # type: ignore[attr-defined]
 
 
 def _never_run(item: pytest.Item, decision: Decision) -> pytest.TestReport:

@@ -109,7 +109,16 @@ def test_one(modelbench):
     result = bench("--junitxml=junit.xml", rounds="2")
     assert result.parseoutcomes()["inconclusive"] == 1
     assert result.ret == 10
-    result.stdout.fnmatch_lines(["*speed*inconclusive*", "*1 inconclusive*"])
+    result.stdout.fnmatch_lines(
+        [
+            "=* INCONCLUSIVE =*",
+            "_* test_one _*",
+            "speed: speed is inconclusive: * seen (95% sure: *), tolerated is 5%",
+            "  to try again, on a quieter machine: *",
+            "*speed*inconclusive*",
+            "*1 inconclusive*",
+        ]
+    )
     assert 'type="pytest.skip" message="inconclusive: ' in (pytester.path / "junit.xml").read_text()
     assert bench("--modelbench-inconclusive=pass", rounds="2").ret == 0
 

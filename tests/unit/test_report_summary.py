@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from pytest_modelbench.core.session import Outcome, TestResult
 from pytest_modelbench.core.verdicts import Verdict
-from pytest_modelbench.report import markdown, summary
+from pytest_modelbench.report import markdown, summary, terminal
 from pytest_modelbench.report.summary import Standing, Told
+from pytest_modelbench.report.terminal import Look
 from tests.unit.report_sessions import CHECKS, FINE, FOLDER, SESSION, check
 
 ACCEPT = Told("ACCEPT")
@@ -60,6 +61,22 @@ def test_what_was_not_gated_is_said_with_the_command() -> None:
     (notice,) = summary.notices(replace(FINE, ungated={"cpu-x": 4}), Told("ACCEPT", "bench/base"))
     assert notice.text == ("NOT GATED: 4 checks have no baseline in bench/base/cpu-x: nothing there yet; accept with")
     assert notice.command == "ACCEPT"
+
+
+def test_what_pytest_lists_beside_is_not_listed_again() -> None:
+    failed = (TestResult("t.py::t", Outcome.FAILED, 0, "ValueError: no\nmore"),)
+    (alone,) = summary.notices(replace(FINE, checks=(), tests=failed))
+    (beside,) = summary.notices(replace(FINE, checks=(), tests=failed), Told(failures_listed=True))
+    assert alone.text == beside.text == "NOT GATED: 1 test failed, so nothing of it was compared"
+    assert (alone.items, beside.items) == (("t.py::t  ValueError: no",), ())
+
+
+def test_where_nothing_is_compared_no_column_is_about_it() -> None:
+    new = check("r", "latency", Verdict.NEW, 0.1)
+    assert terminal.render(replace(FINE, checks=(new,)), Look(80)).splitlines()[:2] == [
+        "case  metric      now  band  verdict",
+        "r     latency  100 ms    5%  no baseline",
+    ]
 
 
 def test_long_lists_are_cut_and_counted() -> None:
