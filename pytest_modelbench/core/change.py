@@ -13,7 +13,7 @@ class ChangeKind(str, Enum):
 
     NEW = "new"
     REANCHORED = "replaced"  #: another value is compared with from now on
-    SESSION_ADDED = "kept, session added"  #: more is known of how far days differ; the value compared with stays
+    SESSION_ADDED = "kept (session added)"  #: more is known of how far days differ; the value compared with stays
     UNCHANGED = "unchanged"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -99,7 +100,19 @@ def not_measured(reason: Reason) -> str:
 
 def _regressed(check: Check, advice: Advice) -> _Told:
     ways = [Way("to see it again", advice.rerun), Way("if this is intended", advice.accept)]
-    return _Told(_moved(check, "regressed"), _measured(check), _evidence(check, advice), ways)
+    return _Told(_moved(check, "regressed"), _measured(check), [*_evidence(check, advice), _edge(check)], ways)
+
+
+def _edge(check: Check) -> str:
+    """Why a noisy change fails that is smaller than what is tolerated; empty for one that is not."""
+    judgement = check.judgement
+    if not (check.metric.noisy and judgement.ratio and judgement.baseline):
+        return ""
+    band = check.metric.band.ratio(judgement.baseline)
+    if abs(math.log(judgement.ratio)) > math.log1p(band):
+        return ""
+    half = 1 + band / 2
+    return f"it fails since it is surely beyond half of that: {percent(half if judgement.ratio > 1 else 1 / half)}"
 
 
 def _improved(check: Check, advice: Advice) -> _Told:

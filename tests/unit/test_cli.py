@@ -178,7 +178,7 @@ def test_accept_does_what_updating_would_have_done_and_prints_old_and_new(store:
     out = capsys.readouterr().out
     assert next(line.split()[2:5] for line in out.splitlines() if " macs " in line) == ["1,000", "->", "1,500"]
     assert "replaced" in out
-    assert "session added" in out
+    assert "kept (session added)" in out
     fresh = BaselineStore(Path("baselines"))
     view = fresh.find("portable", CheckKey(INFERENCE, "macs"))
     assert view is not None

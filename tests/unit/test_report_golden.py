@@ -161,6 +161,17 @@ def test_messages() -> None:
     assert FOLDER in messages[-1]
 
 
+@pytest.mark.parametrize(
+    ("metric", "ratio", "told"),
+    [("latency", 1.046, "+2.5%"), ("throughput", 0.96, "-2.4%"), ("latency", 1.06, ""), ("throughput", 0.94, "")],
+)
+def test_a_regression_within_the_band_says_why_it_is_one(metric: str, ratio: float, told: str) -> None:
+    text = message(check("r", metric, Verdict.REGRESSED, ratio, 1.0, half_width=0.005), [])
+    assert [line for line in text.splitlines() if "half of that" in line] == (
+        [f"  it fails since it is surely beyond half of that: {told}"] if told else []
+    )
+
+
 def test_what_checks_of_a_test_share_and_its_commands_stand_once() -> None:
     failed = [one for one in CHECKS if one.case.id == "resnet50-b1-224-fp32" and one.metric.name != "macs"][1:]
     new = check("resnet50-b1-224-fp32", "macs", Verdict.NEW, 4_089_184_256)

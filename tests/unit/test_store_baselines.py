@@ -127,7 +127,10 @@ def test_what_did_not_change_keeps_its_anchor_and_learns_the_session(store: Base
     accept(store, macs(10), latency([0.1, 0.1], [3.0, 3.1]), day=1)
     before = file(store, "portable").stat()
     changes = store.accept([macs(10.0, verdict), latency([0.102], [3.02], verdict)], stamp(2), ENVIRONMENT)
-    assert [(c.kind.value, c.old, c.new) for c in changes] == [("unchanged", 10, 10), ("kept, session added", 0.1, 0.1)]
+    assert [(c.kind.value, c.old, c.new) for c in changes] == [
+        ("unchanged", 10, 10),
+        ("kept (session added)", 0.1, 0.1),
+    ]
     view = stored(store, DEVICE, LATENCY)
     assert (view.value, view.accepted) == (0.1, FIRST)
     assert (view.anchor, view.sessions) == ((3.0, 3.1), ((3.02,),))
@@ -144,7 +147,7 @@ def test_an_exact_value_within_its_band_does_not_creep(store: BaselineStore) -> 
 def test_twenty_sessions_are_kept_the_anchor_and_the_newest(store: BaselineStore) -> None:
     accept(store, latency([0.1], [1.0]), day=1)
     for day in range(2, 26):
-        assert accept(store, latency([0.1], [float(day)], Verdict.OK), day=day) == ["kept, session added"]
+        assert accept(store, latency([0.1], [float(day)], Verdict.OK), day=day) == ["kept (session added)"]
     assert stored(store, DEVICE, LATENCY).anchor == (1.0,)
     assert stored(store, DEVICE, LATENCY).sessions == tuple((float(day),) for day in range(7, 26))
     # An old results file, accepted late, is older than all that is kept.
