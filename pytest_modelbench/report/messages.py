@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 import math
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -12,7 +11,7 @@ from typing import NamedTuple
 from pytest_modelbench.core.environment import Fact, differences
 from pytest_modelbench.core.measurement import CheckKey, counted
 from pytest_modelbench.core.metrics import Better
-from pytest_modelbench.core.reasons import EnvironmentMoved, OtherEnvironment, Reason, Since
+from pytest_modelbench.core.reasons import EnvironmentMoved, OtherEnvironment, Since
 from pytest_modelbench.core.session import Check, told_session
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.report.commands import Way, ways_out
@@ -64,38 +63,6 @@ def failure(judged: Sequence[tuple[Check, Advice]]) -> str:
         return "\n".join([*parts, *(f"  {line}" for line in closing)])
     apart = "\n\n" if any("\n" in part for part in parts) else "\n"
     return "\n\n".join(filter(None, [apart.join(parts), "\n".join(closing)]))
-
-
-def skipped(reason: str) -> str:
-    """The message of a skipped test that has a baseline."""
-    return (
-        f"skipped, so its baseline was not checked: {reason}\n"
-        "--modelbench-skipped=pass lets skipped tests pass, and counts them as not gated."
-    )
-
-
-def unmeasured(names: Sequence[str], prune: Sequence[str]) -> str:
-    """The message of a test that did not measure what its baseline has; ``prune``: the commands that remove it."""
-    headline = f"has a baseline for {', '.join(names)}, but did not measure it"
-    return "\n".join([headline, "If that is intended, remove what is stored:", *prune])
-
-
-def gone(test: str, base: str, names: Sequence[str]) -> str:
-    """The message of a test of which the code compared with measures more."""
-    return (
-        f"{base} measures {', '.join(names)}, and the present code does not\n"
-        f"If that is intended, leave the test out of this comparison: --deselect {shlex.quote(test)}"
-    )
-
-
-def not_accepted(reason: Reason) -> str:
-    """The message of a test whose baseline was to be updated."""
-    return f"not accepted: {sentence(reason)}, before it was measured often enough"
-
-
-def not_measured(reason: Reason) -> str:
-    """The message of a test that never ran."""
-    return f"not measured: {sentence(reason)}"
 
 
 def _regressed(check: Check, advice: Advice) -> _Told:

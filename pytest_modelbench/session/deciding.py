@@ -8,7 +8,7 @@ from pytest_modelbench.core.measurement import CheckKey
 from pytest_modelbench.core.reasons import Disturbed, Reason
 from pytest_modelbench.core.session import Check, Outcome
 from pytest_modelbench.core.settings import Settings
-from pytest_modelbench.report import messages
+from pytest_modelbench.report import endings, messages
 from pytest_modelbench.session.commands import Commands
 from pytest_modelbench.session.entries import Decision, TestEntry, failed
 from pytest_modelbench.session.gate import Gate
@@ -39,7 +39,7 @@ class Decider:
         if "skipped" in outcomes:
             reason = skip_reason(run.reports)
             if self._settings.skipped == "fail" and not self._updating and has_baseline:
-                return failed(messages.skipped(reason))
+                return failed(endings.skipped(reason))
             return Decision(Outcome.SKIPPED, reason, own=True)
         return None
 
@@ -48,7 +48,7 @@ class Decider:
         measured = [check for check, _ in checks]
         if lost := sorted({key for gate in gates for key in gate.unmeasured(test, measured)}):
             commands = [self._commands.prune(test, key.name) for key in lost]
-            text = messages.unmeasured([key.name for key in lost], commands)
+            text = endings.unmeasured([key.name for key in lost], commands)
             if not self._updating:
                 return failed(text)
             self.warnings.append(f"{test}: {text}")
@@ -67,13 +67,13 @@ class Decider:
 
     def gone(self, test: str, base: str, lost: Sequence[CheckKey]) -> Decision:
         """The decision on a test of which ``base`` measures what the candidate does not."""
-        return failed(messages.gone(test, base, [key.name for key in lost]))
+        return failed(endings.gone(test, base, [key.name for key in lost]))
 
     def given_up(self, reason: Reason, *, measured: bool) -> Decision | None:
         """The decision on a test of which no more is measured; None where its checks say it."""
         if self._updating and not isinstance(reason, Disturbed):
-            return failed(messages.not_accepted(reason))
-        return None if measured else Decision(Outcome.INCONCLUSIVE, messages.not_measured(reason))
+            return failed(endings.not_accepted(reason))
+        return None if measured else Decision(Outcome.INCONCLUSIVE, endings.not_measured(reason))
 
     def _by_refusals(self, checks: Sequence[Check]) -> Decision:
         """The decision where baselines are updated: what cannot be accepted is not as good as accepted."""
