@@ -245,7 +245,8 @@ class BenchSession:
     def _tell_inconclusive(self, terminal: Any) -> None:
         """What the noise left open, as pytest tells failures: it has no section for an outcome that is not its own."""
         option, reports = self.config.option, terminal.stats.get("inconclusive", ())
-        if not reports or option.no_summary or option.tbstyle == "no":
+        # What is not accepted is told once for each cause.
+        if not reports or self.updating or option.no_summary or option.tbstyle == "no":
             return
         terminal.write_sep("=", "INCONCLUSIVE")
         for report in reports:
