@@ -32,6 +32,8 @@ class Progress:
         verbosity = config.get_verbosity()
         told = bool(self._terminal) and verbosity >= 0
         self._live = told and bool(getattr(self._terminal, "isatty", False))
+        # What tests print comes in between, with -s: the line is then written where something begins, and no more.
+        self._goes_on = self._live and getattr(config.option, "capture", "fd") != "no"
         self._by_stage = told and not self._live
         self._by_round = self._by_stage and verbosity > 0
         self._fixed = fixed
@@ -68,7 +70,7 @@ class Progress:
 
     def waited(self) -> None:
         """Nothing happened for a while: the times go on."""
-        if self._now_s() - self._drawn_s >= _REFRESH_S:
+        if self._goes_on and self._now_s() - self._drawn_s >= _REFRESH_S:
             self._draw()
 
     def clear(self) -> None:

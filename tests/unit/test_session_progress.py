@@ -149,10 +149,12 @@ class Terminal:
         return re.findall(r"\n(.*?)\r\x1b\[A", self._tw._file.getvalue())
 
 
-def made(*, isatty: bool, verbosity: int = 0, **more: Any) -> tuple[Progress, Terminal, Clock]:
+def made(*, isatty: bool, verbosity: int = 0, capture: str = "fd", **more: Any) -> tuple[Progress, Terminal, Clock]:
     terminal, clock = Terminal(isatty=isatty), Clock()
     config: Any = SimpleNamespace(
-        pluginmanager=SimpleNamespace(get_plugin=lambda name: terminal), get_verbosity=lambda: verbosity
+        pluginmanager=SimpleNamespace(get_plugin=lambda name: terminal),
+        get_verbosity=lambda: verbosity,
+        option=SimpleNamespace(capture=capture),
     )
     return Progress(config, now_s=clock, **more), terminal, clock
 
@@ -212,6 +214,14 @@ def test_the_times_go_on_while_a_test_runs() -> None:
         "round 2/2 · 0 of 1 · a · 0:30 elapsed, about 0:01 left",
         "round 2/2 · 0 of 1 · a · 0:36 elapsed, longer than expected",
     ]
+
+
+def test_where_tests_print_to_the_terminal_nothing_is_written_between() -> None:
+    progress, terminal, clock = made(isatty=True, capture="no")
+    progress.round_started(1, (2,), ["t.py::a"])
+    clock.now_s += 60
+    progress.waited()
+    assert len(terminal.shown()) == 1
 
 
 def test_against_a_revision_pairs_are_what_was_asked_for() -> None:
