@@ -25,9 +25,11 @@ def run(arguments: argparse.Namespace) -> Outcome:
     from pytest_modelbench.store.baselines import BaselineStore
     from pytest_modelbench.store.results import read_results
 
-    done = accept(read_results(arguments.results), BaselineStore(baselines_of(arguments)))
+    session = read_results(arguments.results)
+    done = accept(session, BaselineStore(baselines_of(arguments)))
     changed = [change for change in done.changes if change.kind is not ChangeKind.UNCHANGED]
-    lines = [render_changes(changed, width=terminal_width(), colour=False)] if changed else []
+    told = render_changes(changed, width=terminal_width(), colour=False, checks=session.checks) if changed else ""
+    lines = [told] if told else []
     lines += [f"unchanged: {len(done.changes) - len(changed)}"] if len(changed) < len(done.changes) else []
     lines += [line for notice in refusal_notices(done.refused) for line in notice_lines(notice, colour=False)]
     nothing = not done.changes

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pytest_modelbench.core.change import Change, ChangeKind
-from pytest_modelbench.core.session import Session
-from pytest_modelbench.report.footnotes import footnotes
-from pytest_modelbench.report.scale import moved, number, pair
+from pytest_modelbench.core.session import Check, Session
+from pytest_modelbench.report.footnotes import footnotes, mark
+from pytest_modelbench.report.scale import moved, number, pair, percent
 from pytest_modelbench.report.summary import (
     Line,
     Notice,
@@ -90,20 +90,27 @@ def render(session: Session, look: Look, told: Told | None = None) -> str:
     return "\n\n".join(parts)
 
 
-def render_changes(changes: Iterable[Change], *, width: int, colour: bool) -> str:
-    """What was accepted, old -> new, file by file, and how many entries of each kind there were."""
+def render_changes(changes: Iterable[Change], *, width: int, colour: bool, checks: Iterable[Check] = ()) -> str:
+    """What was accepted, old -> new, file by file, and how many entries of each kind there were.
+
+    ``checks`` are what was judged: where their change is marked, it is told as there, with the footnote.
+    """
+    marked = {(check.folder, check.key): check for check in checks if mark(check)}
     changes = sorted(changes, key=lambda change: (_path(change), change.key))
     shared = Counter((_short(change.key.test), change.key.name, _path(change)) for change in changes)
     by_file: dict[str, list[Row]] = {}
+    noted: dict[str, list[Check]] = {}
     for change in changes:
         if change.kind not in _ANCHOR_KEPT:
-            short = _short(change.key.test)
-            unique = shared[short, change.key.name, _path(change)] == 1
-            by_file.setdefault(_path(change), []).append(_change_row(change, short if unique else change.key.test))
+            short, path = _short(change.key.test), _path(change)
+            label = short if shared[short, change.key.name, path] == 1 else change.key.test
+            check = marked.get((change.folder, change.key)) if change.old is not None else None
+            by_file.setdefault(path, []).append(_change_row(change, label, check))
+            noted.setdefault(path, []).extend([check] if check else [])
     parts = []
     for path, rows in by_file.items():
         table = layout(_CHANGE_COLUMNS, rows, width, colour=colour, all_columns=True)
-        parts.append(f"{_paint(printable(path), Colour.BOLD, colour)}\n{table}\n")
+        parts.append("\n".join([_paint(printable(path), Colour.BOLD, colour), table, *footnotes(noted[path]), ""]))
     kinds = Counter(change.kind.value for change in changes)
     told = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
     return "\n".join([*parts, f"baselines: {told}" if told else "baselines: nothing to accept"])
@@ -144,13 +151,16 @@ def _path(change: Change) -> str:
     return change.file if folder in change.file.split("/")[:-1] else f"{folder}/{change.file}"
 
 
-def _change_row(change: Change, label: str) -> Row:
+def _change_row(change: Change, label: str, check: Check | None) -> Row:
+    """``check``: what was judged, where its change is another than the two values say."""
     old = number(change.old, change.unit) if change.old is not None else "-"
     new = number(change.new, change.unit) if change.new is not None else "-"
     how = ""
     if change.old is not None and change.new is not None:
         old, new = pair(change.old, change.new, change.unit)
         how = moved(change.old, change.new, change.unit)
+    if check is not None and check.judgement.ratio and (found := mark(check)):
+        how = percent(check.judgement.ratio) + found.value
     return Row((label, change.key.name, old, "->", new, how, change.kind.value))
 
 

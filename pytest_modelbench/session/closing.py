@@ -97,7 +97,7 @@ class Closing:
         if result.updating and self._acceptance.changes:
             here = self._config.invocation_params.dir
             changes = [replace(one, file=told_path(one.file, here)) for one in self._acceptance.changes]
-            text += "\n\n" + terminal.render_changes(changes, width=width, colour=colour)
+            text += "\n\n" + terminal.render_changes(changes, width=width, colour=colour, checks=result.checks)
         return "\n".join([text, *self._notes])
 
     def _write_files(self, result: Session) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from pytest_modelbench.core.change import Change, ChangeKind
 from pytest_modelbench.core.session import Check
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.report import markdown, terminal
@@ -79,3 +80,14 @@ def test_markdown_has_the_footnote_with_the_table_that_it_is_about() -> None:
     assert "\\*" not in trouble
     assert fine.count("\n\n\\* the machine ran 33.2% faster than for the baseline") == 1
     assert "-0.5% ±1.1\\* |" in fine
+
+
+def test_what_is_accepted_has_the_change_that_was_judged() -> None:
+    gained = check("r", "latency", Verdict.IMPROVED, 353e-6, 531e-6, ratio=0.9, reference=REFERENCE)
+    accepted = [Change(gained.key, gained.folder, "x.json", ChangeKind.REANCHORED, 531e-6, 353e-6, "s")]
+    text = terminal.render_changes(accepted, width=80, colour=False, checks=[gained])
+    assert text.splitlines()[2:4] == [
+        "test_inference[r]  latency  531 µs  ->  353 µs  -10.0%*  replaced",
+        "* the machine ran 26.1% faster than for the baseline, which the change leaves out",
+    ]
+    assert "-33.5%  replaced" in terminal.render_changes(accepted, width=80, colour=False)
