@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -33,8 +32,9 @@ def declare(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> Outcome:
     """What was accepted and what was refused; the baselines are changed."""
     from pytest_modelbench.core.change import ChangeKind
+    from pytest_modelbench.report.notices import accept_of
     from pytest_modelbench.report.refusals import refusal_notices
-    from pytest_modelbench.report.summary import ACCEPT, accept_of
+    from pytest_modelbench.report.summary import Told
     from pytest_modelbench.report.terminal import notice_lines, render_changes
     from pytest_modelbench.store.accepting import accept
     from pytest_modelbench.store.attributes import written_note
@@ -45,13 +45,13 @@ def run(arguments: argparse.Namespace) -> Outcome:
     session = _only(read_results(arguments.results), arguments.test)
 
     def accept_command(tests: Iterable[str]) -> str:
-        hints = hints_here(arguments)
-        where = ["--modelbench-baselines", told] if (told := str(store.folder)) != hints.baselines else []
-        return accept_of(tests, session, shlex.join([*shlex.split(ACCEPT), *where]), None, hints.here)
+        hints = hints_here(arguments, session.asked, str(store.folder))
+        return accept_of(tests, session, Told(hints.accept, hints.baselines, hints.selection, here=hints.here))
 
     done = accept(session, store, even_if_disturbed=even)
     changed = [change for change in done.changes if change.kind is not ChangeKind.UNCHANGED]
-    lines = [render_changes(changed, width=terminal_width(), colour=False)] if changed else []
+    told = render_changes(changed, width=terminal_width(), colour=False, checks=session.checks) if changed else ""
+    lines = [told] if told else []
     lines += [f"unchanged: {len(done.changes) - len(changed)}"] if len(changed) < len(done.changes) else []
     lines += [written_note(str(store.attributes))] if store.attributes else []
     refused = refusal_notices(done.refused, accept_command, "" if even else "--even-if-disturbed")

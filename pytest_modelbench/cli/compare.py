@@ -4,43 +4,32 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pytest_modelbench.cli.command import FINE, Command, Outcome
 from pytest_modelbench.cli.output import terminal_width
 
-#: Folder, test and name of a value; the folder is empty where values of single folders are compared.
-Place = tuple[str, str, str]
+if TYPE_CHECKING:
+    from pytest_modelbench.report.comparison import Side
+    from pytest_modelbench.store.schema import Origin
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add the two that are compared."""
     parser.add_argument("a", metavar="A", type=Path, help="results file or folder of baselines")
-    parser.add_argument("b", metavar="B", type=Path, help="what A is compared with")
+    parser.add_argument("b", metavar="B", type=Path, help="what became of A: changes are told from A to B")
+    parser.add_argument("--all", action="store_true", help="list what is equal, too")
 
 
 def run(arguments: argparse.Namespace) -> Outcome:
-    """What both hold with their ratio, and what only one of them holds."""
-    from pytest_modelbench.report.scale import number
-    from pytest_modelbench.report.table import Column, Row, layout
+    """What changed from A to B, what is equal, and what only one of them holds."""
+    from pytest_modelbench.report.comparison import render
 
-    roots = _is_root(arguments.a) or _is_root(arguments.b)
-    a, b = _values(arguments.a, by_folder=roots), _values(arguments.b, by_folder=roots)
-    columns = [Column("test"), Column("check"), *(Column(title, right=True) for title in ("A", "B", "B / A"))]
-    rows = []
-    for place in sorted(a.keys() & b.keys()):
-        (then, unit_then), (now, unit_now) = a[place], b[place]
-        ratio = f"{now / then:.4g}" if then and unit_then == unit_now else "-"
-        rows.append(Row((*_named(place), number(then, unit_then), number(now, unit_now), ratio)))
-    parts = [f"A: {arguments.a}\nB: {arguments.b}", layout(columns, rows, terminal_width()) or "nothing is in both"]
-    for side, only in (("A", a.keys() - b.keys()), ("B", b.keys() - a.keys())):
-        if only:
-            parts.append("\n".join([f"only in {side}:", *("    " + " ".join(_named(place)) for place in sorted(only))]))
-    return "\n\n".join(parts), FINE
-
-
-def _named(place: Place) -> tuple[str, str]:
-    folder, test, name = place
-    return (f"{folder}: {test}" if folder else test), name
+    by_folder = _is_root(arguments.a) or _is_root(arguments.b)
+    a, b = (
+        _stored(path, by_folder) if path.is_dir() else _measured(path, by_folder) for path in (arguments.a, arguments.b)
+    )
+    return render(a, b, terminal_width(), whole=arguments.all), FINE
 
 
 def _is_root(path: Path) -> bool:
@@ -48,26 +37,57 @@ def _is_root(path: Path) -> bool:
     return path.is_dir() and not any(path.glob("*.json"))
 
 
-def _values(path: Path, by_folder: bool) -> dict[Place, tuple[float, str]]:
-    """Value and unit by folder, test and name; the folder is empty unless asked for: then any two can be compared."""
-    from pytest_modelbench.store.baselines import BaselineStore
+def _measured(path: Path, by_folder: bool) -> Side:
+    """What a session measured; the folder of a place is empty unless asked for: then any two can be compared."""
+    from pytest_modelbench.report.comparison import Place, Side, Value
+    from pytest_modelbench.report.summary import setting
     from pytest_modelbench.store.results import read_results
 
-    if not path.is_dir():
-        return {
-            (check.folder if by_folder else "", *check.key): (check.judgement.value, check.metric.unit)
-            for check in read_results(path).checks
-        }
+    session = read_results(path)
+    stamp = session.stamp
+    about = [f"measured {_when(stamp.started)}, {_sources(stamp.commit, stamp.dirty)}", *setting(session)]
+    values = {Place(check.folder if by_folder else "", *check.key): Value.measured(check) for check in session.checks}
+    return Side(str(path), " · ".join(about), values)
+
+
+def _stored(path: Path, by_folder: bool) -> Side:
+    """What baselines hold: all of them, or those of one folder."""
+    from pytest_modelbench.report.comparison import Place, Side, Value
+    from pytest_modelbench.store.baselines import BaselineStore
+
     # An absolute path has a name also where "." was given.
     whole = path if _is_root(path) else path.absolute().parent
     store = BaselineStore(whole)
     names = store.folders() if _is_root(path) else [path.absolute().name]
-    return {
-        (name if by_folder else "", *key): (view.value, view.unit)
+    values = {
+        Place(name if by_folder else "", *key): Value.stored(view)
         for name in names
         for key in store.keys(name)
         if (view := store.find(name, key))
     }
+    files = [file for name in names for file in store.contents(name).files.values()]
+    sessions = {key: origin for file in files for key, origin in file.sessions.items()}
+    return Side(str(path), " · ".join([_accepted(sessions), *names]), values)
+
+
+def _accepted(sessions: dict[str, Origin]) -> str:
+    """When baselines were recorded, and from what the last time."""
+    if not sessions:
+        return "no baselines"
+    first, last = min(sessions), max(sessions)
+    span = first[:10] if first[:10] == last[:10] else f"{first[:10]} to {last[:10]}"
+    origin = sessions[last]
+    torch = f", torch {origin.provenance['torch']}" if origin.provenance.get("torch") else ""
+    return f"recorded {span}, {'last from ' if len(sessions) > 1 else ''}{_sources(origin.commit, origin.dirty)}{torch}"
+
+
+def _when(started: str) -> str:
+    """``2026-11-25 08:00 UTC``."""
+    return f"{started[:10]} {started[11:16]} UTC"
+
+
+def _sources(commit: str | None, dirty: bool) -> str:
+    return f"commit {commit[:10]}{' with uncommitted changes' if dirty else ''}" if commit else "outside git"
 
 
 COMMAND = Command("compare", "values of two results files or two folders of baselines", declare, run)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_modelbench.core.errors import BaselineError
-from pytest_modelbench.core.places import Here, told_path
-from pytest_modelbench.options import SETTINGS
+from pytest_modelbench.core.places import PATH_FLAGS, Here, told_path
+from pytest_modelbench.options import SETTINGS, flag_of
 
 if TYPE_CHECKING:
+    from pytest_modelbench.core.session import Asked
     from pytest_modelbench.core.settings import Settings
     from pytest_modelbench.store.project import Project
+
+_AGAINST = flag_of("against"), flag_of("against-python")
 
 
 def add_baselines(parser: argparse.ArgumentParser) -> None:
@@ -64,19 +68,47 @@ def _project(arguments: argparse.Namespace) -> Project:
 
 @dataclass(frozen=True, slots=True)
 class Hints:
-    """What the messages of a report name: the folder of baselines, and what gives pytest a test."""
+    """What the messages of a report name: the command that accepts, what gives it all of the tests, and the folder."""
 
+    accept: str
+    selection: str
     baselines: str
     here: Here
 
 
-def hints_here(arguments: argparse.Namespace) -> Hints:
-    """What messages name, as it is typed in this folder."""
+def here_of(arguments: argparse.Namespace) -> Here:
+    """How commands name things in this folder."""
     here, project = Path.cwd(), _project(arguments)
-    baselines = told_path(project.settings({}, here).baselines, here)
 
     def argument(test: str) -> str:
         path, *inside = test.split("::", 1)
         return "::".join([told_path(project.root / path, here), *inside])
 
-    return Hints(baselines, Here(baselines, argument))
+    return Here(told_path(project.settings({}, here).baselines, here), argument)
+
+
+def hints_here(arguments: argparse.Namespace, asked: Asked, baselines: str = "") -> Hints:
+    """What the messages on a session that was ``asked`` something name, as it is typed in this folder.
+
+    ``baselines`` is the folder that is meant in place of the session's.
+    """
+    from pytest_modelbench.report.commands import pytest_command
+
+    here = here_of(arguments)
+    flag = flag_of("baselines")
+
+    def placed(flag: str, value: str) -> str:
+        return here.argument(value) if flag in PATH_FLAGS else value
+
+    options = {flag: placed(flag, value) for flag, value in asked.options.items()}
+    chosen = [placed(asked.selection[at - 1], word) if at % 2 else word for at, word in enumerate(asked.selection)]
+    # A pytest that is given nothing sees what lies in its folder, and in the root directory all of it.
+    tests = [here.argument(test) for test in asked.tests] or [here.argument(".")]
+    if baselines and baselines != options.get(flag, here.baselines):
+        options[flag] = baselines
+    return Hints(
+        "" if any(one in options for one in _AGAINST) else pytest_command({**options, "--update-baselines": ""}),
+        shlex.join([*chosen, *(tests if tests != ["."] else [])]),
+        options.get(flag, here.baselines),
+        here,
+    )

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_modelbench.cli.command import FINE, REFUSED, Command, Outcome
-from pytest_modelbench.cli.folder import add_config_file, hints_here
+from pytest_modelbench.cli.folder import add_config_file, here_of
 from pytest_modelbench.core.errors import BaselineError
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
     if add := [str(one.path) for one in done if one.to_add]:
         lines += ["tell git that they are merged:", f"    {shlex.join(['git', 'add', *add])}"]
     if tests := sorted({test for one in done for test in one.measure}):
-        argument = hints_here(arguments).here.argument
+        argument = here_of(arguments).argument
         command = shlex.join(["pytest", "--modelbench", "--update-baselines", *map(argument, tests)])
         lines += ["measure and accept again what was dropped, where it was measured before:", f"    {command}"]
     return "\n".join(lines), REFUSED if any(one.left for one in done) else FINE

@@ -19,18 +19,18 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> Outcome:
     """The report."""
+    from pytest_modelbench.report.summary import Told
     from pytest_modelbench.store.results import read_results
 
     session = read_results(arguments.results)
-    hints = hints_here(arguments)
+    hints = hints_here(arguments, session.asked)
+    told = Told(hints.accept, hints.baselines, hints.selection, here=hints.here)
     if arguments.format == "markdown":
         from pytest_modelbench.report import markdown
 
-        text = markdown.render(session, baselines=hints.baselines, selection=None, here=hints.here)
-        return text.rstrip("\n"), FINE
+        return markdown.render(session, told).rstrip("\n"), FINE
     from pytest_modelbench.report import terminal
 
-    told = terminal.Told(baselines=hints.baselines, selection=None, here=hints.here)
     return terminal.render(session, terminal.Look(terminal_width()), told), FINE
 
 

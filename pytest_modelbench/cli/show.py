@@ -9,6 +9,7 @@ from pytest_modelbench.cli.command import FINE, Command, Outcome
 from pytest_modelbench.cli.folder import add_baselines, baselines_of
 from pytest_modelbench.cli.output import terminal_width
 from pytest_modelbench.core.errors import UsageError, did_you_mean
+from pytest_modelbench.core.session import told_session
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -19,7 +20,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> Outcome:
     """The folders with their files, or the entries of one folder."""
-    from pytest_modelbench.report.scale import number
+    from pytest_modelbench.report.scale import number, plural
     from pytest_modelbench.report.table import Column, Row, layout
     from pytest_modelbench.store.baselines import BaselineStore
 
@@ -42,8 +43,8 @@ def run(arguments: argparse.Namespace) -> Outcome:
     rows = []
     for key in store.keys(arguments.folder):
         if view := store.find(arguments.folder, key):
-            more = f" and {len(view.sessions)} more" if view.sessions else ""
-            rows.append(Row((key.test, key.name, number(view.value, view.unit), view.accepted + more)))
+            more = f"; {plural(len(view.sessions), 'session')} more" if view.sessions else ""
+            rows.append(Row((key.test, key.name, number(view.value, view.unit), told_session(view.accepted) + more)))
     return layout(columns, rows, terminal_width()) or f"{store.folder / arguments.folder}: no entries", FINE
 
 

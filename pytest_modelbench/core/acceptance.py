@@ -12,7 +12,7 @@ class Cause(Enum):
     INTERRUPTED = "the session was interrupted"
     NO_ENVIRONMENT = "the session names no environment"
     NOT_ENDED = "the test did not end"
-    FAILED = "the test ended otherwise than it should"
+    FAILED = "the test did not pass"
     NOT_MEASURED = "nothing was measured"
     DISTURBED = "the machine was disturbed while it was measured"
     TOO_FAR_APART = "its processes are too far apart for any band to hold it"

@@ -12,8 +12,8 @@ class ChangeKind(str, Enum):
     """What became of an entry."""
 
     NEW = "new"
-    REANCHORED = "re-anchored"  #: another value is compared with from now on
-    SESSION_ADDED = "session added"  #: more is known of how far days differ; the value compared with stays
+    REANCHORED = "replaced"  #: another value is compared with from now on
+    SESSION_ADDED = "kept (session added)"  #: more is known of how far days differ; the value compared with stays
     UNCHANGED = "unchanged"
 
 

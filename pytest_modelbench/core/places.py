@@ -8,7 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_modelbench.core.settings import Settings
+from pytest_modelbench.options import OPTIONS, OptionType
 
+#: Flags whose values are paths: ours, and those of pytest's that choose tests and settings.
+PATH_FLAGS = frozenset(option.flag for option in OPTIONS if option.flag and option.kind is OptionType.PATH) | {
+    "--config-file", "--rootdir", "--ignore", "--ignore-glob",
+}  # fmt: skip
 #: The folder of baselines where nobody says anything of it.
 BASELINES = Settings().baselines
 

@@ -227,9 +227,10 @@ class Varies:
 
 @dataclass(frozen=True, slots=True)
 class NumbersDiffer:
-    """The numbers that stand for an output differ by up to ``most``."""
+    """The numbers that stand for an output differ by up to ``most``, where the band allows ``allowed``."""
 
     most: float
+    allowed: float | None = None
     kind: Literal["numbers differ"] = "numbers differ"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -67,6 +68,29 @@ class Stamp:
         if self.commit is None:
             return f"{self.started}-{'uncommitted' if self.dirty else 'nogit'}"
         return f"{self.started}-{self.commit[:10]}{'-dirty' if self.dirty else ''}"
+
+
+def told_session(id_: str) -> str:
+    """``2026-11-20, commit abc1234``, or without one, for the id of a `Stamp`; anything else as it is."""
+    found = re.fullmatch(r"(\d{4}-\d\d-\d\d)T[\d:]+Z-(nogit|uncommitted|[0-9a-f]+)(-dirty)?", id_)
+    if found is None:
+        return id_
+    date, commit, dirty = found.groups()
+    sources = {"nogit": "outside git", "uncommitted": "before the first commit"}.get(commit, f"commit {commit}")
+    return f"{date}, {sources}{' with uncommitted changes' if dirty else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a session was told on its command line, as far as commands repeat it; paths start from its root directory.
+
+    ``options`` are values by flag, ``selection`` are options that chose tests, with their values, and ``tests`` the
+    files, folders and ids that were given; empty: all that the root directory holds.
+    """
+
+    options: Mapping[str, str] = field(default_factory=dict)
+    selection: tuple[str, ...] = ()
+    tests: tuple[str, ...] = ()
 
 
 class Absence(Enum):
@@ -147,6 +171,7 @@ class Session:
     renamed: tuple[Renamed, ...] = ()
     warnings: tuple[str, ...] = ()
     against: str = ""
+    asked: Asked = field(default_factory=Asked)
 
     @property
     def environment(self) -> Environment | None:

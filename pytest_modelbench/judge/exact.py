@@ -62,7 +62,7 @@ def _change(one: Measurement, value: float, then: Observations | None) -> tuple[
     if then is None or now is None:
         return change, ()
     if (deviation := largest_deviation(then, now)) is not None:
-        return deviation, (NumbersDiffer(deviation),) if deviation else ()
+        return deviation, (NumbersDiffer(deviation, band.allowance(value)),) if deviation else ()
     paired = paired_change(then, now)
     if paired is None or not (change or paired.lost or paired.won):
         return change, ()

@@ -1,14 +1,41 @@
-"""Commands of ``pytest-modelbench`` that messages tell."""
+"""Commands that messages tell."""
 
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from pytest_modelbench.core.places import BASELINES, Here
 
 #: A reader who is in pytest's root directory.
 _HERE = Here()
+
+
+class Way(NamedTuple):
+    """A command that a message ends with, and what it is for."""
+
+    label: str
+    command: str
+    repetitions: int = 0  #: where several checks would take it with another number each: the largest is enough
+
+
+def ways_out(ways: Sequence[Way]) -> list[str]:
+    """Each command once, one below the other."""
+    found: dict[str, Way] = {}
+    for way in ways:
+        if not way.command or any(way.command == other.command for other in found.values()):
+            continue
+        if way.label not in found or way.repetitions > found[way.label].repetitions:
+            found[way.label] = way
+    width = max((len(label) for label in found), default=0)
+    return [f"{way.label + ':':<{width + 1}}  {way.command}" for way in found.values()]
+
+
+def pytest_command(options: Mapping[str, str], arguments: Iterable[str] = ()) -> str:
+    """``pytest --modelbench`` with ``options``, values by flag, and what chooses the tests."""
+    given = [f"{flag}={value}" if value else flag for flag, value in options.items()]
+    return shlex.join(["pytest", "--modelbench", *given, *arguments])
 
 
 def prune_command(tests: Iterable[str], baselines: str = BASELINES, check: str = "", here: Here = _HERE) -> str:

@@ -5,18 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from pytest_modelbench.core.places import BASELINES, Here
 from pytest_modelbench.core.session import Session
-from pytest_modelbench.report.summary import (
-    ACCEPT,
-    Line,
-    Notice,
-    Standing,
-    circumstances,
-    lines,
-    notices,
-    tally,
-)
+from pytest_modelbench.report.footnotes import footnotes
+from pytest_modelbench.report.notices import notices
+from pytest_modelbench.report.summary import Line, Notice, Standing, Told, circumstances, lines, tally
 from pytest_modelbench.report.table import printable
 
 _HEADER = (
@@ -27,21 +19,14 @@ _FAILING = {Standing.REGRESSED, Standing.INCOMPARABLE, Standing.INCONCLUSIVE, St
 _SPECIAL = re.compile(r"[\\`*\[\]~|]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 
 
-def render(
-    session: Session,
-    *,
-    accept_command: str = ACCEPT,
-    baselines: str = BASELINES,
-    selection: str | None = "",
-    here: Here | None = None,
-) -> str:
+def render(session: Session, told: Told | None = None) -> str:
     """The whole report: a summary line, trouble, what was not gated and what to do; what is ok is folded."""
     found = lines(session)
     trouble = [line for line in found if line.standing is not Standing.OK]
     fine = [line for line in found if line.standing is Standing.OK]
     parts = [f"**modelbench: {tally(session)}**", escape(circumstances(session))]
     parts += [_table(trouble)] if trouble else []
-    parts += [_notice(notice) for notice in notices(session, accept_command, baselines, selection, here or Here())]
+    parts += [_notice(notice) for notice in notices(session, told or Told())]
     if fine:
         parts.append(f"<details><summary>{len(fine)} ok</summary>\n\n{_table(fine)}\n\n</details>")
     return "\n\n".join(parts) + "\n"
@@ -57,9 +42,10 @@ def _table(found: Sequence[Line]) -> str:
     rows = [_HEADER]
     for line in found:
         verdict = f"**{line.standing.value}**" if line.standing in _FAILING else line.standing.value
-        cells = [line.case, line.metric, line.baseline, line.now, line.change, line.band]
+        cells = [line.case, line.metric, line.baseline, line.now, line.change + line.mark, line.band]
         rows.append(f"| {' | '.join(map(escape, cells))} | {verdict} |")
-    return "\n".join(rows)
+    notes = [f"\n{escape(text)}" for text in footnotes(line.check for line in found)]
+    return "\n".join([*rows, *notes])
 
 
 def _notice(notice: Notice) -> str:

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import difflib
 import math
-import shlex
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from pytest_modelbench.core.environment import Fact, differences, told_first
-from pytest_modelbench.core.measurement import CheckKey, Measurement, counted
+from pytest_modelbench.core.measurement import CheckKey, counted
 from pytest_modelbench.core.metrics import Better
-from pytest_modelbench.core.reasons import EnvironmentMoved, OtherEnvironment, Reason, Since
-from pytest_modelbench.core.session import Check, Renamed
-from pytest_modelbench.core.verdicts import Judgement, Verdict
-from pytest_modelbench.judge.stored import machine_drift
+from pytest_modelbench.core.reasons import EnvironmentMoved, OtherEnvironment, Reason, SamplesChanged, Since
+from pytest_modelbench.core.session import Check, Renamed, told_session
+from pytest_modelbench.core.verdicts import Verdict
+from pytest_modelbench.report.commands import Way, ways_out
+from pytest_modelbench.report.footnotes import SAME_SPEED, behind, machine_time, speed
 from pytest_modelbench.report.reasons import band_in_words, lines, sentence, sentences
 from pytest_modelbench.report.scale import difference, exact, moved, number, pair, percent, plural
-
-#: Below, the machine is called as fast as before: the reference workload itself repeats no better.
-_SAME_SPEED = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,85 +40,78 @@ class Advice:
     rename: str = ""
 
 
-def failure(check: Check, advice: Advice) -> str:
-    """The message of one judged check, several lines, for somebody who has never seen this tool."""
-    headline, facts = _TELL[check.judgement.verdict](check, advice)
-    return "\n".join([f"{check.case.id}: {headline}", *(f"  {fact}" for fact in facts if fact)])
+class _Told(NamedTuple):
+    """What is told of one check: its values are its own, other facts it may share with checks of the same test."""
+
+    headline: str
+    values: list[str]
+    facts: list[str]
+    ways: list[Way]
 
 
-def skipped(reason: str) -> str:
-    """The message of a skipped test that has a baseline."""
-    return (
-        f"skipped, so its baseline was not checked: {reason}\n"
-        "--modelbench-skipped=pass lets skipped tests pass, and counts them as not gated."
-    )
+def failure(judged: Sequence[tuple[Check, Advice]], around: str = "") -> str:
+    """The message of a test, several lines, for somebody who has never seen this tool.
+
+    Each of its ``judged`` checks has a headline and facts; what all of them say comes once, as do what happened
+    ``around`` the test since its baselines, and the commands.
+    """
+    told = [_TELL[check.judgement.verdict](check, advice) for check, advice in judged]
+    shared = [fact for fact in told[0].facts if len(told) > 1 and all(fact in one.facts for one in told)]
+    parts = []
+    for (check, _), one in zip(judged, told, strict=True):
+        own = [*one.values, *(fact for fact in one.facts if fact not in shared)]
+        parts.append("\n".join([f"{check.case.id}: {one.headline}", *(f"  {fact}" for fact in own if fact)]))
+    common, ways = [*filter(None, shared), *around.splitlines()], ways_out([way for one in told for way in one.ways])
+    closing = [*common, *ways]
+    if len(told) == 1:
+        return "\n".join([*parts, *(f"  {line}" for line in closing)])
+    apart = "\n\n" if any("\n" in part for part in parts) else "\n"
+    return "\n\n".join(filter(None, [apart.join(parts), "\n".join(closing)]))
 
 
-def unmeasured(names: Sequence[str], prune: Sequence[str]) -> str:
-    """The message of a test that did not measure what its baseline has; ``prune``: the commands that remove it."""
-    headline = f"has a baseline for {', '.join(names)}, but did not measure it"
-    return "\n".join([headline, "If that is intended, remove what is stored:", *prune])
+def _regressed(check: Check, advice: Advice) -> _Told:
+    ways = [Way("to see it again", advice.rerun), Way("if this is intended", advice.accept)]
+    return _Told(_moved(check, "regressed"), _measured(check), [*_evidence(check, advice), _edge(check)], ways)
 
 
-def gone(test: str, base: str, names: Sequence[str]) -> str:
-    """The message of a test of which the code compared with measures more."""
-    return (
-        f"{base} measures {', '.join(names)}, and the present code does not\n"
-        f"If that is intended, leave the test out of this comparison: --deselect {shlex.quote(test)}"
-    )
+def _edge(check: Check) -> str:
+    """Why a noisy change fails that is smaller than what is tolerated; empty for one that is not."""
+    judgement = check.judgement
+    if not (check.metric.noisy and judgement.ratio and judgement.baseline):
+        return ""
+    band = check.metric.band.ratio(judgement.baseline)
+    if abs(math.log(judgement.ratio)) > math.log1p(band):
+        return ""
+    half = 1 + band / 2
+    return f"it fails since it is surely beyond half of that: {percent(half if judgement.ratio > 1 else 1 / half)}"
 
 
-def not_accepted(reason: Reason) -> str:
-    """The message of a test whose baseline was to be updated."""
-    return f"not accepted: {sentence(reason)}, before it was measured often enough"
+def _improved(check: Check, advice: Advice) -> _Told:
+    ways = [Way("to keep the gain", advice.accept)]
+    return _Told(_moved(check, "improved"), _measured(check), _evidence(check, advice), ways)
 
 
-def not_measured(reason: Reason) -> str:
-    """The message of a test that never ran."""
-    return f"not measured: {sentence(reason)}"
-
-
-def _regressed(check: Check, advice: Advice) -> tuple[str, list[str]]:
-    return _moved(check, "regressed"), [
-        *_evidence(check, advice),
-        f"to see it again:      {advice.rerun}",
-        f"if this is intended:  {advice.accept}" if advice.accept else "",
-    ]
-
-
-def _improved(check: Check, advice: Advice) -> tuple[str, list[str]]:
-    return _moved(check, "improved"), [
-        *_evidence(check, advice),
-        f"to keep the gain:     {advice.accept}" if advice.accept else "",
-    ]
-
-
-def _inconclusive(check: Check, advice: Advice) -> tuple[str, list[str]]:
-    name, ratio = check.key.name, check.judgement.ratio
+def _inconclusive(check: Check, advice: Advice) -> _Told:
+    name, ratio, judgement = check.key.name, check.judgement.ratio, check.judgement
     seen = f"{percent(ratio)} seen{_interval(check)}, " if ratio is not None else ""
-    return f"{name} is inconclusive: {seen}tolerated is {check.metric.band.text}", [
-        *_evidence(check, advice),
-        found_from(check),
-        f"to settle it, with {more_needed(check)}:  {advice.settle}" if advice.settle else "",
-        f"to try again, on a quieter machine:    {advice.rerun}",
-        f"or let the baseline learn this noise:  {advice.accept}" if advice.accept else "",
+    ways = [
+        Way("to settle it", advice.settle, (judgement.pairs or judgement.processes) + (judgement.more or 0)),
+        Way("to try again, on a quieter machine", advice.rerun),
+        Way("to let the baseline learn this noise", advice.accept),
     ]
+    headline = f"{name} is inconclusive: {seen}{_tolerated(check)}"
+    facts = [*_evidence(check, advice), found_from(check), more_needed(check)]
+    return _Told(headline, _measured(check), facts, ways)
 
 
 def more_needed(check: Check) -> str:
-    """``about 4 more processes``; that no number would do, where none would; empty where that is not known."""
+    """``about 4 more processes would settle it``, or that none would; empty where that is not known."""
     judgement = check.judgement
     if judgement.detectable_ratio is None:
         return ""
     if judgement.more is None:
         return "no number of processes would settle it" if not judgement.pairs else "it lies on the edge of the band"
-    return f"about {judgement.more} more {'pair' if judgement.pairs else 'process'}{_plural(judgement)}"
-
-
-def _plural(judgement: Judgement) -> str:
-    if judgement.more == 1:
-        return ""
-    return "s" if judgement.pairs else "es"
+    return f"about {plural(judgement.more, 'more pair' if judgement.pairs else 'more process')} would settle it"
 
 
 def found_from(check: Check) -> str:
@@ -129,45 +120,40 @@ def found_from(check: Check) -> str:
     if ratio is None:
         return ""
     slower = percent(ratio if check.metric.better is not Better.HIGHER else 1 / ratio)
-    return f"a change of {slower} would have been found, in 4 of 5 sessions like this one"
+    return f"a change of {slower} would be found in 4 of 5 sessions like this one"
 
 
-def _incomparable(check: Check, advice: Advice) -> tuple[str, list[str]]:
+def _incomparable(check: Check, advice: Advice) -> _Told:
     headline = f"{check.key.name} cannot be compared with its baseline: {sentences(check.judgement.reasons)}"
     if check.judgement.because(OtherEnvironment):
         # One file holds one environment: accepting would be refused.
-        return headline, [*_values(check), "to keep both:  --modelbench-baselines DIR, a folder for each environment"]
-    return headline, [*_values(check), f"if this is intended:  {advice.accept}" if advice.accept else ""]
+        way = Way("to keep both", "--modelbench-baselines DIR, a folder for each environment")
+    else:
+        way = Way("if this is intended", advice.accept)
+    return _Told(headline, _values(check), [], [way])
 
 
-def _new(check: Check, advice: Advice) -> tuple[str, list[str]]:
+def _new(check: Check, advice: Advice) -> _Told:
     others = [key for key in advice.neighbours if key != check.key]
     now = f"now       {number(check.judgement.value, check.metric.unit)}{_sample(check)}"
     if not others:
         headline = f"no baseline for {check.key.name} in {check.folder}: nothing there yet"
-        return headline, [now, f"to record one:  {advice.accept}"]
-    headline = f"no baseline for {check.key.name} in {check.folder}, though it holds {plural(len(others), 'other')}"
+        return _Told(headline, [now], [], [Way("to record one", advice.accept)])
+    are = "is" if len(others) == 1 else "are"
+    lead = f"no baseline for {check.key.name} in {check.folder}"
+    headline = f"{lead}, though {plural(len(others), 'other')} {are} stored there; was it renamed?"
+    renamed, new = Way("if it was renamed", advice.rename), Way("if it is new", advice.accept)
     if advice.renamed:
-        was = {new: old for old, new in advice.renamed.tests}[check.key.test]
+        was = {after: before for before, after in advice.renamed.tests}[check.key.test]
         would = [as_if(one) for one in advice.renamed.checks if one.key == check.key]
-        return f"{headline}; was it renamed?", [
-            now,
-            *(f"as {was}, which is gone, {text}" for text in would),
-            f"if it was renamed:  {advice.rename}",
-            f"if it is new:       {advice.accept}",
-        ]
+        return _Told(headline, [now], [f"as {was}, which is gone, {text}" for text in would], [renamed, new])
     # A renamed test keeps its checks' names, a renamed check its test.
     akin = {str(key): key for key in others if key.name == check.key.name or key.test == check.key.test}
     near = difflib.get_close_matches(str(check.key), akin, n=3, cutoff=0.6)
     nearest = [f"{'nearest' if not position else '       '}   {key}" for position, key in enumerate(near)]
     if all(akin[key].test == check.key.test for key in near):
-        return f"{headline}; was it renamed?", [now, *nearest, f"if it is new or renamed:  {advice.accept}"]
-    return f"{headline}; was it renamed?", [
-        now,
-        *nearest,
-        f"if it is new:       {advice.accept}",
-        f"if it was renamed:  {advice.rename}" if advice.rename else "",
-    ]
+        return _Told(headline, [now, *nearest], [], [Way("if it is new or renamed", advice.accept)])
+    return _Told(headline, [now, *nearest], [], [renamed, new])
 
 
 def as_if(check: Check) -> str:
@@ -181,8 +167,8 @@ def as_if(check: Check) -> str:
     return _moved(check, how.get(judgement.verdict, "would be ok"))
 
 
-def _ok(check: Check, advice: Advice) -> tuple[str, list[str]]:
-    return _moved(check, "is ok"), _evidence(check, advice)
+def _ok(check: Check, advice: Advice) -> _Told:
+    return _Told(_moved(check, "is ok"), _measured(check), _evidence(check, advice), [])
 
 
 _TELL = {
@@ -198,7 +184,7 @@ _TELL = {
 def _moved(check: Check, how: str) -> str:
     """``latency regressed by +23.4% (95% sure: ...), tolerated is 5%``, with both values where they are exact."""
     judgement, metric = check.judgement, check.metric
-    tolerated = f"tolerated is {band_in_words(metric.band)}"
+    tolerated = _tolerated(check)
     if metric.noisy and judgement.ratio is not None:
         by = ":" if how.endswith(" ok") else " by"
         return f"{check.key.name} {how}{by} {percent(judgement.ratio)}{_interval(check)}, {tolerated}"
@@ -209,6 +195,11 @@ def _moved(check: Check, how: str) -> str:
     share = moved(judgement.baseline, judgement.value, metric.unit)
     by = by_unit if metric.unit == "count" or share == by_unit else f"{share}, {by_unit}"
     return f"{check.key.name} {how}: {old} -> {new} ({by}), {tolerated}"
+
+
+def _tolerated(check: Check) -> str:
+    band = check.metric.band
+    return "no change is tolerated" if band.text == "exact" else f"tolerated is {band_in_words(band)}"
 
 
 def _exact_pair(old: float, new: float, unit: str) -> tuple[str, str]:
@@ -223,18 +214,28 @@ def _interval(check: Check) -> str:
     return f" (95% sure: {percent(low)} to {percent(high)})"
 
 
+def _measured(check: Check) -> list[str]:
+    """Both values of a noisy check, which its headline does not have; which samples changed of one that counts some."""
+    if check.metric.noisy:
+        return _values(check)
+    values = lines(one for one in check.judgement.reasons if isinstance(one, SamplesChanged))
+    if len({one.value for one in check.measurements}) > 1:
+        values.append(f"per process: {', '.join(number(one.value, check.metric.unit) for one in check.measurements)}")
+    return values
+
+
 def _evidence(check: Check, advice: Advice) -> list[str]:
-    """What the verdict rests on: both values of a noisy check, the machine, and what else differs."""
+    """What the verdict rests on beside the values: the machine, the reasons, and what else differs."""
     judgement, baseline = check.judgement, check.baseline
     if check.metric.noisy:
-        facts = [*_values(check), _machine(check)]
+        facts = [_machine(check)]
     else:
-        facts = [f"the baseline was accepted {baseline.accepted}" if baseline and baseline.accepted else ""]
-        if len({one.value for one in check.measurements}) > 1:
-            facts.append(f"per process: {', '.join(number(r.value, check.metric.unit) for r in check.measurements)}")
-    reasons = [_in_order(reason, advice.used) for reason in judgement.reasons]
-    facts += lines(reason for reason in reasons if not isinstance(reason, Since))
-    facts += [sentence(reason) for reason in reasons if isinstance(reason, Since)]
+        facts = [
+            f"the baseline was accepted {told_session(baseline.accepted)}" if baseline and baseline.accepted else ""
+        ]
+    reasons = [_in_order(one, advice.used) for one in judgement.reasons if not isinstance(one, SamplesChanged)]
+    # What else differs comes last: it is no part of the verdict.
+    facts += lines(sorted(reasons, key=lambda one: isinstance(one, Since)))
     # Some verdicts rest on what differs, and name it already.
     told = judgement.because(Since) or judgement.because(EnvironmentMoved)
     if baseline and baseline.provenance and advice.provenance and not told:
@@ -263,7 +264,9 @@ def _values(check: Check) -> list[str]:
     width = max(len(now), len(then))
     facts = [f"now       {now:<{width}}{_sample(check)}".rstrip()]
     if then:
-        accepted = f"  accepted {check.baseline.accepted}" if check.baseline and check.baseline.accepted else ""
+        accepted = (
+            f"  accepted {told_session(check.baseline.accepted)}" if check.baseline and check.baseline.accepted else ""
+        )
         facts.append(f"baseline  {then:<{width}}{accepted}".rstrip())
     return facts
 
@@ -272,27 +275,19 @@ def _sample(check: Check) -> str:
     """``  median of 3 processes, 131 ms to 138 ms`` for a noisy check measured more than once."""
     if not check.metric.noisy or len(check.measurements) < 2:
         return ""
-    behind = _behind(check)
-    values = [one.value for one in counted(behind)]
-    left_out = len(behind) - len(values)
+    found = behind(check)
+    values = [one.value for one in counted(found)]
+    left_out = len(found) - len(values)
     low, high = pair(min(values), max(values), check.metric.unit, tell_apart=False)
     among = f"median of {len(values)} processes" if len(values) > 1 else "1 process"
     return f"  {among}, {low} to {high}{f'; {left_out} disturbed' if left_out else ''}"
 
 
-def _behind(check: Check) -> Sequence[Measurement]:
-    """What the value rests on."""
-    return check.measurements[-check.judgement.afresh :]
-
-
 def _machine(check: Check) -> str:
     """How fast the machine itself was, by what the reference workload took out of the change; empty if unknown."""
-    drift = machine_drift(_behind(check), check.baseline) if check.baseline and check.measurements else None
-    if drift is None:
+    time = machine_time(check)
+    if time is None:
         return ""
-    slowdown = math.exp(drift)
-    if abs(slowdown - 1) < _SAME_SPEED:
+    if abs(time - 1) < SAME_SPEED:
         return "the machine was as fast as at the baseline, by the reference workload"
-    how = "slower" if slowdown > 1 else "faster"
-    share = percent(1 + abs(slowdown - 1)).lstrip("+")
-    return f"the machine itself was {share} {how}, by the reference workload; the change above leaves that out"
+    return f"the machine itself was {speed(time)}, by the reference workload; the change above leaves that out"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from statistics import fmean
+from enum import Enum
 
+from pytest_modelbench.report.scale import duration, plural
 from pytest_modelbench.report.table import display_width, elide, printable
 
 _DOT = " · "
@@ -13,27 +14,47 @@ _DOT = " · "
 _LEAST_CASE = 12
 
 
+class Stage(Enum):
+    """What rounds, or pairs, are for; the value says it of so many tests."""
+
+    FIRST = ""
+    OPEN = "{} still open"  #: a look has left them so
+    CONFIRMING = "confirming {}"  #: what is stored does not clear them: they are measured beside the baseline's code
+    AGAIN = "measuring {} again"  #: pairs clear the code, or told nothing
+
+
 @dataclass(frozen=True, slots=True)
 class Course:
-    """How far a session is: in which of its rounds, and with how many of the round's tests it is done."""
+    """How far a session is: in which of its rounds (or pairs), and with how many of that one's tests it is done.
 
-    round_number: int
-    rounds: int
+    ``remaining_s`` is None as long as nothing tells, and 0 for what takes longer than it did before; ``at_least``: more
+    may have to follow.
+    """
+
+    number: int
+    of: int
     done: int
     total: int
     elapsed_s: float
-    remaining_s: float | None = None  #: None: nothing was measured yet
+    remaining_s: float | None = None
+    at_least: bool = False
+    unit: str = "round"
+    stage: Stage = Stage.FIRST
+
+    @property
+    def why(self) -> str:
+        """What its tests are measured for, beyond the first time; empty for that."""
+        return self.stage.value.format(plural(self.total, "test"))
 
 
 def progress_line(course: Course, case: str, width: int) -> str:
     """``round 2/3 · 5 of 12 · resnet50-b1-224-fp32 · 0:42 elapsed, about 0:50 left``, at most ``width`` wide.
 
-    Where that is too long the case is elided, then the times go, then the case.
+    Where that is too long the case is elided, then the elapsed time goes, then all of the times, what the round is for,
+    and the case.
     """
-    where = f"round {course.round_number}/{course.rounds}{_DOT}{course.done} of {course.total}"
-    case, elapsed = printable(case), clock(course.elapsed_s)
-    left = f", about {clock(course.remaining_s)} left" if course.remaining_s is not None else ""
-    for ending in (f"{_DOT}{elapsed} elapsed{left}", _DOT + elapsed, ""):
+    case = printable(case)
+    for where, ending in _forms(course):
         room = width - display_width(where + ending) - len(_DOT)
         if case and room >= min(_LEAST_CASE, display_width(case)):
             return where + _DOT + elide(case, room) + ending
@@ -42,15 +63,37 @@ def progress_line(course: Course, case: str, width: int) -> str:
     return elide(where, width)
 
 
-def remaining(pending: Iterable[str], durations_s: Mapping[str, float]) -> float | None:
-    """Seconds that the ``pending`` tests will take, from how long tests took before in this session.
+def _forms(course: Course) -> Iterator[tuple[str, str]]:
+    """What comes before the case and after it, from the longest to the shortest."""
+    where = f"{course.unit} {course.number}/{course.of}{_DOT}{course.done} of {course.total}"
+    reason = f"{course.why}: " if course.why else ""
+    elapsed, left = clock(course.elapsed_s), _left(course)
+    yield reason + where, f"{_DOT}{elapsed} elapsed{f', {left}' if left else ''}"
+    if left:
+        yield reason + where, _DOT + left
+    else:
+        yield reason + where, _DOT + elapsed
+    if reason:
+        yield where, _DOT + (left or elapsed)
+    yield where, _DOT + elapsed
+    yield where, ""
 
-    A test not measured yet counts as the mean of those that were; None if nothing was.
-    """
-    if not durations_s:
-        return None
-    typical_s = fmean(durations_s.values())
-    return sum(durations_s.get(test, typical_s) for test in pending)
+
+def _left(course: Course) -> str:
+    """The time that is left, with how sure that is; empty as long as nothing tells."""
+    if course.remaining_s is None:
+        return ""
+    if course.remaining_s < 0.5:
+        return "longer than expected"
+    return f"{'at least' if course.at_least else 'about'} {clock(course.remaining_s)} left"
+
+
+def stage_line(course: Course, beside: str) -> str:
+    """``modelbench: pair 1 of 3 beside commit abc: confirming 3 tests, at least 40 s``: for where no line can stay."""
+    where = f"{course.unit} {course.number} of {course.of}{f' beside {beside}' if beside else ''}"
+    known = course.remaining_s is not None and course.remaining_s >= 0.5
+    left = f", {'at least' if course.at_least else 'about'} {duration(course.remaining_s or 0.0)}" if known else ""
+    return f"modelbench: {where}: {course.why or plural(course.total, 'test')}{left}"
 
 
 def clock(seconds: float) -> str:

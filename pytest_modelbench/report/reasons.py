@@ -24,11 +24,12 @@ def sentences(found: Iterable[Reason]) -> str:
 
 
 def lines(found: Iterable[Reason]) -> list[str]:
-    """All of them below a headline: one line together, but for samples, whose names take lines of their own."""
-    told = list(found)
-    plain = sentences(one for one in told if not isinstance(one, why.SamplesChanged))
-    of_samples = [line for one in told if isinstance(one, why.SamplesChanged) for line in _sample_lines(one)]
-    return [*([plain] if plain else []), *of_samples]
+    """Each of them on a line of its own below a headline, and samples, with their names, on several."""
+    return [line for one in found for line in _lines(one)]
+
+
+def _lines(reason: Reason) -> list[str]:
+    return _sample_lines(reason) if isinstance(reason, why.SamplesChanged) else [sentence(reason)]
 
 
 def sentence(reason: Reason) -> str:
@@ -36,20 +37,25 @@ def sentence(reason: Reason) -> str:
     return _SENTENCES[type(reason)](reason)
 
 
+def _quoted(text: str) -> str:
+    return repr(text) if text else "none"
+
+
 def _may_be_away(one: why.MayBeAway) -> str:
     bound, end = ((ratio - 1) * 100 for ratio in (one.up_to, one.band_end))
-    return f"it may be up to {bound:+.1f}% away, and the band ends at {end:+.1f}%"
+    return f"the change may be as large as {bound:+.1f}%, and up to {end:+.1f}% is tolerated"
 
 
 def _drifted(one: why.Drifted) -> str:
     how = "slower" if one.drift > 0 else "faster"
-    return f"the machine itself runs {abs(math.expm1(one.drift)):.0%} {how} than when the baseline was recorded"
+    share = f"{abs(math.expm1(one.drift)):.0%} {how}"
+    return f"the machine itself runs {share} than when the baseline was recorded, too much to be left out"
 
 
 def _assumed(one: why.AssumedSpread) -> str:
     if one.one_process:
-        return "the baseline holds one process of one session, so how far processes and days differ is assumed"
-    return "the baseline holds one session, so how far days differ is assumed"
+        return "the baseline was recorded in one process, so how much it varies is assumed"
+    return "the baseline was recorded in one session, so how much it varies from day to day is assumed"
 
 
 def _upset(disturbed: int) -> str:
@@ -57,18 +63,20 @@ def _upset(disturbed: int) -> str:
 
 
 def _beside(one: why.Beside) -> str:
-    text = f"beside {one.base} in {one.pairs} pairs{_upset(one.disturbed)}"
+    text = f"measured side by side with {one.base} in {one.pairs} pairs of processes{_upset(one.disturbed)}"
     return f"{text}: {_may_be_away(one.open_)}" if one.open_ else text
 
 
 def _cleared(one: why.Cleared) -> str:
-    return f"the code is {'faster' if one.faster else 'as fast'} {_beside(one.beside)}"
+    how = "faster than" if one.faster else "as fast as"
+    beside = one.beside
+    return f"the code is {how} that of {beside.base}, side by side in {beside.pairs} pairs{_upset(beside.disturbed)}"
 
 
 def _not_to_blame(code: why.SameCode | why.Cleared) -> str:
     if isinstance(code, why.SameCode):
         return "the code is the very same"
-    return f"{_cleared(code)}, but both are away from what is stored"
+    return f"{_cleared(code)}, but both differ from the stored value"
 
 
 def _since(one: why.Since) -> str:
@@ -119,41 +127,45 @@ def _objection(one: why.Objection) -> str:
 
 #: A sentence for every kind; a test holds it to `core.reasons.Reason`.
 _SENTENCES: dict[type[Any], Callable[[Any], str]] = {
-    why.OtherKey: lambda one: f"the {one.what} changed from {one.then or 'none'!r} to {one.now or 'none'!r}",
+    why.OtherKey: lambda one: f"the {one.what} changed from {_quoted(one.then)} to {_quoted(one.now)}",
     why.UnknownEnvironment: lambda one: "its file does not say in which environment it was recorded",
-    why.OtherEnvironment: lambda one: f"the environment is another one: {named(one.differences)}",
+    why.OtherEnvironment: lambda one: f"it was recorded in another environment: {named(one.differences)}",
     why.BetweenLooks: lambda one: f"measured in {one.done} of {one.planned} processes",
     why.Disturbed: lambda one: f"the machine was disturbed in {one.processes} of {one.of} processes; {one.cause}",
     why.Drifted: _drifted,
     why.MayBeAway: _may_be_away,
     why.AssumedSpread: _assumed,
-    why.NoPairs: lambda one: f"no duet could confirm it: {one.why}",
-    why.NotConfirmed: lambda one: f"not confirmed beside {one.base}: {one.why}",
+    why.NoPairs: lambda one: f"it was not measured side by side with the baseline's code: {one.why}",
+    why.NotConfirmed: lambda one: f"it could not be measured side by side with {one.base}: {one.why}",
     why.OutOfBudget: lambda one: f"the budget of {duration(one.budget_s)} was over",
-    why.NotEverywhere: lambda one: "not every process measured it",
+    why.NotEverywhere: lambda one: "only some of the processes measured it",
     why.PairsSoFar: lambda one: (
-        f"measured in {one.done} of {one.planned} pairs beside {one.base}{_upset(one.disturbed)}"
+        f"measured side by side with {one.base} in {one.done} of {one.planned} pairs{_upset(one.disturbed)}"
     ),
     why.Beside: _beside,
     why.SameCode: _not_to_blame,
     why.Cleared: _cleared,
     why.MeasuredAgain: lambda one: (
-        f"{_cleared(one.code)}, but was away from what is stored; "
+        f"{_cleared(one.code)}, but differed from the stored value; "
         f"measured again in {one.done} of {one.wanted} processes"
     ),
     why.UnknownWhetherAway: lambda one: (
-        f"{_cleared(one.code)}, but whether both are away from what is stored cannot be told"
+        f"{_cleared(one.code)}, but whether both differ from the stored value cannot be told"
     ),
     why.EnvironmentMoved: lambda one: (
-        f"the environment moved: {_not_to_blame(one.code)}; since the baseline: {_some(one.differences)}"
+        f"the environment changed, not the code: {_not_to_blame(one.code)}; "
+        f"since the baseline: {_some(one.differences)}"
     ),
-    why.MachineMoved: lambda one: f"the machine moved: {_not_to_blame(one.code)}, and so are all versions",
+    why.MachineMoved: lambda one: f"the machine changed, not the code: {_not_to_blame(one.code)}, and no version did",
     why.Since: _since,
     why.DisturbedBaseline: lambda one: (
         f"the baseline is of a disturbed machine, whose {one.disturbed} processes spread by {one.spread:.1%}: up to "
         f"{100 * (one.band_end - 1):+.1f}% is tolerated"
     ),
-    why.Varies: lambda one: "it differs between processes, though it should be deterministic",
-    why.NumbersDiffer: lambda one: f"its numbers differ by up to {one.most:.3g}",
+    why.Varies: lambda one: "it should be the same in every process, and is not: something draws at random",
+    why.NumbersDiffer: lambda one: (
+        f"numbers computed from the output moved by up to {one.most:.3g}"
+        + (f", and {one.allowed:.3g} is tolerated" if one.allowed is not None else "")
+    ),
     why.SamplesChanged: _samples,
 }

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 from pytest_modelbench.core.acceptance import Cause, Refusal
 from pytest_modelbench.core.measurement import CheckKey
+from pytest_modelbench.report.notices import some
 from pytest_modelbench.report.scale import plural
-from pytest_modelbench.report.summary import Notice, some
+from pytest_modelbench.report.summary import Notice
 
 #: What helps, by cause; empty: the test's own message says it.
 _REMEDIES = {

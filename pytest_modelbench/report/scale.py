@@ -115,11 +115,16 @@ def change(judgement: Judgement, metric: Metric) -> str:
     if metric.noisy and judgement.ratio is not None:
         text = percent(judgement.ratio)
         if judgement.low_ratio is not None and judgement.high_ratio is not None:
-            half = (judgement.high_ratio - judgement.low_ratio) / 2 * 100
-            # Beyond, the noise is absurd and its size says nothing.
-            text += f" ±{half:,.{1 if half < 99.95 else 0}f}" if half < 999.5 else " ±>999"
+            text += spread(judgement.low_ratio, judgement.high_ratio)
         return text
     return moved(judgement.baseline, judgement.value, metric.unit)
+
+
+def spread(low_ratio: float, high_ratio: float) -> str:
+    """`` ±1.1``: half the width of an interval, in percentage points."""
+    half = (high_ratio - low_ratio) / 2 * 100
+    # Beyond, the noise is absurd and its size says nothing.
+    return f" ±{half:,.{1 if half < 99.95 else 0}f}" if half < 999.5 else " ±>999"
 
 
 def moved(old: float, new: float, unit: str) -> str:

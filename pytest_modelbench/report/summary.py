@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
-from pytest_modelbench.core.environment import Environment, named
+from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.places import BASELINES, Here
-from pytest_modelbench.core.reasons import Disturbed, DisturbedBaseline
-from pytest_modelbench.core.session import Absence, Check, Outcome, Renamed, Session
+from pytest_modelbench.core.reasons import DisturbedBaseline
+from pytest_modelbench.core.session import Check, Session
 from pytest_modelbench.core.verdicts import Verdict
-from pytest_modelbench.report.commands import prune_command, rename_command
-from pytest_modelbench.report.messages import as_if, found_from, more_needed
-from pytest_modelbench.report.reasons import sentences
+from pytest_modelbench.report.footnotes import mark
 from pytest_modelbench.report.scale import change, duration, number, pair, plural
-from pytest_modelbench.report.selection import MOST_TESTS, naming
 
 ACCEPT = "pytest --modelbench --update-baselines"
-#: A reader who is in pytest's root directory.
-_HERE = Here()
-#: Items listed one by one before the rest is counted: more would push the verdicts off the screen.
-_MOST_ITEMS = 5
 
 
 class Standing(Enum):
@@ -42,7 +34,7 @@ _RANK = {standing: rank for rank, standing in enumerate(Standing)}
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One check in words."""
+    """One check in words; ``mark`` leads to a footnote, which takes the ``check`` itself."""
 
     standing: Standing
     case: str
@@ -51,6 +43,8 @@ class Line:
     now: str
     change: str
     band: str
+    mark: str
+    check: Check
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +58,23 @@ class Notice:
     items: tuple[str, ...] = ()
     command: str = ""
     short: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a report says beside the session itself.
+
+    ``accept_command`` is empty where nothing is stored, ``baselines`` is the folder of baselines as the user knows it,
+    ``selection`` the arguments that chose the tests, ``refused`` what could not be accepted, ``here`` how things are
+    named where the user is.
+    """
+
+    accept_command: str = ACCEPT
+    baselines: str = BASELINES
+    selection: str = ""
+    refused: tuple[Notice, ...] = ()
+    here: Here = field(default_factory=Here)
+    failures_listed: bool = False  #: pytest's own report, beside this one, has every failing test
 
 
 def standing(check: Check, session: Session) -> Standing:
@@ -96,7 +107,9 @@ def _line(check: Check, how: Standing, label: str) -> Line:
         baseline = number(judgement.baseline, check.baseline.unit)
     elif judgement.baseline is not None:
         baseline, now = pair(judgement.baseline, judgement.value, metric.unit, tell_apart=not metric.noisy)
-    return Line(how, label, check.key.name, baseline, now, change(judgement, metric), _band(check))
+    found = mark(check)
+    told = change(judgement, metric), _band(check), found.value if found else "", check
+    return Line(how, label, check.key.name, baseline, now, *told)
 
 
 def _band(check: Check) -> str:
@@ -110,14 +123,19 @@ def tally(session: Session) -> str:
     counts = Counter(standing(check, session) for check in session.checks)
     words = {Standing.MISSING: "without baseline"}
     told = [f"{counts[how]} {words.get(how, how.value)}" for how in Standing if counts[how]]
-    return ", ".join(told) or "no checks"
+    return ", ".join(told) or "nothing was compared"
 
 
 def circumstances(session: Session) -> str:
     """Where, with what and how long: ``AMD EPYC, 2 cores, 1 thread · torch 2.15.0 · 9 processes · 3 min 42 s``."""
-    where = _environment(session.environment) if session.environment else ["no process was started"]
+    where = setting(session) or ["no process was started"]
     processes = [plural(session.processes, "process")] if session.processes else []
     return " · ".join([*where, *processes, duration(session.duration_s)])
+
+
+def setting(session: Session) -> list[str]:
+    """On what machine and with which versions, part by part; empty if no process was started."""
+    return _environment(session.environment) if session.environment else []
 
 
 def _environment(environment: Environment) -> list[str]:
@@ -129,205 +147,3 @@ def _environment(environment: Environment) -> list[str]:
         parts.append(plural(threads, "thread"))
     versions = environment.provenance
     return parts + [f"{name} {versions[name]}" for name in ("torch", "timm", "cuda", "driver") if versions.get(name)]
-
-
-def notices(
-    session: Session,
-    accept_command: str = ACCEPT,
-    baselines: str = BASELINES,
-    selection: str | None = "",
-    here: Here = _HERE,
-) -> list[Notice]:
-    """What was not gated, loudly; then what a reader is asked to do, ``here``."""
-    found = []
-    if session.interrupted:
-        text = "INTERRUPTED: this is incomplete; nothing was recorded, and no baseline was touched"
-        found.append(Notice(text, short="INTERRUPTED, nothing was recorded"))
-    if not session.checks and not session.tests:
-        found.append(Notice("nothing was measured: no benchmark test was selected"))
-    found += _not_gated(session, baselines, lambda tests: accept_of(tests, session, accept_command, selection, here))
-    found += [Notice(f"warning: {warning}") for warning in session.warnings]
-    found += _absent(session, baselines, here)
-    if session.updating or session.interrupted:
-        return found
-    return found + _open(session) + _acceptance(session, accept_command, selection, here)
-
-
-#: What is told of a test that does not measure what it has a baseline for.
-_WHY_ABSENT = {
-    Absence.GONE: "there is no such test",
-    Absence.NO_BENCHMARK: "it measures nothing: it has neither the modelbench fixture nor its mark",
-    Absence.DROPPED: "a hook took it off the list of tests, and did not say that it is deselected",
-    Absence.NOT_COLLECTED: "its file is there, and was not collected: look at testpaths, collect_ignore, python_files",
-}
-
-
-#: What is told of a test that passes, by what it takes and does not use.
-_IDLE = {
-    "modelbench": "takes modelbench and records nothing, so that nothing of it is gated",
-    "device_timer": "takes device_timer and times nothing",
-    "peak_memory": "takes peak_memory and measures nothing",
-}
-
-
-def _absent(session: Session, baselines: str, here: Here) -> list[Notice]:
-    """Baseline entries that no test measured, though they were asked for."""
-    found = [_renamed(one, session, baselines, here) for one in session.renamed]
-    renamed = {old for one in session.renamed for old, _ in one.tests}
-    for orphans in (True, False):
-        entries = [one for one in session.absent if one.is_orphan is orphans and one.key.test not in renamed]
-        if not entries:
-            continue
-        verb, them = ("has", "it") if len(entries) == 1 else ("have", "them")
-        lead = f"NOT GATED: {plural(len(entries), 'baseline entry')} {verb} no test that measures {them}"
-        by_test: dict[tuple[str, Absence], list[str]] = {}
-        for one in entries:
-            by_test.setdefault((one.key.test, one.why), []).append(one.key.name)
-        items = [f"{test} ({', '.join(names)}): {_WHY_ABSENT[why]}" for (test, why), names in by_test.items()]
-        command = prune_command({one.key.test for one in entries}, baselines, here=here) if orphans else ""
-        text = f"{lead}; if that is intended, remove {them} with" if orphans else lead
-        found.append(Notice(text, some(items), command=command, short=lead))
-    return found
-
-
-def _renamed(renamed: Renamed, session: Session, baselines: str, here: Here) -> Notice:
-    """Baseline entries that nothing measures, of tests that may have another id; and how those would then stand."""
-    olds = {old for old, _ in renamed.tests}
-    count = sum(one.key.test in olds for one in session.absent)
-    verb = "has" if count == 1 else "have"
-    lead = f"NOT GATED: {plural(count, 'baseline entry')} of {renamed.old} {verb} no test"
-    # What would not be ok is what a reader has to know before the old name is given up.
-    fine = sum(check.judgement.verdict is Verdict.OK for check in renamed.checks)
-    items = [
-        f"{as_if(check)}" if len(renamed.tests) == 1 else f"{check.key.test} {as_if(check)}"
-        for check in renamed.checks
-        if len(renamed.tests) == 1 or check.judgement.verdict is not Verdict.OK
-    ]
-    if len(renamed.tests) > 1 and fine:
-        items.append(f"{plural(fine, 'check')} of {plural(len(renamed.tests), 'test')} would be ok")
-    items = [*some(items)]
-    if len(olds) <= MOST_TESTS:
-        items.append(f"if it is gone for good:  {prune_command(olds, baselines, here=here)}")
-    text = f"{lead}; if it is now {renamed.new}, keep them with the command in the last line"
-    return Notice(text, tuple(items), rename_command(renamed.old, renamed.new, baselines, here), short=lead)
-
-
-def _open(session: Session) -> list[Notice]:
-    """What the noise left undecided, and what would decide it."""
-    checks = [check for check in session.checks if check.judgement.verdict is Verdict.INCONCLUSIVE]
-    upset = [check for check in checks if check.judgement.because(Disturbed)]
-    found = [_disturbed(upset)] if upset else []
-    checks = [check for check in checks if check not in upset]
-    if not checks:
-        return found
-    items = []
-    for check in checks:
-        told = [text for text in (more_needed(check), found_from(check)) if text] or [
-            sentences(check.judgement.reasons)
-        ]
-        items.append(f"{check.case.id} {check.key.name}: {'; '.join(told)}")
-    text = f"{plural(len(checks), 'check')} left open by the noise, which is not ok"
-    return [*found, Notice(text, some(items))]
-
-
-def _disturbed(checks: Sequence[Check]) -> Notice:
-    """What a disturbed machine left open: one thing to say of all of it."""
-    tests = {check.key.test for check in checks}
-    causes = [one.cause for check in checks for one in check.judgement.reasons if isinstance(one, Disturbed)]
-    lead = f"{plural(len(checks), 'check')} of {plural(len(tests), 'test')} left open: the machine was disturbed"
-    text = (
-        f"{lead}, which is not ok ({causes[0]}); run the same again when it is less busy; "
-        "pytest-modelbench doctor says how busy it is"
-    )
-    return Notice(text, short=lead)
-
-
-def _not_gated(session: Session, baselines: str, accept: Callable[[Iterable[str]], str]) -> list[Notice]:
-    found = []
-    for folder, count in sorted(session.ungated.items() if not session.updating else ()):
-        verb = "has" if count == 1 else "have"
-        lead = f"NOT GATED: {plural(count, 'check')}"
-        text = f"{lead} {verb} no baseline in {baselines}/{folder}: nothing there yet; accept with"
-        others = [f"{one.folder}: {named(one.differences)}" for one in session.elsewhere.get(folder, ())]
-        if others:
-            text = (
-                f"{lead} {verb} no baseline in {baselines}/{folder}: nothing there yet; there are baselines of "
-                f"{plural(len(others), 'other environment')} (what differs, there -> here)"
-            )
-            others = [*some(others), "accept those of this one with"]
-        meant = {check.key.test for check in session.checks if check.folder == folder}
-        found.append(Notice(text, tuple(others), accept(meant), short=f"{lead} ({folder})"))
-    found += _new_here(session)
-    measured = {check.key.test for check in session.checks}
-    unmeasured = [test for test in session.tests if test.test not in measured]
-    for outcomes, what in (
-        ({Outcome.SKIPPED}, "skipped"),
-        ({Outcome.FAILED}, "ended without a verdict"),
-        ({Outcome.INCONCLUSIVE}, "not measured"),
-    ):
-        tests = [test for test in unmeasured if test.outcome in outcomes]
-        if tests:
-            items = [f"{test.test}  {first}" if (first := _first_line(test.message)) else test.test for test in tests]
-            text = f"NOT GATED: {plural(len(tests), 'test')} {what}"
-            found.append(Notice(text, some(items), short=text))
-    if idle := [test for test in unmeasured if test.idle]:
-        text = f"NOT GATED: {plural(len(idle), 'test')} measured nothing"
-        items = [f"{test.test}  {' and '.join(map(_IDLE.__getitem__, test.idle))}" for test in idle]
-        found.append(Notice(text, some(items), short=text))
-    return found
-
-
-def _new_here(session: Session) -> list[Notice]:
-    """What the code that the session compares with does not measure."""
-    new = [check for check in session.checks if session.against and check.judgement.verdict is Verdict.NEW]
-    if not new:
-        return []
-    by_test: dict[str, list[str]] = {}
-    for check in new:
-        by_test.setdefault(check.key.test, []).append(check.key.name)
-    lead = f"NOT GATED: {plural(len(new), 'check')} of {plural(len(by_test), 'test')}"
-    items = [f"{test} ({', '.join(names)})" for test, names in by_test.items()]
-    verb = "is" if len(new) == 1 else "are"
-    return [Notice(f"{lead} {verb} new: {session.against} does not measure them", some(items), short=f"{lead} (new)")]
-
-
-def _acceptance(session: Session, accept_command: str, selection: str | None, here: Here) -> list[Notice]:
-    """How to accept what changed: gains, and changes that somebody wanted."""
-    found = []
-    trouble = {Standing.REGRESSED, Standing.INCOMPARABLE, Standing.MISSING}
-    # What was renamed loses nothing: to accept it would leave the old entries behind, and the change unseen.
-    left_out = {new for one in session.renamed for _, new in one.tests}
-    troubled = {check.key.test for check in session.checks if standing(check, session) in trouble}
-    for wanted, without, text in (
-        # A test is accepted as a whole: not one for its gain that has lost something as well.
-        ({Standing.IMPROVED}, troubled, "{} improved: accept, or the gain can be lost again unseen"),
-        (trouble, set(), "if the change is intended, accept with"),
-    ):
-        tests = [
-            check.key.test
-            for check in session.checks
-            if standing(check, session) in wanted and check.key.test not in without | left_out
-        ]
-        if tests and accept_command:
-            command = accept_of(tests, session, accept_command, selection, here)
-            found.append(Notice(text.format(len(tests)), command=command))
-    return found
-
-
-def accept_of(
-    tests: Iterable[str], session: Session, accept_command: str = ACCEPT, selection: str | None = "", here: Here = _HERE
-) -> str:
-    """Command that accepts ``tests``, and none of the others that the session measured."""
-    every = {check.key.test for check in session.checks} | {test.test for test in session.tests}
-    return " ".join(filter(None, [accept_command, naming(tests, every, selection, here)]))
-
-
-def some(items: list[str]) -> tuple[str, ...]:
-    """The first few, and how many more there are."""
-    if len(items) <= _MOST_ITEMS:
-        return tuple(items)
-    return (*items[:_MOST_ITEMS], f"and {len(items) - _MOST_ITEMS} more")
-
-
-def _first_line(text: str) -> str:
-    return next((line.strip() for line in text.splitlines() if line.strip()), "")

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from enum import Enum
 
 _GAP = "  "
-#: An elided heading narrower than this tells no two cases apart: then it gets a line of its own.
-_LEAST_HEADING = 20
-#: The same for the column after it, which names what of the case is shown.
+#: Columns that may be left out before headings go to lines of their own: those of this rank in ``Column.drops``.
+_FIRST_TO_GO = 1
+#: A second column that is elided below this width names nothing: it goes along with the heading.
 _LEAST_SECOND = 10
 
 
@@ -51,21 +51,19 @@ def layout(
 ) -> str:
     """Title line and rows, none wider than ``width``; empty for no rows.
 
-    What is in the first column is shown once for rows that follow each other and share it. Too wide a table loses the
-    columns that may go; then its first column is elided, moves to lines of its own, and takes the second along; at last
-    the widest of the others are elided. With ``all_columns`` the first column makes room before any column goes.
+    What is in the first column is shown once for rows that follow each other and share it; it names what a reader
+    searches for and pastes, and is never cut. Too wide a table loses the columns that go first; then its first column
+    moves to lines of its own, the one thing that may be wider, and more columns go; at last it takes the second along,
+    and the widest of the others are elided. With ``all_columns`` none goes.
     """
     if not rows:
         return ""
     rows = [Row(tuple(printable(cell) for cell in row.cells), row.colour) for row in rows]
-    kept = list(range(len(columns))) if all_columns else _kept(columns, rows, range(len(columns)), width)
+    every = range(len(columns))
+    kept = list(every) if all_columns else _kept(columns, rows, every, width, up_to=_FIRST_TO_GO)
     widths = _widths(columns, rows, kept)
-    room = widths[0] + min(0, width - _total(widths))
-    headings = {row.cells[0] for row in rows}
-    # Elided to the same text, two would not only be hard to tell apart: they would be shown as one.
-    if room < min(_LEAST_HEADING, widths[0]) or len({elide(heading, room) for heading in headings}) < len(headings):
-        return "\n".join(_stacked(columns, rows, width, colour))
-    widths[0] = room
+    if _total(widths) > width:
+        return "\n".join(_stacked(columns, rows, width, colour, all_columns))
     lines = [_line(columns, [columns[i].title for i in kept], widths, Colour.BOLD, colour, whole=True)]
     before = None
     for row in rows:
@@ -75,19 +73,26 @@ def layout(
     return "\n".join(lines)
 
 
-def _kept(columns: Sequence[Column], rows: Sequence[Row], among: Sequence[int], width: int) -> list[int]:
-    """Those columns ``among`` all that stay: as many as fit, but none that may not go goes."""
+def _kept(
+    columns: Sequence[Column], rows: Sequence[Row], among: Sequence[int], width: int, up_to: int | None = None
+) -> list[int]:
+    """Those columns ``among`` all that stay: as many as fit, and all that may not go or rank above ``up_to``."""
     kept = list(among)
-    for index in sorted((i for i in kept if columns[i].drops), key=lambda i: columns[i].drops):
+    may_go = [i for i in kept if columns[i].drops and (up_to is None or columns[i].drops <= up_to)]
+    for index in sorted(may_go, key=lambda i: columns[i].drops):
         if _total(_widths(columns, rows, kept)) <= width:
             break
         kept.remove(index)
     return kept
 
 
-def _stacked(columns: Sequence[Column], rows: Sequence[Row], width: int, colour: bool) -> Iterator[str]:
+def _stacked(
+    columns: Sequence[Column], rows: Sequence[Row], width: int, colour: bool, all_columns: bool
+) -> Iterator[str]:
     """Lines with the first column above its rows, which are indented; the second column, too, if that is too wide."""
-    above, below = [0], _kept(columns, rows, range(1, len(columns)), width - len(_GAP))
+    above, below = [0], list(range(1, len(columns)))
+    if not all_columns or _total(_widths(columns, rows, below)) > width - len(_GAP):
+        below = _kept(columns, rows, below, width - len(_GAP))
     widths = _widths(columns, rows, below)
     room = widths[below[0]] + width - len(_GAP) - _total(widths)
     if room >= min(_LEAST_SECOND, widths[below[0]]):
@@ -102,7 +107,7 @@ def _stacked(columns: Sequence[Column], rows: Sequence[Row], width: int, colour:
         heading = _GAP.join(row.cells[i] for i in above)
         if heading != before:
             before = heading
-            yield elide(heading, width)
+            yield heading.rstrip()
         yield _GAP + _line(columns, [row.cells[i] for i in below], widths, row.colour, colour)
 
 

@@ -4,22 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from pytest_modelbench.core.change import Change, ChangeKind
-from pytest_modelbench.core.places import BASELINES, Here
-from pytest_modelbench.core.session import Session
-from pytest_modelbench.report.scale import moved, number, pair
-from pytest_modelbench.report.summary import (
-    ACCEPT,
-    Line,
-    Notice,
-    Standing,
-    circumstances,
-    lines,
-    notices,
-    tally,
-)
+from pytest_modelbench.core.session import Check, Session
+from pytest_modelbench.report.footnotes import footnotes, mark
+from pytest_modelbench.report.notices import notices
+from pytest_modelbench.report.scale import moved, number, pair, percent
+from pytest_modelbench.report.summary import Line, Notice, Standing, Told, circumstances, lines, tally
 from pytest_modelbench.report.table import Colour, Column, Row, layout, painted, printable
 
 COLOURS = {
@@ -41,6 +33,8 @@ _COLUMNS = (
     Column("band", right=True, drops=1),
     Column("verdict", coloured=True),
 )
+#: Columns about what is compared with.
+_COMPARING = ("baseline", "change")
 
 _CHANGE_COLUMNS = (
     Column("test"),
@@ -64,21 +58,6 @@ class Look:
     quiet: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What a report says beside the session itself.
-
-    ``baselines`` is the folder of baselines as the user knows it, ``selection`` the arguments that chose the tests, if
-    known, ``refused`` what could not be accepted, ``here`` how things are named where the user is.
-    """
-
-    accept_command: str = ACCEPT
-    baselines: str = BASELINES
-    selection: str | None = ""
-    refused: tuple[Notice, ...] = ()
-    here: Here = field(default_factory=Here)
-
-
 def render(session: Session, look: Look, told: Told | None = None) -> str:
     """The whole report.
 
@@ -88,9 +67,9 @@ def render(session: Session, look: Look, told: Told | None = None) -> str:
     colour, quiet = look.colour, look.quiet
     found = lines(session)
     shown = [line for line in found if not (quiet and line.standing is Standing.OK)]
-    table = layout(_COLUMNS, [_row(line) for line in shown], look.width, colour=colour)
+    table = _table(shown, look)
     worst = COLOURS[found[0].standing] if found else Colour.PLAIN
-    said = [*notices(session, told.accept_command, told.baselines, told.selection, told.here), *told.refused]
+    said = [*notices(session, told), *told.refused]
     if quiet:
         short = (notice.short for notice in said if notice.short and notice not in told.refused)
         last = "; ".join([tally(session), *short])
@@ -103,20 +82,27 @@ def render(session: Session, look: Look, told: Told | None = None) -> str:
     return "\n\n".join(parts)
 
 
-def render_changes(changes: Iterable[Change], *, width: int, colour: bool) -> str:
-    """What was accepted, old -> new, file by file, and how many entries of each kind there were."""
+def render_changes(changes: Iterable[Change], *, width: int, colour: bool, checks: Iterable[Check] = ()) -> str:
+    """What was accepted, old -> new, file by file, and how many entries of each kind there were.
+
+    ``checks`` are what was judged: where their change is marked, it is told as there, with the footnote.
+    """
+    marked = {(check.folder, check.key): check for check in checks if mark(check)}
     changes = sorted(changes, key=lambda change: (_path(change), change.key))
     shared = Counter((_short(change.key.test), change.key.name, _path(change)) for change in changes)
     by_file: dict[str, list[Row]] = {}
+    noted: dict[str, list[Check]] = {}
     for change in changes:
         if change.kind not in _ANCHOR_KEPT:
-            short = _short(change.key.test)
-            unique = shared[short, change.key.name, _path(change)] == 1
-            by_file.setdefault(_path(change), []).append(_change_row(change, short if unique else change.key.test))
+            short, path = _short(change.key.test), _path(change)
+            label = short if shared[short, change.key.name, path] == 1 else change.key.test
+            check = marked.get((change.folder, change.key)) if change.old is not None else None
+            by_file.setdefault(path, []).append(_change_row(change, label, check))
+            noted.setdefault(path, []).extend([check] if check else [])
     parts = []
     for path, rows in by_file.items():
         table = layout(_CHANGE_COLUMNS, rows, width, colour=colour, all_columns=True)
-        parts.append(f"{_paint(printable(path), Colour.BOLD, colour)}\n{table}\n")
+        parts.append("\n".join([_paint(printable(path), Colour.BOLD, colour), table, *footnotes(noted[path]), ""]))
     kinds = Counter(change.kind.value for change in changes)
     told = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
     return "\n".join([*parts, f"baselines: {told}" if told else "baselines: nothing to accept"])
@@ -128,8 +114,26 @@ def _short(test: str) -> str:
     return head.partition("::")[2] + bracket + parameters if "::" in head else test
 
 
-def _row(line: Line) -> Row:
-    cells = (line.case, line.metric, line.baseline, line.now, line.change, line.band, line.standing.value)
+def _table(shown: Sequence[Line], look: Look) -> str:
+    """The checks that are shown, and what their marks mean."""
+    marked = any(line.mark for line in shown)
+    rows = [_row(line, marked) for line in shown]
+    # Where nothing is compared with anything, there is nothing to say of it.
+    said = [at for at, column in enumerate(_COLUMNS) if column.title not in _COMPARING or _says(rows, at)]
+    rows = [Row(tuple(row.cells[at] for at in said), row.colour) for row in rows]
+    table = layout([_COLUMNS[at] for at in said], rows, look.width, colour=look.colour)
+    return "\n".join([table, *footnotes(line.check for line in shown)]) if marked else table
+
+
+def _says(rows: Sequence[Row], at: int) -> bool:
+    """Whether the column ``at`` holds anything."""
+    return any(row.cells[at].strip() != "-" for row in rows)
+
+
+def _row(line: Line, marked: bool) -> Row:
+    """``marked``: room is kept for a mark, so that figures stay below each other."""
+    change = line.change + (line.mark or " ") if marked else line.change
+    cells = (line.case, line.metric, line.baseline, line.now, change, line.band, line.standing.value)
     return Row(cells, COLOURS[line.standing])
 
 
@@ -139,13 +143,16 @@ def _path(change: Change) -> str:
     return change.file if folder in change.file.split("/")[:-1] else f"{folder}/{change.file}"
 
 
-def _change_row(change: Change, label: str) -> Row:
+def _change_row(change: Change, label: str, check: Check | None) -> Row:
+    """``check``: what was judged, where its change is another than the two values say."""
     old = number(change.old, change.unit) if change.old is not None else "-"
     new = number(change.new, change.unit) if change.new is not None else "-"
     how = ""
     if change.old is not None and change.new is not None:
         old, new = pair(change.old, change.new, change.unit)
         how = moved(change.old, change.new, change.unit)
+    if check is not None and check.judgement.ratio and (found := mark(check)):
+        how = percent(check.judgement.ratio) + found.value
     return Row((label, change.key.name, old, "->", new, how, change.kind.value))
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_modelbench.core.errors import UsageError
-from pytest_modelbench.core.places import Here, start_of_ids, told_path
+from pytest_modelbench.core.places import PATH_FLAGS, Here, start_of_ids, told_path
+from pytest_modelbench.core.session import Asked
 from pytest_modelbench.core.settings import Settings, default_of, resolved
 from pytest_modelbench.options import OPTIONS, SETTINGS, Option, flag_of
 from pytest_modelbench.session.commands import Commands
@@ -19,6 +21,10 @@ from pytest_modelbench.store.tables import Table
 
 if TYPE_CHECKING:
     import pytest
+
+
+#: Options of pytest that leave out paths, and where it keeps them.
+_IGNORED = {"--ignore": "ignore", "--ignore-glob": "ignore_glob"}
 
 
 def here_of(config: pytest.Config) -> Path:
@@ -83,13 +89,6 @@ def commands_of(config: pytest.Config, project: Project, settings: Settings, pat
     """What this session was told, for the commands in its messages; ``paths`` of its tests are known later."""
     here = here_of(config)
     given = {option.flag: _given(config, option) for option in OPTIONS if option.flag and option.repeated}
-    selection = []
-    if config.option.keyword:
-        selection += ["-k", config.option.keyword]
-    if config.option.markexpr:
-        selection += ["-m", config.option.markexpr]
-    if config.args_source is config.ArgsSource.ARGS:
-        selection += config.args
 
     def argument(test: str) -> str:
         path, *inside = test.split("::", 1)
@@ -107,14 +106,46 @@ def commands_of(config: pytest.Config, project: Project, settings: Settings, pat
         moved = any(moves_root(folder) for folder in {path.parent for path in paths.values()})
         return _root_options(config, project, start_of_ids(paths, config.rootpath), moved=moved)
 
-    return Commands(
+    commands = Commands(
         {flag: value for flag, value in given.items() if value is not None},
-        tuple(selection),
+        _selection(config),
         told_path(settings.baselines, here),
         settings.rounds,
         settings.pairs,
         Here(_own_baselines(here), argument),
         root,
+        tuple(config.args) if config.args_source is config.ArgsSource.ARGS else (),
+    )
+    return replace(commands, asked=lambda: _asked(config, commands))
+
+
+def _selection(config: pytest.Config) -> tuple[str, ...]:
+    """The options that chose the tests, beside files, folders and ids."""
+    option = config.option
+    given = [("-k", [option.keyword]), ("-m", [option.markexpr]), ("--deselect", option.deselect or [])]
+    given += [(flag, getattr(option, dest) or []) for flag, dest in _IGNORED.items()]
+    return tuple(word for flag, values in given for value in values if value for word in (flag, value))
+
+
+def _asked(config: pytest.Config, commands: Commands) -> Asked:
+    """What this session was told, seen from its root directory: whoever reads its results is elsewhere."""
+
+    def seen(typed: str) -> str:
+        path, *inside = typed.split("::", 1)
+        return "::".join([told_path(resolved(path, str(here_of(config))), config.rootpath), *inside])
+
+    def placed(flag: str, value: str) -> str:
+        return seen(value) if flag in PATH_FLAGS else value
+
+    options = {**commands.options, **commands.root()}
+    words = commands.selection
+    tests = commands.tests
+    if config.args_source is config.ArgsSource.INVOCATION_DIR and here_of(config) != config.rootpath:
+        tests = (".",)
+    return Asked(
+        {flag: placed(flag, value) for flag, value in options.items()},
+        tuple(placed(words[at - 1], word) if at % 2 else word for at, word in enumerate(words)),
+        tuple(map(seen, tests)),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -77,38 +77,31 @@ class Closing:
     def summary(self, width: int, *, colour: bool, quiet: bool) -> str:
         """The report for the terminal; empty where nothing happened that is worth one."""
         from pytest_modelbench.report import terminal
+        from pytest_modelbench.report.notices import accept_of
         from pytest_modelbench.report.refusals import refusal_notices
+        from pytest_modelbench.report.summary import Told
 
         result = self._result
         if result is None or not (result.tests or result.checks or self._notes or self._runner.processes):
             return ""
         commands = self._runner.commands
         even = "" if self._runner.even_if_disturbed else "--modelbench-even-if-disturbed"
-        text = terminal.render(
-            result,
-            terminal.Look(width, colour, quiet),
-            terminal.Told(
-                accept_command=commands.accept(),
-                baselines=commands.baselines,
-                selection=shlex.join(commands.selection),
-                refused=tuple(refusal_notices(self._acceptance.refused, self._accept_of(result), even)),
-                here=commands.here,
-            ),
+        told = Told(
+            accept_command=commands.accept(),
+            baselines=commands.baselines,
+            selection=commands.chosen,
+            here=commands.here,
+            failures_listed=not getattr(self._option, "no_summary", True),
         )
+        refused = refusal_notices(self._acceptance.refused, lambda tests: accept_of(tests, result, told), even)
+        text = terminal.render(result, terminal.Look(width, colour, quiet), replace(told, refused=tuple(refused)))
         if result.updating and self._acceptance.changes:
             here = self._config.invocation_params.dir
             changes = [replace(one, file=told_path(one.file, here)) for one in self._acceptance.changes]
-            text += "\n\n" + terminal.render_changes(changes, width=width, colour=colour)
+            text += "\n\n" + terminal.render_changes(changes, width=width, colour=colour, checks=result.checks)
         if path := self._runner.store.attributes:
             self._notes.append(written_note(told_path(path, self._config.invocation_params.dir)))
         return "\n".join([text, *self._notes])
-
-    def _accept_of(self, result: Session) -> Callable[[Iterable[str]], str]:
-        """What makes the command that measures and accepts some of the session's tests."""
-        from pytest_modelbench.report.summary import accept_of
-
-        commands = self._runner.commands
-        return lambda tests: accept_of(tests, result, commands.accept(), shlex.join(commands.selection), commands.here)
 
     def _write_files(self, result: Session) -> None:
         from pytest_modelbench.report import benchmark_storage

@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pytest_modelbench.core.places import Here
+from pytest_modelbench.core.session import Asked
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.core.verdicts import Judgement
 from pytest_modelbench.options import flag_of
-from pytest_modelbench.report.commands import prune_command, rename_command, where_options
+from pytest_modelbench.report.commands import prune_command, pytest_command, rename_command, where_options
 
 _DEFAULTS = Settings()
 _AGAINST = flag_of("against"), flag_of("against-python")
@@ -18,11 +19,12 @@ _AGAINST = flag_of("against"), flag_of("against-python")
 
 @dataclass(frozen=True, slots=True)
 class Commands:
-    """Made from this session's own ``options`` that belong on such a command and the ``selection`` that chose tests.
+    """Made from this session's own ``options`` that belong on such a command, and from what chose its tests.
 
-    ``options`` are values by flag; ``rounds`` and ``pairs`` are the looks of this session's settings; ``baselines`` is
-    the folder of baselines as it is typed ``here``; ``root`` are options that a command takes to find the root
-    directory of this session again.
+    ``options`` are values by flag; ``selection`` are options as well, and ``tests`` files, folders and ids, as they
+    were typed; ``rounds`` and ``pairs`` are the looks of this session's settings; ``baselines`` is the folder of
+    baselines as it is typed ``here``; ``root`` are options that a command takes to find the root directory of this
+    session again.
     """
 
     options: Mapping[str, str] = field(default_factory=dict)
@@ -32,10 +34,12 @@ class Commands:
     pairs: tuple[int, ...] = _DEFAULTS.pairs
     here: Here = field(default_factory=Here)
     root: Callable[[], Mapping[str, str]] = dict
+    tests: tuple[str, ...] = ()
+    asked: Callable[[], Asked] = Asked  #: all of that for whoever reads the results elsewhere
 
     def rerun(self, *tests: str) -> str:
         """The command that measures ``tests`` again, or everything that this session did."""
-        return self._pytest({}, tests, self.selection)
+        return self._pytest({}, tests, (*self.selection, *self.tests))
 
     def settle(self, judgement: Judgement, *tests: str) -> str:
         """The command that measures ``tests`` as often as would probably decide ``judgement``; empty if unknown."""
@@ -61,6 +65,11 @@ class Commands:
         """What this session compares with in place of what is stored; empty: it compares with what is stored."""
         return " with ".join(told for flag in _AGAINST if (told := self.options.get(flag)))
 
+    @property
+    def chosen(self) -> str:
+        """What chose the tests, as it is typed."""
+        return shlex.join([*self.selection, *self.tests])
+
     def prune(self, test: str, check: str) -> str:
         """The command that removes one baseline entry."""
         return prune_command([test], self.baselines, check, self.here)
@@ -74,11 +83,8 @@ class Commands:
         return shlex.join(["pytest-modelbench", "convert", *where_options(self.baselines, self.here)])
 
     def _pytest(self, more: Mapping[str, str], tests: tuple[str, ...], selection: tuple[str, ...] = ()) -> str:
-        given = {**self.options, **self.root(), **more}
-        options = [f"{name}={value}" if value else name for name, value in given.items()]
-        return shlex.join(
-            ["pytest", "--modelbench", *options, *(map(self.here.argument, tests) if tests else selection)]
-        )
+        chosen = map(self.here.argument, tests) if tests else selection
+        return pytest_command({**self.options, **self.root(), **more}, chosen)
 
 
 def _up_to(number: int, looks: Iterable[int]) -> str:

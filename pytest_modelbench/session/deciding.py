@@ -12,7 +12,7 @@ from pytest_modelbench.core.reasons import Disturbed, Reason
 from pytest_modelbench.core.session import Check, Outcome, Renamed
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.core.verdicts import Verdict
-from pytest_modelbench.report import messages
+from pytest_modelbench.report import endings, messages
 from pytest_modelbench.session.commands import Commands
 from pytest_modelbench.session.entries import Decision, TestEntry, failed
 from pytest_modelbench.session.gate import Gate
@@ -72,7 +72,7 @@ class Decider:
         if "skipped" in outcomes:
             reason = skip_reason(run.reports)
             if self._settings.skipped == "fail" and not self._updating and has_baseline:
-                return failed(messages.skipped(reason))
+                return failed(endings.skipped(reason))
             return Decision(Outcome.SKIPPED, reason, own=True)
         return None
 
@@ -81,7 +81,7 @@ class Decider:
         measured = [check for check, _ in checks]
         if lost := sorted({key for gate in gates for key in gate.unmeasured(test, measured)}):
             commands = [self._commands.prune(test, key.name) for key in lost]
-            text = messages.unmeasured([key.name for key in lost], commands)
+            text = endings.unmeasured([key.name for key in lost], commands)
             if not self._updating:
                 return failed(text)
             self.warnings.append(f"{test}: {text}")
@@ -90,11 +90,10 @@ class Decider:
         for outcome in (Outcome.FAILED, Outcome.INCONCLUSIVE):
             if told := [(check, gate) for check, gate in checks if gate.outcome(check) is outcome]:
                 renamed = self._renames.of(told, gates)
-                texts = [self._failure(check, gate, renamed) for check, gate in told]
-                headline = texts[0].splitlines()[0]
-                if since := self._since(test, told):
-                    texts.append(since)
-                return Decision(outcome, "\n\n".join(texts), headline)
+                judged = [(check, self._advice(check, gate, renamed)) for check, gate in told]
+                text = messages.failure(judged, self._since(test, told))
+                more = f" (and {len(told) - 1} more)" if len(told) > 1 else ""
+                return Decision(outcome, text, text.splitlines()[0] + more)
         return Decision(Outcome.PASSED)
 
     def _since(self, test: str, told: Sequence[tuple[Check, Gate]]) -> str:
@@ -110,13 +109,13 @@ class Decider:
 
     def gone(self, test: str, base: str, lost: Sequence[CheckKey]) -> Decision:
         """The decision on a test of which ``base`` measures what the candidate does not."""
-        return failed(messages.gone(test, base, [key.name for key in lost]))
+        return failed(endings.gone(test, base, [key.name for key in lost]))
 
     def given_up(self, reason: Reason, *, measured: bool) -> Decision | None:
         """The decision on a test of which no more is measured; None where its checks say it."""
         if self._updating and not isinstance(reason, Disturbed):
-            return failed(messages.not_accepted(reason))
-        return None if measured else Decision(Outcome.INCONCLUSIVE, messages.not_measured(reason))
+            return failed(endings.not_accepted(reason))
+        return None if measured else Decision(Outcome.INCONCLUSIVE, endings.not_measured(reason))
 
     def _by_refusals(self, checks: Sequence[Check]) -> Decision:
         """The decision where baselines are updated: what cannot be accepted is not as good as accepted."""
@@ -126,18 +125,15 @@ class Decider:
                 return Decision(Outcome.INCONCLUSIVE, text, text)
         return Decision(Outcome.PASSED)
 
-    def _failure(self, check: Check, gate: Gate, renamed: Sequence[Renamed]) -> str:
+    def _advice(self, check: Check, gate: Gate, renamed: Sequence[Renamed]) -> messages.Advice:
         test = check.key.test
-        return messages.failure(
-            check,
-            messages.Advice(
-                rerun=self._commands.rerun(test),
-                accept=self._commands.accept(test),
-                settle=self._commands.settle(check.judgement, test),
-                neighbours=gate.neighbours(check),
-                provenance=gate.environment.provenance,
-                used=self._around.used(check, gate.environment.provenance),
-                renamed=renamed[0] if renamed else None,
-                rename=self._commands.rename(renamed[0].old if renamed else "OLD", test),
-            ),
+        return messages.Advice(
+            rerun=self._commands.rerun(test),
+            accept=self._commands.accept(test),
+            settle=self._commands.settle(check.judgement, test),
+            neighbours=gate.neighbours(check),
+            provenance=gate.environment.provenance,
+            used=self._around.used(check, gate.environment.provenance),
+            renamed=renamed[0] if renamed else None,
+            rename=self._commands.rename(renamed[0].old if renamed else "OLD", test),
         )

@@ -42,6 +42,7 @@ def session_of(runner: SessionRunner, known: Collection[str] = ()) -> Session:
         renamed=() if runner.updating else runner.renames.of(judged, gates),
         warnings=(*runner.unread, *runner.decider.warnings, *_outdated(runner), *_only_in_base(runner, known)),
         against=runner.against,
+        asked=runner.commands.asked(),
     )
 
 

@@ -32,6 +32,7 @@ from pytest_modelbench.session.marks import Marks, is_benchmark, select
 from pytest_modelbench.session.promised import Found, Scope, absent
 from pytest_modelbench.session.runner import SessionRunner, Wanted
 from pytest_modelbench.store.project import Project
+from pytest_modelbench.workers.frames import show_own_lines
 
 
 def _looks(settings: Settings, config: pytest.Config) -> tuple[int, ...]:
@@ -209,7 +210,9 @@ class BenchSession:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, Any, Any]:
-        """Inline: judge a test right after its call."""
+        """Inline: show a failing test's own lines, as workers do, and judge it right after its call."""
+        if self.inline is not None:
+            show_own_lines(call, self.config.option)
         report: Any = yield
         if self.inline is not None:
             self.inline.judge(item, report)
@@ -244,6 +247,7 @@ class BenchSession:
         if writer is None:  # another plugin has put a reporter of its own in the place of pytest's
             print(self._closing.summary(80, colour=False, quiet=quiet))
             return
+        self._tell_inconclusive(terminalreporter)
         text = self._closing.summary(writer.fullwidth, colour=bool(writer.hasmarkup), quiet=quiet)
         if not text:
             return
@@ -251,6 +255,21 @@ class BenchSession:
             terminalreporter.section("modelbench", sep="=")
         for line in text.splitlines():
             terminalreporter.write_line(line)
+
+    def _tell_inconclusive(self, terminal: Any) -> None:
+        """What the noise left open, as pytest tells failures: it has no section for an outcome that is not its own."""
+        option, reports = self.config.option, terminal.stats.get("inconclusive", ())
+        # What is not accepted is told once for each cause.
+        if not reports or self.updating or option.no_summary or option.tbstyle == "no":
+            return
+        terminal.write_sep("=", "INCONCLUSIVE")
+        for report in reports:
+            if option.tbstyle == "line":
+                terminal.write_line("{}:{}: {}".format(*report.longrepr))
+                continue
+            terminal.write_sep("_", report.head_line, yellow=True, bold=True)
+            for line in report.modelbench_inconclusive.splitlines():
+                terminal.write_line(line)
 
 
 def _check_ids(items: Sequence[pytest.Item]) -> None:

@@ -53,7 +53,7 @@ class InlineRun:
         decision = results.decide(item.nodeid, last_round=True)
         assert decision is not None  # no other round and no pair follows
         if not decision.own:
-            apply(report, decision)
+            apply(report, decision, config)
 
     def finish(self, *, complete: bool) -> None:
         """The session is over."""

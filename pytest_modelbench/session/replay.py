@@ -19,17 +19,24 @@ class Crash:
     lineno: int
     message: str
 
+    def __str__(self) -> str:
+        return f"{self.path}:{self.lineno}: {self.message}"
+
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why the gate failed a test: shown as text, in place of a traceback."""
+    """Why the gate failed a test: shown as text, in place of a traceback.
+
+    ``brief``: nothing of it, as with --tb=line pytest writes where and in one line what by itself.
+    """
 
     reprcrash: Crash
     text: str
+    brief: bool = False
 
     def toterminal(self, tw: Any) -> None:
         """Write the text."""
-        for line in self.text.splitlines():
+        for line in () if self.brief else self.text.splitlines():
             tw.line(line)
 
     def __str__(self) -> str:
@@ -124,7 +131,7 @@ def final_reports(item: pytest.Item, entry: TestEntry, decision: Decision) -> li
         earlier = [data for run in entry.runs[:-1] for data in run.reports if data["when"] == report.when]
         report.duration += sum(data["duration"] for data in earlier)
     if not decision.own and (told := _last_word(reports)):
-        apply(told, decision)
+        apply(told, decision, item.config)
     return reports
 
 
@@ -142,7 +149,7 @@ def _report(item: pytest.Item, data: dict[str, Any]) -> pytest.TestReport:
     return report
 
 
-def apply(report: pytest.TestReport, decision: Decision) -> None:
+def apply(report: pytest.TestReport, decision: Decision, config: pytest.Config) -> None:
     """Make ``report`` say what the gate decided."""
     path, lineno, _ = report.location
     if decision.outcome in (Outcome.FAILED, Outcome.INCONCLUSIVE):
@@ -150,19 +157,19 @@ def apply(report: pytest.TestReport, decision: Decision) -> None:
     if decision.outcome is Outcome.FAILED:
         report.when = "call"  # a skip in setup would count as an error of the fixture
         report.outcome = "failed"
-        report.longrepr = _reason(path, lineno, decision)  # type: ignore[assignment]
+        report.longrepr = _reason(path, lineno, decision, config)  # type: ignore[assignment]
     elif decision.outcome is Outcome.INCONCLUSIVE:
         # To everyone who knows pytest's three outcomes only (JUnit, plugins), it is not a pass.
         report.outcome = "skipped"
-        report.longrepr = (path, (lineno or 0) + 1, f"inconclusive: {decision.message}")
-        report.modelbench_inconclusive = True  # type: ignore[attr-defined]
+        report.longrepr = (path, (lineno or 0) + 1, f"inconclusive: {decision.headline or decision.message}")
+        report.modelbench_inconclusive = decision.message  # type: ignore[attr-defined]
 
 
 def _never_run(item: pytest.Item, decision: Decision) -> pytest.TestReport:
     report = pytest.TestReport(
         item.nodeid, item.location, dict.fromkeys(item.keywords, 1), outcome="passed", longrepr=None, when="call"
     )
-    apply(report, decision)
+    apply(report, decision, item.config)
     return report
 
 
@@ -173,12 +180,14 @@ def _made_up(item: pytest.Item, entry: TestEntry, decision: Decision) -> pytest.
         location=item.location,
         keywords=dict.fromkeys(item.keywords, 1),
         outcome="failed",
-        longrepr=_reason(path, lineno, decision),  # type: ignore[arg-type]
+        longrepr=_reason(path, lineno, decision, item.config),  # type: ignore[arg-type]
         # A test that got through its own call has had its outcome; what follows is an error of its teardown.
         when="teardown" if any(report["when"] == "call" for report in entry.runs[-1].reports) else "call",
         duration=entry.duration_s,
     )
 
 
-def _reason(path: str, lineno: int | None, decision: Decision) -> Reason:
-    return Reason(Crash(path, (lineno or 0) + 1, decision.headline or decision.message), decision.message)
+def _reason(path: str, lineno: int | None, decision: Decision, config: pytest.Config) -> Reason:
+    crash = Crash(path, (lineno or 0) + 1, decision.headline or decision.message)
+    # With -p no:terminal there is no such option.
+    return Reason(crash, decision.message, brief=getattr(config.option, "tbstyle", "auto") == "line")

@@ -41,7 +41,7 @@ from pytest_modelbench.store.whole import check_whole
 from pytest_modelbench.vcs.git import sources
 from pytest_modelbench.vcs.listing import tracked_below
 from pytest_modelbench.workers.driver import Heard
-from pytest_modelbench.workers.events import Hello, Noted, Started, Warned
+from pytest_modelbench.workers.events import Hello, Noted, Quiet, Started, Warned
 from pytest_modelbench.workers.notes import write_note
 from pytest_modelbench.workers.rounds import Limits, RoundPlan, run_rounds
 from pytest_modelbench.workers.runs import PairRun, TestRun
@@ -126,7 +126,7 @@ class SessionRunner:
     def run(self, session: pytest.Session, marks: Marks) -> None:
         """Measure and decide all of the session's tests."""
         self._session, self._marks = session, marks
-        self._progress = Progress(self.config)
+        self._progress = Progress(self.config, fixed=self.updating)
         self.config.pluginmanager.register(self._replayer)
         self._items = {item.nodeid: item for item in session.items}
         self._launcher.paths = {test: Path(item.path) for test, item in self._items.items()}
@@ -200,6 +200,8 @@ class SessionRunner:
             self.results.environment_known(event.environment)
         elif isinstance(event, Started):
             self._shown().test_started(event.test)
+        elif isinstance(event, Quiet):
+            self._shown().waited()
         elif isinstance(event, Noted):
             write_note(self.config, event)
         else:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from pytest_modelbench.workers.events import Event
+from pytest_modelbench.workers.events import Event, Quiet
 
 #: How long a test may take in one process; for None, anything between tests.
 Timeout = Callable[[str | None], float]
@@ -18,8 +18,8 @@ Timeout = Callable[[str | None], float]
 class Connection(Protocol):
     """One worker. Leaving its context ends it and all that it started."""
 
-    def messages(self, timeout_s: Timeout) -> Iterable[Event]:
-        """Events until the worker's end."""
+    def messages(self, timeout_s: Timeout) -> Iterable[Event | Quiet]:
+        """Events until the worker's end; where nothing is told for a while, that may be told."""
 
     def answer(self, word: str) -> None:
         """Let a worker that asked go on."""

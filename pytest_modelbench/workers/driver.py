@@ -16,6 +16,7 @@ from pytest_modelbench.workers.events import (
     Finished,
     Hello,
     Noted,
+    Quiet,
     Ready,
     Recorded,
     Refused,
@@ -33,8 +34,8 @@ STARTS = 2
 
 
 #: What is told at once, since it is not about what becomes of a test: where a worker measures, that a test begins,
-#: what it is warned of, and what it has JUnit's file say.
-Heard = Hello | Started | Warned | Noted
+#: what it is warned of, what it has JUnit's file say, and that it has told nothing for a while.
+Heard = Hello | Started | Warned | Noted | Quiet
 
 
 class Listener(Protocol):
@@ -88,6 +89,9 @@ class Driver:
             if isinstance(event, Done):
                 self.done, self._stopped, self._others = True, event.stopped, event.others
                 return
+            if isinstance(event, Quiet):
+                self._listener.heard(event)
+                continue
             self._take(event)
         self._count_time()
         self.trouble = "\n".join(filter(None, [self.unimportable, self._connection.death()]))

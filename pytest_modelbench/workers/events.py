@@ -155,6 +155,11 @@ class Done:
     kind: Literal["done"] = "done"
 
 
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """Nothing was told for a while. No worker says so: whoever listens to one does, so that time can be shown."""
+
+
 Asked = Begin | Ready | Taken
 Event = (
     Hello | Unimportable | Started | Recorded | Reported | Warned | Noted | Finished

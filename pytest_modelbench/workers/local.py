@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import selectors
 import signal
 import subprocess
@@ -21,7 +22,7 @@ from pytest_modelbench.core.errors import UsageError
 from pytest_modelbench.host.interrupts import interruptible
 from pytest_modelbench.host.proc import out_of_memory_kills
 from pytest_modelbench.workers.connection import Connection, Timeout
-from pytest_modelbench.workers.events import Done, Event, Finished, Started
+from pytest_modelbench.workers.events import Done, Event, Finished, Quiet, Started
 from pytest_modelbench.workers.job import Job, Site
 from pytest_modelbench.workers.watchdog import FAMILY, end_family, watchdog
 from pytest_modelbench.workers.wire import Lines, job_line
@@ -109,8 +110,8 @@ class LocalWorker:
         os.close(self._control)
         self._output.close()
 
-    def messages(self, timeout_s: Timeout) -> Iterator[Event]:
-        """Events as they come, until the worker ends.
+    def messages(self, timeout_s: Timeout) -> Iterator[Event | Quiet]:
+        """Events as they come, until the worker ends; now and then that there was none.
 
         ``timeout_s(test)`` is how long that test may take, ``timeout_s(None)`` how long anything between tests may;
         when it runs out, the worker is made to say where it hangs, and killed.
@@ -129,6 +130,7 @@ class LocalWorker:
                     if dead:
                         return
                     if self._clock_s() < deadline:
+                        yield Quiet()
                         continue
                     self._timed_out_after_s = allowed_s
                     self._abort()
@@ -288,13 +290,18 @@ def _environment(site: Site, family: str) -> dict[str, str]:
     return {"PYTHONHASHSEED": "0", **inherited, WORKER_VARIABLE: site.worker, FAMILY: family}
 
 
+#: Whose calls tell nothing of where a test was: pytest's own, and those of what it calls plugins with.
+_RUNS_TESTS = re.compile(r'  File ".*[/\\](_pytest|pluggy)[/\\]')
+
+
 def telling_part(output: str) -> str:
     """What of a dead process's output tells why: where Python was, if faulthandler said so, else the last lines."""
     lines = [line for line in output.strip().splitlines() if not line.startswith("Extension modules:")]
     where = [number for number, line in enumerate(lines) if line.startswith("Current thread")]
     if where:
-        # faulthandler lists the innermost call first; what pytest itself was doing below tells nothing.
-        return "\n".join(lines[where[-1] :][:TAIL_LINES]).strip()
+        # faulthandler lists the innermost call first.
+        calls = [line for line in lines[where[-1] :] if not _RUNS_TESTS.match(line)]
+        return "\n".join(calls[:TAIL_LINES]).strip()
     return "\n".join(lines[-TAIL_LINES:]).strip()
 
 

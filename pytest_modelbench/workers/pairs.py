@@ -17,7 +17,7 @@ from typing import Any
 
 from pytest_modelbench.workers.connection import Launch, Timeout
 from pytest_modelbench.workers.driver import STARTS, Driver, Heard, Listener
-from pytest_modelbench.workers.events import Begin, Ready, Started, Taken
+from pytest_modelbench.workers.events import Begin, Quiet, Ready, Started, Taken
 from pytest_modelbench.workers.origin import told
 from pytest_modelbench.workers.reports import first_line, skip_reason
 from pytest_modelbench.workers.runs import PairedTiming, PairRun, TestRun
@@ -47,7 +47,7 @@ def run_pair(
     while left:
         with sides.base(left, number) as of_base, sides.candidate(left, number) as of_candidate:
             # Side by side: nothing is measured, and no core chosen, before each waits to begin its first test.
-            base = Driver(of_base, number, timeout_s, _Base())
+            base = Driver(of_base, number, timeout_s, _Base(listener))
             candidate = Driver(of_candidate, number, timeout_s, _Candidate(listener))
             base.go()
             candidate.go()
@@ -80,8 +80,13 @@ def run_pair(
 class _Base:
     """Hears the base: what it tells is in its runs, and its warnings are not what the session is about."""
 
+    def __init__(self, listener: Listener) -> None:
+        self._listener = listener
+
     def heard(self, event: Heard) -> None:
-        """Each run holds what matters of it."""
+        """Each run holds what matters of it, but that time goes on."""
+        if isinstance(event, Quiet):
+            self._listener.heard(event)
 
     def test_ended(self, run: TestRun) -> None:
         """A test is over when both sides have left it."""
@@ -89,9 +94,6 @@ class _Base:
 
 class _Candidate(_Base):
     """Hears the candidate, and passes on where it measures and what it is warned of; a pair starts its tests itself."""
-
-    def __init__(self, listener: Listener) -> None:
-        self._listener = listener
 
     def heard(self, event: Heard) -> None:
         """Pass on."""

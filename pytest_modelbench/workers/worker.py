@@ -37,6 +37,7 @@ from pytest_modelbench.workers.events import (
     Unimportable,
     Warned,
 )
+from pytest_modelbench.workers.frames import show_own_lines
 from pytest_modelbench.workers.job import Job, Site
 from pytest_modelbench.workers.notes import take_notes
 from pytest_modelbench.workers.options import handed_over
@@ -185,6 +186,11 @@ class WorkerPlugin:
         """End a process that a test has forked and that comes back here: the tests are its parent's."""
         if os.getpid() != self._process:
             os._exit(0)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_makereport(self, call: pytest.CallInfo[None]) -> None:
+        """Show the lines of the test and its model, when it has failed."""
+        show_own_lines(call, self._config.option)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Stream a report."""

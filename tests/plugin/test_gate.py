@@ -25,11 +25,14 @@ def test_new_then_accepted_then_ok_then_regressed_then_accepted(bench, accept, p
     before = {path: path.read_bytes() for path in (pytester.path / "baselines").rglob("*.json")}
     worse = bench(source=ONE.format(answer=43))
     worse.assert_outcomes(failed=1)
-    worse.stdout.fnmatch_lines(["answer: answer regressed: 42 -> 43 (+1), tolerated is exact"])
+    worse.stdout.fnmatch_lines(["answer: answer regressed: 42 -> 43 (+1), no change is tolerated"])
     worse.stdout.fnmatch_lines(["*if this is intended:*pytest --modelbench *--update-baselines test_it.py::test_one"])
     assert {path: path.read_bytes() for path in (pytester.path / "baselines").rglob("*.json")} == before
+    brief = bench("--tb=line")
+    brief.stdout.fnmatch_lines(["test_it.py:1: answer: answer regressed: 42 -> 43 (+1), no change is tolerated"])
+    brief.stdout.no_fnmatch_line("*if this is intended:*")
 
-    accept().stdout.fnmatch_lines(["*test_one*answer*42*43*re-anchored*"])
+    accept().stdout.fnmatch_lines(["*test_one*answer*42*43*replaced*"])
     bench().assert_outcomes(passed=1)
 
 
@@ -63,7 +66,9 @@ def test_a_renamed_test_fails_and_its_orphan_is_named(bench, accept, pytester):
     accept(source=ONE.format(answer=42))
     result = bench(source=ONE.format(answer=42).replace("test_one", "test_first"))
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*no baseline for answer in portable, though it holds 1 other; was it renamed?"])
+    result.stdout.fnmatch_lines(
+        ["*no baseline for answer in portable, though 1 other is stored there; was it renamed?"]
+    )
     result.stdout.fnmatch_lines(["*test_it.py::test_one*", "*pytest-modelbench prune*"])
 
 
@@ -125,7 +130,16 @@ def test_one(modelbench):
     result = bench("--junitxml=junit.xml", rounds="2")
     assert result.parseoutcomes()["inconclusive"] == 1
     assert result.ret == 10
-    result.stdout.fnmatch_lines(["*speed*inconclusive*", "*1 inconclusive*"])
+    result.stdout.fnmatch_lines(
+        [
+            "=* INCONCLUSIVE =*",
+            "_* test_one _*",
+            "speed: speed is inconclusive: * seen (95% sure: *), tolerated is 5%",
+            "  to try again, on a quieter machine: *",
+            "*speed*inconclusive*",
+            "*1 inconclusive*",
+        ]
+    )
     assert 'type="pytest.skip" message="inconclusive: ' in (pytester.path / "junit.xml").read_text()
     assert bench("--modelbench-inconclusive=pass", rounds="2").ret == 0
 

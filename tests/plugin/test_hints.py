@@ -42,7 +42,7 @@ def test_commands_of_a_message_work_where_they_are_printed(bench, mono, tree, py
     again = run("--modelbench", *seeing)
     again.assert_outcomes(failed=1)
     again.stdout.fnmatch_lines(["answer: answer regressed: 1 -> 3*"])
-    run("--modelbench", *command_of(result, "if this is intended")).stdout.fnmatch_lines(["*answer *1*3*re-anchored*"])
+    run("--modelbench", *command_of(result, "if this is intended")).stdout.fnmatch_lines(["*answer *1*3*replaced*"])
     assert bench(*arguments).ret == 0
 
 
@@ -90,16 +90,17 @@ def test_a_report_below_the_root_names_what_pytest_takes_there(bench, mono, tree
     assert bench("--modelbench-json=r.json").ret == 1
     capsys.readouterr()
     assert main(["report", "r.json"]) == 0
-    assert "\n    pytest --modelbench --update-baselines tests/test_a.py::test_one\n" in capsys.readouterr().out
+    accept = "pytest --modelbench --modelbench-device=cpu --update-baselines"
+    assert f"\n    {accept} tests/test_a.py::test_one\n" in capsys.readouterr().out
+    # What was asked for is asked for again: from the folder of the session, and from any other.
     tree({"packages/a/tests/test_a.py": two.replace("1", "2")})
-    assert bench("--modelbench-json=r.json").ret == 1
-    for more in ([], ["--format=markdown"]):
-        capsys.readouterr()
-        assert main(["report", "r.json", *more]) == 0
-        assert re.search(
-            r"\n *pytest --modelbench --update-baselines tests/test_a\.py::test_one tests/test_a\.py::test_two\n",
-            capsys.readouterr().out,
-        )
+    assert bench("--modelbench-json=r.json", "-k", "one or two").ret == 1
+    for folder, tests in ((".", ""), ("../..", " packages/a"), ("../../ci", " ../packages/a")):
+        monkeypatch.chdir(pytester.path / "packages/a" / folder)
+        file = str(pytester.path / "packages/a/r.json")
+        for more in ([], ["--format=markdown"]):
+            assert main(["report", file, *more]) == 0
+            assert re.search(rf"\n *{accept} -k 'one or two'{tests}\n", capsys.readouterr().out)
 
 
 @pytest.mark.slow

@@ -90,6 +90,39 @@ def test_each_bad_request_fails_its_own_test_with_a_clear_message(bench):
     )
 
 
+RAISING = """
+import torch
+
+class Net(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.head = torch.nn.Linear(3, 2)
+
+    def forward(self, x):
+        return self.head(x)
+
+def test_it(build_model, modelbench):
+    model = build_model(Net, image_size=8)
+    modelbench.latency(model)
+"""
+
+
+def test_what_a_model_raises_is_shown_where_it_and_the_test_stand(bench):
+    result = bench("--tb=short", source=RAISING)
+    result.stdout.fnmatch_lines(
+        [
+            "test_it.py:9: in forward",
+            "    return self.head(x)",
+            "E   RuntimeError: *shapes cannot be multiplied*",
+            "test_it.py:13: in test_it",
+            "    modelbench.latency(model)",
+            "E   *BuildError: *",
+        ]
+    )
+    result.stdout.no_fnmatch_line("*: in _call_impl")
+    result.stdout.no_fnmatch_line("*pytest_modelbench*.py:*")
+
+
 LIFECYCLE = """
 def test_small(build_model, modelbench):
     model = build_model("test_resnet", batch_size=4, image_size=160 {changed})

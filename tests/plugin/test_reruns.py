@@ -78,9 +78,9 @@ def test_in_pairs_it_counts_once_a_pair(bench, checks, committed, lap):
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         [
-            "*modelbench: pair 4 of 4 beside HEAD (*): 1 test",
+            "*modelbench: pair 4 of 4 beside HEAD (*): 1 test*",
             "*lap regressed by +50.0%*",
-            "*beside HEAD (*) in 4 pairs*",
+            "*side by side with HEAD (*) in 4 pairs*",
         ]
     )
     judgement, measured = checks()["lap"]

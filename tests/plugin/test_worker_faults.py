@@ -47,13 +47,18 @@ def test_each_dead_worker_fails_its_own_test_only(bench, pytester):
     result.assert_outcomes(passed=2, failed=5)
     result.stdout.fnmatch_lines_random(
         [
-            "*test_segfaults*The worker process died of SIGSEGV (a crash in native code).",
-            "*test_is_killed*The worker process was killed by SIGKILL: *memory*",
-            "*test_leaves*The worker process ended by itself with exit status 3 *",
-            "*test_hangs*The worker process gave no sign for 1 s (--modelbench-timeout) and was killed.",
+            "FAILED *test_segfaults - The worker process died of *",
+            "The worker process died of SIGSEGV (a crash in native code).",
+            "FAILED *test_is_killed - The worker process was killed *",
+            "The worker process was killed by SIGKILL: *memory*",
+            "FAILED *test_leaves - The worker process ended by *",
+            "The worker process ended by itself with exit status 3 *",
+            "FAILED *test_hangs - The worker process gave no *",
+            "The worker process gave no sign for 1 s (--modelbench-timeout) and was killed.",
             "*test_it.py*, line 19 in test_hangs",
         ]
     )
+    result.stdout.no_fnmatch_line("*_pytest/python.py*")
 
 
 BREAKS = """

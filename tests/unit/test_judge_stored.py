@@ -107,7 +107,7 @@ def test_a_noisy_change_at_the_band_stays_open_and_never_counts_as_ok():
     early, late = (judged(latency(some), stored(), checks=50) for some in (noisy[:3], noisy))
     assert early.event is Event.UNDECIDED
     assert (late.judgement.verdict, late.event) == (Verdict.INCONCLUSIVE, Event.DECIDED)
-    assert "the band ends at +5.0%" in sentences(late.judgement.reasons)
+    assert "up to +5.0% is tolerated" in sentences(late.judgement.reasons)
 
 
 def test_more_checks_make_a_fail_harder_to_come_by():
@@ -219,7 +219,9 @@ def test_where_a_duet_can_follow_what_is_stored_fails_nobody():
 def test_a_verdict_without_a_duet_says_why_there_was_none(log_ratios):
     judgement = against_stored(log_ratios, unconfirmed="this clone is shallow").judgement
     assert judgement.verdict in (Verdict.REGRESSED, Verdict.INCONCLUSIVE)
-    assert sentences(judgement.reasons).endswith("no duet could confirm it: this clone is shallow")
+    assert sentences(judgement.reasons).endswith(
+        "it was not measured side by side with the baseline's code: this clone is shallow"
+    )
 
 
 def test_what_more_processes_may_clear_is_not_escalated_before_the_last_look():
@@ -242,9 +244,12 @@ OLD, NEW = {"torch": "2.14"}, {"torch": "2.15"}
 
 def test_the_very_code_of_the_baseline_is_not_blamed():
     moved = against_stored(SLOW, same_code=True, provenance=OLD, now=NEW).judgement
-    assert (moved.verdict, sentences(moved.reasons).split(":")[0]) == (Verdict.REGRESSED, "the environment moved")
+    assert (moved.verdict, sentences(moved.reasons).split(",")[0]) == (Verdict.REGRESSED, "the environment changed")
     still = against_stored(SLOW, same_code=True, provenance=NEW, now=NEW).judgement
-    assert (still.verdict, sentences(still.reasons).split(":")[0]) == (Verdict.INCONCLUSIVE, "the machine moved")
+    assert (still.verdict, sentences(still.reasons).split(":")[0]) == (
+        Verdict.INCONCLUSIVE,
+        "the machine changed, not the code",
+    )
 
 
 @pytest.mark.parametrize("same_code", [False, True])
@@ -285,8 +290,8 @@ def test_a_change_of_speed_that_the_reference_takes_out_is_not_taken_for_sure():
 @pytest.mark.parametrize(
     ("anchor", "sessions", "said"),
     [
-        ((0.0,), (), "one process of one session, so how far processes and days differ is assumed"),
-        ((0.0, 0.01), (), "the baseline holds one session, so how far days differ is assumed"),
+        ((0.0,), (), "recorded in one process, so how much it varies is assumed"),
+        ((0.0, 0.01), (), "recorded in one session, so how much it varies from day to day is assumed"),
         ((0.0, 0.01), ((0.0, 0.01),), ""),
     ],
 )

@@ -171,6 +171,7 @@ def test_only_the_edge_knows_pytest():
     }
     assert users == {
         "plugin.py",
+        "workers/frames.py",
         "workers/notes.py",
         "workers/options.py",
         "workers/worker.py",

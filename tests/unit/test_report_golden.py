@@ -25,7 +25,8 @@ from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.report import markdown, terminal
 from pytest_modelbench.report.messages import Advice, failure
 from pytest_modelbench.report.refusals import refusal_notices
-from pytest_modelbench.report.terminal import Look, Told
+from pytest_modelbench.report.summary import Told
+from pytest_modelbench.report.terminal import Look
 from tests.unit.report_sessions import CHECKS, EMPTY, ENVIRONMENT, FINE, FOLDER, REFERENCE, RENAMED, SESSION, check
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -131,9 +132,9 @@ def test_refusals_say_each_cause_once() -> None:
     assert_golden("refusals.txt", "\n\n".join(texts) + "\n")
 
 
-def message(one: Check, neighbours: Sequence[CheckKey]) -> str:
+def advice(one: Check, neighbours: Sequence[CheckKey] = ()) -> Advice:
     node = f"'{one.key.test}'"
-    advice = Advice(
+    return Advice(
         rerun=f"pytest --modelbench {node}",
         settle=f"pytest --modelbench --modelbench-rounds=3,5,7 {node}" if one.judgement.more else "",
         accept=f"pytest --modelbench --update-baselines {node}",
@@ -141,7 +142,10 @@ def message(one: Check, neighbours: Sequence[CheckKey]) -> str:
         provenance=ENVIRONMENT.provenance,
         rename=f"pytest-modelbench rename OLD {node}",
     )
-    return failure(one, advice)
+
+
+def message(one: Check, neighbours: Sequence[CheckKey]) -> str:
+    return failure([(one, advice(one, neighbours))])
 
 
 def test_messages() -> None:
@@ -168,6 +172,53 @@ def test_packages_that_the_test_uses_are_named_first_and_on_a_line_of_their_own(
         assert one.baseline is not None
         stored = replace(one.baseline, provenance={two.name: two.then for two in moved})
         now = {two.name: two.now for two in moved}
-        text = failure(replace(one, baseline=stored), Advice("", "", provenance=now, used={"timm"}))
-        told = "  since the baseline: torch 1.0 -> 2.0, timm 1.0 -> 2.0, 3 others"
-        assert text.splitlines()[2:4] == ["  it differs between processes, though it should be deterministic", told]
+        text = failure([(replace(one, baseline=stored), Advice("", "", provenance=now, used={"timm"}))])
+        assert text.splitlines()[2:4] == [
+            "  it should be the same in every process, and is not: something draws at random",
+            "  since the baseline: torch 1.0 -> 2.0, timm 1.0 -> 2.0, 3 others",
+        ]
+
+
+def test_what_happened_around_a_test_stands_once_before_the_commands() -> None:
+    macs, params = (check("r", metric, Verdict.REGRESSED, 12, 10) for metric in ("macs", "parameters"))
+    around = "1 commit since the baseline's commit cccccccccc touches net.py:\n    abc1234 Widen the neck"
+    assert failure([(macs, Advice("AGAIN", "ACCEPT"))], around).splitlines()[2:] == [
+        "  1 commit since the baseline's commit cccccccccc touches net.py:",
+        "      abc1234 Widen the neck",
+        "  to see it again:      AGAIN",
+        "  if this is intended:  ACCEPT",
+    ]
+    both = failure([(macs, Advice("AGAIN", "ACCEPT")), (params, Advice("AGAIN", "ACCEPT"))], around)
+    assert both.splitlines()[2:] == [
+        "",
+        "the baseline was accepted 2026-11-20, commit abc1234",
+        "1 commit since the baseline's commit cccccccccc touches net.py:",
+        "    abc1234 Widen the neck",
+        "to see it again:      AGAIN",
+        "if this is intended:  ACCEPT",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("metric", "ratio", "told"),
+    [("latency", 1.046, "+2.5%"), ("throughput", 0.96, "-2.4%"), ("latency", 1.06, ""), ("throughput", 0.94, "")],
+)
+def test_a_regression_within_the_band_says_why_it_is_one(metric: str, ratio: float, told: str) -> None:
+    text = message(check("r", metric, Verdict.REGRESSED, ratio, 1.0, half_width=0.005), [])
+    assert [line for line in text.splitlines() if "half of that" in line] == (
+        [f"  it fails since it is surely beyond half of that: {told}"] if told else []
+    )
+
+
+def test_what_checks_of_a_test_share_and_its_commands_stand_once() -> None:
+    failed = [one for one in CHECKS if one.case.id == "resnet50-b1-224-fp32" and one.metric.name != "macs"][1:]
+    new = check("resnet50-b1-224-fp32", "macs", Verdict.NEW, 4_089_184_256)
+    open_ = check("resnet50-b1-224-fp32", "latency", Verdict.INCONCLUSIVE, 0.113, 0.11)
+    further = replace(open_, key=open_.key._replace(name="again"), judgement=replace(open_.judgement, more=9))
+    settle = "pytest --modelbench --modelbench-rounds=12 t"
+    texts = [
+        failure([(one, advice(one)) for one in failed]),
+        failure([(one, advice(one)) for one in (*failed, new)]),
+        failure([(open_, advice(open_)), (further, replace(advice(further), settle=settle))]),
+    ]
+    assert_golden("messages-of-a-test.txt", "\n\n---\n\n".join(texts) + "\n")

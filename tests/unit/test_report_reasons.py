@@ -46,65 +46,82 @@ SAMPLES = (3, 1, 20, -0.1, -0.25, 0.05)
 
 TEXTS = [
     (OtherKey("case", "a", "b"), "the case changed from 'a' to 'b'"),
-    (OtherKey("data", "", "b"), "the data changed from 'none' to 'b'"),
-    (OtherKey("recipe", "a", ""), "the recipe changed from 'a' to 'none'"),
+    (OtherKey("data", "", "b"), "the data changed from none to 'b'"),
+    (OtherKey("recipe", "a", ""), "the recipe changed from 'a' to none"),
     (UnknownEnvironment(), "its file does not say in which environment it was recorded"),
-    (OtherEnvironment(MOVED), "the environment is another one: torch 2.14 -> 2.15, driver 570 -> 575"),
+    (OtherEnvironment(MOVED), "it was recorded in another environment: torch 2.14 -> 2.15, driver 570 -> 575"),
     (BetweenLooks(3, 9), "measured in 3 of 9 processes"),
     (Disturbed(3, 4, "steal"), "the machine was disturbed in 3 of 4 processes; steal"),
-    (Drifted(0.1823), "the machine itself runs 20% slower than when the baseline was recorded"),
-    (Drifted(-0.1823), "the machine itself runs 17% faster than when the baseline was recorded"),
-    (AWAY, "it may be up to +7.1% away, and the band ends at +5.0%"),
-    (AssumedSpread(one_process=False), "the baseline holds one session, so how far days differ is assumed"),
+    (
+        Drifted(0.1823),
+        "the machine itself runs 20% slower than when the baseline was recorded, too much to be left out",
+    ),
+    (
+        Drifted(-0.1823),
+        "the machine itself runs 17% faster than when the baseline was recorded, too much to be left out",
+    ),
+    (AWAY, "the change may be as large as +7.1%, and up to +5.0% is tolerated"),
+    (
+        AssumedSpread(one_process=False),
+        "the baseline was recorded in one session, so how much it varies from day to day is assumed",
+    ),
     (
         AssumedSpread(one_process=True),
-        "the baseline holds one process of one session, so how far processes and days differ is assumed",
+        "the baseline was recorded in one process, so how much it varies is assumed",
     ),
-    (NoPairs("this clone is shallow"), "no duet could confirm it: this clone is shallow"),
-    (NotConfirmed("commit abc", "it does not start"), "not confirmed beside commit abc: it does not start"),
+    (
+        NoPairs("this clone is shallow"),
+        "it was not measured side by side with the baseline's code: this clone is shallow",
+    ),
+    (
+        NotConfirmed("commit abc", "it does not start"),
+        "it could not be measured side by side with commit abc: it does not start",
+    ),
     (OutOfBudget(90.0), "the budget of 1 min 30 s was over"),
-    (NotEverywhere(), "not every process measured it"),
-    (PairsSoFar("commit abc", 2, 20, 0), "measured in 2 of 20 pairs beside commit abc"),
+    (NotEverywhere(), "only some of the processes measured it"),
+    (PairsSoFar("commit abc", 2, 20, 0), "measured side by side with commit abc in 2 of 20 pairs"),
     (
         PairsSoFar("commit abc", 2, 20, 1),
-        "measured in 2 of 20 pairs beside commit abc; the machine was disturbed in 1 of them",
+        "measured side by side with commit abc in 2 of 20 pairs; the machine was disturbed in 1 of them",
     ),
-    (Beside("commit abc", 5, 0), "beside commit abc in 5 pairs"),
+    (Beside("commit abc", 5, 0), "measured side by side with commit abc in 5 pairs of processes"),
     (
         Beside("commit abc", 5, 2, AWAY),
-        "beside commit abc in 5 pairs; the machine was disturbed in 2 of them: "
-        "it may be up to +7.1% away, and the band ends at +5.0%",
+        "measured side by side with commit abc in 5 pairs of processes; the machine was disturbed in 2 of them: "
+        "the change may be as large as +7.1%, and up to +5.0% is tolerated",
     ),
     (SameCode(), "the code is the very same"),
-    (CLEARED, "the code is as fast beside commit abc in 5 pairs"),
+    (CLEARED, "the code is as fast as that of commit abc, side by side in 5 pairs"),
     (
         FASTER,
-        "the code is faster beside commit abc in 5 pairs; the machine was disturbed in 1 of them",
+        "the code is faster than that of commit abc, side by side in 5 pairs; the machine was disturbed in 1 of them",
     ),
     (
         MeasuredAgain(CLEARED, 1, 4),
-        "the code is as fast beside commit abc in 5 pairs, but was away from what is stored; "
+        "the code is as fast as that of commit abc, side by side in 5 pairs, but differed from the stored value; "
         "measured again in 1 of 4 processes",
     ),
     (
         UnknownWhetherAway(CLEARED),
-        "the code is as fast beside commit abc in 5 pairs, but whether both are away from what is stored "
-        "cannot be told",
+        "the code is as fast as that of commit abc, side by side in 5 pairs, but whether both differ from the stored "
+        "value cannot be told",
     ),
     (
         EnvironmentMoved(SameCode(), MOVED[:1]),
-        "the environment moved: the code is the very same; since the baseline: torch 2.14 -> 2.15",
+        "the environment changed, not the code: the code is the very same; since the baseline: torch 2.14 -> 2.15",
     ),
     (
         EnvironmentMoved(CLEARED, MOVED[:1]),
-        "the environment moved: the code is as fast beside commit abc in 5 pairs, but both are away from what is "
-        "stored; since the baseline: torch 2.14 -> 2.15",
+        "the environment changed, not the code: the code is as fast as that of commit abc, side by side in 5 "
+        "pairs, but both differ from the "
+        "stored value; since the baseline: torch 2.14 -> 2.15",
     ),
-    (MachineMoved(SameCode()), "the machine moved: the code is the very same, and so are all versions"),
+    (MachineMoved(SameCode()), "the machine changed, not the code: the code is the very same, and no version did"),
     (
         MachineMoved(CLEARED),
-        "the machine moved: the code is as fast beside commit abc in 5 pairs, but both are away from what is stored, "
-        "and so are all versions",
+        "the machine changed, not the code: the code is as fast as that of commit abc, side by side in 5 pairs, "
+        "but both differ from the "
+        "stored value, and no version did",
     ),
     (Since(MOVED), "since the baseline: torch 2.14 -> 2.15, driver 570 -> 575"),
     (
@@ -120,8 +137,6 @@ TEXTS = [
         Since((Difference("nvidia-cudnn-cu12", "9.10.2.21", "9.20.0.48"), *MOVED)),
         "since the baseline: nvidia-cudnn-cu12 9.10.2.21 -> 9.20.0.48, torch 2.14 -> 2.15, 1 other",
     ),
-    (Varies(), "it differs between processes, though it should be deterministic"),
-    (NumbersDiffer(0.000123456), "its numbers differ by up to 0.000123"),
     (
         SamplesChanged(*SAMPLES, lost_names=("cat/1.jpg", "cat/2.jpg", "dog/7.jpg"), won_names=("dog/2.jpg",)),
         "3 of 20 samples lost: cat/1.jpg, cat/2.jpg, dog/7.jpg; 1 gained: dog/2.jpg; "
@@ -139,6 +154,9 @@ TEXTS = [
         SamplesChanged(0, 0, 20, 0.0, -0.004, 0.004, excused=True, graded=True),
         "none of 20 samples changed; on average +0.0 pp (95 % sure: -0.4 to +0.4); that may be chance",
     ),
+    (Varies(), "it should be the same in every process, and is not: something draws at random"),
+    (NumbersDiffer(0.000123456), "numbers computed from the output moved by up to 0.000123"),
+    (NumbersDiffer(784.2, 0.0005), "numbers computed from the output moved by up to 784, and 0.0005 is tolerated"),
     (
         SamplesChanged(*SAMPLES, excused=True),
         "3 of 20 samples lost; 1 gained; on average -10.0 pp (95 % sure: -25.0 to +5.0); that may be chance",
@@ -179,18 +197,19 @@ def test_kinds_are_told_apart_in_files():
 
 def test_several_reasons_are_one_line():
     assert sentences([BetweenLooks(3, 9), Varies()]) == (
-        "measured in 3 of 9 processes; it differs between processes, though it should be deterministic"
+        "measured in 3 of 9 processes; it should be the same in every process, and is not: something draws at random"
     )
     assert sentences([]) == ""
 
 
-def test_names_of_samples_have_lines_of_their_own():
+def test_below_a_headline_each_reason_and_the_names_of_samples_have_lines_of_their_own():
     told = lines([BetweenLooks(3, 9), SamplesChanged(*SAMPLES, lost_names=("a",), won_names=("b",)), Varies()])
     assert told == [
-        "measured in 3 of 9 processes; it differs between processes, though it should be deterministic",
+        "measured in 3 of 9 processes",
         "3 of 20 samples lost: a",
         "1 gained: b",
         "on average -10.0 pp (95 % sure: -25.0 to +5.0)",
+        "it should be the same in every process, and is not: something draws at random",
     ]
     assert lines([]) == []
 

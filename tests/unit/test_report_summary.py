@@ -15,9 +15,12 @@ from pytest_modelbench.core.measurement import CheckKey
 from pytest_modelbench.core.reasons import Disturbed, DisturbedBaseline
 from pytest_modelbench.core.session import Absence, Absent, Outcome, Renamed, Session, TestResult, elsewhere
 from pytest_modelbench.core.verdicts import Verdict
-from pytest_modelbench.report import markdown, summary
-from pytest_modelbench.report.summary import Standing
+from pytest_modelbench.report import markdown, notices, summary, terminal
+from pytest_modelbench.report.summary import Standing, Told
+from pytest_modelbench.report.terminal import Look
 from tests.unit.report_sessions import CHECKS, FINE, FOLDER, SESSION, check
+
+ACCEPT = Told("ACCEPT")
 
 
 def test_trouble_is_on_top_then_case_then_metric() -> None:
@@ -49,7 +52,7 @@ def test_cases_that_two_tests_measure_go_by_the_tests() -> None:
 
 
 def test_few_changed_tests_are_accepted_by_name() -> None:
-    assert summary.accept_of(["t.py::t[1 x]"], of(*(f"t.py::t[{i} x]" for i in range(9))), "ACCEPT") == (
+    assert notices.accept_of(["t.py::t[1 x]"], of(*(f"t.py::t[{i} x]" for i in range(9))), ACCEPT) == (
         "ACCEPT 't.py::t[1 x]'"
     )
 
@@ -73,23 +76,37 @@ MANY = [f"t.py::t[{i}]" for i in range(6)]
 def test_many_changed_tests_are_accepted_by_what_holds_no_others(others: list[str], arguments: str) -> None:
     """A regression beside eight gains must not be accepted with them."""
     session = of(*MANY, *others)
-    assert summary.accept_of(MANY, session, "ACCEPT", "some/folder") == f"ACCEPT {arguments}"
-    assert summary.accept_of(MANY, session, "ACCEPT", "-k 'a or b' -m slow t.py") == (
+    assert notices.accept_of(MANY, session, Told("ACCEPT", selection="some/folder")) == f"ACCEPT {arguments}"
+    assert notices.accept_of(MANY, session, Told("ACCEPT", selection="-k 'a or b' -m slow t.py")) == (
         f"ACCEPT -k 'a or b' -m slow {arguments}"
     )
 
 
-def test_all_tests_are_accepted_by_what_chose_them_where_that_is_known() -> None:
-    assert summary.accept_of(MANY, of(*MANY), "ACCEPT", "-k x") == "ACCEPT -k x"
-    assert summary.accept_of(MANY, of(*MANY), "ACCEPT", None) == "ACCEPT t.py"
-    assert summary.accept_of(["t.py::t"], of("t.py::t"), "ACCEPT") == "ACCEPT"
-    assert summary.accept_of(["t.py::t"], of("t.py::t"), "ACCEPT", None) == "ACCEPT t.py::t"
+def test_all_tests_are_accepted_by_what_chose_them() -> None:
+    assert notices.accept_of(MANY, of(*MANY), Told("ACCEPT", selection="-k x")) == "ACCEPT -k x"
+    assert notices.accept_of(["t.py::t"], of("t.py::t"), ACCEPT) == "ACCEPT"
+
+
+def test_where_nothing_is_stored_nothing_is_accepted() -> None:
+    assert notices.accept_of(MANY, of(*MANY), Told("", selection="-k x")) == ""
+
+
+@pytest.mark.parametrize(
+    ("selection", "arguments"),
+    [
+        ("t.py::t u.py", "t.py::t"),
+        ("'t.py::t[0]' 't.py::t[1]' u.py", " ".join(f"'{test}'" for test in MANY)),
+        ("--deselect t.py::other --ignore s.py", "--deselect t.py::other --ignore s.py t.py::t"),
+    ],
+)
+def test_what_the_session_left_out_is_not_accepted_with_its_file(selection: str, arguments: str) -> None:
+    assert notices.accept_of(MANY, of(*MANY, "u.py::t"), Told("ACCEPT", selection=selection)) == f"ACCEPT {arguments}"
 
 
 def test_a_folder_without_baselines_is_accepted_without_what_regressed_elsewhere() -> None:
     new, worse = check("r", "latency", Verdict.NEW, 0.1), check("s", "macs", Verdict.REGRESSED, 12, 10, test="t.py::s")
     session = replace(FINE, checks=(new, worse), ungated={FOLDER: 1})
-    notice = summary.notices(session, "ACCEPT")[0]
+    notice = notices.notices(session, ACCEPT)[0]
     assert (notice.text[:18], notice.command) == ("NOT GATED: 1 check", f"ACCEPT '{new.key.test}'")
 
 
@@ -100,7 +117,7 @@ def test_a_gain_is_not_accepted_with_what_the_same_test_lost() -> None:
         check("s", "latency", Verdict.IMPROVED, 0.1, 0.2, test="t.py::b"),
         check("s", "macs", Verdict.OK, 1, 1, test="t.py::c"),
     ]
-    gain, change = summary.notices(replace(FINE, checks=tuple(both)), "ACCEPT")
+    gain, change = notices.notices(replace(FINE, checks=tuple(both)), ACCEPT)
     assert (gain.text[:11], gain.command) == ("1 improved:", "ACCEPT t.py::b")
     assert change.command == "ACCEPT t.py::a"
 
@@ -121,12 +138,12 @@ def renamed(*tests: tuple[str, str], verdicts: Sequence[Verdict]) -> Session:
 
 
 def test_a_renamed_test_is_told_with_how_it_would_stand_and_is_neither_pruned_nor_accepted() -> None:
-    (notice,) = summary.notices(renamed(("a.py::t[1]", "a.py::u[1]"), verdicts=[Verdict.REGRESSED]))
+    (notice,) = notices.notices(renamed(("a.py::t[1]", "a.py::u[1]"), verdicts=[Verdict.REGRESSED]))
     assert notice == summary.Notice(
         "NOT GATED: 1 baseline entry of a.py::t[1] has no test; if it is now a.py::u[1], keep them with the command in "
         "the last line",
         (
-            "macs would be regressed: 8 -> 10 (+2), tolerated is exact",
+            "macs would be regressed: 8 -> 10 (+2), no change is tolerated",
             "if it is gone for good:  pytest-modelbench prune --test 'a.py::t[1]'",
         ),
         "pytest-modelbench rename 'a.py::t[1]' 'a.py::u[1]'",
@@ -136,9 +153,11 @@ def test_a_renamed_test_is_told_with_how_it_would_stand_and_is_neither_pruned_no
 
 def test_of_a_renamed_module_what_would_not_be_ok_is_listed_and_the_rest_counted() -> None:
     tests = [(f"a.py::t[{n}]", f"b.py::t[{n}]") for n in range(3)]
-    (notice,) = summary.notices(renamed(*tests, verdicts=[Verdict.OK, Verdict.REGRESSED, Verdict.OK]), baselines="bl")
+    (notice,) = notices.notices(
+        renamed(*tests, verdicts=[Verdict.OK, Verdict.REGRESSED, Verdict.OK]), Told(baselines="bl")
+    )
     assert notice.items[:-1] == (
-        "b.py::t[1] macs would be regressed: 8 -> 10 (+2), tolerated is exact",
+        "b.py::t[1] macs would be regressed: 8 -> 10 (+2), no change is tolerated",
         "2 checks of 3 tests would be ok",
     )
     assert notice.items[-1].startswith("if it is gone for good:  pytest-modelbench prune --baselines bl --test ")
@@ -146,7 +165,7 @@ def test_of_a_renamed_module_what_would_not_be_ok_is_listed_and_the_rest_counted
 
 
 def test_what_was_not_gated_is_said_with_the_command() -> None:
-    (notice,) = summary.notices(replace(FINE, ungated={"cpu-x": 4}), "ACCEPT", "bench/base")
+    (notice,) = notices.notices(replace(FINE, ungated={"cpu-x": 4}), Told("ACCEPT", "bench/base"))
     assert notice.text == ("NOT GATED: 4 checks have no baseline in bench/base/cpu-x: nothing there yet; accept with")
     assert notice.command == "ACCEPT"
 
@@ -155,7 +174,7 @@ def test_environments_that_have_baselines_are_named_with_what_differs() -> None:
     there = {"cpu": {"device": "cpu", "cores": 4, "model": "f26m2"}, "gpu": {"device": "cuda"}, "same": HERE.identity,
              "like": {"device": "cpu", "cores": 4}}  # fmt: skip
     session = replace(FINE, ungated={"cpu-x": 1, "portable": 2}, elsewhere={"cpu-x": elsewhere(there, HERE)})
-    told, portable = summary.notices(session, "ACCEPT", "bench/base")
+    told, portable = notices.notices(session, Told("ACCEPT", "bench/base"))
     assert told.text == (
         "NOT GATED: 1 check has no baseline in bench/base/cpu-x: nothing there yet; there are baselines of 3 other "
         "environments (what differs, there -> here)"
@@ -179,13 +198,13 @@ def test_what_a_disturbed_machine_left_open_is_said_once() -> None:
         for metric in ("latency", "throughput")
     ]
     noisy = check("other", "latency", Verdict.INCONCLUSIVE, 0.1, 0.1)
-    told, other = summary.notices(replace(FINE, checks=(*upset, noisy)))
+    told, other = notices.notices(replace(FINE, checks=(*upset, noisy)))
     assert told.text == (
-        "24 checks of 12 tests left open: the machine was disturbed, which is not ok (steal 1%); run the same again "
-        "when it is less busy; pytest-modelbench doctor says how busy it is"
+        "24 checks of 12 tests are undecided, which does not count as ok: the machine was disturbed (steal 1%); run "
+        "the same again when it is less busy; pytest-modelbench doctor says how busy it is"
     )
-    assert (told.items, told.short) == ((), "24 checks of 12 tests left open: the machine was disturbed")
-    assert other.text == "1 check left open by the noise, which is not ok"
+    assert (told.items, told.short) == ((), "24 checks of 12 tests are undecided: the machine was disturbed")
+    assert other.text == "1 check is undecided, which does not count as ok"
 
 
 def test_a_band_that_is_wider_beside_a_disturbed_baseline_is_shown() -> None:
@@ -194,9 +213,25 @@ def test_a_band_that_is_wider_beside_a_disturbed_baseline_is_shown() -> None:
     assert line.band == "5% -> 8.8%"
 
 
+def test_what_pytest_lists_beside_is_not_listed_again() -> None:
+    failed = (TestResult("t.py::t", Outcome.FAILED, 0, "ValueError: no\nmore"),)
+    (alone,) = notices.notices(replace(FINE, checks=(), tests=failed))
+    (beside,) = notices.notices(replace(FINE, checks=(), tests=failed), Told(failures_listed=True))
+    assert alone.text == beside.text == "NOT GATED: 1 test failed, so nothing of it was compared"
+    assert (alone.items, beside.items) == (("t.py::t  ValueError: no",), ())
+
+
+def test_where_nothing_is_compared_no_column_is_about_it() -> None:
+    new = check("r", "latency", Verdict.NEW, 0.1)
+    assert terminal.render(replace(FINE, checks=(new,)), Look(80)).splitlines()[:2] == [
+        "case  metric      now  band  verdict",
+        "r     latency  100 ms    5%  no baseline",
+    ]
+
+
 def test_long_lists_are_cut_and_counted() -> None:
     tests = tuple(TestResult(f"t.py::t{i}", Outcome.SKIPPED, 0) for i in range(8))
-    (notice,) = summary.notices(replace(FINE, tests=tests))
+    (notice,) = notices.notices(replace(FINE, tests=tests))
     assert notice.items[-1] == "and 3 more"
     assert len(notice.items) == 6
 
@@ -206,15 +241,15 @@ def test_a_test_that_measures_nothing_is_named() -> None:
         TestResult("t.py::one", Outcome.PASSED, 0, idle=("modelbench",)),
         TestResult("t.py::two", Outcome.PASSED, 0),
     )
-    (notice,) = summary.notices(replace(FINE, tests=tests, checks=()))
+    (notice,) = notices.notices(replace(FINE, tests=tests, checks=()))
     assert notice.text == notice.short == "NOT GATED: 1 test measured nothing"
     assert notice.items == ("t.py::one  takes modelbench and records nothing, so that nothing of it is gated",)
 
 
 def test_an_interrupted_session_asks_for_nothing_to_be_accepted() -> None:
-    notices = summary.notices(replace(SESSION, interrupted=True, ungated={}))
-    assert notices[0].text.startswith("INTERRUPTED")
-    assert not any("--update-baselines" in notice.command for notice in notices)
+    found = notices.notices(replace(SESSION, interrupted=True, ungated={}))
+    assert found[0].text.startswith("INTERRUPTED")
+    assert not any("--update-baselines" in notice.command for notice in found)
 
 
 @given(st.text(max_size=40))

@@ -107,3 +107,9 @@ def test_tests_are_named_as_pytest_takes_them_here_and_what_was_typed_is_repeate
     assert commands.accept("t.py::a") == f"{options} --update-baselines ../t.py::a"
     assert commands.settle(open_after(2, 1), "t.py::a").endswith(" ../t.py::a")
     assert commands.prune("t.py::a", "") == "pytest-modelbench prune --test t.py::a"
+
+
+def test_what_chose_the_tests_is_repeated_with_the_options() -> None:
+    commands = Commands({"--modelbench-device": "cpu"}, ("-k", "a or b"), tests=("tests/t.py",))
+    assert commands.chosen == "-k 'a or b' tests/t.py"
+    assert commands.rerun() == "pytest --modelbench --modelbench-device=cpu -k 'a or b' tests/t.py"

@@ -216,9 +216,14 @@ def test_what_happened_since_the_baseline_is_told_once_a_test_of_what_regressed(
     results = results_of({"parameters": "c1", "macs": "c1", "top1": "c1"})
     results.add(run(parameters=0.2, macs=0.3, top1=0.1))
     decision = results.decide(TEST, last_round=False)
-    assert decision.message.endswith("\n\nsince: parameters, macs")
+    assert decision.message.splitlines()[2:] == [
+        "",
+        "since: parameters, macs",
+        f"to see it again:      pytest --modelbench {TEST}",
+        f"if this is intended:  pytest --modelbench --update-baselines {TEST}",
+    ]
     assert decision.message.count("since: ") == 1
-    assert decision.headline == decision.message.splitlines()[0]
+    assert decision.headline == f"{decision.message.splitlines()[0]} (and 1 more)"
     assert "since" not in results_told_by({"top1": "c1"}, top1=0.1)
 
 
@@ -443,7 +448,7 @@ def test_what_the_budget_leaves_unmeasured_after_a_duet_is_inconclusive():
     assert escalated_and(results, stored_duet("c1", 1), latency=0.0) is None
     decision = results.give_up(TEST, OVER)
     assert decision.outcome is Outcome.INCONCLUSIVE
-    assert "as fast beside commit c1" in decision.message
+    assert "as fast as that of commit c1, side by side in" in decision.message
     assert TOLD in decision.message
 
 
@@ -453,7 +458,7 @@ def test_where_a_duet_tells_nothing_the_stored_baseline_decides_after_all_its_lo
     assert not results.waiting(TEST, duet.commit)
     decision = further(results, *(0.2 + 0.001 * n for n in range(7)))
     assert decision.outcome is Outcome.FAILED
-    assert "not confirmed beside commit c1: it is skipped" in decision.message
+    assert "it could not be measured side by side with commit c1: it is skipped" in decision.message
     assert math.isfinite(standing(results, "latency").check.judgement.ratio)
 
 

@@ -138,7 +138,7 @@ def test_a_disturbed_session_never_teaches_and_a_calm_one_takes_its_place(
     for day, check in ((20, upset), (21, upset), (22, calm), (23, upset), (24, calm)):
         (change,) = accept(session(check, day=day), store, even_if_disturbed=True).changes
         kinds.append(change.kind.value)
-    assert kinds == ["new", "unchanged", "re-anchored", "unchanged", "session added"]
+    assert kinds == ["new", "unchanged", "replaced", "unchanged", "kept (session added)"]
     assert sessions_of(store).keys() == {"22", "24"}
 
 

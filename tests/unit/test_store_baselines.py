@@ -150,7 +150,7 @@ def test_integers_that_came_through_a_results_file_are_written_as_integers(store
 def test_what_changed_is_re_anchored_and_noisy_entries_start_again(store: BaselineStore, verdict: Verdict) -> None:
     accept(store, macs(10), latency([0.1, 0.1], [3.0, 3.1]), day=1)
     changes = store.accept([macs(12, verdict), latency([0.2], [3.7], verdict, reference="gemm")], stamp(2), ENVIRONMENT)
-    assert [(c.kind.value, c.old, c.new) for c in changes] == [("re-anchored", 10, 12), ("re-anchored", 0.1, 0.2)]
+    assert [(c.kind.value, c.old, c.new) for c in changes] == [("replaced", 10, 12), ("replaced", 0.1, 0.2)]
     view = stored(store, DEVICE, LATENCY)
     assert (view.value, view.anchor, view.sessions) == (0.2, (3.7,), ())
     assert view.comparability == Comparability(reference="gemm")
@@ -163,7 +163,10 @@ def test_what_did_not_change_keeps_its_anchor_and_learns_the_session(store: Base
     accept(store, macs(10), latency([0.1, 0.1], [3.0, 3.1]), day=1)
     before = file(store, "portable").stat()
     changes = store.accept([macs(10.0, verdict), latency([0.102], [3.02], verdict)], stamp(2), ENVIRONMENT)
-    assert [(c.kind.value, c.old, c.new) for c in changes] == [("unchanged", 10, 10), ("session added", 0.1, 0.1)]
+    assert [(c.kind.value, c.old, c.new) for c in changes] == [
+        ("unchanged", 10, 10),
+        ("kept (session added)", 0.1, 0.1),
+    ]
     view = stored(store, DEVICE, LATENCY)
     assert (view.value, view.accepted) == (0.1, FIRST)
     assert (view.anchor, view.sessions) == ((3.0, 3.1), ((3.02,),))
@@ -180,7 +183,7 @@ def test_an_exact_value_within_its_band_does_not_creep(store: BaselineStore) -> 
 def test_twenty_sessions_are_kept_the_anchor_and_the_newest(store: BaselineStore) -> None:
     accept(store, latency([0.1], [1.0]), day=1)
     for day in range(2, 26):
-        assert accept(store, latency([0.1], [float(day)], Verdict.OK), day=day) == ["session added"]
+        assert accept(store, latency([0.1], [float(day)], Verdict.OK), day=day) == ["kept (session added)"]
     assert stored(store, DEVICE, LATENCY).anchor == (1.0,)
     assert stored(store, DEVICE, LATENCY).sessions == tuple((float(day),) for day in range(7, 26))
     # An old results file, accepted late, is older than all that is kept.
@@ -215,14 +218,14 @@ def test_ok_against_an_anchor_that_was_moved_meanwhile_is_compared_with_the_new_
     assert stored(store, DEVICE, LATENCY).sessions == ()
     accept(store, latency([0.2], [3.7], Verdict.REGRESSED), day=4)
     ok = latency([0.1], [3.0], Verdict.OK, baseline=judged), replace(macs(1000, Verdict.OK), baseline=exactly)
-    assert accept(store, *ok, day=5) == ["re-anchored", "re-anchored"]
+    assert accept(store, *ok, day=5) == ["replaced", "replaced"]
     assert stored(store, DEVICE, LATENCY).anchor == (3.0,)
     assert stored(store, "portable", MACS).value == 1000
 
 
 def test_ok_that_meets_an_entry_beside_another_reference_is_re_anchored(store: BaselineStore) -> None:
     accept(store, latency([0.1], [3.0], reference="gemm"), day=1)
-    assert accept(store, latency([0.1], [2.0], Verdict.OK, reference="conv"), day=2) == ["re-anchored"]
+    assert accept(store, latency([0.1], [2.0], Verdict.OK, reference="conv"), day=2) == ["replaced"]
     assert stored(store, DEVICE, LATENCY).anchor == (2.0,)
 
 

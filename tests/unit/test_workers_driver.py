@@ -15,6 +15,7 @@ from pytest_modelbench.workers.events import (
     Done,
     Finished,
     Hello,
+    Quiet,
     Ready,
     Recorded,
     Refused,
@@ -89,6 +90,12 @@ def test_a_skip_is_a_report_as_any_other():
     assert told(driver.runs[TEST]) == ({}, [("setup", "skipped"), ("teardown", "passed")])
     assert driver.runs[TEST].trouble == ""
     assert heard[-1] == f"{TEST} ends"
+
+
+def test_silence_is_told_and_changes_nothing():
+    driver, heard = driven([Started(TEST), Quiet(), recorded(3), *reported(TEST), Finished(TEST), Quiet(), Done()])
+    assert heard == [f"{TEST} starts", Quiet(), f"{TEST} ends", Quiet()]
+    assert (driver.done, len(driver.runs[TEST].measurements)) == (True, 1)
 
 
 def test_a_worker_that_dies_in_a_test_leaves_the_trouble_with_it():

@@ -1,4 +1,4 @@
-"""Worker processes that a machine has no room for."""
+"""Worker processes that a machine has no room for, and what is told of those that died."""
 
 import errno
 import os
@@ -6,7 +6,7 @@ import os
 import pytest
 
 from pytest_modelbench.workers.job import Code, Job, Site
-from pytest_modelbench.workers.local import ProcessStart, started
+from pytest_modelbench.workers.local import TAIL_LINES, ProcessStart, started, telling_part
 from pytest_modelbench.workers.rounds import Limits, RoundPlan, run_rounds
 
 
@@ -54,3 +54,30 @@ def test_a_machine_without_room_for_a_worker_fails_its_tests_with_the_reason_and
         "ulimit -a lists, and what else runs"
     }
     assert len(os.listdir("/dev/fd")) == descriptors
+
+
+STACK = """\
+said before
+Fatal Python error: Segmentation fault
+
+Current thread 0x00007f9b68067b80 (most recent call first):
+  File "/project/test_it.py", line 8 in test_segfaults
+  File "/site/_pytest/python.py", line 187 in pytest_pyfunc_call
+  File "/site/pluggy/_execution.py", line 147 in _multicall
+  File "/site/torch/nn/modules/module.py", line 12 in forward
+
+Extension modules: numpy, torch (total: 2)
+"""
+
+
+def test_where_python_was_is_told_without_the_calls_that_run_tests():
+    assert telling_part(STACK).splitlines() == [
+        "Current thread 0x00007f9b68067b80 (most recent call first):",
+        '  File "/project/test_it.py", line 8 in test_segfaults',
+        '  File "/site/torch/nn/modules/module.py", line 12 in forward',
+    ]
+
+
+def test_without_a_stack_the_last_lines_are_told():
+    said = "\n".join(f"line {number}" for number in range(40))
+    assert telling_part(said).splitlines() == [f"line {number}" for number in range(40 - TAIL_LINES, 40)]

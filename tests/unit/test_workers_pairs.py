@@ -2,6 +2,7 @@
 
 from contextlib import contextmanager
 from itertools import cycle
+from types import SimpleNamespace
 
 import pytest
 
@@ -15,6 +16,7 @@ from pytest_modelbench.workers.events import (
     Done,
     Finished,
     Hello,
+    Quiet,
     Ready,
     Recorded,
     Refused,
@@ -445,3 +447,11 @@ def test_what_one_side_imported_from_elsewhere_is_told_beside_what_failed_in_the
         "it fails in the code compared with; "
         "a process of the comparison imported pkg from /elsewhere/pkg/__init__.py, why"
     )
+
+
+def test_silence_of_either_side_is_told_so_that_time_can_be_shown():
+    quiet, told = Quiet(), []
+    listener = SimpleNamespace(heard=lambda event: told.append(event), test_ended=None)
+    base, candidate = (untimed(quiet) for _ in range(2))
+    pair(base, candidate, tests=["a"], listener=listener)
+    assert told.count(quiet) == 2

@@ -1,0 +1,87 @@
+"""Where a change is not what the two values beside it say, and why: a mark in the table, and a footnote for each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from enum import Enum
+
+from pytest_modelbench.core.measurement import Measurement
+from pytest_modelbench.core.session import Check
+from pytest_modelbench.core.verdicts import Verdict
+from pytest_modelbench.judge.stored import machine_drift
+from pytest_modelbench.report.scale import percent
+
+#: Below, the machine is called as fast as before: the reference workload itself repeats no better.
+SAME_SPEED = 0.01
+#: Two values whose ratio is this near to the change read as if they said the same.
+_READS_ALIKE = 0.01
+
+
+class Mark(Enum):
+    """Why a change differs from what its two values say; the value is the sign in the table."""
+
+    MACHINE = "*"  #: the machine's own speed is left out of it
+    PAIRS = "†"  #: pairs of processes tell it, measured side by side; the stored value has no part in it
+
+
+def behind(check: Check) -> Sequence[Measurement]:
+    """What the value of ``check`` rests on."""
+    return check.measurements[-check.judgement.afresh :]
+
+
+def machine_time(check: Check) -> float | None:
+    """What the reference workload took, at the baseline 1.0: more on a slower machine; None if that is unknown."""
+    drift = machine_drift(behind(check), check.baseline) if check.baseline and check.measurements else None
+    return None if drift is None else math.exp(drift)
+
+
+def mark(check: Check) -> Mark | None:
+    """The mark that the change of ``check`` needs; None where a reader gets about the same from the two values."""
+    judgement = check.judgement
+    if not (check.metric.noisy and judgement.ratio and judgement.baseline and judgement.value > 0):
+        return None
+    if judgement.verdict is Verdict.INCOMPARABLE or (check.baseline and check.baseline.unit != check.metric.unit):
+        return None
+    plain = judgement.value / judgement.baseline
+    low, high = judgement.low_ratio or judgement.ratio, judgement.high_ratio or judgement.ratio
+    if low <= plain <= high or abs(plain / judgement.ratio - 1) <= _READS_ALIKE:
+        return None
+    if judgement.pairs:
+        return Mark.PAIRS
+    time = machine_time(check)
+    return Mark.MACHINE if time is not None and abs(time - 1) >= SAME_SPEED else None
+
+
+def footnotes(checks: Iterable[Check]) -> list[str]:
+    """A line for each mark that ``checks`` need."""
+    marked: dict[Mark, list[Check]] = {}
+    for check in checks:
+        if (found := mark(check)) is not None:
+            marked.setdefault(found, []).append(check)
+    return [f"{one.value} {_TEXTS[one](marked[one])}" for one in Mark if one in marked]
+
+
+def speed(time: float) -> str:
+    """``33.5% faster`` for a machine whose reference workload took 0.665 of what it did."""
+    return f"{percent(1 + abs(time - 1)).lstrip('+')} {'slower' if time > 1 else 'faster'}"
+
+
+def _machine(checks: Sequence[Check]) -> str:
+    times = sorted(time for check in checks if (time := machine_time(check)) is not None)
+    nearest, farthest = sorted((times[0], times[-1]), key=lambda time: abs(time - 1))
+    how = speed(farthest)
+    if speed(nearest) != how:
+        # One side of 1.0: the smaller share first, and its direction once.
+        alike = (nearest > 1) == (farthest > 1)
+        how = f"{speed(nearest).partition(' ')[0] if alike else speed(nearest)} to {how}"
+    return f"the machine ran {how} than for the baseline, which the change leaves out"
+
+
+def _pairs(checks: Sequence[Check]) -> str:
+    if any(check.baseline and check.baseline.accepted for check in checks):
+        return "measured beside the baseline's code in pairs of processes, not against the stored value"
+    return "measured in pairs of processes, and the median over these"
+
+
+_TEXTS = {Mark.MACHINE: _machine, Mark.PAIRS: _pairs}

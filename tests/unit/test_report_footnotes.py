@@ -1,0 +1,93 @@
+"""Where the change and the two values beside it seem to contradict each other, the table says why; else nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from pytest_modelbench.core.change import Change, ChangeKind
+from pytest_modelbench.core.session import Check
+from pytest_modelbench.core.verdicts import Verdict
+from pytest_modelbench.report import markdown, terminal
+from pytest_modelbench.report.footnotes import Mark, footnotes, mark
+from pytest_modelbench.report.terminal import Look
+from tests.unit.report_sessions import FINE, REFERENCE, check
+
+#: 531 µs then, 353 µs now, and no change to speak of: the machine runs faster.
+FASTER = check("r", "latency", Verdict.OK, 353e-6, 531e-6, ratio=0.995, reference=REFERENCE)
+SLOWER = check("r", "throughput", Verdict.OK, 1880, 2830, ratio=1.01, reference=REFERENCE)
+
+
+def by_pairs(one: Check, *, stored: bool = True) -> Check:
+    assert one.baseline is not None
+    view = one.baseline if stored else replace(one.baseline, accepted="")
+    return replace(one, judgement=replace(one.judgement, pairs=5), baseline=view)
+
+
+@pytest.mark.parametrize(
+    ("one", "marked"),
+    [
+        (FASTER, Mark.MACHINE),
+        (SLOWER, Mark.MACHINE),
+        (by_pairs(FASTER), Mark.PAIRS),
+        # What a reader computes is within what the change is sure to lie in, or next to it.
+        (check("r", "latency", Verdict.OK, 0.104, 0.1, ratio=1.02, half_width=0.03, reference=REFERENCE), None),
+        (check("r", "latency", Verdict.OK, 0.1, 0.1, ratio=1.008, half_width=0.001, reference=REFERENCE), None),
+        (check("r", "latency", Verdict.OK, 0.1, 0.1, ratio=1.02, half_width=0.001, reference=REFERENCE), Mark.MACHINE),
+        # Without a reference workload the machine's speed is not left out, and nothing explains it.
+        (check("r", "latency", Verdict.OK, 353e-6, 531e-6, ratio=0.995), None),
+        (check("r", "latency", Verdict.NEW, 353e-6, reference=REFERENCE), None),
+        (check("r", "macs", Verdict.REGRESSED, 12, 10), None),
+        (check("r", "latency", Verdict.INCOMPARABLE, 1.0, 2.0, reference=REFERENCE), None),
+    ],
+)
+def test_a_change_is_marked_where_its_values_say_another(one: Check, marked: Mark | None) -> None:
+    assert mark(one) is marked
+
+
+def test_each_mark_is_explained_once() -> None:
+    other = check("s", "latency", Verdict.OK, 360e-6, 531e-6, ratio=1.0, reference=REFERENCE)
+    assert footnotes([FASTER, other, by_pairs(SLOWER)]) == [
+        "* the machine ran 32.2% to 33.2% faster than for the baseline, which the change leaves out",
+        "† measured beside the baseline's code in pairs of processes, not against the stored value",
+    ]
+    assert footnotes([FASTER, FASTER]) == [
+        "* the machine ran 33.2% faster than for the baseline, which the change leaves out"
+    ]
+    assert footnotes([FASTER, SLOWER]) == [
+        "* the machine ran 33.2% faster to 52.0% slower than for the baseline, which the change leaves out"
+    ]
+    beside = by_pairs(FASTER, stored=False)
+    assert footnotes([beside]) == ["† measured in pairs of processes, and the median over these"]
+    assert footnotes([check("r", "macs", Verdict.OK, 1, 1)]) == []
+
+
+def test_figures_stay_below_each_other_and_the_footnote_below_the_table() -> None:
+    session = replace(FINE, checks=(FASTER, check("s", "latency", Verdict.REGRESSED, 0.11, 0.1)))
+    assert terminal.render(session, Look(80)).splitlines()[:4] == [
+        "case  metric   baseline     now        change  band  verdict",
+        "s     latency    100 ms  110 ms  +10.0% ±1.1     5%  regressed",
+        "r     latency    531 µs  353 µs   -0.5% ±1.1*    5%  ok",
+        "* the machine ran 33.2% faster than for the baseline, which the change leaves out",
+    ]
+    assert "*" not in terminal.render(session, Look(80, quiet=True))  # the row that it is about is not there either
+
+
+def test_markdown_has_the_footnote_with_the_table_that_it_is_about() -> None:
+    session = replace(FINE, checks=(FASTER, check("s", "latency", Verdict.REGRESSED, 0.11, 0.1)))
+    trouble, fine = markdown.render(session).split("<details>")
+    assert "\\*" not in trouble
+    assert fine.count("\n\n\\* the machine ran 33.2% faster than for the baseline") == 1
+    assert "-0.5% ±1.1\\* |" in fine
+
+
+def test_what_is_accepted_has_the_change_that_was_judged() -> None:
+    gained = check("r", "latency", Verdict.IMPROVED, 353e-6, 531e-6, ratio=0.9, reference=REFERENCE)
+    accepted = [Change(gained.key, gained.folder, "x.json", ChangeKind.REANCHORED, 531e-6, 353e-6, "s")]
+    text = terminal.render_changes(accepted, width=80, colour=False, checks=[gained])
+    assert text.splitlines()[2:4] == [
+        "test_inference[r]  latency  531 µs  ->  353 µs  -10.0%*  replaced",
+        "* the machine ran 26.1% faster than for the baseline, which the change leaves out",
+    ]
+    assert "-33.5%  replaced" in terminal.render_changes(accepted, width=80, colour=False)
