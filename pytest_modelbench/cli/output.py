@@ -7,6 +7,8 @@ import os
 import shutil
 from typing import TextIO
 
+from pytest_modelbench.report.table import printable_lines
+
 
 def terminal_width() -> int:
     """Columns of the terminal, or what stands for them where there is none."""
@@ -14,8 +16,11 @@ def terminal_width() -> int:
 
 
 def write(stream: TextIO, text: str) -> None:
-    """Write a line; what the stream's encoding cannot hold as escapes. A reader that left is no error."""
-    encoding = stream.encoding or "utf-8"
+    """Write lines; what the stream's encoding cannot hold as escapes. A reader that left is no error.
+
+    What comes from files cannot drive the terminal.
+    """
+    encoding, text = stream.encoding or "utf-8", printable_lines(text)
     try:
         stream.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
         stream.flush()

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from pytest_modelbench.core.reasons import Reason
 from pytest_modelbench.report.reasons import sentence
+from pytest_modelbench.report.table import printable_lines
 
 
 def skipped(reason: str) -> str:
@@ -20,12 +21,12 @@ def skipped(reason: str) -> str:
 def unmeasured(names: Sequence[str], prune: Sequence[str]) -> str:
     """The message of a test that did not measure what its baseline has; ``prune``: the commands that remove it."""
     headline = f"has a baseline for {', '.join(names)}, but did not measure it"
-    return "\n".join([headline, "If that is intended, remove what is stored:", *prune])
+    return printable_lines("\n".join([headline, "If that is intended, remove what is stored:", *prune]))
 
 
 def gone(test: str, base: str, names: Sequence[str]) -> str:
     """The message of a test of which the code compared with measures more."""
-    return (
+    return printable_lines(
         f"{base} measures {', '.join(names)}, and the present code does not\n"
         f"If that is intended, leave the test out of this comparison: --deselect {shlex.quote(test)}"
     )

@@ -54,5 +54,5 @@ def _notice(notice: Notice) -> str:
     if notice.items:
         parts.append("\n".join(f"- {escape(item)}" for item in notice.items))
     if notice.command:
-        parts.append(f"```sh\n{notice.command}\n```")
+        parts.append(f"```sh\n{printable(notice.command)}\n```")
     return "\n\n".join(parts)

@@ -18,6 +18,7 @@ from pytest_modelbench.report.commands import Way, ways_out
 from pytest_modelbench.report.footnotes import SAME_SPEED, behind, machine_time, speed
 from pytest_modelbench.report.reasons import band_in_words, lines, sentence, sentences
 from pytest_modelbench.report.scale import difference, exact, moved, number, pair, percent, plural
+from pytest_modelbench.report.table import printable_lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +65,9 @@ def failure(judged: Sequence[tuple[Check, Advice]], around: str = "") -> str:
     common, ways = [*filter(None, shared), *around.splitlines()], ways_out([way for one in told for way in one.ways])
     closing = [*common, *ways]
     if len(told) == 1:
-        return "\n".join([*parts, *(f"  {line}" for line in closing)])
+        return printable_lines("\n".join([*parts, *(f"  {line}" for line in closing)]))
     apart = "\n\n" if any("\n" in part for part in parts) else "\n"
-    return "\n\n".join(filter(None, [apart.join(parts), "\n".join(closing)]))
+    return printable_lines("\n\n".join(filter(None, [apart.join(parts), "\n".join(closing)])))
 
 
 def _regressed(check: Check, advice: Advice) -> _Told:

@@ -161,7 +161,7 @@ def notice_lines(notice: Notice, *, colour: bool) -> Sequence[str]:
     text = printable(notice.text)
     told = [_paint(text, Colour.YELLOW, colour and bool(notice.short))]
     told += [f"    {printable(item)}" for item in notice.items]
-    return told + ([f"    {notice.command}"] if notice.command else [])
+    return told + ([f"    {printable(notice.command)}"] if notice.command else [])
 
 
 def _paint(text: str, paint: Colour, colour: bool) -> str:

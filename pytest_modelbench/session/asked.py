@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -60,6 +61,10 @@ def check_paths(config: pytest.Config, settings: Settings) -> None:
         if not folder.is_dir():
             raise UsageError(
                 f"--modelbench-json: there is no folder {told_path(folder, here)}; make it, or name another"
+            )
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise UsageError(
+                f"--modelbench-json: {told_path(folder, here)} is not writable; make it so, or name another folder"
             )
     if config.option.modelbench_data and not Path(settings.data).exists():
         raise UsageError(

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import shlex
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -104,30 +107,57 @@ class Closing:
         return "\n".join([text, *self._notes])
 
     def _write_files(self, result: Session) -> None:
-        from pytest_modelbench.report import benchmark_storage
-        from pytest_modelbench.store.results import write_results
-
-        asked = self._option.modelbench_json
         here = self._config.invocation_params.dir
-        path = Path(resolved(asked, str(here))) if asked else None
         if self._unwritten:
             self._notes.append(f"NOT ACCEPTED: {self._unwritten}")
-        if path is None and (self._unwritten or self._acceptance.refused):
-            # An hour's measurements are not thrown away because a disk is full, or a machine busy.
-            path = Path(tempfile.mkdtemp(prefix="modelbench-"), "results.json")
+        path = self._write_results(result)
+        if self._unwritten and path is not None:
+            where = ["--baselines", self._runner.commands.baselines, told_path(str(path), here)]
+            command = shlex.join(["pytest-modelbench", "accept", *where])
+            self._notes.append(f"nothing is lost: once that is mended, run\n    {command}")
+        self._written(self._save_benchmark)
+
+    def _save_benchmark(self) -> None:
+        """Save latencies where pytest-benchmark itself saves, and where its compare looks: in the current folder."""
+        from pytest_modelbench.report import benchmark_storage
+
+        name, here = self._option.modelbench_save_benchmark, self._config.invocation_params.dir
+        if name and self._result is not None:
+            saved = benchmark_storage.save(self._result, here / ".benchmarks", name)
+            told = f"in {told_path(saved, here)}" if saved else "nowhere: there are none"
+            self._notes.append(f"latencies saved for pytest-benchmark {told}")
+
+    def _write_results(self, result: Session) -> Path | None:
+        """The results file: the one that was asked for, or one elsewhere if it cannot be written or something was lost.
+
+        An hour's measurements are not thrown away because a disk is full, or a machine busy.
+        """
+        from pytest_modelbench.store.results import write_results
+
+        asked, here = self._option.modelbench_json, self._config.invocation_params.dir
+        wanted = [(Path(resolved(asked, str(here))), asked)] if asked else []
+        if not (wanted or self._unwritten or self._acceptance.refused):
+            return None
+        for path, told in chain(wanted, _elsewhere()):
+            if self._written(partial(write_results, path, result)):
+                self._notes.append(f"results written to {told}")
+                return path
+        return None
+
+    def _written(self, write: Callable[[], object]) -> bool:
+        """Whether ``write()`` could do so; why not is told, and fails the session."""
         try:
-            if path is not None:
-                write_results(path, result)
-                self._notes.append(f"results written to {asked or path}")
-            if self._unwritten:
-                where = ["--baselines", self._runner.commands.baselines, told_path(str(path), here)]
-                command = shlex.join(["pytest-modelbench", "accept", *where])
-                self._notes.append(f"nothing is lost: once that is mended, run\n    {command}")
-            if name := self._option.modelbench_save_benchmark:
-                # Where pytest-benchmark itself saves, and where its compare looks: in the current folder.
-                saved = benchmark_storage.save(result, here / ".benchmarks", name)
-                told = f"in {told_path(saved, here)}" if saved else "nowhere: there are none"
-                self._notes.append(f"latencies saved for pytest-benchmark {told}")
+            write()
         except (ModelbenchError, OSError) as error:
             self._notes.append(f"NOT WRITTEN: {error}")
             self._unusable = True
+            return False
+        return True
+
+
+def _elsewhere() -> Iterator[tuple[Path, str]]:
+    """New files in the folder for temporary ones, and in memory for when that is full; and how they are told."""
+    for find in (tempfile.gettempdir, lambda: "/dev/shm"):
+        with suppress(OSError):
+            path = Path(tempfile.mkdtemp(prefix="modelbench-", dir=find()), "results.json")
+            yield path, str(path)

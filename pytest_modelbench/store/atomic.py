@@ -33,6 +33,11 @@ def write_atomically(path: Path, text: str) -> None:
         target = path.resolve()
         if target.exists() and not os.access(target, os.W_OK):  # which replacing it would not heed
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        if target.exists() and not (target.is_file() or target.is_dir()):
+            # A device or a pipe, as /dev/stdout: it is written to, and must never be replaced by a file.
+            with open(target, "wb") as stream:
+                stream.write(text.encode("utf-8"))
+            return
         _remove_left_behind(target)
         # The name does not end in .json, so what a killed process leaves behind is never read as a baseline.
         temporary = target.parent / f".{target.stem[:100]}-{secrets.token_hex(6)}.tmp"

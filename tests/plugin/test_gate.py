@@ -2,8 +2,11 @@
 
 import json
 import os
+import re
+import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -218,10 +221,22 @@ def test_what_could_not_be_accepted_is_kept_and_accepted_later(bench, pytester, 
     result = bench("--update-baselines", source=ONE.format(answer=42), apart=True)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stdout.fnmatch_lines(["NOT ACCEPTED: *no space left*", "results written to *", "nothing is lost: *"])
+
     assert stored() == {}
     command = next(line.split() for line in result.outlines if "pytest-modelbench accept" in line)
     subprocess.run([sys.executable, "-m", "pytest_modelbench.cli", *command[1:]], cwd=pytester.path, check=True)
     assert stored()["portable"]["test_it.py::test_one"]["answer"]["value"] == 42
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no such device here")
+def test_results_that_cannot_be_written_where_they_were_asked_for_are_kept_elsewhere(bench, pytester):
+    result = bench("--modelbench-json=/dev/full", source=ONE.format(answer=42))
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stdout.fnmatch_lines(["NOT WRITTEN: /dev/full: *No space left*", "results written to */results.json"])
+    written = re.search(r"results written to (.*)", result.stdout.str())[1]
+    assert json.loads(Path(written).read_text())["session"]["checks"]
+    assert stat.S_ISCHR(os.stat("/dev/full").st_mode)
 
 
 def test_recording_twice_under_one_name_fails(bench):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_modelbench.report.table import Colour, Column, Row, display_width, elide, layout, printable
+from pytest_modelbench.report.table import Colour, Column, Row, display_width, elide, layout, printable, printable_lines
 
 COLUMNS = (
     Column("case"),
@@ -102,3 +102,10 @@ def test_elided_text_fits(text: str, width: int) -> None:
     shown = elide(text, width)
     assert display_width(shown) <= width
     assert (shown == text) == (display_width(text) <= width)
+
+
+def test_text_from_files_neither_drives_the_terminal_nor_turns_around() -> None:
+    text = "a\x1b[31mb\x9bc\u202ed\u2066e\nf\tg\u2028h\u00e9\u65e5"
+    assert printable(text) == "a [31mb c d e f g h\u00e9\u65e5"
+    assert printable_lines("a\x1b\nb\r\nc") == "a \nb \nc"
+    assert printable("plain") == "plain"

@@ -208,3 +208,14 @@ def test_new_folders_last_as_new_files_do(tmp_path: Path, monkeypatch: pytest.Mo
     assert set(synced) == {tmp_path, tmp_path / "a"}
     atomic.make_folder(tmp_path / "a/b")
     assert len(synced) == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no such thing here")
+def test_a_device_is_written_to_and_never_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "results.json"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE) as reader:
+        write_atomically(pipe, NEW)
+        assert reader.communicate(timeout=60)[0].decode() == NEW
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+    assert [one.name for one in tmp_path.iterdir()] == [pipe.name]
