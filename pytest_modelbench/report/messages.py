@@ -203,6 +203,8 @@ def _moved(check: Check, how: str) -> str:
     if judgement.baseline is None:
         return f"{check.key.name} {how}, {tolerated}"
     old, new = _exact_pair(judgement.baseline, judgement.value, metric.unit)
+    if judgement.value == judgement.baseline and how.endswith(" ok"):
+        return f"{check.key.name} {how}: {new}, as before"
     by_unit = difference(judgement.baseline, judgement.value, metric.unit)
     share = moved(judgement.baseline, judgement.value, metric.unit)
     by = by_unit if metric.unit == "count" or share == by_unit else f"{share}, {by_unit}"
