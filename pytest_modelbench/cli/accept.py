@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_modelbench.cli.command import FINE, REFUSED, Command, Outcome
-from pytest_modelbench.cli.folder import add_baselines, baselines_of, hints_here
+from pytest_modelbench.cli.folder import AGAINST, add_baselines, baselines_of, hints_here
 from pytest_modelbench.cli.output import terminal_width
 from pytest_modelbench.core.errors import UsageError, did_you_mean
 
@@ -45,7 +45,9 @@ def run(arguments: argparse.Namespace) -> Outcome:
     session = _only(read_results(arguments.results), arguments.test)
 
     def accept_command(tests: Iterable[str]) -> str:
-        hints = hints_here(arguments, session.asked, str(store.folder))
+        # What was measured beside other code is accepted all the same.
+        options = {flag: value for flag, value in session.asked.options.items() if flag not in AGAINST}
+        hints = hints_here(arguments, replace(session.asked, options=options), str(store.folder))
         return accept_of(tests, session, Told(hints.accept, hints.baselines, hints.selection, here=hints.here))
 
     done = accept(session, store, even_if_disturbed=even)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pytest_modelbench.cli.command import FINE, Command, Outcome
 from pytest_modelbench.cli.output import terminal_width
+from pytest_modelbench.core.session import told_sources
 
 if TYPE_CHECKING:
     from pytest_modelbench.report.comparison import Side
@@ -45,7 +46,7 @@ def _measured(path: Path, by_folder: bool) -> Side:
 
     session = read_results(path)
     stamp = session.stamp
-    about = [f"measured {_when(stamp.started)}, {_sources(stamp.commit, stamp.dirty)}", *setting(session)]
+    about = [f"measured {_when(stamp.started)}, {told_sources(stamp.commit, stamp.dirty)}", *setting(session)]
     values = {Place(check.folder if by_folder else "", *check.key): Value.measured(check) for check in session.checks}
     return Side(str(path), " · ".join(about), values)
 
@@ -78,16 +79,13 @@ def _accepted(sessions: dict[str, Origin]) -> str:
     span = first[:10] if first[:10] == last[:10] else f"{first[:10]} to {last[:10]}"
     origin = sessions[last]
     torch = f", torch {origin.provenance['torch']}" if origin.provenance.get("torch") else ""
-    return f"recorded {span}, {'last from ' if len(sessions) > 1 else ''}{_sources(origin.commit, origin.dirty)}{torch}"
+    last_from = f"{'last from ' if len(sessions) > 1 else ''}{told_sources(origin.commit, origin.dirty)}"
+    return f"recorded {span}, {last_from}{torch}"
 
 
 def _when(started: str) -> str:
     """``2026-11-25 08:00 UTC``."""
     return f"{started[:10]} {started[11:16]} UTC"
-
-
-def _sources(commit: str | None, dirty: bool) -> str:
-    return f"commit {commit[:10]}{' with uncommitted changes' if dirty else ''}" if commit else "outside git"
 
 
 COMMAND = Command("compare", "values of two results files or two folders of baselines", declare, run)

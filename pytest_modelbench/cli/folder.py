@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from pytest_modelbench.core.settings import Settings
     from pytest_modelbench.store.project import Project
 
-_AGAINST = flag_of("against"), flag_of("against-python")
+#: Options by which a session compares with other code; nothing is stored then.
+AGAINST = flag_of("against"), flag_of("against-python")
 
 
 def add_baselines(parser: argparse.ArgumentParser) -> None:
@@ -107,7 +108,7 @@ def hints_here(arguments: argparse.Namespace, asked: Asked, baselines: str = "")
     if baselines and baselines != options.get(flag, here.baselines):
         options[flag] = baselines
     return Hints(
-        "" if any(one in options for one in _AGAINST) else pytest_command({**options, "--update-baselines": ""}),
+        "" if any(one in options for one in AGAINST) else pytest_command({**options, "--update-baselines": ""}),
         shlex.join([*chosen, *(tests if tests != ["."] else [])]),
         options.get(flag, here.baselines),
         here,

@@ -76,8 +76,15 @@ def told_session(id_: str) -> str:
     if found is None:
         return id_
     date, commit, dirty = found.groups()
-    sources = {"nogit": "outside git", "uncommitted": "before the first commit"}.get(commit, f"commit {commit}")
-    return f"{date}, {sources}{' with uncommitted changes' if dirty else ''}"
+    without = commit in ("nogit", "uncommitted")
+    return f"{date}, {told_sources(None if without else commit, bool(dirty) or commit == 'uncommitted')}"
+
+
+def told_sources(commit: str | None, dirty: bool) -> str:
+    """``commit abc1234``, ``commit abc1234 with uncommitted changes``, or which there is none of, as in a `Stamp`."""
+    if commit is None:
+        return "before the first commit" if dirty else "outside git"
+    return f"commit {commit[:10]}{' with uncommitted changes' if dirty else ''}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,15 +8,15 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from pytest_modelbench.core.environment import Fact, differences, told_first
-from pytest_modelbench.core.measurement import CheckKey, counted
+from pytest_modelbench.core.environment import Fact
+from pytest_modelbench.core.measurement import CheckKey
 from pytest_modelbench.core.metrics import Better
-from pytest_modelbench.core.reasons import EnvironmentMoved, OtherEnvironment, Reason, SamplesChanged, Since
-from pytest_modelbench.core.session import Check, Renamed, told_session
+from pytest_modelbench.core.reasons import OtherEnvironment
+from pytest_modelbench.core.session import Check, Renamed
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.report.commands import Way, ways_out
-from pytest_modelbench.report.footnotes import SAME_SPEED, behind, machine_time, speed
-from pytest_modelbench.report.reasons import band_in_words, lines, sentence, sentences
+from pytest_modelbench.report.evidence import accepted, evidence, measured, sample, values_of
+from pytest_modelbench.report.reasons import band_in_words, sentences
 from pytest_modelbench.report.scale import difference, exact, moved, number, pair, percent, plural
 from pytest_modelbench.report.table import printable_lines
 
@@ -56,23 +56,35 @@ def failure(judged: Sequence[tuple[Check, Advice]], around: str = "") -> str:
     Each of its ``judged`` checks has a headline and facts; what all of them say comes once, as do what happened
     ``around`` the test since its baselines, and the commands.
     """
-    told = [_TELL[check.judgement.verdict](check, advice) for check, advice in judged]
+    dates = {check.baseline.accepted for check, _ in judged if check.baseline}
+    # A noisy check tells it in the line of its value, where it would be lost among others that say the same.
+    date = dates.pop() if len(judged) > 1 and len(dates) == 1 else ""
+    told = [_TELL[check.judgement.verdict](_undated(check) if date else check, advice) for check, advice in judged]
     shared = [fact for fact in told[0].facts if len(told) > 1 and all(fact in one.facts for one in told)]
     parts = []
     for (check, _), one in zip(judged, told, strict=True):
         own = [*one.values, *(fact for fact in one.facts if fact not in shared)]
         parts.append("\n".join([f"{check.case.id}: {one.headline}", *(f"  {fact}" for fact in own if fact)]))
-    common, ways = [*filter(None, shared), *around.splitlines()], ways_out([way for one in told for way in one.ways])
-    closing = [*common, *ways]
+    common = [*([accepted(date)] if date else []), *filter(None, shared), *around.splitlines()]
+    closing = [*common, *ways_out([way for one in told for way in one.ways])]
     if len(told) == 1:
         return printable_lines("\n".join([*parts, *(f"  {line}" for line in closing)]))
     apart = "\n\n" if any("\n" in part for part in parts) else "\n"
     return printable_lines("\n\n".join(filter(None, [apart.join(parts), "\n".join(closing)])))
 
 
+def _undated(check: Check) -> Check:
+    return replace(check, baseline=replace(check.baseline, accepted="")) if check.baseline else check
+
+
 def _regressed(check: Check, advice: Advice) -> _Told:
     ways = [Way("to see it again", advice.rerun), Way("if this is intended", advice.accept)]
-    return _Told(_moved(check, "regressed"), _measured(check), [*_evidence(check, advice), _edge(check)], ways)
+    return _Told(
+        _moved(check, "regressed"),
+        measured(check),
+        [*evidence(check, advice.provenance, advice.used), _edge(check)],
+        ways,
+    )
 
 
 def _edge(check: Check) -> str:
@@ -89,7 +101,7 @@ def _edge(check: Check) -> str:
 
 def _improved(check: Check, advice: Advice) -> _Told:
     ways = [Way("to keep the gain", advice.accept)]
-    return _Told(_moved(check, "improved"), _measured(check), _evidence(check, advice), ways)
+    return _Told(_moved(check, "improved"), measured(check), evidence(check, advice.provenance, advice.used), ways)
 
 
 def _inconclusive(check: Check, advice: Advice) -> _Told:
@@ -101,8 +113,8 @@ def _inconclusive(check: Check, advice: Advice) -> _Told:
         Way("to let the baseline learn this noise", advice.accept),
     ]
     headline = f"{name} is inconclusive: {seen}{_tolerated(check)}"
-    facts = [*_evidence(check, advice), found_from(check), more_needed(check)]
-    return _Told(headline, _measured(check), facts, ways)
+    facts = [*evidence(check, advice.provenance, advice.used), found_from(check), more_needed(check)]
+    return _Told(headline, measured(check), facts, ways)
 
 
 def more_needed(check: Check) -> str:
@@ -131,12 +143,12 @@ def _incomparable(check: Check, advice: Advice) -> _Told:
         way = Way("to keep both", "--modelbench-baselines DIR, a folder for each environment")
     else:
         way = Way("if this is intended", advice.accept)
-    return _Told(headline, _values(check), [], [way])
+    return _Told(headline, values_of(check), [], [way])
 
 
 def _new(check: Check, advice: Advice) -> _Told:
     others = [key for key in advice.neighbours if key != check.key]
-    now = f"now       {number(check.judgement.value, check.metric.unit)}{_sample(check)}"
+    now = f"now       {number(check.judgement.value, check.metric.unit)}{sample(check)}"
     if not others:
         headline = f"no baseline for {check.key.name} in {check.folder}: nothing there yet"
         return _Told(headline, [now], [], [Way("to record one", advice.accept)])
@@ -169,7 +181,7 @@ def as_if(check: Check) -> str:
 
 
 def _ok(check: Check, advice: Advice) -> _Told:
-    return _Told(_moved(check, "is ok"), _measured(check), _evidence(check, advice), [])
+    return _Told(_moved(check, "is ok"), measured(check), evidence(check, advice.provenance, advice.used), [])
 
 
 _TELL = {
@@ -192,6 +204,8 @@ def _moved(check: Check, how: str) -> str:
     if judgement.baseline is None:
         return f"{check.key.name} {how}, {tolerated}"
     old, new = _exact_pair(judgement.baseline, judgement.value, metric.unit)
+    if judgement.value == judgement.baseline and how.endswith(" ok"):
+        return f"{check.key.name} {how}: {new}, as before"
     by_unit = difference(judgement.baseline, judgement.value, metric.unit)
     share = moved(judgement.baseline, judgement.value, metric.unit)
     by = by_unit if metric.unit == "count" or share == by_unit else f"{share}, {by_unit}"
@@ -213,82 +227,3 @@ def _interval(check: Check) -> str:
     if low is None or high is None:
         return ""
     return f" (95% sure: {percent(low)} to {percent(high)})"
-
-
-def _measured(check: Check) -> list[str]:
-    """Both values of a noisy check, which its headline does not have; which samples changed of one that counts some."""
-    if check.metric.noisy:
-        return _values(check)
-    values = lines(one for one in check.judgement.reasons if isinstance(one, SamplesChanged))
-    if len({one.value for one in check.measurements}) > 1:
-        values.append(f"per process: {', '.join(number(one.value, check.metric.unit) for one in check.measurements)}")
-    return values
-
-
-def _evidence(check: Check, advice: Advice) -> list[str]:
-    """What the verdict rests on beside the values: the machine, the reasons, and what else differs."""
-    judgement, baseline = check.judgement, check.baseline
-    if check.metric.noisy:
-        facts = [_machine(check)]
-    else:
-        facts = [
-            f"the baseline was accepted {told_session(baseline.accepted)}" if baseline and baseline.accepted else ""
-        ]
-    reasons = [_in_order(one, advice.used) for one in judgement.reasons if not isinstance(one, SamplesChanged)]
-    # What else differs comes last: it is no part of the verdict.
-    facts += lines(sorted(reasons, key=lambda one: isinstance(one, Since)))
-    # Some verdicts rest on what differs, and name it already.
-    told = judgement.because(Since) or judgement.because(EnvironmentMoved)
-    if baseline and baseline.provenance and advice.provenance and not told:
-        moved = differences(baseline.provenance, advice.provenance)
-        facts.append(sentence(_in_order(Since(moved), advice.used)) if moved else "")
-    return facts
-
-
-def _in_order(reason: Reason, used: Collection[str]) -> Reason:
-    """``reason``, with what differs in the order of what probably matters to who ``used`` these packages."""
-    if isinstance(reason, (Since, EnvironmentMoved)):
-        return replace(reason, differences=told_first(reason.differences, used))
-    return reason
-
-
-def _values(check: Check) -> list[str]:
-    """``now`` and ``baseline``, one under the other."""
-    judgement, metric = check.judgement, check.metric
-    now, then = number(judgement.value, metric.unit), ""
-    if judgement.baseline is not None:
-        unit = check.baseline.unit if check.baseline else metric.unit
-        if unit == metric.unit:
-            then, now = pair(judgement.baseline, judgement.value, unit, tell_apart=not metric.noisy)
-        else:
-            then = number(judgement.baseline, unit)
-    width = max(len(now), len(then))
-    facts = [f"now       {now:<{width}}{_sample(check)}".rstrip()]
-    if then:
-        accepted = (
-            f"  accepted {told_session(check.baseline.accepted)}" if check.baseline and check.baseline.accepted else ""
-        )
-        facts.append(f"baseline  {then:<{width}}{accepted}".rstrip())
-    return facts
-
-
-def _sample(check: Check) -> str:
-    """``  median of 3 processes, 131 ms to 138 ms`` for a noisy check measured more than once."""
-    if not check.metric.noisy or len(check.measurements) < 2:
-        return ""
-    found = behind(check)
-    values = [one.value for one in counted(found)]
-    left_out = len(found) - len(values)
-    low, high = pair(min(values), max(values), check.metric.unit, tell_apart=False)
-    among = f"median of {len(values)} processes" if len(values) > 1 else "1 process"
-    return f"  {among}, {low} to {high}{f'; {left_out} disturbed' if left_out else ''}"
-
-
-def _machine(check: Check) -> str:
-    """How fast the machine itself was, by what the reference workload took out of the change; empty if unknown."""
-    time = machine_time(check)
-    if time is None:
-        return ""
-    if abs(time - 1) < SAME_SPEED:
-        return "the machine was as fast as at the baseline, by the reference workload"
-    return f"the machine itself was {speed(time)}, by the reference workload; the change above leaves that out"

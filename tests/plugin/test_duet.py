@@ -129,7 +129,7 @@ def test_beside_a_revision_exact_checks_take_one_pair_and_nothing_of_the_users_i
     assert state() == before
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*pair 1 of 4 beside HEAD (*): 1 test*", "blocks: blocks regressed: 2 -> 3 *"])
-    result.stdout.fnmatch_lines(["HEAD (*) is this very commit", "not committed: changes in nets.py"])
+    result.stdout.fnmatch_lines(["  HEAD (*) is this very commit", "  not committed: changes in nets.py"])
     assert "pair 2" not in result.stdout.str()
     assert leftovers(pytester, git) == (0, [])
 

@@ -108,7 +108,7 @@ def test_a_renamed_test_is_told_with_its_verdict_and_keeps_its_baseline_by_the_c
         [
             f"  if it was renamed:  {command}",
             "NOT GATED: 1 baseline entry of test_more.py::test_two has no test; if it is now test_more.py::test_three*",
-            "    answer would be regressed: 1 -> 2 (+1), tolerated is exact",
+            "    answer would be regressed: 1 -> 2 (+1), no change is tolerated",
             "    if it is gone for good:  pytest-modelbench prune --test test_more.py::test_two",
             f"    {command}",
         ]
@@ -116,5 +116,5 @@ def test_a_renamed_test_is_told_with_its_verdict_and_keeps_its_baseline_by_the_c
     assert main(command.split()[1:]) == 0
     result = bench()
     result.assert_outcomes(passed=3, failed=1)
-    result.stdout.fnmatch_lines(["answer: answer regressed: 1 -> 2 (+1), tolerated is exact"])
+    result.stdout.fnmatch_lines(["answer: answer regressed: 1 -> 2 (+1), no change is tolerated"])
     result.stdout.no_fnmatch_line("*NOT GATED*")

@@ -14,7 +14,7 @@ import pytest
 from pytest_modelbench.cli import main
 from pytest_modelbench.cli.output import write
 from pytest_modelbench.core.measurement import CheckKey
-from pytest_modelbench.core.session import Absence, Absent, Outcome, Renamed, Session, TestResult
+from pytest_modelbench.core.session import Absence, Absent, Asked, Outcome, Renamed, Session, TestResult
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.store.baselines import BaselineStore
 from pytest_modelbench.store.results import write_results
@@ -186,6 +186,18 @@ def test_accept_does_what_updating_would_have_done_and_prints_old_and_new(store:
     assert fresh.find(DEVICE, CheckKey(INFERENCE, "latency")) != store.find(DEVICE, CheckKey(INFERENCE, "latency"))
     assert main(["accept", file]) == 0
     assert capsys.readouterr().out == "unchanged: 2\n"
+
+
+def test_what_accept_refuses_is_measured_again_as_it_was_asked_for_and_stored_where_it_was_to_go(
+    capsys: Output,
+) -> None:
+    failed = [TestResult(INFERENCE, Outcome.FAILED, 1.0, "assert False")]
+    asked = Asked({"--modelbench-device": "cpu", "--modelbench-against": "main"}, ("-k", "one"), ("tests",))
+    file = results(replace(session(macs(5), tests=failed), asked=asked))
+    for more, where in (([], ""), (["--baselines", "other"], " --modelbench-baselines=other")):
+        assert main(["accept", *more, file]) == 1
+        command = capsys.readouterr().out.splitlines()[-1]
+        assert command == f"    pytest --modelbench --modelbench-device=cpu{where} --update-baselines -k one tests"
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,18 @@ from pytest_modelbench.report.messages import Advice, failure
 from pytest_modelbench.report.refusals import refusal_notices
 from pytest_modelbench.report.summary import Told
 from pytest_modelbench.report.terminal import Look
-from tests.unit.report_sessions import CHECKS, EMPTY, ENVIRONMENT, FINE, FOLDER, REFERENCE, RENAMED, SESSION, check
+from tests.unit.report_sessions import (
+    ACCEPTED,
+    CHECKS,
+    EMPTY,
+    ENVIRONMENT,
+    FINE,
+    FOLDER,
+    REFERENCE,
+    RENAMED,
+    SESSION,
+    check,
+)
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -222,3 +233,22 @@ def test_what_checks_of_a_test_share_and_its_commands_stand_once() -> None:
         failure([(open_, advice(open_)), (further, replace(advice(further), settle=settle))]),
     ]
     assert_golden("messages-of-a-test.txt", "\n\n---\n\n".join(texts) + "\n")
+
+
+def test_the_day_of_the_baseline_stands_once_where_a_noisy_check_is_among_those_that_failed() -> None:
+    failed = [check("r", metric, Verdict.REGRESSED, 12, 10) for metric in ("macs", "latency")]
+    assert all(one.baseline and one.baseline.accepted == ACCEPTED for one in failed)
+    text = failure([(one, Advice("AGAIN", "ACCEPT")) for one in failed])
+    assert text.count(f"accepted {ACCEPTED}") == 1
+    assert text.splitlines()[-3] == f"the baseline was accepted {ACCEPTED}"
+
+
+def test_days_of_baselines_that_differ_stand_with_their_checks() -> None:
+    macs, latency = (check("r", metric, Verdict.REGRESSED, 12, 10) for metric in ("macs", "latency"))
+    assert latency.baseline is not None
+    later = replace(latency, baseline=replace(latency.baseline, accepted="2026-11-21, commit def5678"))
+    lines = failure([(one, Advice("AGAIN", "ACCEPT")) for one in (macs, later)]).splitlines()
+    assert f"  the baseline was accepted {ACCEPTED}" in lines
+    assert [line.split("accepted ")[1] for line in lines if line.startswith("  baseline ")] == [
+        "2026-11-21, commit def5678"
+    ]

@@ -7,7 +7,7 @@ from types import ModuleType
 
 import pytest
 
-from pytest_modelbench.core.session import Stamp
+from pytest_modelbench.core.session import Stamp, told_session, told_sources
 from pytest_modelbench.session.provenance import stamped
 from pytest_modelbench.store.attributes import write_attributes
 from pytest_modelbench.vcs.git import sources, stamp
@@ -160,6 +160,21 @@ def test_before_the_first_commit_there_is_none_and_all_is_uncommitted(tmp_path):
     assert stamped(found, tmp_path) == found
     assert Stamp("now").id == "now-nogit"
     assert Stamp("now", "0123456789ab", dirty=True).id == "now-0123456789-dirty"
+
+
+@pytest.mark.parametrize(
+    ("commit", "dirty", "told"),
+    [
+        (None, False, "outside git"),
+        (None, True, "before the first commit"),
+        ("0123456789ab", False, "commit 0123456789"),
+        ("0123456789ab", True, "commit 0123456789 with uncommitted changes"),
+    ],
+)
+def test_a_session_is_told_by_its_day_and_sources(commit, dirty, told):
+    assert told_session(Stamp("2026-11-25T08:00:00Z", commit, dirty).id) == f"2026-11-25, {told}"
+    assert told_sources(commit, dirty) == told
+    assert told_session("by hand") == "by hand"
 
 
 def untold(where):

@@ -1,0 +1,98 @@
+"""What a verdict on a check rests on: its values, the machine, the reasons, and what else differs."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+
+from pytest_modelbench.core.environment import Fact, differences, told_first
+from pytest_modelbench.core.measurement import counted
+from pytest_modelbench.core.reasons import EnvironmentMoved, Reason, SamplesChanged, Since
+from pytest_modelbench.core.session import Check, told_session
+from pytest_modelbench.report.footnotes import SAME_SPEED, behind, machine_time, speed
+from pytest_modelbench.report.reasons import lines, sentence
+from pytest_modelbench.report.scale import number, pair
+
+
+def accepted(session: str) -> str:
+    """When a baseline was, by the id of the session that it was accepted from."""
+    return f"the baseline was accepted {told_session(session)}"
+
+
+def measured(check: Check) -> list[str]:
+    """Both values of a noisy check, which its headline does not have; which samples changed of one that counts some."""
+    if check.metric.noisy:
+        return values_of(check)
+    values = lines(one for one in check.judgement.reasons if isinstance(one, SamplesChanged))
+    if len({one.value for one in check.measurements}) > 1:
+        values.append(f"per process: {', '.join(number(one.value, check.metric.unit) for one in check.measurements)}")
+    return values
+
+
+def evidence(check: Check, provenance: Mapping[str, Fact] | None, used: Collection[str]) -> list[str]:
+    """What the verdict rests on beside the values: the machine, the reasons, and what else differs.
+
+    ``provenance`` is this session's, ``used`` are the packages that the test's process imported.
+    """
+    judgement, baseline = check.judgement, check.baseline
+    if check.metric.noisy:
+        facts = [_machine(check)]
+    else:
+        facts = [accepted(baseline.accepted) if baseline and baseline.accepted else ""]
+    reasons = [_in_order(one, used) for one in judgement.reasons if not isinstance(one, SamplesChanged)]
+    # What else differs comes last: it is no part of the verdict.
+    facts += lines(sorted(reasons, key=lambda one: isinstance(one, Since)))
+    # Some verdicts rest on what differs, and name it already.
+    told = judgement.because(Since) or judgement.because(EnvironmentMoved)
+    if baseline and baseline.provenance and provenance and not told:
+        moved = differences(baseline.provenance, provenance)
+        facts.append(sentence(_in_order(Since(moved), used)) if moved else "")
+    return facts
+
+
+def _in_order(reason: Reason, used: Collection[str]) -> Reason:
+    """``reason``, with what differs in the order of what probably matters to who ``used`` these packages."""
+    if isinstance(reason, (Since, EnvironmentMoved)):
+        return replace(reason, differences=told_first(reason.differences, used))
+    return reason
+
+
+def values_of(check: Check) -> list[str]:
+    """``now`` and ``baseline``, one under the other."""
+    judgement, metric = check.judgement, check.metric
+    now, then = number(judgement.value, metric.unit), ""
+    if judgement.baseline is not None:
+        unit = check.baseline.unit if check.baseline else metric.unit
+        if unit == metric.unit:
+            then, now = pair(judgement.baseline, judgement.value, unit, tell_apart=not metric.noisy)
+        else:
+            then = number(judgement.baseline, unit)
+    width = max(len(now), len(then))
+    facts = [f"now       {now:<{width}}{sample(check)}".rstrip()]
+    if then:
+        session = check.baseline.accepted if check.baseline else ""
+        date = f"  accepted {told_session(session)}" if session else ""
+        facts.append(f"baseline  {then:<{width}}{date}".rstrip())
+    return facts
+
+
+def sample(check: Check) -> str:
+    """``  median of 3 processes, 131 ms to 138 ms`` for a noisy check measured more than once."""
+    if not check.metric.noisy or len(check.measurements) < 2:
+        return ""
+    found = behind(check)
+    values = [one.value for one in counted(found)]
+    left_out = len(found) - len(values)
+    low, high = pair(min(values), max(values), check.metric.unit, tell_apart=False)
+    among = f"median of {len(values)} processes" if len(values) > 1 else "1 process"
+    return f"  {among}, {low} to {high}{f'; {left_out} disturbed' if left_out else ''}"
+
+
+def _machine(check: Check) -> str:
+    """How fast the machine itself was, by what the reference workload took out of the change; empty if unknown."""
+    time = machine_time(check)
+    if time is None:
+        return ""
+    if abs(time - 1) < SAME_SPEED:
+        return "the machine was as fast as at the baseline, by the reference workload"
+    return f"the machine itself was {speed(time)}, by the reference workload; the change above leaves that out"
