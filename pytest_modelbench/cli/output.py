@@ -7,7 +7,7 @@ import os
 import shutil
 from typing import TextIO
 
-from pytest_modelbench.report.table import printable_lines
+from pytest_modelbench.core.printable import printable_lines
 
 
 def terminal_width() -> int:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from pytest_modelbench.core.history import History
+from pytest_modelbench.core.printable import printable
 from pytest_modelbench.report.scale import plural
-from pytest_modelbench.report.table import printable
 
 #: More would push the verdicts off the screen.
 _MOST_COMMITS = 4

@@ -5,9 +5,9 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
+from pytest_modelbench.core.printable import printable_lines
 from pytest_modelbench.core.reasons import Reason
 from pytest_modelbench.report.reasons import sentence
-from pytest_modelbench.report.table import printable_lines
 
 
 def skipped(reason: str) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from pytest_modelbench.core.printable import printable
 from pytest_modelbench.core.session import Session
 from pytest_modelbench.report.footnotes import footnotes
 from pytest_modelbench.report.notices import notices
 from pytest_modelbench.report.summary import Line, Notice, Standing, Told, circumstances, lines, tally
-from pytest_modelbench.report.table import printable
 
 _HEADER = (
     "| case | metric | baseline | now | change | band | verdict |\n| --- | --- | ---: | ---: | ---: | ---: | --- |"

@@ -11,6 +11,7 @@ from typing import NamedTuple
 from pytest_modelbench.core.environment import Fact
 from pytest_modelbench.core.measurement import CheckKey
 from pytest_modelbench.core.metrics import Better
+from pytest_modelbench.core.printable import printable_lines
 from pytest_modelbench.core.reasons import OtherEnvironment
 from pytest_modelbench.core.session import Check, Renamed
 from pytest_modelbench.core.verdicts import Verdict
@@ -18,7 +19,6 @@ from pytest_modelbench.report.commands import Way, ways_out
 from pytest_modelbench.report.evidence import accepted, evidence, measured, sample, values_of
 from pytest_modelbench.report.reasons import band_in_words, sentences
 from pytest_modelbench.report.scale import difference, exact, moved, number, pair, percent, plural
-from pytest_modelbench.report.table import printable_lines
 
 
 @dataclass(frozen=True, slots=True)

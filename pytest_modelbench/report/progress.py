@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
+from pytest_modelbench.core.printable import printable
 from pytest_modelbench.report.scale import duration, plural
-from pytest_modelbench.report.table import display_width, elide, printable
+from pytest_modelbench.report.table import display_width, elide
 
 _DOT = " · "
 #: A case elided further names nothing.

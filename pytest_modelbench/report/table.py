@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from pytest_modelbench.core.printable import printable
+
 _GAP = "  "
 #: Columns that may be left out before headings go to lines of their own: those of this rank in ``Column.drops``.
 _FIRST_TO_GO = 1
@@ -179,23 +181,3 @@ def _fitting(text: str, width: int) -> str:
         if used > width:
             return text[:position]
     return text
-
-
-def printable(text: str) -> str:
-    """``text`` on one line: what would break the layout, drive the terminal or turn text around becomes spaces.
-
-    Names come from files and from other people's tests.
-    """
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(" " if _drives(character) else character for character in text)
-
-
-def printable_lines(text: str) -> str:
-    """``text`` line by line `printable`."""
-    return "\n".join(map(printable, text.split("\n")))
-
-
-def _drives(character: str) -> bool:
-    turns = unicodedata.bidirectional(character) in {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
-    return turns or unicodedata.category(character) in {"Cc", "Zl", "Zp"}

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from pytest_modelbench.core.change import Change, ChangeKind
+from pytest_modelbench.core.printable import printable
 from pytest_modelbench.core.session import Check, Session
 from pytest_modelbench.report.footnotes import footnotes, mark
 from pytest_modelbench.report.notices import notices
 from pytest_modelbench.report.scale import moved, number, pair, percent
 from pytest_modelbench.report.summary import Line, Notice, Standing, Told, circumstances, lines, tally
-from pytest_modelbench.report.table import Colour, Column, Row, layout, painted, printable
+from pytest_modelbench.report.table import Colour, Column, Row, layout, painted
 
 COLOURS = {
     Standing.REGRESSED: Colour.RED,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pytest_modelbench.report.table import Colour, Column, Row, display_width, elide, layout, printable, printable_lines
+from pytest_modelbench.core.printable import printable, printable_lines
+from pytest_modelbench.report.table import Colour, Column, Row, display_width, elide, layout
 
 COLUMNS = (
     Column("case"),
