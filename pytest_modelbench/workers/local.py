@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import re
 import selectors
 import signal
 import subprocess
@@ -24,6 +23,7 @@ from pytest_modelbench.host.proc import out_of_memory_kills
 from pytest_modelbench.workers.connection import Connection, Timeout
 from pytest_modelbench.workers.events import Done, Event, Finished, Quiet, Started
 from pytest_modelbench.workers.job import Job, Site
+from pytest_modelbench.workers.last_words import telling_part
 from pytest_modelbench.workers.watchdog import FAMILY, end_family, watchdog
 from pytest_modelbench.workers.wire import Lines, job_line
 
@@ -35,8 +35,7 @@ LINGER_S = 10.0
 POLL_S = 0.5
 #: What a machine says that has no processes, files, memory or disk left.
 _EXHAUSTED = (errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOSPC)
-#: How much of a dead worker's own output is worth showing.
-TAIL_LINES = 15
+#: How much of a dead worker's own output is looked at.
 TAIL_BYTES = 1 << 20
 
 
@@ -288,21 +287,6 @@ def _environment(site: Site, family: str) -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
     # The order of a set of names is the same in all processes: ids may be made in it.
     return {"PYTHONHASHSEED": "0", **inherited, WORKER_VARIABLE: site.worker, FAMILY: family}
-
-
-#: Whose calls tell nothing of where a test was: pytest's own, and those of what it calls plugins with.
-_RUNS_TESTS = re.compile(r'  File ".*[/\\](_pytest|pluggy)[/\\]')
-
-
-def telling_part(output: str) -> str:
-    """What of a dead process's output tells why: where Python was, if faulthandler said so, else the last lines."""
-    lines = [line for line in output.strip().splitlines() if not line.startswith("Extension modules:")]
-    where = [number for number, line in enumerate(lines) if line.startswith("Current thread")]
-    if where:
-        # faulthandler lists the innermost call first.
-        calls = [line for line in lines[where[-1] :] if not _RUNS_TESTS.match(line)]
-        return "\n".join(calls[:TAIL_LINES]).strip()
-    return "\n".join(lines[-TAIL_LINES:]).strip()
 
 
 def _signal_name(number: int) -> str:

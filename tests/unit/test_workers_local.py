@@ -6,7 +6,8 @@ import os
 import pytest
 
 from pytest_modelbench.workers.job import Code, Job, Site
-from pytest_modelbench.workers.local import TAIL_LINES, ProcessStart, started, telling_part
+from pytest_modelbench.workers.last_words import TAIL_LINES, telling_part
+from pytest_modelbench.workers.local import ProcessStart, started
 from pytest_modelbench.workers.rounds import Limits, RoundPlan, run_rounds
 
 
