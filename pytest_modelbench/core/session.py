@@ -58,7 +58,7 @@ class Stamp:
     ``commit`` is None outside a git repository, and ``dirty`` without one in a repository that has no commit yet.
     """
 
-    started: str  #: ISO 8601, UTC, to the second
+    started: str  #: ISO 8601, UTC, to the millisecond
     commit: str | None = None
     dirty: bool = False
 
@@ -72,7 +72,7 @@ class Stamp:
 
 def told_session(id_: str) -> str:
     """``2026-11-20, commit abc1234``, or without one, for the id of a `Stamp`; anything else as it is."""
-    found = re.fullmatch(r"(\d{4}-\d\d-\d\d)T[\d:]+Z-(nogit|uncommitted|[0-9a-f]+)(-dirty)?", id_)
+    found = re.fullmatch(r"(\d{4}-\d\d-\d\d)T[\d:.]+Z-(nogit|uncommitted|[0-9a-f]+)(-dirty)?", id_)
     if found is None:
         return id_
     date, commit, dirty = found.groups()

@@ -107,7 +107,11 @@ class Draft:
         if file.environment is None:
             # What is stored stays: a fact that only one side knows is no difference, and says nothing of old entries.
             file.environment = identity
-        file.sessions[session] = origin
+        if file.sessions.setdefault(session, origin) != origin:
+            raise BaselineError(
+                f"{path}: session {session} is there already, and ran other sources or versions: two began at the same "
+                "moment. Run the same again"
+            )
         file.entries.setdefault(key.test, {})[key.name] = entry
         self.folder.places[key] = path
         self._changed.add(path)

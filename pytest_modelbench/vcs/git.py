@@ -97,7 +97,8 @@ def sources(root: Path) -> tuple[Stamp, Sequence[str]]:
     uncommitted. In one that git does not read there is no commit, and that is said: what is accepted then can never be
     confirmed beside its commit.
     """
-    started = datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    # To the millisecond: sessions are known by it, and two may begin in one second.
+    started = datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
     commit = None
     try:
         if not _versioned(root):

@@ -450,6 +450,14 @@ def test_where_nothing_can_be_written_is_named_before_anything_is_measured(
         store.check_writable()
 
 
+def test_two_sessions_of_one_name_do_not_pass_for_each_other(store: BaselineStore) -> None:
+    accept(store, macs(1), day=1)
+    other = replace(ENVIRONMENT, provenance={**ENVIRONMENT.provenance, "torch": "0.1"})
+    check = macs(1, test=f"{INFERENCE.partition('::')[0]}::test_other")
+    with pytest.raises(BaselineError, match=r"json: session .* is there already, and ran other sources or versions"):
+        store.accept([check], stamp(1), other)
+
+
 def test_a_file_that_is_removed_while_the_folder_is_read_is_none_of_it(
     store: BaselineStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:

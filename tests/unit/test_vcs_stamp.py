@@ -174,6 +174,7 @@ def test_before_the_first_commit_there_is_none_and_all_is_uncommitted(tmp_path):
 def test_a_session_is_told_by_its_day_and_sources(commit, dirty, told):
     assert told_session(Stamp("2026-11-25T08:00:00Z", commit, dirty).id) == f"2026-11-25, {told}"
     assert told_sources(commit, dirty) == told
+    assert told_session(Stamp("2026-11-25T08:00:00.123Z", commit, dirty).id) == f"2026-11-25, {told}"
     assert told_session("by hand") == "by hand"
 
 
