@@ -36,8 +36,12 @@ class Net(nn.Module):
         self.again = lambda: self.kept
 
 
-def test_what_belongs_to_the_module_is_nobody_elses(recwarn):
+@pytest.mark.parametrize("frozen", [False, True])
+def test_what_belongs_to_the_module_is_nobody_elses(recwarn, frozen):
+    if frozen:
+        gc.freeze()
     module = built_on_meta(lambda: Net(lambda: torch.ones(3)), "net")
+    gc.unfreeze()
     assert module.layer.weight.is_meta
     assert module.other.held.is_meta
     assert not [str(one.message) for one in recwarn if "without values" in str(one.message)]
@@ -58,9 +62,14 @@ def test_what_belongs_to_the_module_is_nobody_elses(recwarn):
     ],
     ids=["cached", "in a dictionary", "in a list"],
 )
-def test_what_others_hold_afterwards_is_told_with_its_place(make, where):
+@pytest.mark.parametrize("frozen", [False, True])
+def test_what_others_hold_afterwards_is_told_with_its_place(make, where, frozen):
+    if frozen:  # as in a worker
+        gc.freeze()
     with pytest.warns(UserWarning, match=f"net: its builder, run on the meta device, left .*{where}"):
         built_on_meta(lambda: Net(make), "net")
+    assert bool(gc.get_freeze_count()) == frozen
+    gc.unfreeze()
     table.cache_clear()
     for held in (ANCHORS, STRIDES):
         held.clear()
@@ -107,6 +116,19 @@ def test_an_import_that_fails_fails_as_ever(tmp_path, monkeypatch):
         with pytest.raises(error):
             built_on_meta(functools.partial(importlib.import_module, name), "net")
         assert name not in sys.modules
+
+
+def test_what_was_thrown_away_on_the_way_is_nobodys(recwarn, monkeypatch):
+    searched = []
+    monkeypatch.setattr("pytest_modelbench.models.bare_build._holder", lambda *given: searched.append(given))
+
+    def make():
+        thrown_away = Net(lambda: torch.ones(3))
+        thrown_away.itself = [thrown_away]
+        return Net(lambda: torch.ones(3))
+
+    built_on_meta(make, "net")
+    assert not searched
 
 
 def test_the_garbage_collector_is_left_as_it_was():
