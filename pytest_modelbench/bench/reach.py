@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import warnings
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -10,7 +9,7 @@ from dataclasses import replace
 from typing import TypeVar
 
 from pytest_modelbench.bench.recorder import Record
-from pytest_modelbench.core.errors import UnreachedWarning
+from pytest_modelbench.core.errors import UnreachedWarning, level_of_test
 from pytest_modelbench.core.measurement import Figure, Measurement
 from pytest_modelbench.measure.reach import Reach, Watch
 from pytest_modelbench.models.built import BuiltModel
@@ -90,12 +89,4 @@ class Reached:
             f"({1 - reach.share:.0%}) take no part in its forward pass: {named}. What is measured is the rest; pass "
             "inputs= that reach them, or build the part that is meant by itself"
         )
-        warnings.warn(UnreachedWarning(said), stacklevel=_level_of_test())
-
-
-def _level_of_test() -> int:
-    """The stack level of the code that called this package."""
-    level, frame = 1, sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("pytest_modelbench."):
-        level, frame = level + 1, frame.f_back
-    return level
+        warnings.warn(UnreachedWarning(said), stacklevel=level_of_test())

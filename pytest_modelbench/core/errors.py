@@ -18,6 +18,7 @@ Messages say what is wrong, where, and which command or change mends it.
 from __future__ import annotations
 
 import difflib
+import sys
 from collections.abc import Iterable
 from operator import methodcaller
 
@@ -29,6 +30,14 @@ class ModelbenchError(Exception):
 #: For ``__tracebackhide__`` of modules that tests call: pytest then shows such an error where the test made it, without
 #: the frames of the module; anything else keeps its whole traceback.
 hide_own_frames = methodcaller("errisinstance", ModelbenchError)
+
+
+def level_of_test() -> int:
+    """The stack level, as `warnings.warn` takes it, of the code that called this package."""
+    level, frame = 1, sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("pytest_modelbench."):
+        level, frame = level + 1, frame.f_back
+    return level
 
 
 class UsageError(ModelbenchError):

@@ -17,6 +17,8 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
+from pytest_modelbench.core.errors import level_of_test
+
 Made = TypeVar("Made")
 
 #: Tensors whose holders are looked for: one tells what to do.
@@ -40,7 +42,7 @@ def built_on_meta(make: Callable[[], Made], label: str) -> Made:
             f"{label}: its builder, run on the meta device, left tensors without values: {'; '.join(told)}. A later "
             "build in this process may find them in the place of real ones, and fail or not by the order of tests; "
             "make them on device='cpu', or in the module itself",
-            stacklevel=2,
+            stacklevel=level_of_test(),
         )
     return made
 
