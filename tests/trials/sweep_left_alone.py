@@ -15,6 +15,7 @@ from torch import Tensor
 
 from pytest_modelbench.bench.modelbench import ModelBench
 from pytest_modelbench.bench.process import Bench
+from pytest_modelbench.bench.reach import Reached
 from pytest_modelbench.bench.train_step import StepPlan, train_step
 from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.measurement import Measurement
@@ -50,7 +51,9 @@ def told_of(model: BuiltModel) -> Told:
         "backward": partial(modelbench.peak_memory, model, backward=True, name="backward"),
         "numerics": partial(modelbench.numerics, model),
         "latency": partial(modelbench.latency, model),
-        "step": partial(train_step, model, bench, modelbench._record, StepPlan(name="step", sampling=TINY)),
+        "step": partial(
+            train_step, model, bench, modelbench._record, Reached("sweep"), StepPlan(name="step", sampling=TINY)
+        ),
     }
     raised: dict[str, str] = {}
     changed: dict[str, list[str]] = {}

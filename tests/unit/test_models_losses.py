@@ -117,7 +117,8 @@ def test_a_step_of_ones_own_is_trained_by_and_its_module_put_back() -> None:
         step()
         assert step.check_loss() == pytest.approx(float(expected.detach()))
         assert torch.allclose(model.module.backbone.weight, weight - 0.5 * gradient, atol=1e-6)
-    assert model.module.calls == ["step 0", "forward"]
+        assert model.module.calls == ["step 0", "forward"]
+    assert model.module.calls == []
     assert torch.equal(model.module.backbone.weight, weight)
     assert step.case.id == "Lightning-b4-3x2x2+1-fp32-momentum=0+step=training_step-train"
     assert step.recipe == "step=test_models_losses.training_step"
