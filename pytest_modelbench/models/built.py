@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -24,9 +24,6 @@ from pytest_modelbench.models.seeds import seeded
 from pytest_modelbench.models.sizes import side_that_fits
 from pytest_modelbench.models.state import state_kept
 from pytest_modelbench.models.tensors import kept_tensors, leave_inference_mode, relocate
-
-if TYPE_CHECKING:
-    pass  # brings timm, which a callable does without
 
 __tracebackhide__ = hide_own_frames
 
