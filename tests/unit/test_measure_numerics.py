@@ -127,7 +127,7 @@ class Counting(nn.Module):
             self.weight * images
             + self.mean
             + self.passes
-            + torch.stack(self.seen).sum()
+            + len(self.seen) * self.seen[-1]
             + torch.rand(1, generator=self.own)
         )
 
