@@ -13,7 +13,7 @@ from pytest_modelbench.cli import main
 from pytest_modelbench.cli.command import REFUSED, UNUSABLE
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.doctor.cases import CASES
-from pytest_modelbench.doctor.trial import run_trial
+from pytest_modelbench.doctor.trial import TrialPlan, run_trial
 
 RUN = """
 import json, sys
@@ -120,7 +120,7 @@ def test_a_trial_measures_each_case_in_each_process_outside_of_any_project(pytes
     # What the folder it is called in asks of pytest is not asked of the probe, and nothing is left there.
     pytester.makepyprojecttoml("[tool.pytest.ini_options]\nrequired_plugins = ['no-such-plugin']\n")
     before = {path.name for path in pytester.path.iterdir()}
-    trial = run_trial(Settings(device="cpu"), 0.0, fewest=2, most=2)
+    trial = run_trial(Settings(device="cpu"), TrialPlan(0.0, fewest=2, most=2))
     assert trial.failures == {}
     assert trial.processes == 2
     assert list(trial.cases) == ["efficientnet_b0-b1-160-fp32", "mobilenetv3_small_100-b1-224-fp32"]
