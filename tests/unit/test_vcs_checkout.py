@@ -20,14 +20,9 @@ from pytest_modelbench.vcs.revision import Revision, resolve, same_code
 
 
 @pytest.fixture(autouse=True)
-def plain_git(monkeypatch):
-    """Git as it is without anybody's configuration."""
-    for name in list(os.environ):
-        if name.startswith("GIT_"):
-            monkeypatch.delenv(name)
+def author(plain_git, monkeypatch):
+    """Git without anybody's configuration, and with a name for its commits."""
     for name, value in {
-        "GIT_CONFIG_GLOBAL": os.devnull,
-        "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_AUTHOR_NAME": "A",
         "GIT_AUTHOR_EMAIL": "a@example.org",
         "GIT_AUTHOR_DATE": "2026-01-01T00:00:00Z",

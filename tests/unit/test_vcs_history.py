@@ -1,6 +1,5 @@
 """What git tells of the files behind a test since a commit, in words as well."""
 
-import os
 import subprocess
 
 import pytest
@@ -10,14 +9,7 @@ from pytest_modelbench.report.around import around
 from pytest_modelbench.vcs import history as module
 from pytest_modelbench.vcs.history import history
 
-
-@pytest.fixture(autouse=True)
-def plain_git(monkeypatch):
-    for name in list(os.environ):
-        if name.startswith("GIT_"):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
-    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+pytestmark = pytest.mark.usefixtures("plain_git")
 
 
 class Project:

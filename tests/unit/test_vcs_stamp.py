@@ -1,6 +1,5 @@
 """What a session says of its sources is true: the commit, and whether code differs from it."""
 
-import os
 import subprocess
 import sys
 from types import ModuleType
@@ -16,14 +15,7 @@ BASELINE = '{"format": "pytest-modelbench baseline", "schema": 3,\n "records": [
 RESULTS = '{\n "format": "pytest-modelbench results",\n "schema": 2\n}\n'
 
 
-@pytest.fixture(autouse=True)
-def plain_git(monkeypatch):
-    """Git as it is without anybody's configuration."""
-    for name in list(os.environ):
-        if name.startswith("GIT_"):
-            monkeypatch.delenv(name)
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
-    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+pytestmark = pytest.mark.usefixtures("plain_git")
 
 
 def git(where, *arguments):
