@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from pytest_modelbench.core.bands import Band
@@ -31,7 +32,8 @@ def judge_exact(compared: Compared) -> Judgement:
             verdict, reasons = Verdict.REGRESSED, (Varies(),)
     if verdict is Verdict.REGRESSED:
         reasons = (*reasons, *since_baseline(compared))
-    ratio = value / baseline.value if baseline.value else None
+    ratio = value / baseline.value if baseline.value else math.inf
+    ratio = ratio if math.isfinite(ratio) else None  # of nothing, or next to nothing
     return Judgement(verdict, value, baseline.value, ratio, ratio, ratio, reasons=reasons, processes=len(measurements))
 
 

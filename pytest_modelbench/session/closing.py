@@ -19,6 +19,7 @@ from pytest_modelbench.core.session import Outcome, Session
 from pytest_modelbench.core.settings import resolved
 from pytest_modelbench.session.runner import SessionRunner
 from pytest_modelbench.store.accepting import Acceptance, accept
+from pytest_modelbench.store.atomic import write_atomically
 from pytest_modelbench.store.attributes import written_note
 
 #: Exit status of a session in which nothing failed, but checks stayed open. pytest itself uses 0 to 6.
@@ -132,14 +133,17 @@ class Closing:
 
         An hour's measurements are not thrown away because a disk is full, or a machine busy.
         """
-        from pytest_modelbench.store.results import write_results
+        from pytest_modelbench.store.results import render_results
 
         asked, here = self._option.modelbench_json, self._config.invocation_params.dir
         wanted = [(Path(resolved(asked, str(here))), asked)] if asked else []
         if not (wanted or self._unwritten or self._acceptance.refused):
             return None
+        texts: list[str] = []
+        if not self._written(lambda: texts.append(render_results(result))):
+            return None
         for path, told in chain(wanted, _elsewhere()):
-            if self._written(partial(write_results, path, result)):
+            if self._written(partial(write_atomically, path, *texts)):
                 self._notes.append(f"results written to {told}")
                 return path
         return None
@@ -161,3 +165,4 @@ def _elsewhere() -> Iterator[tuple[Path, str]]:
         with suppress(OSError):
             path = Path(tempfile.mkdtemp(prefix="modelbench-", dir=find()), "results.json")
             yield path, str(path)
+            path.parent.rmdir()  # it was not to be written there either

@@ -32,7 +32,7 @@ class _ResultsFile(BaseModel):
 
 def write_results(path: Path, session: Session) -> None:
     """Write ``session`` so that `read_results` gives it back. Raises BaselineError if it cannot be written."""
-    write_atomically(path, _render(path, session))
+    write_atomically(path, render_results(session, str(path)))
 
 
 def read_results(path: Path) -> Session:
@@ -49,7 +49,8 @@ def read_results(path: Path) -> Session:
         raise RESULTS.fault(path, str(error)) from None
 
 
-def _render(path: Path, session: Session) -> str:
+def render_results(session: Session, name: str = "results") -> str:
+    """The text of a results file; raises BaselineError, which calls it ``name``, if JSON cannot hold the session."""
     parts = []
     for field in fields(session):
         value = getattr(session, field.name)
@@ -60,7 +61,7 @@ def _render(path: Path, session: Session) -> str:
                 parts.append(f'  "{field.name}": {_line(value)}')
         except (TypeError, ValueError) as error:
             raise BaselineError(
-                f"{path}: not written: {field.name} cannot be kept as JSON: {error}; record plain, finite values only"
+                f"{name}: not written: {field.name} cannot be kept as JSON: {error}; record plain, finite values only"
             ) from None
     head = f' "format": {_line(RESULTS.format)},\n "schema": {RESULTS.schema},\n "session": {{\n'
     return "{\n" + head + ",\n".join(parts) + "\n }\n}\n"

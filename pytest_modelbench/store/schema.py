@@ -30,6 +30,9 @@ BASELINE = DocumentKind(
 _LARGEST_INTEGER = 2**63
 #: Logs of the largest and the smallest number there is differ by less.
 _LARGEST_LOG = 1500.0
+#: A process's log ratio is the median of its blocks, its value and the reference's time each that of their own: on a
+#: machine that changes its speed in between they come apart, by less than it changes, and so by less than this factor.
+_APART = 3.0
 #: Units in which nothing measurable is zero or less. Others: fractions go from 0 to 1, custom units anywhere.
 _POSITIVE_UNITS = ("s", "images/s")
 #: A module without parameters has none, and they take no bytes.
@@ -173,7 +176,21 @@ class Entry(Checked):
         typical = statistics.median(self.sessions[self.accepted].values)
         if not math.isclose(self.value, typical, rel_tol=_ROUNDING):
             raise _wrong("value", f"{self.value} is not the median of its accepted session, which is {typical}")
+        for processes in self.sessions.values():
+            self._check_ratios(processes)
         return self
+
+    def _check_ratios(self, processes: Processes) -> None:
+        """Raise if log ratios are not those of the times that they stand beside."""
+        rate = self.unit.endswith("/s")
+        if not (rate or self.unit == "s") or (self.reference and not processes.reference_s):
+            return
+        beside = processes.reference_s or (1.0,) * len(processes.values)
+        for place, (value, ratio, reference_s) in enumerate(zip(processes.values, processes.log_ratios, beside)):
+            of_times = math.log(value) + (math.log(reference_s) if rate else -math.log(reference_s))
+            if abs(ratio - of_times) > math.log(_APART):
+                times = f"{value} {self.unit}" + (f" beside {reference_s} s" if processes.reference_s else "")
+                raise _wrong("log_ratios", f"the one in place {place}, {ratio}, is not that of {times}: {of_times:.3f}")
 
     @property
     def noisy(self) -> bool:

@@ -239,6 +239,39 @@ def test_results_that_cannot_be_written_where_they_were_asked_for_are_kept_elsew
     assert stat.S_ISCHR(os.stat("/dev/full").st_mode)
 
 
+REFUSES = """
+import os
+from pytest_modelbench.core.errors import BaselineError
+from pytest_modelbench.session import closing
+from pytest_modelbench.store import results
+
+def no(*_):
+    {how}
+
+def pytest_configure():
+    {what} = no
+"""
+
+
+@pytest.mark.parametrize(
+    ("what", "how", "told"),
+    [
+        ("results.render_results", "raise BaselineError('they cannot be kept')", ["NOT WRITTEN: they cannot be kept"]),
+        ("closing.write_atomically", "raise OSError(28, os.strerror(28))", 3 * ["NOT WRITTEN: * No space left *"]),
+    ],
+    ids=["not as JSON", "nowhere"],
+)
+def test_results_that_cannot_be_written_anywhere_leave_nothing_behind(bench, pytester, monkeypatch, what, how, told):
+    monkeypatch.setenv("TMPDIR", str(pytester.mkdir("tmp")))
+    pytester.makeconftest(REFUSES.format(what=what, how=how))
+    result = bench("--modelbench-json=results.json", source=ONE.format(answer=42))
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    said = [line for line in result.outlines if line.startswith("NOT WRITTEN")]
+    assert len(said) == len(told)
+    result.stdout.fnmatch_lines(told)
+    assert list((pytester.path / "tmp").iterdir()) == []
+
+
 def test_recording_twice_under_one_name_fails(bench):
     source = ONE.format(answer=42) + "    modelbench.record('answer', 43)\n"
     bench(source=source).stdout.fnmatch_lines(["*records 'answer' twice; give the second a name of its own*"])

@@ -1,5 +1,6 @@
 """Verdicts on deterministic measurements, which one process settles."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -33,6 +34,7 @@ CASE = NamedCase("c")
         ("macs", "1%", 102, 100, Verdict.REGRESSED),
         ("macs", None, 1, 0, Verdict.REGRESSED),
         ("macs", None, 0, 0, Verdict.OK),
+        ("macs", None, 10**15, 5e-324, Verdict.REGRESSED),
         ("top1", None, 0.9, 0.9, Verdict.OK),
         ("top1", None, 0.85, 0.9, Verdict.REGRESSED),
         ("top1", "5pp", 0.85, 0.9, Verdict.OK),
@@ -50,6 +52,7 @@ def test_deterministic_metrics_are_held_to_their_band(metric, band, now, then, e
         [Measurement(metric.name, metric, CASE, now, test="t")], BaselineView("c", metric.unit, metric.better, then)
     )
     assert (told.judgement.verdict, told.event) == (expected, Event.DECIDED)
+    assert told.judgement.ratio is None or math.isfinite(told.judgement.ratio)
 
 
 def test_a_deterministic_metric_that_differs_between_processes_is_a_regression():

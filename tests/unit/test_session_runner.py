@@ -26,7 +26,7 @@ def latency(disturbed=lambda test, process: False):
     """What a worker measures that finds the machine disturbed where ``disturbed(test, process)``."""
 
     def measure(test, process):
-        timing = RelativeTime(0.01 * process)
+        timing = RelativeTime(0.01 * process, 0.1)
         quality = Quality(UPSET if disturbed(test, process) else "", blocks=4)
         return Measurement.of(
             "latency", 0.1, NamedCase("net"), timing=timing, quality=quality, test=test, process=process

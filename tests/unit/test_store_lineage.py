@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from random import Random
 
 import pytest
@@ -18,7 +19,7 @@ def exact(value: int, accepted: str, *replaces: str, case: str = "a") -> Entry:
 
 
 def processes(value: float) -> Processes:
-    return Processes(values=(value,), log_ratios=(1.0,))
+    return Processes(values=(value,), log_ratios=(math.log(value),))
 
 
 def noisy(accepted: str, *others: str, replaces: tuple[str, ...] = (), value: float = 0.5) -> Entry:

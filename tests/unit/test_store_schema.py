@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -109,6 +110,12 @@ def test_a_file_is_written_as_it_was_read_with_one_line_per_entry(path: Path) ->
          "1e+308 is the log of no two times"),
         ((LATENCY, "sessions", SESSION, "reference_s", 2), 0, f"sessions > {SESSION} > reference_s",
          "0 is not positive"),
+        ((LATENCY, "sessions", SESSION, "reference_s", 1), 0.5, "log_ratios",
+         "the one in place 1, 3.1, is not that of 0.11 s beside 0.5 s: -1.514"),
+        ((LATENCY, "sessions", SESSION, "log_ratios", 2), 1.5, "log_ratios",
+         "the one in place 2, 1.5, is not that of 0.13 s beside 0.0053 s: 3.200"),
+        ((LATENCY, "unit"), "images/s", "log_ratios",
+         "the one in place 0, 3.0, is not that of 0.1 images/s beside 0.005 s: -7.601"),
         ((LATENCY, "sessions", SESSION, "reference_s"), ..., None, None),
         ((LATENCY, "sessions", SESSION, "values"), [], f"sessions > {SESSION} > values", "[] holds no process"),
         ((LATENCY, "sessions", SESSION, "values"), [1, 0, 1], f"sessions > {SESSION} > values", "0 is not positive"),
@@ -323,7 +330,6 @@ def test_a_good_file_with_any_item_replaced_never_raises_anything_but_a_baseline
 
 
 _number = st.floats(allow_nan=False, allow_infinity=False)
-_log = st.floats(-1500, 1500)
 _positive = st.floats(min_value=0, exclude_min=True, max_value=1e300)
 _name = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20).filter(str.strip)
 _sessions = st.sampled_from(["2026-11-20T00:00:00Z-nogit", "2026-11-21T00:00:00Z-abc-dirty", "2026-11-22T00:00:00Z-x"])
@@ -339,11 +345,10 @@ def _noisy(draw: st.DrawFn) -> Entry:
     for session in {accepted, *draw(st.lists(_sessions, max_size=3))}:
         size = draw(st.integers(1, 3))
         numbers: Callable[[Any], Any] = lambda each, n=size: tuple(draw(st.lists(each, min_size=n, max_size=n)))  # noqa: E731
-        sessions[session] = Processes(
-            values=numbers(_positive),
-            log_ratios=numbers(_log),
-            reference_s=numbers(_positive) if draw(st.booleans()) else (),
-        )
+        values = numbers(_positive)
+        beside = numbers(_positive) if draw(st.booleans()) else ()
+        logs = [math.log(value) - math.log(one) for value, one in zip(values, beside or (1.0,) * size)]
+        sessions[session] = Processes(values=values, log_ratios=tuple(logs), reference_s=beside)
     return Entry(
         case=draw(st.text(max_size=5)), value=median(sessions[accepted].values), unit="s", better=draw(_better),
         **draw(_made_from), accepted=accepted, sessions=sessions,
