@@ -32,8 +32,8 @@ def judge_exact(compared: Compared) -> Judgement:
             verdict, reasons = Verdict.REGRESSED, (Varies(),)
     if verdict is Verdict.REGRESSED:
         reasons = (*reasons, *since_baseline(compared))
-    ratio = value / baseline.value if baseline.value else math.inf
-    ratio = ratio if math.isfinite(ratio) else None  # of nothing, or next to nothing
+    of_it = value / baseline.value if baseline.value else math.inf
+    ratio = of_it if math.isfinite(of_it) else None  # of nothing, or next to nothing
     return Judgement(verdict, value, baseline.value, ratio, ratio, ratio, reasons=reasons, processes=len(measurements))
 
 

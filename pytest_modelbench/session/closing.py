@@ -15,6 +15,7 @@ import pytest
 
 from pytest_modelbench.core.errors import ModelbenchError
 from pytest_modelbench.core.places import told_path
+from pytest_modelbench.core.printable import printable_lines
 from pytest_modelbench.core.session import Outcome, Session
 from pytest_modelbench.core.settings import resolved
 from pytest_modelbench.session.runner import SessionRunner
@@ -110,7 +111,7 @@ class Closing:
     def _write_files(self, result: Session) -> None:
         here = self._config.invocation_params.dir
         if self._unwritten:
-            self._notes.append(f"NOT ACCEPTED: {self._unwritten}")
+            self._notes.append(f"NOT ACCEPTED: {printable_lines(self._unwritten)}")
         path = self._write_results(result)
         if self._unwritten and path is not None:
             where = ["--baselines", self._runner.commands.baselines, told_path(str(path), here)]
@@ -153,7 +154,7 @@ class Closing:
         try:
             write()
         except (ModelbenchError, OSError) as error:
-            self._notes.append(f"NOT WRITTEN: {error}")
+            self._notes.append(f"NOT WRITTEN: {printable_lines(str(error))}")
             self._unusable = True
             return False
         return True

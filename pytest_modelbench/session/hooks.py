@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from pytest_modelbench.core.errors import ModelbenchError
 from pytest_modelbench.core.measurement import CheckKey
 from pytest_modelbench.core.places import start_of_ids
 from pytest_modelbench.core.session import Absent
@@ -30,6 +29,7 @@ from pytest_modelbench.session.inline import InlineRun
 from pytest_modelbench.session.logs import share_log_file
 from pytest_modelbench.session.marks import Marks, is_benchmark, select
 from pytest_modelbench.session.promised import Found, Scope, absent
+from pytest_modelbench.session.refusing import as_usage_error
 from pytest_modelbench.session.runner import SessionRunner, Wanted
 from pytest_modelbench.store.project import Project
 from pytest_modelbench.workers.frames import show_own_lines
@@ -102,13 +102,11 @@ class BenchSession:
             raise pytest.UsageError(
                 "--modelbench-inline measures in one process only, too few for a baseline to rest on"
             )
-        try:
+        with as_usage_error():
             project = project_of_session(config)
             settings = settings_of(config, project)
             check_paths(config, settings)
             return cls(config, project, settings)
-        except ModelbenchError as error:
-            raise pytest.UsageError(str(error)) from error
 
     @property
     def bench(self) -> Any:
@@ -147,12 +145,10 @@ class BenchSession:
         """Keep the benchmark tests of the wanted suites."""
         benchmarks = self._note(items)
         _check_ids(benchmarks)
-        try:
+        with as_usage_error():
             chosen, self._marks = select(benchmarks, self.settings.suite, self._deselected)
             self._paths |= {item.nodeid: item.path for item in chosen}
             self._overruled = check_tables(self.config, self._project, self._paths.values())
-        except ModelbenchError as error:
-            raise pytest.UsageError(str(error)) from error
         kept = set(map(id, chosen))
         if others := [item for item in items if id(item) not in kept]:
             self._unselected = len(others)
@@ -181,13 +177,11 @@ class BenchSession:
             return None  # pytest's own loop says so
         if not session.items:
             raise pytest.UsageError(self._nothing_selected())
-        try:
+        with as_usage_error():
             if self.inline is not None:
                 self.inline.begin()
                 return None
             self.runner.run(session, self._marks)
-        except ModelbenchError as error:
-            raise pytest.UsageError(str(error)) from error
         return True
 
     def _absent(self, promised: Iterable[CheckKey]) -> list[Absent]:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from pytest_modelbench.core.environment import Environment
-from pytest_modelbench.core.errors import ModelbenchError, UsageError
+from pytest_modelbench.core.errors import UsageError
 from pytest_modelbench.core.metrics import Scope
 from pytest_modelbench.core.reasons import Disturbed, NotEverywhere, OutOfBudget, Reason
 from pytest_modelbench.core.settings import Settings
@@ -33,6 +33,7 @@ from pytest_modelbench.session.marks import Marks
 from pytest_modelbench.session.measured import MeasuredBaselines
 from pytest_modelbench.session.pairing import Pairing
 from pytest_modelbench.session.progress import Progress
+from pytest_modelbench.session.refusing import as_usage_error
 from pytest_modelbench.session.renaming import Renames
 from pytest_modelbench.session.replay import Replayer
 from pytest_modelbench.session.results import Results
@@ -281,10 +282,8 @@ class SessionRunner:
 
     def _decide(self, test: str) -> None:
         entry = self.results.entries[test]
-        try:
+        with as_usage_error():
             decision = self.results.decide(test, last_round=len(entry.runs) >= self._policy.looks[-1])
-        except ModelbenchError as error:
-            raise pytest.UsageError(str(error)) from error
         if decision is not None:
             self.decided(test, decision)
 

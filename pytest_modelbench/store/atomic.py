@@ -38,9 +38,10 @@ def write_atomically(path: Path, text: str) -> None:
             with open(target, "wb") as stream:
                 stream.write(text.encode("utf-8"))
             return
-        _remove_left_behind(target)
+        stem = target.stem[:100]
+        _remove_abandoned(target.parent, stem)
         # The name does not end in .json, so what a killed process leaves behind is never read as a baseline.
-        temporary = target.parent / f".{target.stem[:100]}-{secrets.token_hex(6)}.tmp"
+        temporary = target.parent / f".{stem}-{secrets.token_hex(6)}.tmp"
         try:
             _write_new(temporary, text.encode("utf-8"), _mode_of(target))
             os.replace(temporary, target)
@@ -55,12 +56,24 @@ def write_atomically(path: Path, text: str) -> None:
         ) from error
 
 
-def _remove_left_behind(target: Path) -> None:
-    """Remove what writers of ``target`` left that were killed a while ago."""
-    for path in target.parent.glob(f".{glob.escape(target.stem[:100])}-{'[0-9a-f]' * 12}.tmp"):
+def _remove_abandoned(folder: Path, stem: str) -> None:
+    """Remove what writers of this file in ``folder`` left that were killed a while ago."""
+    for path in folder.glob(_temporary(glob.escape(stem))):
         with contextlib.suppress(OSError):
             if time.time() - path.stat().st_mtime > _ABANDONED_S:
                 path.unlink()
+
+
+def remove_left_behind(folder: Path) -> None:
+    """Remove what killed writers left in ``folder``, whose lock is held: nobody else writes there now."""
+    for path in folder.glob(_temporary("*")):
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+def _temporary(stem: str) -> str:
+    """A pattern of the names that files are written under before they are whole."""
+    return f".{stem}-{'[0-9a-f]' * 12}.tmp"
 
 
 def remove(path: Path) -> None:

@@ -150,7 +150,8 @@ class BaselineStore:
     def rename(self, old: str, new: str) -> Renamed:
         """What goes by another key, by folder, since ``old`` is called ``new``.
 
-        BaselineError if anything is stored under a key that an entry would get; then nothing is changed.
+        BaselineError if anything else is stored under a key that an entry would get; then nothing is changed. What is
+        stored under both was renamed already, by a command that was killed.
         """
         with locked(self.folder):
             drafts = self._drafts()
@@ -168,7 +169,7 @@ class BaselineStore:
         for folder, draft in drafts.items():
             places = draft.folder.places
             keys = {key: CheckKey(to, key.name) for key in sorted(places) if (to := renamed(key.test, old, new))}
-            if taken := sorted({key.test for key in places} & {key.test for key in keys.values()}):
+            if taken := sorted(_taken(draft, keys)):
                 more = f" and {len(taken) - 1} more" if len(taken) > 1 else ""
                 command = shlex.join(["pytest-modelbench", "prune", "--test", taken[0]])
                 raise BaselineError(
@@ -193,3 +194,12 @@ class BaselineStore:
             draft.write()
             self._read[folder] = draft.folder
         return removed
+
+
+def _taken(draft: Draft, keys: Mapping[CheckKey, CheckKey]) -> set[str]:
+    """Tests that ``draft`` holds entries of which are not those that are to get their keys."""
+    wanted = {new: old for old, new in keys.items()}
+    tests = {new.test for new in wanted}
+    entry = draft.folder.entry
+    there = [key for key in draft.folder.places if key.test in tests and key not in keys]
+    return {key.test for key in there if key not in wanted or entry(key) != entry(wanted[key])}

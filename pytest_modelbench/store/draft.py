@@ -12,7 +12,7 @@ from pytest_modelbench.core.errors import BaselineError
 from pytest_modelbench.core.measurement import CheckKey
 from pytest_modelbench.core.session import Check
 from pytest_modelbench.store.acceptance import accept_check
-from pytest_modelbench.store.atomic import make_folder, remove, write_atomically
+from pytest_modelbench.store.atomic import make_folder, remove, remove_left_behind, write_atomically
 from pytest_modelbench.store.folders import read_folder
 from pytest_modelbench.store.names import file_name
 from pytest_modelbench.store.records import render_baseline_file
@@ -83,6 +83,8 @@ class Draft:
 
     def write(self) -> None:
         """Bring the changes to the disk. A file that lost its last entry is removed."""
+        if self._changed:
+            remove_left_behind(self._path)
         for path in sorted(self._changed):
             if self.folder.files[path].entries:
                 make_folder(path.parent)

@@ -186,7 +186,8 @@ class Entry(Checked):
         if not (rate or self.unit == "s") or (self.reference and not processes.reference_s):
             return
         beside = processes.reference_s or (1.0,) * len(processes.values)
-        for place, (value, ratio, reference_s) in enumerate(zip(processes.values, processes.log_ratios, beside)):
+        rows = zip(processes.values, processes.log_ratios, beside, strict=True)
+        for place, (value, ratio, reference_s) in enumerate(rows):
             of_times = math.log(value) + (math.log(reference_s) if rate else -math.log(reference_s))
             if abs(ratio - of_times) > math.log(_APART):
                 times = f"{value} {self.unit}" + (f" beside {reference_s} s" if processes.reference_s else "")

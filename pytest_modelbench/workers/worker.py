@@ -47,6 +47,9 @@ from pytest_modelbench.workers.serial import as_json
 from pytest_modelbench.workers.turns import WorkerTurns
 from pytest_modelbench.workers.wire import Channel, read_job
 
+#: What fixtures may raise at their end without keeping pytest from ending the others.
+_OUTLIVED = (Exception, pytest.fail.Exception, pytest.skip.Exception)
+
 
 class WorkerInput(dict[str, Any]):
     """What a worker of pytest-xdist is told; where a plugin misses what it would have put there, an option's value.
@@ -74,6 +77,7 @@ class WorkerPlugin:
         self._replaced: set[str] = set()
         self.others: tuple[str, ...] = ()  #: found in place of tests that were not
         self.stopped = ""  #: why pytest did not go on to the end
+        self._torn_down_by = ""  #: what ended a test's teardown before its end
         self.broken = ""  #: why this process must not go on, and another one takes the rest of the tests
         self._process = os.getpid()
         self.model_files: Callable[[], Iterable[str]] = tuple  #: told by what builds models here: since last asked
@@ -173,7 +177,7 @@ class WorkerPlugin:
         strays, idle = tuple(self._origins.strays(sys.modules)), idle_fixtures(item)
         files = {*self.model_files(), *imported_by(getattr(item, "module", None))}
         self._channel.send(Finished(item.nodeid, strays, imported(sys.modules), tuple(sorted(files)), idle))
-        if broken := _what_is_broken():
+        if broken := self._torn_down_by or _what_is_broken():
             self.broken = item.session.shouldstop = broken
         return result
 
@@ -188,9 +192,13 @@ class WorkerPlugin:
             os._exit(0)
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_makereport(self, call: pytest.CallInfo[None]) -> None:
+    def pytest_runtest_makereport(self, item: pytest.Item, call: pytest.CallInfo[None]) -> None:
         """Show the lines of the test and its model, when it has failed."""
         show_own_lines(call, self._config.option)
+        error = call.excinfo.value if call.excinfo else None
+        if call.when == "teardown" and error and not isinstance(error, _OUTLIVED):
+            # pytest goes on tearing down after those alone: other fixtures of the test are still there.
+            self._torn_down_by = f"the teardown of {item.nodeid} ended by {type(error).__name__}, so it is not complete"
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Stream a report."""

@@ -160,3 +160,14 @@ def test_commands_repeat_what_the_session_was_told(bench, accept, pytester):
     accept_command = "pytest --modelbench --modelbench-device=cpu --modelbench-baselines=kept --update-baselines"
     result.stdout.fnmatch_lines([f"*if this is intended:  {accept_command} sub/test_deep.py::test_one"])
     result.stdout.fnmatch_lines(["if the change is intended, accept with", f"    {accept_command} sub"])
+
+
+def test_what_a_damaged_baseline_holds_does_not_reach_the_terminal(bench, accept, pytester):
+    accept(source=ONE.format(answer=1))
+    path = pytester.path / "baselines" / "portable" / "it.json"
+    path.write_text(path.read_text().replace('"better"', '"\\u001b[2Jb\\u202ektter": 1, "better"'))
+    result = bench()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    said = result.stdout.str() + result.stderr.str()
+    assert " [2Jb ktter: is not a field that belongs here" in said
+    assert not {"\x1b", "\u202e"} & set(said)

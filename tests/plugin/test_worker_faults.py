@@ -84,6 +84,14 @@ def test_closes_stdout(modelbench):
     modelbench.record("answer", 1)
     sys.stdout.close()
 
+@pytest.fixture
+def leaves(modelbench):
+    yield
+    sys.exit(0)
+
+def test_whose_teardown_leaves(leaves, modelbench):
+    modelbench.record("answer", 1)
+
 def test_after(modelbench):
     print("it still can")
     modelbench.record("answer", 2)
@@ -93,7 +101,7 @@ def test_after(modelbench):
 @pytest.mark.slow
 def test_each_test_that_breaks_its_process_costs_itself_only(bench, pytester):
     result = bench("-v", "--modelbench-order=keep", source=BREAKS)
-    result.assert_outcomes(passed=3, failed=2, errors=1)
+    result.assert_outcomes(passed=4, failed=2, errors=2)
     result.stdout.fnmatch_lines_random(
         [
             "*test_asks_pytest_to_end FAILED*",

@@ -121,11 +121,17 @@ def test_a_dry_run_says_the_same_and_moves_nothing(capsys: Output) -> None:
     assert capsys.readouterr().out == said.replace("would move", "moved")
 
 
-def test_killed_between_two_files_an_entry_is_there_twice_and_never_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_killed_between_two_files_an_entry_is_there_twice_and_the_same_command_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def killed(path: Path) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(drafts, "remove", killed)
-    with pytest.raises(KeyboardInterrupt):
-        main(["rename", "test_a.py", "test_c.py"])
+    with monkeypatch.context() as patched:
+        patched.setattr(drafts, "remove", killed)
+        with pytest.raises(KeyboardInterrupt):
+            main(["rename", "test_a.py", "test_c.py"])
     assert set(held()) == {"a.json", "b.json", "c.json"}
+    assert main(["rename", "test_a.py", "test_c.py"]) == 0
+    assert set(held()) == {"b.json", "c.json"}
+    assert set(held(DEVICE)) == {"b.json", "c.json"}

@@ -432,6 +432,16 @@ def test_hidden_and_other_files_are_not_baselines(store: BaselineStore) -> None:
     assert BaselineStore(store.folder).keys("portable") == [MACS]
 
 
+def test_what_a_killed_writer_left_is_removed_by_the_next_one_that_writes(store: BaselineStore) -> None:
+    accept(store, macs(1), day=1)
+    left = store.folder / "portable" / ".other-0123456789ab.tmp"
+    left.write_text("{")
+    accept(store, macs(1), day=2)
+    assert left.exists()  # nothing was written
+    accept(store, macs(2, Verdict.REGRESSED), day=3)
+    assert not left.exists()
+
+
 def test_a_file_in_place_of_a_folder_is_an_error(store: BaselineStore) -> None:
     store.folder.mkdir()
     (store.folder / "portable").write_text("")

@@ -347,7 +347,7 @@ def _noisy(draw: st.DrawFn) -> Entry:
         numbers: Callable[[Any], Any] = lambda each, n=size: tuple(draw(st.lists(each, min_size=n, max_size=n)))  # noqa: E731
         values = numbers(_positive)
         beside = numbers(_positive) if draw(st.booleans()) else ()
-        logs = [math.log(value) - math.log(one) for value, one in zip(values, beside or (1.0,) * size)]
+        logs = [math.log(value) - math.log(one) for value, one in zip(values, beside or (1.0,) * size, strict=True)]
         sessions[session] = Processes(values=values, log_ratios=tuple(logs), reference_s=beside)
     return Entry(
         case=draw(st.text(max_size=5)), value=median(sessions[accepted].values), unit="s", better=draw(_better),

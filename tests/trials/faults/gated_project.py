@@ -1,13 +1,14 @@
 """A small project with baselines, and sessions and commands over it in processes that may fail in any way.
 
-Its workers are scripts, so that a session takes a twentieth of a second: collection, baselines, verdicts, reports, files
-and exit status are the real ones.
+Its workers are scripts, so that a session takes a tenth of a second. Collection, baselines, verdicts, reports, files and
+exit status are the real ones.
 """
 
 from __future__ import annotations
 
 import contextlib
 import importlib
+import itertools
 import math
 import os
 import pkgutil
@@ -17,9 +18,11 @@ import signal
 import sys
 import tempfile
 import time
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from io import FileIO, TextIOWrapper
 from pathlib import Path
 from typing import NoReturn
 
@@ -46,13 +49,15 @@ for _layer in ("session", "store", "report", "cli"):
 
 #: Beyond, it hangs.
 TIMEOUT_S = 10.0
+#: So many processes may run at once.
+MOST_AT_ONCE = 32
 #: Exit status of a process that ended by an exception that nobody caught.
 CRASHED = 99
 ENVIRONMENT = Environment(
     "cpu", "a CPU, 2 cores", "cpu-a", {"device": "cpu", "cpu": "a CPU", "cores": 2, "threads": 1}, {"torch": "2.11"}
 )
 TESTS = {
-    "test_net.py": "import pytest\n\n@pytest.mark.parametrize('size', ['small', 'large'])\n"
+    "test_net.py": "import pytest\n\n@pytest.mark.parametrize('size', {sizes})\n"
     "def test_cost(modelbench, size):\n    pass\n\ndef test_output(modelbench):\n    pass\n",
     "test_speed.py": "def test_latency(modelbench):\n    pass\n",
     "test_accuracy.py": "def test_photos(modelbench):\n    pass\n",
@@ -60,14 +65,16 @@ TESTS = {
 #: What a session may leave in the folder that it runs in.
 LEFT = {"__pycache__", ".pytest_cache"}
 _SAMPLES = 40
+_LARGE = 1_000_000
+#: What the interpreter tells its audit hooks of files.
+_ACCESSES = {"open", "os.rename", "os.remove", "os.rmdir", "os.mkdir"}
 
 
-def measured(test: str, process: int, worse: bool) -> list[Measurement]:
-    """What a worker measures of ``test``: what is stored, or all of it ``worse``."""
+def measured(test: str, process: int, factor: float) -> list[Measurement]:
+    """What a worker measures of ``test``: what is stored, or all of it so much worse."""
     of = partial(Measurement.of, case=Case("net", 1, (224, 224)), test=test, process=process)
-    factor = 1.3 if worse else 1.0
     if "test_cost" in test:
-        size = 1 if "small" in test else 7
+        size = 1 + zlib.crc32(test.encode()) % 97
         return [
             of("macs", round(1_234_567 * size * factor)),
             of("parameters", round(98_765 * size * factor)),
@@ -78,10 +85,12 @@ def measured(test: str, process: int, worse: bool) -> list[Measurement]:
         projections = numbers([0.5213 * factor, *(math.sin(place) * factor for place in range(1, 9))])
         return [of("output", projections.values[0], observations=projections)]
     if "test_photos" in test:
-        right = hits([place % 10 > (5 if worse else 0) for place in range(_SAMPLES)])
+        right = hits([place % 10 > (5 if factor > 1 else 0) for place in range(_SAMPLES)])
         assert right is not None
-        return [of("top1", sum(right.values) / _SAMPLES, observations=right, comparability=Comparability("photos 12ab"))]
-    noise = random.Random(f"{test} {process} {worse}").gauss(0, 0.004)
+        return [
+            of("top1", sum(right.values) / _SAMPLES, observations=right, comparability=Comparability("photos 12ab"))
+        ]
+    noise = random.Random(f"{test} {process} {factor}").gauss(0, 0.004)
     timing = RelativeTime(math.log(factor * 3.7) + noise, 0.0021)
     value = 0.0021 * math.exp(timing.log_ratio)
     return [of("latency", value, timing=timing, comparability=Comparability(reference="conv 1"))]
@@ -101,15 +110,38 @@ class Ended:
         return said or self.status in (pytest.ExitCode.INTERNAL_ERROR, CRASHED) or (self.status or 0) < 0
 
 
+@dataclass(frozen=True)
+class Running:
+    """A process that leads its group, and the file that it writes to."""
+
+    pid: int
+    output: Path
+
+    def end(self) -> Ended:
+        """How it ended, once it has, or was made to as it hung."""
+        until_s = time.monotonic() + TIMEOUT_S
+        while time.monotonic() < until_s:
+            done, status = os.waitpid(self.pid, os.WNOHANG)
+            if done:
+                return Ended(os.waitstatus_to_exitcode(status), self.output.read_text(errors="replace"))
+            time.sleep(0.002)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
+        return Ended(None, self.output.read_text(errors="replace"))
+
+
 class GatedProject:
     """The project in ``folder``, with baselines of everything that its tests measure."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, sizes: Sequence[str] = ("small", "large")) -> None:
+        self._sizes = list(sizes)
         self.root = folder / "project"
         self.baselines = self.root / "baselines"
         self.temporary = folder / "tmp"
         self._kept = folder / "kept"
         self._output = folder / "output"
+        self._started = 0
 
     def make(self) -> None:
         """Write it, and accept what it measures."""
@@ -117,7 +149,7 @@ class GatedProject:
         self.temporary.mkdir()
         (self.root / "pyproject.toml").write_text("[tool.pytest.ini_options]\naddopts = '-p no:cacheprovider'\n")
         for name, source in TESTS.items():
-            (self.root / name).write_text(source)
+            (self.root / name).write_text(source.format(sizes=self._sizes))
         accepted = self.session("--update-baselines")
         if accepted.status != 0:
             raise RuntimeError(accepted.text)
@@ -139,48 +171,63 @@ class GatedProject:
         """What `kept` ``file`` holds."""
         return (self._kept / file).read_text()
 
+    def contents(self) -> dict[str, object]:
+        """What the baselines hold now, byte by byte, or of what is large and no file, its size."""
+        return {
+            str(path): path.read_bytes() if path.is_file() and path.stat().st_size < _LARGE else path.lstat().st_size
+            for path in sorted(self.baselines.rglob("*"))
+            if not path.is_symlink()
+        }
+
     def left(self) -> list[str]:
         """Names of what is there and was not, in the project and in the folder for temporary files."""
         known = {*TESTS, *LEFT, "pyproject.toml", "baselines"}
         return [path.name for path in self.root.iterdir() if path.name not in known] + os.listdir(self.temporary)
 
-    def session(self, *arguments: str, worse: bool = False) -> Ended:
-        """``pytest --modelbench`` with ``arguments``."""
-
-        def run() -> int:
-            launch.started = partial(_scripted, worse=worse)  # type: ignore[assignment]
-            os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
-            return int(pytest.main(["--modelbench", *arguments], plugins=[plugin]))
-
-        return self._apart(run)
+    def session(self, *arguments: str, factor: float = 1.0) -> Ended:
+        """``pytest --modelbench`` with ``arguments``, in which everything is so much worse than is stored."""
+        return self.start_session(*arguments, factor=factor).end()
 
     def command(self, *arguments: str) -> Ended:
         """``pytest-modelbench`` with ``arguments``."""
-        return self._apart(lambda: command(arguments))
+        return self.start_command(*arguments).end()
 
-    def start(self, run: Callable[[], int]) -> int:
-        """The id of a process of its own, in the project, that ends with what ``run()`` returns."""
+    def start_session(self, *arguments: str, factor: float = 1.0, dies_at: int | None = None) -> Running:
+        """`session`, begun; ``dies_at`` its so-manieth look at a baseline, or change of one, before it happens."""
+
+        def run() -> int:
+            launch.started = partial(_scripted, factor=factor)  # type: ignore[assignment]
+            os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
+            return int(pytest.main(["--modelbench", *arguments], plugins=[plugin]))
+
+        return self._start(run, dies_at)
+
+    def start_command(self, *arguments: str, dies_at: int | None = None) -> Running:
+        """`command`, begun; it dies as a session does."""
+        return self._start(lambda: command(arguments), dies_at)
+
+    def _start(self, run: Callable[[], int], dies_at: int | None) -> Running:
+        """A process of its own, in the project, that ends with what ``run()`` returns."""
+        self._started += 1
+        output = self._output.with_name(f"output-{self._started % MOST_AT_ONCE}")
         if pid := os.fork():
-            return pid
-        self._inside(run)
+            return Running(pid, output)
+        if dies_at is not None:
+            _die_at(dies_at, self.baselines)
+        self._inside(run, output)
 
-    def _apart(self, run: Callable[[], int]) -> Ended:
-        status = waited(self.start(run), TIMEOUT_S)
-        return Ended(status, self._output.read_text(errors="replace"))
-
-    def _inside(self, run: Callable[[], int]) -> NoReturn:
+    def _inside(self, run: Callable[[], int], told: Path) -> NoReturn:
         status = CRASHED
         try:
             os.setsid()
             os.chdir(self.root)
             tempfile.tempdir = None
             os.environ["TMPDIR"] = str(self.temporary)
-            with open(self._output, "wb") as output, open(os.devnull) as nothing:
+            with open(told, "wb") as output, open(os.devnull) as nothing:
                 os.dup2(nothing.fileno(), 0)
                 os.dup2(output.fileno(), 1)
                 os.dup2(output.fileno(), 2)
-            sys.stdout = open(1, "w", encoding="utf-8", closefd=False)
-            sys.stderr = open(2, "w", encoding="utf-8", closefd=False)
+            sys.stdout, sys.stderr = (TextIOWrapper(FileIO(fd, "wb", closefd=False), "utf-8") for fd in (1, 2))
             status = run()
         except SystemExit as leaving:
             status = leaving.code if isinstance(leaving.code, int) else CRASHED
@@ -192,18 +239,15 @@ class GatedProject:
             os._exit(status)
 
 
-def waited(pid: int, timeout_s: float) -> int | None:
-    """The exit status of a child that leads its group, negative for a signal; None if it had to be killed."""
-    until_s = time.monotonic() + timeout_s
-    while time.monotonic() < until_s:
-        done, status = os.waitpid(pid, os.WNOHANG)
-        if done:
-            return os.waitstatus_to_exitcode(status)
-        time.sleep(0.002)
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
-    return None
+def _die_at(step: int, folder: Path) -> None:
+    """Kill this process at its access number ``step`` to files below ``folder``, before that happens."""
+    steps = itertools.count()
+
+    def hear(event: str, arguments: tuple[object, ...]) -> None:
+        if event in _ACCESSES and os.path.abspath(str(arguments[0])).startswith(str(folder)) and next(steps) == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    sys.addaudithook(hear)
 
 
 def remove(path: Path) -> None:
@@ -218,16 +262,18 @@ def remove(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def _scripted(job: Job, *_: object, worse: bool) -> Iterator[Connection]:
+def _scripted(job: Job, *_: object, factor: float) -> Iterator[Connection]:
     """In the place of `workers.local.started`."""
-    yield ScriptedWorker(_script(job.tests, job.process, worse))
+    yield ScriptedWorker(_script(job.tests, job.process, factor))
 
 
-def _script(tests: Sequence[str], process: int, worse: bool) -> Iterator[Event]:
+def _script(tests: Sequence[str], process: int, factor: float) -> Iterator[Event]:
     yield Hello(ENVIRONMENT)
     for test in tests:
-        recorded = [Recorded(one) for one in measured(test, process, worse)]
-        yield from whole(test, *recorded, *(Reported(test, _passed(test, when)) for when in ("setup", "call", "teardown")))
+        recorded = [Recorded(one) for one in measured(test, process, factor)]
+        yield from whole(
+            test, *recorded, *(Reported(test, _passed(test, when)) for when in ("setup", "call", "teardown"))
+        )
     yield Done()
 
 

@@ -1,4 +1,4 @@
-"""What can happen to a text, by chance and by seed: cut, changed in its structure, changed anywhere, changed as a file."""
+"""What can happen to a text, by chance and by seed: it is cut, restructured, scrambled, or another kind of file."""
 
 from __future__ import annotations
 
@@ -31,9 +31,19 @@ def restructured(rng: random.Random, data: bytes, other: bytes) -> bytes:
     """One of its values is gone, is a strange one, stands twice or elsewhere, or is one of ``other``."""
     document = json.loads(data)
     for _ in range(rng.choice([1, 1, 1, 2])):
-        parent, key = rng.choice(_places(document))
-        _change(rng, parent, key, json.loads(other))
+        if places := _places(document):
+            _change(rng, *rng.choice(places), json.loads(other))
     return json.dumps(document, indent=rng.choice([None, 1])).encode("utf-8", "surrogatepass")
+
+
+def renumbered(rng: random.Random, data: bytes, _: bytes) -> bytes:
+    """One to three of its numbers are others, none of them strange."""
+    document = json.loads(data)
+    places = [(parent, key) for parent, key in _places(document) if type(parent[key]) in (int, float)]
+    for parent, key in rng.sample(places, min(len(places), rng.choice([1, 1, 2, 3]))):
+        one = parent[key] * rng.choice([0.1, 0.5, 0.75, 0.9, 0.99, 1.01, 1.1, 1.7, 2, 10])
+        parent[key] = round(one) if isinstance(parent[key], int) else one
+    return json.dumps(document).encode()
 
 
 def scrambled(rng: random.Random, data: bytes, other: bytes) -> bytes:
@@ -74,7 +84,7 @@ def _change(rng: random.Random, parent: Any, key: Any, other: Any) -> None:
             deep = [deep]
         parent[key] = deep
     else:
-        parent[key] = rng.choice(_STRANGE)
+        parent[key] = copy.deepcopy(rng.choice(_STRANGE))
 
 
 def _keys(parent: Any) -> list[Any]:
