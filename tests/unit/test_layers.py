@@ -184,6 +184,7 @@ def test_only_the_edge_knows_pytest():
         "session/marks.py",
         "session/progress.py",
         "session/replay.py",
+        "session/refusing.py",
         "session/runner.py",
     }
 

@@ -1,7 +1,7 @@
 """A small project with baselines, and sessions and commands over it in processes that may fail in any way.
 
-Its workers are scripts, so that a session takes a tenth of a second. Collection, baselines, verdicts, reports, files and
-exit status are the real ones.
+Its workers are scripts, so that a session takes a tenth of a second. Collection, baselines, verdicts, reports, files
+and exit status are the real ones.
 """
 
 from __future__ import annotations
