@@ -38,7 +38,7 @@ from pytest_modelbench.session.renaming import Renames
 from pytest_modelbench.session.replay import Replayer
 from pytest_modelbench.session.results import Results
 from pytest_modelbench.store.baselines import BaselineStore
-from pytest_modelbench.store.whole import check_whole
+from pytest_modelbench.store.whole import check_own_name, check_whole
 from pytest_modelbench.vcs.git import sources
 from pytest_modelbench.vcs.listing import tracked_below
 from pytest_modelbench.workers.driver import Heard
@@ -118,6 +118,8 @@ class SessionRunner:
 
     def _open_gate(self, environment: Environment) -> Gate:
         self._check_whole(*dict.fromkeys(environment.folder(scope) for scope in Scope))
+        if not (self.updating or self.against or self.store.holds_any(environment.slug)):
+            check_own_name(self.store.folder, environment, self.store.identities())
         measured = MeasuredBaselines(lambda test: self.results.entry(test).pairs)
         store: Baselines = measured if self.against else self.store
         return Gate(store, environment, self._policy)

@@ -38,5 +38,10 @@ def check_folder_name(folder: str) -> None:
         )
 
 
+def is_folder_name(name: str) -> bool:
+    """Whether baselines of any environment are looked for in a folder called ``name``."""
+    return name == slugify(name)
+
+
 def _fingerprint(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]

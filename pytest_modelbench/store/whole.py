@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from pytest_modelbench.core.environment import Environment, Fact
 from pytest_modelbench.core.errors import BaselineError
 from pytest_modelbench.store.folders import BaselineFolder
+from pytest_modelbench.store.names import is_folder_name
 
 #: Names of the files below a folder that git has.
 Tracked = Callable[[Path], Sequence[str]]
@@ -35,6 +37,19 @@ def check_whole(root: Path, name: str, contents: BaselineFolder, tracked: Tracke
         raise BaselineError(f"{folder}: is there, and holds no baselines; {_back(folder)}, or remove it")
 
 
+def check_own_name(root: Path, environment: Environment, identities: Mapping[str, Mapping[str, Fact]]) -> None:
+    """Raise BaselineError if a folder holds baselines of this very environment under another name than its own.
+
+    ``identities`` are the environments of the folders in ``root``. Names follow from them.
+    """
+    for name, identity in identities.items():
+        if name != environment.slug and identity == environment.identity:
+            raise BaselineError(
+                f"{root / name}: holds baselines of this very environment, which are read under the name "
+                f"{environment.slug} only; rename it"
+            )
+
+
 def _misplaced(root: Path, name: str) -> Iterator[str]:
     """What is wrong with names and places below ``root``, in words."""
     folder = root / name
@@ -43,6 +58,8 @@ def _misplaced(root: Path, name: str) -> Iterator[str]:
             yield f"{path}: lies beside the folders of baselines, where nothing is read; move it into its own"
         if path.name != name and path.name.casefold() == name.casefold() and not folder.exists():
             yield f"{path}: is read under the name {name} only; rename it"
+        elif not is_folder_name(path.name) and not folder.exists() and any(map(_looks_like_one, _visible(path))):
+            yield f"{path}: holds baselines, which are read under no such name; rename it, or move it away"
     if folder.is_symlink() and not folder.exists():
         yield f"{folder}: is a link that leads nowhere; make it lead to the baselines, or remove it"
     for path in _visible(folder):

@@ -264,7 +264,7 @@ def pytest_configure():
 def test_results_that_cannot_be_written_anywhere_leave_nothing_behind(bench, pytester, monkeypatch, what, how, told):
     monkeypatch.setenv("TMPDIR", str(pytester.mkdir("tmp")))
     pytester.makeconftest(REFUSES.format(what=what, how=how))
-    result = bench("--modelbench-json=results.json", source=ONE.format(answer=42))
+    result = bench("--modelbench-json=results.json", source=ONE.format(answer=42), apart=True)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     said = [line for line in result.outlines if line.startswith("NOT WRITTEN")]
     assert len(said) == len(told)

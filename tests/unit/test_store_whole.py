@@ -6,15 +6,16 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pytest_modelbench.core.errors import BaselineError
 from pytest_modelbench.store.baselines import BaselineStore
-from pytest_modelbench.store.whole import check_whole
+from pytest_modelbench.store.whole import check_own_name, check_whole
 from pytest_modelbench.vcs.listing import tracked_below
-from tests.unit.store_checks import ENVIRONMENT, macs, stamp
+from tests.unit.store_checks import ENVIRONMENT, latency, macs, stamp
 
 NOTHING: Callable[[Path], list[str]] = lambda folder: []  # noqa: E731
 
@@ -59,9 +60,10 @@ def below(root: Path) -> None:
         (renamed("portable/it.json.bak"), r"it.json.bak: is not read"),
         (renamed("it.json"), r"bl/it.json: lies beside the folders"),
         (lambda root: (root / "portable").rename(root / "Portable"), r"Portable: is read under the name portable only"),
+        (lambda root: (root / "portable").rename(root / "kept.bak"), r"kept.bak: holds baselines, which are"),
         (lambda root: (root / "portable/it.json").unlink(), r"portable: is there, and holds no baselines"),
     ],
-    ids=["empty", "dangling", "below", "upper case", "backup", "beside", "folder in upper case", "empty folder"],
+    ids=["empty", "dangling", "below", "upper case", "backup", "beside", "upper folder", "kept", "empty folder"],
 )  # fmt: skip
 def test_damage_is_named_with_the_way_out(root: Path, damage: Callable[[Path], object], told: str) -> None:
     check(root)
@@ -78,6 +80,22 @@ def test_copies_beside_their_original_and_other_files_are_nobodys_business(root:
     (root / "portable/README.md").write_text("ours")
     (root / "portable/.it.json.tmp").write_text("")
     (root / "notes").mkdir()
+    check(root)
+
+
+def test_baselines_of_this_environment_under_another_name_are_damage(root: Path) -> None:
+    store = BaselineStore(root)
+    store.accept([latency([0.1, 0.1], [3.0, 3.1])], stamp(1), ENVIRONMENT)
+    check_own_name(root, ENVIRONMENT, store.identities())
+    (root / ENVIRONMENT.slug).rename(root / "old")
+    with pytest.raises(BaselineError, match=rf"old: holds baselines of this very .* the name {ENVIRONMENT.slug} only"):
+        check_own_name(root, ENVIRONMENT, BaselineStore(root).identities())
+    other = replace(ENVIRONMENT, identity={**ENVIRONMENT.identity, "threads": 2})
+    check_own_name(root, other, BaselineStore(root).identities())
+
+
+def test_a_folder_that_was_kept_beside_the_one_in_its_place_is_nobodys_business(root: Path) -> None:
+    shutil.copytree(root / "portable", root / "portable.bak")
     check(root)
 
 
