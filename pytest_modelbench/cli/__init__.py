@@ -1,7 +1,7 @@
 """The command ``pytest-modelbench``: stored baselines and results files, looked at and changed; and the machine.
 
 Each command has a file of its own, which declares its arguments and runs it. Exit status: 0 fine, 1 something was
-refused or is a problem, 4 wrong usage or a file that cannot be used (as pytest has it).
+refused or is a problem, 2 it was interrupted, 4 wrong usage or a file that cannot be used (as pytest has it).
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ from typing import NoReturn
 
 from pytest_modelbench import __version__
 from pytest_modelbench.cli import accept, compare, convert, doctor, guide, merge_conflict, prune, rename, report, show
-from pytest_modelbench.cli.command import UNUSABLE
+from pytest_modelbench.cli.command import INTERRUPTED, UNUSABLE
 from pytest_modelbench.cli.output import write
 from pytest_modelbench.core.errors import ModelbenchError, UsageError
 
 #: In the order of ``--help``.
 _MODULES = show, compare, accept, prune, rename, merge_conflict, convert, report, guide, doctor
+_SAID = "pytest-modelbench: interrupted. Each file is as it was or as it was to become: the same again does the rest"
 _COMMANDS = tuple(module.COMMAND for module in _MODULES)
 
 
@@ -30,6 +31,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except ModelbenchError as error:
         write(sys.stderr, f"pytest-modelbench: {error}")
         return UNUSABLE
+    except KeyboardInterrupt:
+        write(sys.stderr, _SAID)
+        return INTERRUPTED
     if text:
         write(sys.stdout, text)
     return int(status)

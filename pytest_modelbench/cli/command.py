@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 
-FINE, REFUSED, UNUSABLE = 0, 1, 4
+FINE, REFUSED, INTERRUPTED, UNUSABLE = 0, 1, 2, 4
 
 #: What is printed, and the exit status.
 Outcome = tuple[str, int]

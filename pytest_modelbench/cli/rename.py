@@ -28,6 +28,8 @@ def run(arguments: argparse.Namespace) -> Outcome:
 
     store = BaselineStore(baselines_of(arguments, must_exist=True))
     old, new = arguments.old.removesuffix("/"), arguments.new.removesuffix("/")
+    if not (old.strip() and new.strip()):
+        raise UsageError("nothing is called by an empty name; give the id that it had, and the one that it has")
     if old == new:
         raise UsageError(f"{old} is called so already")
     if ("::" in old) != ("::" in new):

@@ -90,6 +90,8 @@ def refusal_of(check: Check, session: str, *, even_if_disturbed: bool = False) -
     """Why ``check`` must not become a baseline for what was measured of it, however its test ended; None if it may."""
     if not check.measurements:
         return Refusal(Cause.NOT_MEASURED)
+    if not all(map(str.strip, check.key)):
+        return Refusal(Cause.UNFIT, "its test or the check itself has no name")
     if refusal := _upset(check, even_if_disturbed):
         return refusal
     if not check.metric.noisy and (apart := _contradiction(check)):

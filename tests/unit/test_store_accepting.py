@@ -85,6 +85,8 @@ def numbers(*values: float) -> Check:
         (session(exact(PEAK, -1)),
          {CheckKey(INFERENCE, "peak_live_memory"):
           Refusal(Cause.UNFIT, "value: -1 is negative, and the unit is 'bytes'")}),
+        (session(macs(5, test=" ")),
+         {CheckKey(" ", "macs"): Refusal(Cause.UNFIT, "its test or the check itself has no name")}),
     ],
 )  # fmt: skip
 def test_every_cause_refuses_and_nothing_else_does(
