@@ -13,6 +13,7 @@ import math
 import os
 import pkgutil
 import random
+import re
 import shutil
 import signal
 import sys
@@ -66,6 +67,8 @@ TESTS = {
 LEFT = {"__pycache__", ".pytest_cache"}
 _SAMPLES = 40
 _LARGE = 1_000_000
+#: What Python itself writes and removes to see whether it may, and leaves where it is killed in between.
+_PROBE = re.compile("[a-z0-9_]{8}")
 #: What the interpreter tells its audit hooks of files.
 _ACCESSES = {"open", "os.rename", "os.remove", "os.rmdir", "os.mkdir"}
 
@@ -182,7 +185,8 @@ class GatedProject:
     def left(self) -> list[str]:
         """Names of what is there and was not, in the project and in the folder for temporary files."""
         known = {*TESTS, *LEFT, "pyproject.toml", "baselines"}
-        return [path.name for path in self.root.iterdir() if path.name not in known] + os.listdir(self.temporary)
+        temporary = [name for name in os.listdir(self.temporary) if not _PROBE.fullmatch(name)]
+        return [path.name for path in self.root.iterdir() if path.name not in known] + temporary
 
     def session(self, *arguments: str, factor: float = 1.0) -> Ended:
         """``pytest --modelbench`` with ``arguments``, in which everything is so much worse than is stored."""
