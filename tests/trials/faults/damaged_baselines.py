@@ -86,6 +86,8 @@ def _kind(project: GatedProject, check: Check) -> str:
         return "regressed"
     if verdict is Verdict.NEW:
         return "its entry is gone: failed"
+    if verdict is Verdict.INCONCLUSIVE:
+        return "left open: does not pass"  # a baseline that was made vaguer
     once = not check.metric.noisy and check.measurements[-1].observations is None
     if verdict is Verdict.IMPROVED and once and _stored(project, check.key) != check.measurements[-1].value:
         return _ANOTHER
