@@ -197,6 +197,15 @@ OPTIONS = (
         help="What to make of a session with checks that the noise leaves open: exit status 10 (fail) or 0 (pass).",
     ),
     Option(
+        flag="--modelbench-machine",
+        setting="machine",
+        kind=OptionType.CHOICE,
+        choices=("pass", "fail"),
+        default="pass",
+        help="What to make of unchanged code whose time is surely another one, so that the machine moved: tell it, or "
+        "let the test fail.",
+    ),
+    Option(
         flag="--modelbench-confirm",
         setting="confirm",
         kind=OptionType.CHOICE,

@@ -11,10 +11,15 @@ from pytest_modelbench.core.packages import summary, unpacked
 
 Fact = str | int | float | bool | None
 
-#: Provenance that no portable value can depend on.
-_OF_A_MACHINE = frozenset({"platform", "kernel", "driver", "omp_num_threads"})
 #: The fact that holds all installed packages, as `core.packages` packs them.
 PACKAGES = "packages"
+#: Facts on what code reads beside what is committed and installed: environment variables that choose how a device
+#: computes, options of the project's own, and files and packages that no commit of the repository tells of.
+VARIABLES, OPTIONS, BESIDE_GIT = "variables", "options", "beside_git"
+#: What these say where there is nothing.
+NONE = "none"
+#: Provenance that no portable value can depend on.
+_OF_A_MACHINE = frozenset({"platform", "kernel", "driver", "omp_num_threads", VARIABLES, BESIDE_GIT})
 #: What torch computes with, beside what a process imports: named before other packages.
 _UNDER_TORCH = ("cuda", "cudnn", "hip", "driver", "nvidia-", "triton", "pytorch-triton", "intel-", "mkl")
 
@@ -102,6 +107,14 @@ def told_first(found: Collection[Difference], used: Collection[str] = ()) -> tup
         return 4 if None in (one.then, one.now) else 3
 
     return tuple(sorted(found, key=rank))
+
+
+def nothing_differs(then: Mapping[str, Fact], now: Mapping[str, Fact]) -> bool:
+    """Whether both sides know all that code may read or run beside what is committed, and all of it is the same."""
+    known = all(fact in then and fact in now for fact in (VARIABLES, OPTIONS, BESIDE_GIT))
+    # A fact that one side alone has may be what differs.
+    alike = then.keys() == now.keys() and not differences(then, now)
+    return known and alike and same_packages(then, now)
 
 
 def same_packages(then: Mapping[str, Fact], now: Mapping[str, Fact]) -> bool:

@@ -134,6 +134,7 @@ class Settings:
     skipped: str = default_of("skipped")
     orphans: str = default_of("orphans")
     inconclusive: str = default_of("inconclusive")
+    machine: str = default_of("machine")
     confirm: str = default_of("confirm")
     order: str = default_of("order")
     rounds: tuple[int, ...] = default_of("rounds")

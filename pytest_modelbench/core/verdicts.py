@@ -22,6 +22,7 @@ class Verdict(str, Enum):
     INCONCLUSIVE = "inconclusive"
     NEW = "new"
     INCOMPARABLE = "incomparable"
+    UNCHANGED = "unchanged"  #: nothing differs that could make it slower: its time says how the machine is
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from pytest_modelbench.judge.procedure import Compared, Duet, Procedure
 from pytest_modelbench.judge.ruling import Ruling
 from pytest_modelbench.judge.state import Event
 from pytest_modelbench.judge.stored import judge_stored
+from pytest_modelbench.judge.unchanged import is_unchanged, judge_unchanged
 from pytest_modelbench.judge.widened import disturbed_baseline
 
 
@@ -32,6 +33,8 @@ def judge(compared: Compared, procedure: Procedure, duet: Duet | None = None) ->
         return Ruling(Event.DECIDED if noisy else seen, judgement)
     if not noisy:
         return Ruling(seen, judge_exact(compared))
+    if duet is None and is_unchanged(compared, procedure):
+        return judge_unchanged(compared, procedure)
     if duet is not None and not duet.stored:
         return judge_pairs(compared, procedure, duet)
     ruling = judge_stored(compared, procedure) if duet is None else judge_pairs(compared, procedure, duet)

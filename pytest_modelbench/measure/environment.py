@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from pytest_modelbench import __version__
-from pytest_modelbench.core.environment import Environment, Fact, differences, named, slugify
+from pytest_modelbench.core.environment import NONE, VARIABLES, Environment, Fact, differences, named, slugify
 from pytest_modelbench.core.errors import UsageError
 from pytest_modelbench.core.packages import Package, packed
 from pytest_modelbench.host.cores import allowed_cores, core_count
 from pytest_modelbench.host.instructions import instruction_set
 from pytest_modelbench.host.nvml import open_nvml
 from pytest_modelbench.host.processor import Processor, read_processor
+from pytest_modelbench.host.variables import choosing_variables
 from pytest_modelbench.measure.devices import CPU
 
 _PACKAGES = ("torch", "torchvision", "timm", "numpy")
@@ -135,6 +136,7 @@ def _provenance(device: str) -> dict[str, Fact]:
         "platform": f"{platform.system()} {platform.machine()}",
         "kernel": platform.release(),
         "omp_num_threads": os.environ.get("OMP_NUM_THREADS"),
+        VARIABLES: choosing_variables() or NONE,
         "packages": _installed(),
     }
     if device.partition(":")[0] == "cuda":

@@ -9,7 +9,7 @@ from pytest_modelbench.core.printable import printable
 from pytest_modelbench.core.session import Session
 from pytest_modelbench.report.footnotes import footnotes
 from pytest_modelbench.report.notices import notices
-from pytest_modelbench.report.summary import Line, Notice, Standing, Told, circumstances, lines, tally
+from pytest_modelbench.report.summary import FINE, Line, Notice, Standing, Told, circumstances, lines, tally
 
 _HEADER = (
     "| case | metric | baseline | now | change | band | verdict |\n| --- | --- | ---: | ---: | ---: | ---: | --- |"
@@ -22,8 +22,8 @@ _SPECIAL = re.compile(r"[\\`*\[\]~|]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 def render(session: Session, told: Told | None = None) -> str:
     """The whole report: a summary line, trouble, what was not gated and what to do; what is ok is folded."""
     found = lines(session)
-    trouble = [line for line in found if line.standing is not Standing.OK]
-    fine = [line for line in found if line.standing is Standing.OK]
+    trouble = [line for line in found if line.standing not in FINE]
+    fine = [line for line in found if line.standing in FINE]
     parts = [f"**modelbench: {tally(session)}**", escape(circumstances(session))]
     parts += [_table(trouble)] if trouble else []
     parts += [_notice(notice) for notice in notices(session, told or Told())]

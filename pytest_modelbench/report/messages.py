@@ -180,6 +180,12 @@ def as_if(check: Check) -> str:
     return _moved(check, how.get(judgement.verdict, "would be ok"))
 
 
+def _unchanged(check: Check, advice: Advice) -> _Told:
+    headline = f"{check.key.name} is of unchanged code: {percent(check.judgement.ratio or 1)} seen{_interval(check)}"
+    ways = [Way("to see it again", advice.rerun), Way("to compare with this machine from now on", advice.accept)]
+    return _Told(headline, measured(check), evidence(check, advice.provenance, advice.used), ways)
+
+
 def _ok(check: Check, advice: Advice) -> _Told:
     return _Told(_moved(check, "is ok"), measured(check), evidence(check, advice.provenance, advice.used), [])
 
@@ -190,6 +196,7 @@ _TELL = {
     Verdict.INCONCLUSIVE: _inconclusive,
     Verdict.INCOMPARABLE: _incomparable,
     Verdict.NEW: _new,
+    Verdict.UNCHANGED: _unchanged,
     Verdict.OK: _ok,
 }
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from pytest_modelbench.core.environment import named
-from pytest_modelbench.core.reasons import Disturbed
+from pytest_modelbench.core.reasons import Disturbed, MachineMoved
 from pytest_modelbench.core.session import Absence, Check, Outcome, Renamed, Session
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.report.commands import prune_command, rename_command
 from pytest_modelbench.report.messages import as_if, found_from, more_needed
 from pytest_modelbench.report.reasons import sentences
-from pytest_modelbench.report.scale import plural
+from pytest_modelbench.report.scale import percent, plural
 from pytest_modelbench.report.selection import MOST_TESTS, naming
 from pytest_modelbench.report.summary import Notice, Standing, Told, standing
 
@@ -33,7 +33,7 @@ def notices(session: Session, told: Told | None = None) -> list[Notice]:
     found += _absent(session, told)
     if session.updating or session.interrupted:
         return found
-    return found + _open(session) + _acceptance(session, told)
+    return found + _machine(session, told) + _open(session) + _acceptance(session, told)
 
 
 #: What is told of a test that does not measure what it has a baseline for.
@@ -113,6 +113,27 @@ def _open(session: Session) -> list[Notice]:
     verb = "is" if len(checks) == 1 else "are"
     text = f"{plural(len(checks), 'check')} {verb} undecided, which does not count as ok"
     return [*found, Notice(text, some(items))]
+
+
+def _machine(session: Session, told: Told) -> list[Notice]:
+    """Unchanged code whose time is surely another one."""
+    checks = [
+        check
+        for check in session.checks
+        if check.judgement.verdict is Verdict.UNCHANGED and check.judgement.because(MachineMoved)
+    ]
+    if not checks:
+        return []
+    unchanged = sum(check.judgement.verdict is Verdict.UNCHANGED for check in session.checks)
+    ratios = sorted(check.judgement.ratio or 1.0 for check in checks)
+    span = percent(ratios[0]) if len(checks) == 1 else f"{percent(ratios[0])} to {percent(ratios[-1])}"
+    lead = f"THE MACHINE MOVED: {len(checks)} of {plural(unchanged, 'unchanged check')} surely measured otherwise"
+    text = f"{lead} ({span}); code, versions, settings and environment are the baseline's. If it stays so, accept with"
+    items = [f"{check.case.id} {check.key.name}: {percent(check.judgement.ratio or 1)}" for check in checks]
+    tests = {check.key.test for check in checks}
+    return [
+        Notice(text, some(items) if len(checks) > 1 else (), accept_of(tests, session, told), short=f"{lead} ({span})")
+    ]
 
 
 def _disturbed(checks: Sequence[Check]) -> Notice:

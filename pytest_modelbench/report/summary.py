@@ -26,9 +26,12 @@ class Standing(Enum):
     MISSING = "no baseline"
     IMPROVED = "improved"
     NEW = "new"
+    UNCHANGED = "unchanged"
     OK = "ok"
 
 
+#: What nobody has to look at.
+FINE = frozenset({Standing.UNCHANGED, Standing.OK})
 _RANK = {standing: rank for rank, standing in enumerate(Standing)}
 
 

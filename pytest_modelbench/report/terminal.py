@@ -12,7 +12,7 @@ from pytest_modelbench.core.session import Check, Session
 from pytest_modelbench.report.footnotes import footnotes, mark
 from pytest_modelbench.report.notices import notices
 from pytest_modelbench.report.scale import moved, number, pair, percent
-from pytest_modelbench.report.summary import Line, Notice, Standing, Told, circumstances, lines, tally
+from pytest_modelbench.report.summary import FINE, Line, Notice, Standing, Told, circumstances, lines, tally
 from pytest_modelbench.report.table import Colour, Column, Row, layout, painted
 
 COLOURS = {
@@ -22,6 +22,7 @@ COLOURS = {
     Standing.MISSING: Colour.RED,
     Standing.IMPROVED: Colour.GREEN,
     Standing.NEW: Colour.YELLOW,
+    Standing.UNCHANGED: Colour.PLAIN,
     Standing.OK: Colour.PLAIN,
 }
 
@@ -67,7 +68,7 @@ def render(session: Session, look: Look, told: Told | None = None) -> str:
     told = told or Told()
     colour, quiet = look.colour, look.quiet
     found = lines(session)
-    shown = [line for line in found if not (quiet and line.standing is Standing.OK)]
+    shown = [line for line in found if not (quiet and line.standing in FINE)]
     table = _table(shown, look)
     worst = COLOURS[found[0].standing] if found else Colour.PLAIN
     said = [*notices(session, told), *told.refused]

@@ -44,20 +44,19 @@ class Recourses:
         if settings.confirm != "duet":
             self._unwanted = f"--modelbench-confirm={settings.confirm}"
         self._known: dict[str | None, Recourse] = {
-            None: Recourse(why_none="it was recorded outside git, or with uncommitted changes")
+            None: Recourse(why_none=self._unwanted or "it was recorded outside git, or with uncommitted changes")
         }
 
     def __call__(self, commit: str | None) -> Recourse:
         """The recourse, looked up once for each commit."""
-        if self._unwanted:
-            return Recourse(why_none=self._unwanted)
         if commit not in self._known and commit is not None:
             try:
                 resolve(self._root, commit)
                 alike = same_code(self._root, commit, ignoring=[self._baselines])
-                self._known[commit] = Recourse(duet=not alike, same_code=alike)
+                duet = not (alike or self._unwanted)
+                self._known[commit] = Recourse(duet, alike, "" if alike else self._unwanted)
             except ModelbenchError as error:
-                self._known[commit] = Recourse(why_none=str(error))
+                self._known[commit] = Recourse(why_none=self._unwanted or str(error))
         return self._known[commit]
 
 

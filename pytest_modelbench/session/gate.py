@@ -9,6 +9,7 @@ from typing import Protocol
 from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.measurement import CheckKey, Measurement
 from pytest_modelbench.core.metrics import Scope
+from pytest_modelbench.core.reasons import MachineMoved
 from pytest_modelbench.core.session import Check, Outcome
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.core.verdicts import BaselineView, Verdict
@@ -42,7 +43,7 @@ class Recourse:
 
     duet: bool = False  #: measure the code of the baseline beside the present one
     same_code: bool = False  #: nothing: the code is that of the baseline
-    why_none: str = ""  #: for people, where neither holds
+    why_none: str = ""  #: for people, where there is no duet and the code is another one
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,8 @@ class Gate:
         verdict = check.judgement.verdict
         if verdict in (Verdict.REGRESSED, Verdict.INCOMPARABLE):
             return Outcome.FAILED
+        if verdict is Verdict.UNCHANGED and check.judgement.because(MachineMoved):
+            return Outcome.FAILED if self._policy.settings.machine == "fail" else Outcome.PASSED
         if verdict is Verdict.NEW:
             if self._policy.against:
                 return Outcome.PASSED  # what the other code lost is told by `gone`: nothing is hidden by a new name

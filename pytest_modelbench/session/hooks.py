@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from pytest_modelbench.session.asked import (
     project_of_session,
     settings_of,
 )
+from pytest_modelbench.session.beside import facts_beside
 from pytest_modelbench.session.closing import Closing
 from pytest_modelbench.session.ending import session_of
 from pytest_modelbench.session.inline import InlineRun
@@ -54,7 +56,8 @@ class BenchSession:
         self._paths: dict[str, Path] = {}  #: of the tests, by id
         self._commands = commands_of(config, project, settings, self._paths)
         even_if_disturbed: bool = config.option.modelbench_even_if_disturbed
-        wanted = Wanted(settings, _looks(settings, config), self._commands, self.updating, even_if_disturbed)
+        beside = partial(facts_beside, config)
+        wanted = Wanted(settings, _looks(settings, config), self._commands, self.updating, even_if_disturbed, beside)
         self.runner = SessionRunner(config, wanted)
         self.inline = InlineRun(self.runner) if config.option.modelbench_inline else None
         if self.inline is None:

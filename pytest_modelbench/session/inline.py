@@ -27,7 +27,7 @@ class InlineRun:
 
         bench = self.bench = begin(self._runner.settings, 1, self.add)
         self._environment = bench.environment
-        self._runner.results.environment_known(bench.environment)
+        self._runner.environment_known(bench.environment)
 
     def restart(self, test: str) -> None:
         """A test begins, perhaps once more, as pytest-rerunfailures has it: what was before does not count."""

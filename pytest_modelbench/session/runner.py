@@ -6,14 +6,15 @@ import math
 import sys
 import time
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pytest_modelbench.core.environment import Environment
+from pytest_modelbench.core.environment import Environment, Fact
 from pytest_modelbench.core.errors import UsageError
 from pytest_modelbench.core.metrics import Scope
 from pytest_modelbench.core.reasons import Disturbed, NotEverywhere, OutOfBudget, Reason
@@ -60,6 +61,8 @@ class Wanted:
     commands: Commands
     updating: bool
     even_if_disturbed: bool = False  #: accepts what was measured while the machine was disturbed, too
+    #: what is read and run beside what is committed and installed, as facts of the session's provenance
+    beside: Callable[[], Mapping[str, Fact]] = dict
 
 
 class SessionRunner:
@@ -72,6 +75,7 @@ class SessionRunner:
         self.commands = wanted.commands
         self.updating = wanted.updating
         self.even_if_disturbed = wanted.even_if_disturbed
+        self._beside = cache(wanted.beside)
         self.stamp, self.unread = sources(config.rootpath)
         self.store = BaselineStore(config.rootpath / settings.baselines)
         #: what the session compares with in place of what is stored, for people
@@ -200,7 +204,7 @@ class SessionRunner:
     def heard(self, event: Heard) -> None:
         """Open the baselines, at the first worker; show which test runs; pass warnings and notes on."""
         if isinstance(event, Hello):
-            self.results.environment_known(event.environment)
+            self.environment_known(event.environment)
         elif isinstance(event, Started):
             self._shown().test_started(event.test)
         elif isinstance(event, Quiet):
@@ -209,6 +213,11 @@ class SessionRunner:
             write_note(self.config, event)
         else:
             self._warn(event)
+
+    def environment_known(self, environment: Environment) -> None:
+        """Open the baselines of where a process measures, which the session knows more of than the process."""
+        known = {**environment.provenance, **self._beside()}
+        self.results.environment_known(replace(environment, provenance=known))
 
     def _warn(self, warning: Warned) -> None:
         """Hand a worker's warning to pytest's own summary of warnings; not once more for each process."""

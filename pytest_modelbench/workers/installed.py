@@ -102,7 +102,7 @@ class Installed:
     def _within(self, folder: str) -> tuple[list[Distribution], list[Distribution]]:
         """Distributions that lie in ``folder``: the project's own, and those of others."""
         if folder not in self._known:
-            found = [Distribution(folder, name) for name in sorted(_metadata(folder))]
+            found = distributions_in(folder)
             own = [one for one in found if self._own(one)]
             self._known[folder] = own, [one for one in found if one not in own]
         return self._known[folder]
@@ -112,6 +112,11 @@ class Installed:
             return True
         source, _ = distribution.source
         return source is not None and any(source.is_relative_to(tree) for tree in self._trees)
+
+
+def distributions_in(folder: str) -> list[Distribution]:
+    """Distributions that are installed in ``folder``, sorted."""
+    return [Distribution(folder, name) for name in sorted(_metadata(folder))]
 
 
 def _metadata(folder: str) -> list[str]:
