@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 
 from pytest_modelbench.core.printable import printable
@@ -28,7 +29,9 @@ def render(session: Session, told: Told | None = None) -> str:
     parts += [_table(trouble)] if trouble else []
     parts += [_notice(notice) for notice in notices(session, told or Told())]
     if fine:
-        parts.append(f"<details><summary>{len(fine)} ok</summary>\n\n{_table(fine)}\n\n</details>")
+        counts = Counter(line.standing for line in fine)
+        tallied = ", ".join(f"{counts[how]} {how.value}" for how in Standing if counts[how])
+        parts.append(f"<details><summary>{tallied}</summary>\n\n{_table(fine)}\n\n</details>")
     return "\n\n".join(parts) + "\n"
 
 

@@ -127,7 +127,9 @@ def _machine(session: Session, told: Told) -> list[Notice]:
     unchanged = sum(check.judgement.verdict is Verdict.UNCHANGED for check in session.checks)
     ratios = sorted(check.judgement.ratio or 1.0 for check in checks)
     span = percent(ratios[0]) if len(checks) == 1 else f"{percent(ratios[0])} to {percent(ratios[-1])}"
-    lead = f"THE MACHINE MOVED: {len(checks)} of {plural(unchanged, 'unchanged check')} surely measured otherwise"
+    verb, its = ("is", "its") if len(checks) == 1 else ("are", "their")
+    which = f"{len(checks)} of {plural(unchanged, 'unchanged check')}"
+    lead = f"THE MACHINE MOVED: {which} {verb} surely away from {its} baseline"
     text = f"{lead} ({span}); code, versions, settings and environment are the baseline's. If it stays so, accept with"
     items = [f"{check.case.id} {check.key.name}: {percent(check.judgement.ratio or 1)}" for check in checks]
     tests = {check.key.test for check in checks}

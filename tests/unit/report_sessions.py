@@ -12,7 +12,7 @@ from pytest_modelbench.core.case import NamedCase
 from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.measurement import CheckKey, Comparability, Measurement, RelativeTime
 from pytest_modelbench.core.metrics import METRICS, Better, Metric, Scope
-from pytest_modelbench.core.reasons import OtherKey, Reason
+from pytest_modelbench.core.reasons import MachineMoved, OtherKey, Reason, SameCode
 from pytest_modelbench.core.session import Absence, Absent, Check, Outcome, Renamed, Session, Stamp, TestResult
 from pytest_modelbench.core.verdicts import BaselineView, Judgement, Verdict
 
@@ -116,6 +116,8 @@ CHECKS = (
     check("模型測試-b1-224-fp32", "latency", Verdict.INCONCLUSIVE, 85.3e-6, 83.1e-6, half_width=0.043),
     check("a|b<c>&*d*-b1-224-fp32", MAP, Verdict.OK, 0.861, 0.86),
     check("a|b<c>&*d*-b1-224-fp32", JOULES, Verdict.INCOMPARABLE, 12.5, 0.3, unit_then="Wh", reasons=(REASON,)),
+    check("swin_tiny-b1-224-fp32", "latency", Verdict.UNCHANGED, 0.203, 0.2, reasons=(SameCode(),)),
+    check("swin_tiny-b1-224-fp32", "train_step", Verdict.UNCHANGED, 0.6, 0.5, reasons=(MachineMoved(SameCode()),)),
     check("efficientnet_b0-b64-224-fp32-train", "peak_live_memory", Verdict.NEW, 4_398_046_511),
     check("efficientnet_b0-b64-224-fp32-train", "latency", Verdict.NEW, 0.41),
 )

@@ -176,6 +176,7 @@ def test_only_the_edge_knows_pytest():
         "workers/options.py",
         "workers/worker.py",
         "session/aside.py",
+        "session/beside.py",
         "session/closing.py",
         "session/hooks.py",
         "session/inline.py",

@@ -108,7 +108,7 @@ def test_pytest_benchmark_compares_two_of_our_sessions(tmp_path: Path) -> None:
     # Processes of 0.99, 1.00 and 1.02 times 110.4 ms, each with samples of 1.00 and 1.01 times that.
     assert [float(row["median"]) for row in rows] == pytest.approx([0.110952, 0.221904])
     assert [row["rounds"] for row in rows] == ["6", "6"]
-    assert len(list(tmp_path.glob("plot-*.svg"))) == 5
+    assert len(list(tmp_path.glob("plot-*.svg"))) == 6
 
 
 def test_reports_need_neither_torch_nor_pytest(tmp_path: Path) -> None:

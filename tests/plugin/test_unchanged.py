@@ -1,0 +1,76 @@
+"""A night on which nothing changed: real repositories, and times that come from a file, as a machine's do."""
+
+import json
+
+import pytest
+
+SOURCE = """
+import os
+
+def test_it(modelbench):
+    with open(os.environ["SECONDS"]) as file:
+        modelbench.record("time", float(file.read()), unit="s", noisy=True, scope="device")
+"""
+
+
+@pytest.fixture
+def night(bench, pytester, git, accept, monkeypatch, tmp_path):
+    """Accepts and commits a time of 0.1 s; then runs the gate on a machine on which it takes ``seconds``."""
+    machine = tmp_path / "seconds"
+    monkeypatch.setenv("SECONDS", str(machine))
+    machine.write_text("0.1")
+    pytester.makepyprojecttoml("[tool.modelbench]\nupdate-rounds = 3\n")
+    pytester.makepyfile(test_it=SOURCE)
+    (pytester.path / ".gitignore").write_text("__pycache__\n.pytest_cache\nresults.json\ncache\n.env\n")
+    git("init", "--quiet")
+    for message in ("code", "baselines"):
+        git("add", "--all")
+        git("commit", "--quiet", "--message", message)
+        if message == "code":
+            accept("-p", "no:cacheprovider")
+
+    def run(seconds, *arguments):
+        machine.write_text(str(seconds))
+        result = bench("--modelbench-json=results.json", "-p", "no:cacheprovider", *arguments, rounds="")
+        session = json.loads((pytester.path / "results.json").read_text())["session"]
+        return result, [check["judgement"]["verdict"] for check in session["checks"]], session["processes"]
+
+    return run
+
+
+@pytest.mark.slow
+def test_unchanged_code_is_green_after_two_processes_and_the_machine_is_told_of(night):
+    result, verdicts, processes = night(0.1)
+    assert (result.ret, verdicts, processes) == (0, ["unchanged"], 2)
+    result.stdout.fnmatch_lines(["*time *unchanged", "1 unchanged"])
+    result.stdout.no_fnmatch_line("THE MACHINE MOVED*")
+    result, verdicts, processes = night(0.2)
+    assert (result.ret, verdicts, processes) == (0, ["unchanged"], 2)
+    result.stdout.fnmatch_lines(["THE MACHINE MOVED: 1 of 1 unchanged check is surely away from its baseline (+100%)*"])
+    result, verdicts, _ = night(0.2, "--modelbench-machine=fail")
+    assert (result.ret, verdicts) == (1, ["unchanged"])
+    result.stdout.fnmatch_lines(["*time is of unchanged code: +100% seen*", "*the machine changed, not the code*"])
+
+
+CHANGES = {
+    "code": lambda path: (path / "test_it.py").write_text(SOURCE + "\n# other code\n"),
+    "settings that git ignores": lambda path: (path / ".env").write_text("WEIGHTS=other\n"),
+    "new code": lambda path: (path / "helper.py").write_text("x = 1\n"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", CHANGES)
+def test_whatever_differs_is_no_unchanged_code(night, pytester, what):
+    CHANGES[what](pytester.path)
+    result, verdicts, _ = night(0.2)
+    assert result.ret != 0
+    assert verdicts != ["unchanged"]
+
+
+@pytest.mark.slow
+def test_variables_and_options_that_may_choose_what_is_measured_differ_as_well(night, pytester, monkeypatch):
+    monkeypatch.setenv("MKL_CBWR", "COMPATIBLE")
+    assert night(0.2)[1] != ["unchanged"]
+    monkeypatch.delenv("MKL_CBWR")
+    assert night(0.2)[1] == ["unchanged"]
