@@ -30,10 +30,10 @@ def cut(rng: random.Random, data: bytes, _: bytes) -> bytes:
 def restructured(rng: random.Random, data: bytes, other: bytes) -> bytes:
     """One of its values is gone, is a strange one, stands twice or elsewhere, or is one of ``other``."""
     document = json.loads(data)
-    for _ in range(rng.choice([1, 1, 1, 2])):
-        if places := _places(document):
-            _change(rng, *rng.choice(places), json.loads(other))
     try:
+        for _ in range(rng.choice([1, 1, 1, 2])):
+            if places := _places(document):
+                _change(rng, *rng.choice(places), json.loads(other))
         return json.dumps(document, indent=rng.choice([None, 1])).encode("utf-8", "surrogatepass")
     except RecursionError:  # deeper than Python itself can write
         return b"[" * 100_000 + data
