@@ -88,7 +88,7 @@ class Scope:
 
     def exists(self, module: str) -> bool:
         """Whether the file of this module is there."""
-        return (self._start / module).exists()
+        return os.path.exists(self._start / module)  # False for a name that no file system takes
 
 
 def _given(argument: str, here: Path) -> tuple[Path, str]:

@@ -92,3 +92,9 @@ def test_each_entry_is_told_with_the_reason(scope):
         (Absent(key, why) for key in promised if (why := tests[key.test])), key=lambda one: tuple(one.key)
     )
     assert {one.why for one in told if one.is_orphan} == {GONE, NO_BENCHMARK}
+
+
+@pytest.mark.parametrize("module", ["x" * 5000, "a\0b.py"])
+def test_a_name_that_no_file_can_have_is_gone(scope, module):
+    key = CheckKey(f"{module}::test_x", "macs")
+    assert absent([key], Found(), scope(".")) == [Absent(key, GONE)]

@@ -1,9 +1,9 @@
 """Damages, kills and worker faults by the thousand: does a gate open, is anything lost, does anything hang or stay?
 
-    python tests/trials/faults/faults.py [--share 0.05] [--seed 1] [--only baselines ...]
+    python tests/trials/faults/faults.py [--share 0.05] [--seed 1] [--only baselines ...] [--again]
 
 All of it takes an hour on two cores and goes on where it was stopped; a share takes its share, and is kept nowhere. The
-same seed does the same damages. Each trial tells of which kind its end was, and whether that is a fault: those are
+same seed does the same damages. Once a fault is mended, ``--again`` does the trials over that showed one. Each trial tells of which kind its end was, and whether that is a fault: those are
 listed with what was done and said, and make this end with 1. Counts go to ``results/faults.json``, and by ``--table``
 from there to ``docs/faults.md``.
 """
@@ -127,13 +127,21 @@ class _Kept:
         part = self.part(name)
         part["counts"] = dict(sorted((Counter(part["counts"]) + Counter(one.kind for one in told)).items()))
         part["faults"] += [{"number": number, **vars(one)} for one in told if one.fault]
-        part["done"] = number + 1
+        part["done"] = max(part["done"], number + 1)
         for one in told:
             if one.fault:
                 print(f"{name} {number}: {one.kind}: {one.what}\n{one.text[-2000:]}", flush=True)
         if part["done"] % _CHUNK == 0:
             print(f"{name}: {part['done']} done, {len(part['faults'])} faults", flush=True)
             self.write()
+
+    def forget_faults(self, name: str) -> list[int]:
+        """The numbers of trials that showed faults, which are to be done over."""
+        part = self.part(name)
+        numbers = sorted({fault["number"] for fault in part["faults"]})
+        part["counts"] = dict(Counter(part["counts"]) - Counter(fault["kind"] for fault in part["faults"]))
+        part["faults"] = []
+        return numbers
 
     def write(self) -> None:
         if self._whole:
@@ -147,6 +155,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", nargs="*", choices=PARTS, default=list(PARTS), metavar="PART")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--again", action="store_true", help="do the trials over that showed a fault")
     parser.add_argument("--table", action="store_true", help="only write the page from the counts that there are")
     options = parser.parse_args()
     if options.table:
@@ -154,7 +163,8 @@ def main() -> int:
         return 0
     kept = _Kept(options.seed, options.share)
     for name in options.only:
-        numbers = range(kept.part(name)["done"], round(PARTS[name] * options.share))
+        rest = range(kept.part(name)["done"], round(PARTS[name] * options.share))
+        numbers = kept.forget_faults(name) if options.again else rest
         run(name, options.seed, numbers, options.processes, partial(kept.add, name))
         kept.write()
         print(name, json.dumps(kept.part(name)["counts"], indent=1))
