@@ -16,7 +16,7 @@ from pytest_modelbench.core.errors import UsageError, hide_own_frames
 from pytest_modelbench.core.measurement import Comparability, Figure, Measurement, Quality, RelativeTime
 from pytest_modelbench.core.units import Handled
 from pytest_modelbench.host.proc import siblings
-from pytest_modelbench.measure.clocks import clock_for
+from pytest_modelbench.measure.clocks import Clock, clock_for
 from pytest_modelbench.measure.devices import device_uuid
 from pytest_modelbench.measure.health import HealthProbe, health_probe
 from pytest_modelbench.measure.lockstep import InTurns
@@ -118,19 +118,19 @@ def _timed_calls(
     run: Callable[[], object], case: AnyCase, bench: Bench, renew: Callable[[], object] | None = None
 ) -> Timed:
     target = Target(run, clock_for(bench.device))
-    return timed(bench, case, lambda lead, on: sample(target, lead, conditions=on), renew)
+    return timed(bench, case, target.clock, lambda lead, on: sample(target, lead, conditions=on), renew)
 
 
 #: Takes samples, led by the reference workload or by turns, under the conditions of this process.
 Sampler = Callable[[Alone | InTurns, Conditions], Samples]
 
 
-def timed(bench: Bench, case: AnyCase, take: Sampler, renew: Callable[[], object] | None = None) -> Timed:
+def timed(bench: Bench, case: AnyCase, clock: Clock, take: Sampler, renew: Callable[[], object] | None = None) -> Timed:
     """What ``take`` samples of ``case``: beside the reference workload, or in turns where there is another process.
 
-    ``renew`` moves what the samples work on to other places in memory.
+    ``clock`` is what it is timed by; ``renew`` moves what the samples work on to other places in memory.
     """
-    probe = probe_of(bench)
+    probe = probe_of(bench, clock)
     if bench.turns is not None:
         turns = InTurns(bench.turns, case.id)
         samples = take(turns, Conditions(probe.disturbed, renew))
@@ -150,11 +150,11 @@ def timed(bench: Bench, case: AnyCase, take: Sampler, renew: Callable[[], object
     return Timed(samples, case, Comparability(reference=reference.id), quality_of(samples, probe))
 
 
-def probe_of(bench: Bench) -> HealthProbe:
+def probe_of(bench: Bench, clock: Clock) -> HealthProbe:
     """What watches the machine; the other process of a pair is no stranger."""
     # Looking for siblings reads all of /proc: only where a foreign process would be asked after.
     known = siblings() if bench.device.type == "cuda" else ()
-    return health_probe(bench.device.type, device_uuid(bench.device), known)
+    return health_probe(bench.device.type, device_uuid(bench.device), known, lambda: clock.waits_left_out)
 
 
 def quality_of(samples: Samples, probe: HealthProbe) -> Quality:

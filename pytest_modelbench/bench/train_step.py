@@ -165,12 +165,13 @@ def _live(found: FollowedPeak, case: Case, plan: StepPlan) -> Measurement:
 def _timed(step: TrainStep, model: BuiltModel, bench: Bench, plan: SamplingPlan | None) -> tuple[Timed, PhasedSamples]:
     """The whole step timed, and its samples with those of each phase."""
     found: list[PhasedSamples] = []
+    clock = clock_for(bench.device)
 
     def take(lead: Alone | InTurns, conditions: Conditions) -> Samples:
-        found.append(sample_phases(step, PHASES, clock_for(bench.device), lead, plan, conditions))
+        found.append(sample_phases(step, PHASES, clock, lead, plan, conditions))
         return found[-1].whole
 
-    return timed(bench, step.case, take, model.renew), found[-1]
+    return timed(bench, step.case, clock, take, model.renew), found[-1]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,3 +14,5 @@ class Held:
     perf_counter_ns = staticmethod(time.perf_counter_ns)
     perf_counter = staticmethod(time.perf_counter)
     monotonic = staticmethod(time.monotonic)
+    process_time_ns = staticmethod(time.process_time_ns)
+    thread_time_ns = staticmethod(time.thread_time_ns)

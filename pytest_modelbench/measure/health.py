@@ -100,12 +100,19 @@ class Reading:
 class HealthProbe:
     """Compares counters of now with those of `start`, which creating the probe calls.
 
-    On an accelerator, what keeps the host's thread from running counts as well: it launches the work.
+    On an accelerator, what keeps the host's thread from running counts as well: it launches the work. Not so where
+    ``waits_left_out()``: what was timed last is without it.
     """
 
-    def __init__(self, reading: Callable[[], Reading] | None = None, gpu: GpuProbe | None = None) -> None:
+    def __init__(
+        self,
+        reading: Callable[[], Reading] | None = None,
+        gpu: GpuProbe | None = None,
+        waits_left_out: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._reading = reading or take_reading
         self._gpu = gpu
+        self._waits_left_out = waits_left_out
         self.start()
 
     def start(self) -> None:
@@ -117,7 +124,7 @@ class HealthProbe:
         seen = [*self._seen, self._take()]
         drops = [drop(then.throttle.frequency_hz, now.throttle.frequency_hz) for then, now in pairwise(seen)]
         return replace(
-            between(seen[0], seen[-1]),
+            self._counted(between(seen[0], seen[-1])),
             frequency_drop=max((share for share in drops if share is not None), default=None),
             gpu=_gpu_health(*seen),
         )
@@ -128,9 +135,15 @@ class HealthProbe:
         For `sampling.sample`, which measures the block again.
         """
         self._seen.append(self._take())
-        health = between(*self._seen[-2:])
+        health = self._counted(between(*self._seen[-2:]))
         # Not the run queue and the switches: over one block they are a handful of events, not a rate.
         return bool(replace(health, run_queue=None, involuntary_switches=None).unhealthy)
+
+    def _counted(self, health: Health) -> Health:
+        """``health`` without what others did on the core, where that is left out of what is timed."""
+        if not self._waits_left_out():
+            return health
+        return replace(health, waiting_share=None, run_queue=None, involuntary_switches=None)
 
     def _take(self) -> Reading:
         # The GPU first: what its clocks do changes as soon as it has nothing left to do.
@@ -139,12 +152,19 @@ class HealthProbe:
         return replace(reading, gpu=gpu) if gpu else reading
 
 
-def health_probe(device_type: str, uuid: str | None = None, allowed_pids: Collection[int] = ()) -> HealthProbe:
+def health_probe(
+    device_type: str,
+    uuid: str | None = None,
+    allowed_pids: Collection[int] = (),
+    waits_left_out: Callable[[], bool] = lambda: False,
+) -> HealthProbe:
     """A probe for measurements on a device: of the host, and on CUDA of the GPU with this UUID where NVML knows it.
 
-    ``allowed_pids`` may use the GPU, too: the other process that this one takes turns with.
+    ``allowed_pids`` may use the GPU, too: the other process that this one takes turns with. ``waits_left_out`` as for
+    `HealthProbe`.
     """
-    return HealthProbe(gpu=gpu_probe(uuid, allowed_pids) if device_type == "cuda" and uuid else None)
+    gpu = gpu_probe(uuid, allowed_pids) if device_type == "cuda" and uuid else None
+    return HealthProbe(gpu=gpu, waits_left_out=waits_left_out)
 
 
 def between(then: Reading, now: Reading) -> Health:

@@ -75,6 +75,11 @@ class PhaseClock:
         self._ended: list[str] = []  # the phase that ends at each mark; empty at the marks around samples
         self._last: list[dict[str, float]] = []  # the laps with phases that were read last: seconds of each phase
 
+    @property
+    def waits_left_out(self) -> bool:
+        """As of the clock that it is made of."""
+        return self._clock.waits_left_out
+
     def mark(self) -> int:
         """Where this mark is in the order of marks."""
         return self._mark("")

@@ -133,7 +133,7 @@ def net(**options: Any) -> BuiltModel:
 @pytest.fixture
 def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
     recorder = Recorder()
-    monkeypatch.setattr(timing, "probe_of", lambda bench: recorder.probe)
+    monkeypatch.setattr(timing, "probe_of", lambda bench, clock: recorder.probe)
     return recorder
 
 

@@ -78,7 +78,7 @@ def bench(monkeypatch: pytest.MonkeyPatch, clock: FakeClock, found: dict[str, Me
     reference = SimpleNamespace(id="conv", run=clock.work(20 * MS), renew=lambda: None)
     monkeypatch.setattr(timing, "reference_workload", lambda device: reference)
     monkeypatch.setattr(timing, "clock_for", lambda device: clock)
-    monkeypatch.setattr(timing, "probe_of", lambda bench: SimpleNamespace(disturbed=lambda: False))
+    monkeypatch.setattr(timing, "probe_of", lambda bench, clock: SimpleNamespace(disturbed=lambda: False))
     environment = Environment("cpu", "a CPU", "cpu-a", {}, {})
     return ModelBench(Bench(Settings(), "cpu", environment, 1, lambda one: found.update({one.name: one})), TEST)
 

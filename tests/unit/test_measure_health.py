@@ -103,6 +103,18 @@ def test_disturbed_does_not_take_a_handful_of_switches_for_a_rate() -> None:
     assert not probe_over(dataclasses.replace(THEN, runnable=9), now).disturbed()
 
 
+def test_what_others_did_on_the_core_is_no_disturbance_of_what_leaves_it_out() -> None:
+    now = dataclasses.replace(THEN, now_s=101.0, waited_s=1.9, runnable=9, involuntary_switches=900)
+    asleep = dataclasses.replace(now, now_s=102.0, asleep_s=900.0)
+    left_out = iter([True, False, True, True])
+    rest = iter([dataclasses.replace(THEN, runnable=9), now, now, asleep, asleep])
+    probe = HealthProbe(lambda: next(rest), waits_left_out=lambda: next(left_out))
+    assert not probe.disturbed()
+    assert not probe.disturbed()  # nothing happened since
+    assert probe.disturbed()  # the machine was asleep
+    assert probe.read().unhealthy == "the machine was suspended for 893 s"
+
+
 def test_throttling_and_a_falling_frequency_disturb_the_block_they_happen_in() -> None:
     steps = [Throttle(7, 3e9), Throttle(8, 3e9), Throttle(8, 2.6e9), Throttle(8, 2.6e9), Throttle(8, 2.5e9)]
     readings = [dataclasses.replace(THEN, now_s=100.0 + step, throttle=now) for step, now in enumerate(steps)]

@@ -1,0 +1,57 @@
+"""How long a thread could have run and waited for a core, as Linux counts it in nanoseconds."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from pathlib import Path
+
+from pytest_modelbench.host.proc import PROC
+
+#: The file has three short numbers.
+_LONGEST = 100
+
+
+class RunDelay:
+    """Reads the delay of the thread that asks; opened once, since it is read around every sample."""
+
+    def __init__(self, proc: Path = PROC) -> None:
+        self._proc = proc
+        self._thread = 0
+        self._file: int | None = None
+
+    def read_ns(self) -> int | None:
+        """Nanoseconds since the thread began; None where the system does not tell."""
+        thread = threading.get_native_id()
+        if thread != self._thread:
+            self._open(thread)
+        found = self._read()
+        if found is None and self._file is not None:
+            self._file = None  # a test has closed it, and may have opened another one in its place
+            self._open(thread)
+            found = self._read()
+        return found
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            with contextlib.suppress(OSError):
+                os.close(self._file)
+        self._file, self._thread = None, 0
+
+    def _open(self, thread: int) -> None:
+        self.close()
+        self._thread = thread
+        with contextlib.suppress(OSError):
+            self._file = os.open(self._proc / f"self/task/{thread}/schedstat", os.O_RDONLY | os.O_CLOEXEC)
+
+    def _read(self) -> int | None:
+        if self._file is None:
+            return None
+        try:
+            ran, waited, slices = map(int, os.pread(self._file, _LONGEST, 0).split())
+        except (OSError, ValueError):
+            return None
+        # A kernel that does not count says that the thread never ran.
+        return waited if ran > 0 and waited >= 0 and slices > 0 else None
