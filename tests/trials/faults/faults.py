@@ -160,7 +160,7 @@ def main() -> int:
     parser.add_argument("--table", action="store_true", help="only write the page from the counts that there are")
     options = parser.parse_args()
     if options.table:
-        table.write(json.loads(PATH.read_text()))
+        table.write(json.loads(PATH.read_text()), json.loads((RESULTS / "scale.json").read_text()))
         return 0
     kept = _Kept(options.seed, options.share)
     for name in options.only:
