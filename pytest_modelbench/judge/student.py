@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
+from statistics import NormalDist
 
 # Enough for hundreds of degrees of freedom and for the far tail of less than one; Numerical Recipes, 3rd ed., 6.4.
 _MOST_TERMS = 500
 _PRECISION = 1e-15
 _TINY = 1e-300
+_NORMAL = NormalDist()
 
 
 def t_cdf(t: float, dof: float) -> float:
@@ -29,10 +31,10 @@ def t_quantile(p: float, dof: float) -> float:
         raise ValueError(f"no t quantile for p = {p}, {dof} degrees of freedom")
     if p < 0.5:
         return -t_quantile(1 - p, dof)
-    # Newton's method from the median: the distribution is concave beyond it, so that every step stays short of the
-    # solution and none leads back.
+    # Newton's method from the normal quantile, which lies between the median and the solution: the distribution is
+    # concave there, so that every step stays short of the solution and none leads back.
     log_density = math.lgamma((dof + 1) / 2) - math.lgamma(dof / 2) - 0.5 * math.log(dof * math.pi)
-    t = 0.0
+    t = _NORMAL.inv_cdf(p)
     for _ in range(_MOST_TERMS):
         density = math.exp(log_density - (dof + 1) / 2 * math.log1p(t * t / dof))
         step = (p - t_cdf(t, dof)) / density

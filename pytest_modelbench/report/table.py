@@ -153,7 +153,7 @@ def painted(text: str, colour: Colour) -> str:
 
 def display_width(text: str) -> int:
     """Terminal columns that ``text`` takes: wide characters two, combining and invisible ones none."""
-    return sum(_character_width(character) for character in text)
+    return len(text) if text.isascii() else sum(map(_character_width, text))
 
 
 def _character_width(character: str) -> int:

@@ -3,9 +3,10 @@
     python tests/trials/faults/faults.py [--share 0.05] [--seed 1] [--only baselines ...] [--again]
 
 All of it takes an hour on two cores and goes on where it was stopped; a share takes its share, and is kept nowhere. The
-same seed does the same damages. Once a fault is mended, ``--again`` does the trials over that showed one. Each trial tells of which kind its end was, and whether that is a fault: those are
-listed with what was done and said, and make this end with 1. Counts go to ``results/faults.json``, and by ``--table``
-from there to ``docs/faults.md``.
+same seed does the same damages. Once a fault is mended, ``--again`` does the trials over that showed one.
+
+Each trial tells of which kind its end was, and whether that is a fault: those are listed with what was done and said,
+and make this end with 1. Counts go to ``results/faults.json``, and by ``--table`` from there to ``docs/faults.md``.
 """
 
 from __future__ import annotations
@@ -159,7 +160,7 @@ def main() -> int:
     parser.add_argument("--table", action="store_true", help="only write the page from the counts that there are")
     options = parser.parse_args()
     if options.table:
-        table.write(json.loads(PATH.read_text()))
+        table.write(json.loads(PATH.read_text()), json.loads((RESULTS / "scale.json").read_text()))
         return 0
     kept = _Kept(options.seed, options.share)
     for name in options.only:

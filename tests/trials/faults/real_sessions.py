@@ -84,7 +84,7 @@ class RealProject:
         command = [sys.executable, "-m", "pytest", *plugins, "--modelbench", "--device=cpu", *arguments]
         process = subprocess.Popen(
             command, cwd=self.root, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL, start_new_session=True,
+            stdin=subprocess.DEVNULL, start_new_session=True, preexec_fn=_heed_signals,
         )  # fmt: skip
         return RealSession(process, token)
 
@@ -98,3 +98,9 @@ class RealProject:
             remove(path)
         ours = sorted(path.name for path in files if path.name not in meant)
         return Told(f"left behind: {', '.join(ours)}", fault=True) if ours else None
+
+
+def _heed_signals() -> None:
+    """Undo what a shell does to what it starts in the background."""
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
