@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -53,9 +54,15 @@ def _declared(config: pytest.Config) -> Iterator[tuple[str, Any]]:
 def _beside_git(config: pytest.Config) -> str:
     """``net 12 files (1a2b3c4d); 2 files (5e6f7a8b)``: packages installed in editable mode, and ignored files."""
     top = top_of(config.rootpath)
-    told = [f"{name} {code_of(source)}" for name, source in _editable() if not source.is_relative_to(top)]
+    told = [f"{name} {_code_of(source)}" for name, source in _editable() if not source.is_relative_to(top)]
     ignored = ignored_by_git(config.rootpath, [config.rootpath, config.invocation_params.dir])
     return "; ".join(filter(None, [*told, fingerprint(ignored, top)]))
+
+
+@cache
+def _code_of(source: Path) -> str:
+    """The code that this process may have imported already, so that it is that of its beginning."""
+    return code_of(source)
 
 
 def _editable() -> list[tuple[str, Path]]:
