@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from pytest_modelbench.core.environment import BESIDE_GIT, NONE, OPTIONS, Fact
-from pytest_modelbench.vcs.beside import code_of, fingerprint, ignored_by_git
+from pytest_modelbench.vcs.beside import beside_commits, code_of, fingerprint
 from pytest_modelbench.vcs.listing import top_of
 from pytest_modelbench.workers.installed import distributions_in
 from pytest_modelbench.workers.options import options_to_hand_over
@@ -52,11 +52,10 @@ def _declared(config: pytest.Config) -> Iterator[tuple[str, Any]]:
 
 
 def _beside_git(config: pytest.Config) -> str:
-    """``net 12 files (1a2b3c4d); 2 files (5e6f7a8b)``: packages installed in editable mode, and ignored files."""
+    """``net 12 files (1a2b3c4d); 2 files (5e6f7a8b)``: what is installed in editable mode, and other files."""
     top = top_of(config.rootpath)
     told = [f"{name} {_code_of(source)}" for name, source in _editable() if not source.is_relative_to(top)]
-    ignored = ignored_by_git(config.rootpath, [config.rootpath, config.invocation_params.dir])
-    return "; ".join(filter(None, [*told, fingerprint(ignored, top)]))
+    return "; ".join(filter(None, [*told, fingerprint(beside_commits(config.rootpath), top)]))
 
 
 @cache

@@ -4,36 +4,47 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 
 from pytest_modelbench.core.errors import UsageError
 from pytest_modelbench.vcs.git import entries, git
-from pytest_modelbench.vcs.listing import files_below, top_of
+from pytest_modelbench.vcs.listing import LISTING_S, files_below, top_of
 
-#: Files that are read when a program starts, and that git is mostly told to ignore.
-_SETTINGS = ".env*"
+#: What code runs or reads beside sources, by its name: compiled extensions, exported models and weights, settings.
+_KINDS = (
+    "*.so", "*.pyd", "*.dylib", "*.pt", "*.pth", "*.pt2", "*.ckpt", "*.onnx", "*.safetensors", "*.bin", "*.h5", "*.npz",
+    "*.pkl", "*.engine", "*.plan", "*.jit", "*.torchscript", "*.tflite", ".env*", "*.yaml", "*.yml", "*.toml", "*.ini",
+    "*.cfg",
+)  # fmt: skip
+#: Of larger files, size and time of change stand for what they hold: a second reading of gigabytes takes too long.
+_LARGEST = 64 * 2**20
 _DIGITS = 8
 
 
-def ignored_by_git(root: Path, folders: Iterable[Path]) -> list[Path]:
-    """Compiled extensions beside the code of ``root``'s repository, and ``.env`` files there and in ``folders``.
+def beside_commits(root: Path) -> list[Path]:
+    """Files in the repository of ``root`` that code may run or read and that git does not have; empty without git.
 
-    Only those that git does not have: what it has belongs to a commit.
+    Those of virtual environments are installed, and told elsewhere.
     """
     top = top_of(root)
+    patterns = [f":(top,glob)**/{kind}" for kind in _KINDS]
     try:
-        known = set(entries(git(top, "ls-files", "-z", doing=f"listing the files of {top}")))
+        doing = f"listing what {top} holds beside its commits"
+        names = entries(git(top, "ls-files", "-z", "--others", "--", *patterns, doing=doing, timeout_s=LISTING_S))
     except UsageError:
-        known = set()
-    code = {(top / name).parent for name in files_below(top) if name.endswith((".py", ".pyx"))}
-    found = [
-        path for folder in sorted(code) for path in _in(folder, "*") if path.name.endswith(tuple(EXTENSION_SUFFIXES))
-    ]
-    for folder in sorted({top, *(folder.resolve() for folder in folders)}):
-        found += _in(folder, _SETTINGS)
-    return [path for path in dict.fromkeys(found) if os.path.relpath(path, top) not in known]
+        return []
+    environments: dict[Path, bool] = {}
+
+    def installed(folder: Path) -> bool:
+        if folder not in environments:
+            above = folder != top and installed(folder.parent)
+            environments[folder] = above or (folder / "pyvenv.cfg").exists() or folder.name == "node_modules"
+        return environments[folder]
+
+    found = sorted(top / name for name in names)
+    return [path for path in found if path.is_file() and not installed(path.parent)]
 
 
 def fingerprint(paths: Sequence[Path], root: Path) -> str:
@@ -42,12 +53,18 @@ def fingerprint(paths: Sequence[Path], root: Path) -> str:
         return ""
     digest = hashlib.sha256()
     for path in paths:
-        digest.update(os.path.relpath(path, root).encode("utf-8", "surrogateescape") + b"\0")
-        with open(path, "rb") as file:
-            digest.update(
-                hashlib.file_digest(file, "sha256").digest() if hasattr(hashlib, "file_digest") else file.read()
-            )
+        digest.update(os.path.relpath(path, root).encode("utf-8", "surrogateescape") + b"\0" + _held(path))
     return f"{len(paths)} file{'s' if len(paths) > 1 else ''} ({digest.hexdigest()[:_DIGITS]})"
+
+
+def _held(path: Path) -> bytes:
+    try:
+        status = path.stat()
+        if status.st_size > _LARGEST:
+            return f"{status.st_size} {status.st_mtime_ns}".encode()
+        return hashlib.sha256(path.read_bytes()).digest()
+    except OSError as error:
+        return f"{error.strerror}".encode()
 
 
 def code_of(folder: Path) -> str:

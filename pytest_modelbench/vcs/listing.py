@@ -12,7 +12,7 @@ from pytest_modelbench.vcs.git import entries, git, repository
 #: Folders that hold what was built or installed, where git does not say what it ignores.
 _DERIVED = frozenset(("build", "dist", "site-packages", "dist-packages", "node_modules", "__pycache__"))
 #: Listing takes as long as reading every folder that git does not ignore, data included.
-_LISTING_S = 120.0
+LISTING_S = 120.0
 
 
 def top_of(root: Path) -> Path:
@@ -38,8 +38,8 @@ def files_below(top: Path) -> list[str]:
     """Files of the working tree at ``top``, relative to it and sorted, with those of submodules."""
     doing = f"listing the files of {top}"
     try:
-        known = git(top, "ls-files", "-z", "--stage", doing=doing, timeout_s=_LISTING_S)
-        others = git(top, "ls-files", "-z", "--others", "--exclude-standard", doing=doing, timeout_s=_LISTING_S)
+        known = git(top, "ls-files", "-z", "--stage", doing=doing, timeout_s=LISTING_S)
+        others = git(top, "ls-files", "-z", "--others", "--exclude-standard", doing=doing, timeout_s=LISTING_S)
     except UsageError:
         return sorted(_walked(top, ""))
     # A name that ends in a slash is a repository of its own, which git does not look into; nor into submodules.

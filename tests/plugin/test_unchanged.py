@@ -55,6 +55,7 @@ def test_unchanged_code_is_green_after_two_processes_and_the_machine_is_told_of(
 CHANGES = {
     "code": lambda path: (path / "test_it.py").write_text(SOURCE + "\n# other code\n"),
     "settings that git ignores": lambda path: (path / ".env").write_text("WEIGHTS=other\n"),
+    "a model that was exported anew": lambda path: (path / "net.pt").write_bytes(b"another"),
     "new code": lambda path: (path / "helper.py").write_text("x = 1\n"),
 }
 

@@ -1,11 +1,13 @@
 """What code may read or run that no commit tells of."""
 
+import os
 import subprocess
 from importlib.machinery import EXTENSION_SUFFIXES
 
 import pytest
 
-from pytest_modelbench.vcs.beside import code_of, fingerprint, ignored_by_git
+from pytest_modelbench.vcs import beside
+from pytest_modelbench.vcs.beside import beside_commits, code_of, fingerprint
 
 NATIVE = f"fast{EXTENSION_SUFFIXES[0]}"
 
@@ -22,24 +24,50 @@ def repository(tmp_path, plain_git):
     return top
 
 
-def test_compiled_extensions_beside_code_and_settings_that_git_ignores_count(repository):
-    assert ignored_by_git(repository, [repository]) == []
+def test_what_code_runs_or_reads_and_git_does_not_have_counts(repository):
+    assert beside_commits(repository) == []
     (repository / "net" / NATIVE).write_bytes(b"\x7fELF")
     (repository / ".env").write_text("WEIGHTS=a\n")
-    (repository / "net" / ".env").write_text("DEBUG=1\n")  # read by nobody who starts at the top
-    (repository / "data" / NATIVE).write_bytes(b"")  # beside no code
-    found = ignored_by_git(repository, [repository])
-    assert found == [repository / "net" / NATIVE, repository / ".env"]
+    (repository / "data" / "model.pt").write_bytes(b"exported")  # not ignored, and no code
+    (repository / "data" / "image.png").write_bytes(b"")
+    (repository / "results.json").write_text("{}")
+    found = beside_commits(repository / "net")
+    assert found == [repository / ".env", repository / "data/model.pt", repository / "net" / NATIVE]
     first = fingerprint(found, repository)
-    assert first.startswith("2 files (")
-    (repository / ".env").write_text("WEIGHTS=b\n")
+    assert first.startswith("3 files (")
+    (repository / "data" / "model.pt").write_bytes(b"exported again")
     assert fingerprint(found, repository) != first
+
+
+def test_of_large_files_size_and_time_stand_for_what_they_hold(repository, monkeypatch):
+    monkeypatch.setattr(beside, "_LARGEST", 4)
+    path = repository / "model.pt"
+    path.write_bytes(b"a" * 10)
+    os.utime(path, ns=(0, 0))
+    first = fingerprint([path], repository)
+    path.write_bytes(b"b" * 10)
+    os.utime(path, ns=(0, 0))
+    assert fingerprint([path], repository) == first
+    os.utime(path, ns=(0, 1))
+    assert fingerprint([path], repository) != first
+
+
+def test_what_is_installed_in_the_repository_is_told_elsewhere(repository):
+    (repository / ".venv" / "lib").mkdir(parents=True)
+    (repository / ".venv" / "pyvenv.cfg").write_text("")
+    (repository / ".venv" / "lib" / NATIVE).write_bytes(b"")
+    assert beside_commits(repository) == []
 
 
 def test_what_git_has_belongs_to_a_commit(repository):
     (repository / "net" / NATIVE).write_bytes(b"\x7fELF")
     subprocess.run(["git", "add", "--force", f"net/{NATIVE}"], cwd=repository, check=True)
-    assert ignored_by_git(repository, [repository]) == []
+    assert beside_commits(repository) == []
+
+
+def test_without_git_nothing_is_beside_it(tmp_path, plain_git):
+    (tmp_path / "model.pt").write_bytes(b"")
+    assert beside_commits(tmp_path) == []
 
 
 @pytest.mark.parametrize("versioned", [True, False])
