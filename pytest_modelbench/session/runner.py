@@ -216,7 +216,8 @@ class SessionRunner:
 
     def environment_known(self, environment: Environment) -> None:
         """Open the baselines of where a process measures, which the session knows more of than the process."""
-        known = {**environment.provenance, **self._beside()}
+        # Outside git nothing can be known to be the same, whatever lies there.
+        known = {**environment.provenance, **(self._beside() if self.stamp.commit else {})}
         self.results.environment_known(replace(environment, provenance=known))
 
     def _warn(self, warning: Warned) -> None:
