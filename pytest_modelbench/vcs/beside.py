@@ -72,14 +72,8 @@ def code_of(folder: Path) -> str:
     top = folder.resolve()
     kinds = (".py", ".pyi", *EXTENSION_SUFFIXES)
     listed = {top / name for name in files_below(top) if name.endswith(kinds)}
+    # Extensions lie beside sources, and git is mostly told to ignore them.
     listed |= {
-        path for place in {one.parent for one in listed} for path in _in(place, "*") if path.name.endswith(kinds)
+        path for place in {one.parent for one in listed} for path in place.glob("*") if path.name.endswith(kinds)
     }
     return fingerprint(sorted(path for path in listed if path.is_file()), top)
-
-
-def _in(folder: Path, pattern: str) -> list[Path]:
-    try:
-        return sorted(path for path in folder.glob(pattern) if path.is_file())
-    except OSError:
-        return []
