@@ -235,14 +235,13 @@ OPTIONS = (
         help="After how many rounds open checks are looked at. A round measures each test once, in a fresh process; "
         "only tests with open checks go past the first look.",
     ),
-    # A baseline is recorded once and compared with every night: what it costs comes back in rounds and pairs that
-    # sessions of unchanged code need not run (tests/trials/session_cost.py).
+    # What a baseline of more would save a session (tests/trials/session_cost.py) is less than others and nights teach.
     Option(
         setting="update-rounds",
         formerly="update-passes",
         kind=OptionType.COUNT,
         metavar="N",
-        default="12",
+        default="6",
         help="How many rounds --update-baselines takes: processes behind each baseline.",
     ),
     Option(
@@ -250,8 +249,9 @@ OPTIONS = (
         setting="pairs",
         kind=OptionType.LOOKS,
         metavar="N[,N]",
-        default="3,5,8,13,20",
-        help="After how many pairs of processes, base and candidate, a duet is looked at.",
+        default="2,3,5,8,13,20",
+        help="After how many pairs of processes, base and candidate, a duet is looked at; of a single test not before "
+        "the third.",
     ),
     Option(
         flag="--modelbench-threads",

@@ -98,6 +98,7 @@ def pytest_runtestloop(session: pytest.Session) -> None:
     if _is_worker(session.config):
         from pytest_modelbench.bench.home import Home
         from pytest_modelbench.bench.process import Paired, begin
+        from pytest_modelbench.core.blocks import Enough
         from pytest_modelbench.core.errors import ModelbenchError
         from pytest_modelbench.core.settings import Settings
 
@@ -112,9 +113,11 @@ def pytest_runtestloop(session: pytest.Session) -> None:
                 worker.send,
                 best_reference_s=job.best_reference_s,
                 paired=Paired(worker.turns, home) if worker.turns else None,
+                on_cores=job.cores,
             )
         except ModelbenchError as error:
             worker.refuse(str(error))
+        bench.enough_of = {test: Enough(word) for test, word in job.enough.items()}
         session.config.stash[bench_key] = bench
         worker.model_files = bench.take_files
         worker.ready(bench.environment)

@@ -5,13 +5,14 @@ It imports torch no earlier than something needs it: a test that records a numbe
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_modelbench.bench.home import Home
+from pytest_modelbench.core.blocks import Enough
 from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.errors import MeasureError, UsageError, hide_own_frames
 from pytest_modelbench.core.measurement import CheckKey, Measurement
@@ -46,7 +47,9 @@ class Bench:
     settled: bool = False  #: this process was made what its environment says, and has to stay so while it measures
     written: list[set[str]] = field(default_factory=list)  #: of each model, the files that it is written in
     doubt: str = ""  #: why nothing may be recorded here: torch came late and contradicts the environment
+    enough_of: Mapping[str, Enough] = field(default_factory=dict)  #: by test, where fewer blocks are asked for
     _sent: set[CheckKey] = field(default_factory=set)
+    _test: str = ""
 
     def __repr__(self) -> str:
         return f"<bench on {self.device_name}>"
@@ -89,7 +92,13 @@ class Bench:
 
     def forget(self, test: str) -> None:
         """A test begins (again, if a plugin reruns it): what it recorded before does not count."""
+        self._test = test
         self._sent = {key for key in self._sent if key.test != test}
+
+    @property
+    def enough(self) -> Enough:
+        """How many blocks are asked of the test that runs."""
+        return self.enough_of.get(self._test, Enough.AGREEING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +117,13 @@ def begin(
     best_reference_s: float | None = None,
     paired: Paired | None = None,
     own_process: bool = True,
+    on_cores: Sequence[int] = (),
 ) -> Bench:
     """This process made ready for measuring: device chosen, on the CPU threads limited and pinned to cores.
 
-    ``own_process=False`` leaves threads and cores alone: the process does other things than measuring. Where torch is
-    not imported yet, and the device is the CPU, its part is done as soon as it is, whoever imports it.
+    ``on_cores`` are those that whoever started it has chosen. ``own_process=False`` leaves threads and cores alone: the
+    process does other things than measuring. Where torch is not imported yet, and the device is the CPU, its part is
+    done as soon as it is, whoever imports it.
 
     Raises UsageError for a device that is unknown or not here.
     """
@@ -123,7 +134,7 @@ def begin(
     if device == CPU and own_process:
         # Unpinned or with several threads, unchanged code varies two to four times as much between processes.
         when_imported("torch", partial(_settle, settings.threads))
-        pin(settings.threads)
+        pin(settings.threads, on_cores)
     environment = detect(device, threads=settings.threads, cores=cores)
     turns, home = (paired.turns, paired.home) if paired else (None, None)
     bench = Bench(settings, device, environment, process, send, best_reference_s, home, turns, settled=own_process)

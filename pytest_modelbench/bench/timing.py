@@ -144,7 +144,9 @@ def timed(bench: Bench, case: AnyCase, clock: Clock, take: Sampler, renew: Calla
         if renew is not None:
             renew()
 
-    samples = take(Alone(reference.run, bench.best_reference_s), Conditions(probe.disturbed, renew_both))
+    samples = take(
+        Alone(reference.run, bench.best_reference_s, enough=bench.enough), Conditions(probe.disturbed, renew_both)
+    )
     bench.check_environment(case.id)
     bench.best_reference_s = samples.best_reference_s
     return Timed(samples, case, Comparability(reference=reference.id), quality_of(samples, probe))
@@ -154,7 +156,7 @@ def probe_of(bench: Bench, clock: Clock) -> HealthProbe:
     """What watches the machine; the other process of a pair is no stranger."""
     # Looking for siblings reads all of /proc: only where a foreign process would be asked after.
     known = siblings() if bench.device.type == "cuda" else ()
-    return health_probe(bench.device.type, device_uuid(bench.device), known, lambda: clock.waits_left_out)
+    return health_probe(bench.device.type, device_uuid(bench.device), known, lambda: clock.left_out)
 
 
 def quality_of(samples: Samples, probe: HealthProbe) -> Quality:

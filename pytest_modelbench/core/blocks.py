@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import Enum
 
 #: Standard error of the median over blocks, in log, below which more of them are not worth their time. Processes differ
 #: by 1.3 % on a quiet machine, however many blocks they take; on a busy one half as many blocks more take two fifths
@@ -24,13 +25,32 @@ def median_error(log_ratios: Sequence[float]) -> float:
     return _OF_MEDIAN * spread / math.sqrt(len(log_ratios))
 
 
+class Enough(str, Enum):
+    """How many blocks are asked of a timing."""
+
+    FEWEST = "fewest"  #: what is unchanged is so wherever its time lies; only a machine that moved far is to show
+    PLANNED = "planned"  #: however they disagree
+    AGREEING = "agreeing"  #: more than planned while they disagree
+
+
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """Blocks of one timing: those ``planned``, the ``most`` it takes, and how many disturbed ones it may repeat."""
+    """Blocks of one timing: those ``planned``, the ``most`` it takes, and how many disturbed ones it may repeat.
+
+    ``fewest`` is what it takes to have been in every memory layout.
+    """
 
     planned: int
     most: int
     repeats: int
+    fewest: int = 1
+
+    def asked(self, enough: Enough) -> Amount:
+        """The amount of which no more is asked than ``enough``."""
+        if enough is Enough.AGREEING:
+            return self
+        planned = min(self.fewest, self.planned) if enough is Enough.FEWEST else self.planned
+        return replace(self, planned=planned, most=planned, repeats=min(self.repeats, planned))
 
     def enough(self, log_ratios: Sequence[float], repeated: int) -> bool:
         """Whether the blocks with these ``log_ratios`` will do, after ``repeated`` disturbed ones.

@@ -79,7 +79,7 @@ class MayBeAway:
 
 @dataclass(frozen=True, slots=True)
 class AssumedSpread:
-    """The baseline holds one session, so how far days differ is assumed; if of one process, how far those do, too."""
+    """The baseline holds one session, which does not tell how far days differ; of ``one_process``: nor how those do."""
 
     one_process: bool
     kind: Literal["assumed spread"] = "assumed spread"
@@ -187,9 +187,13 @@ class EnvironmentMoved:
 
 @dataclass(frozen=True, slots=True)
 class MachineMoved:
-    """Neither code nor versions are to blame for a change."""
+    """Neither code nor versions are to blame for a change.
+
+    ``before``: of unchanged code, how many sessions right before this one had found the same.
+    """
 
     code: SameCode | Cleared
+    before: int = 0
     kind: Literal["machine moved"] = "machine moved"
 
 

@@ -26,6 +26,7 @@ class Check:
     folder: str  #: baseline folder it is compared in: ``portable``, ``cpu-...``
     baseline: BaselineView | None = None
     environment: str = ""  #: slug of the environment it was measured in
+    changes: tuple[float, ...] = ()  #: of a duet, pair by pair: logs of candidate / base, in the metric's own direction
 
 
 class Outcome(str, Enum):

@@ -66,6 +66,7 @@ class Judgement:
     pairs: int = 0
     afresh: int = 0  #: that many processes, measured after a duet, are what ``value`` rests on; 0: all of them
     more: int | None = None
+    more_s: float | None = None  #: how long these would take, with their starts; None if nothing tells
     detectable_ratio: float | None = None
 
     def noted(self, reason: Reason) -> Judgement:

@@ -23,6 +23,7 @@ from pytest_modelbench.host.proc import (
     swapped_pages,
 )
 from pytest_modelbench.host.processor import is_virtual, model_name
+from pytest_modelbench.host.run_delay import waits_are_told
 
 #: How long use of the machine is watched, and so the span of every share below. Ticks are 10 ms: 1 % is one of them.
 WATCHED_S = 1.0
@@ -62,6 +63,7 @@ class Machine:
     swapped_pages: int | None = None  #: in and out
     clocksource: str | None = None
     clocksources: tuple[str, ...] = ()  #: that could be chosen
+    waits_told: bool | None = None  #: what others do on a thread's core is told apart from what it does
     gpu: Gpu | None = None
 
 
@@ -103,6 +105,7 @@ def read_machine(
         swapped_pages=_less(after.swapped_pages, before.swapped_pages),
         clocksource=file_text(clocks / "current_clocksource") or None,
         clocksources=tuple(file_text(clocks / "available_clocksource").split()),
+        waits_told=waits_are_told(proc),
         gpu=gpu,
     )
 

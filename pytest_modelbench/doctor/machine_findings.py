@@ -117,6 +117,19 @@ def steal(machine: Machine) -> Finding | None:
     )
 
 
+def waits(machine: Machine) -> Finding | None:
+    """Whether what others do on a core can be left out of a model's time."""
+    if machine.waits_told is not False:
+        return None
+    return Finding(
+        "waits",
+        Severity.ADVICE,
+        "the system does not tell how long a thread waits for its core",
+        "What others compute on it counts as the model's, and such blocks are measured again. Measure when the machine "
+        "is idle.",
+    )
+
+
 def cores(machine: Machine) -> Finding:
     """Whether the controlling process has a core of its own."""
     if machine.cores > 1:
@@ -223,5 +236,5 @@ def _many(count: int, what: str) -> str:
 
 
 CHECKS: tuple[Callable[[Machine], Finding | None], ...] = (
-    load, busiest, steal, memory, quota, cores, governor, battery, clocksource, siblings, boost,
+    load, busiest, steal, waits, memory, quota, cores, governor, battery, clocksource, siblings, boost,
 )  # fmt: skip

@@ -21,7 +21,7 @@ from pytest_modelbench.core.verdicts import BaselineView, Verdict
 from pytest_modelbench.doctor.trial import Measured
 from pytest_modelbench.judge.comparison import DAY_FLOOR
 from pytest_modelbench.judge.judging import judge
-from pytest_modelbench.judge.procedure import Compared, Duet, Procedure
+from pytest_modelbench.judge.procedure import Compared, Duet, Procedure, looks_of_duet
 from pytest_modelbench.judge.state import Event
 
 #: The bands that are tried: what people write.
@@ -161,7 +161,7 @@ def duet_session(pool: TrialPool, seed: str) -> DrawnSession:
     """
     day = pool.day(2 * _SETTINGS.pairs[-1], random.Random(seed))
     changes = [candidate.log_ratio - base.log_ratio for base, candidate in zip(day[::2], day[1::2], strict=True)]
-    return session_of_pairs(changes, _SETTINGS.pairs)
+    return session_of_pairs(changes, looks_of_duet(_SETTINGS.pairs, 1))
 
 
 def session_of_pairs(changes: Sequence[float], looks: tuple[int, ...], checks: int = 1) -> DrawnSession:

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from pytest_modelbench.host.cpufreq import SYSTEM_CPUS
 from pytest_modelbench.host.files import file_text
+from pytest_modelbench.host.proc import PROC, parse_busy
+
+#: The kernel counts in ticks of 10 ms: this tells 5 %.
+_LOOK_S = 0.2
+#: What a core has to be less busy by for another one to be left: a share of the time.
+_QUIETER = 0.1
 
 
 def allowed_cores() -> tuple[int, ...]:
@@ -34,3 +41,52 @@ def parse_cpu_list(text: str) -> tuple[int, ...]:
         first, _, last = part.strip().partition("-")
         found += range(int(first), int(last or first) + 1)
     return tuple(found)
+
+
+def quietest_cores(
+    count: int,
+    proc: Path = PROC,
+    cpus: Path = SYSTEM_CPUS,
+    pause: Callable[[float], object] = time.sleep,
+) -> tuple[int, ...]:
+    """The ``count`` cores of this process that others use least at this moment; as it waits, it uses none.
+
+    The highest where there is no choice, or none that matters: interrupts and whatever does not care land on the first
+    core. Several are always the highest: how fast they are together depends on what they share. Only cores as fast as
+    the highest: a machine may have two kinds. A thread of the same physical core counts as much as the core itself: it
+    takes from what runs there, and no counter shows by how much. Empty where the system does not tell which cores there
+    are.
+    """
+    allowed = allowed_cores()
+    highest = allowed[-count:]
+    alike = [core for core in allowed if _kind(core, cpus) == _kind(allowed[-1], cpus)]
+    if count > 1 or len(alike) <= count:
+        return highest
+    before = parse_busy(file_text(proc / "stat"))
+    pause(_LOOK_S)
+    busy = _shares(before, parse_busy(file_text(proc / "stat")))
+    siblings = {core: _siblings(core, cpus) for core in alike}
+    if not all(core in busy for core in alike):
+        return highest
+    score = {core: sum(busy.get(one, 0.0) for one in {core, *siblings[core]}) for core in alike}
+    ranked = sorted(alike, key=lambda core: (score[core] // _QUIETER, -core))
+    return tuple(sorted(ranked[:count]))
+
+
+def _kind(core: int, cpus: Path) -> tuple[str, str]:
+    """What tells fast cores from slow ones: their highest frequency, or on ARM what they can do in all."""
+    folder = cpus / f"cpu{core}"
+    return file_text(folder / "cpufreq/cpuinfo_max_freq").strip(), file_text(folder / "cpu_capacity").strip()
+
+
+def _siblings(core: int, cpus: Path) -> tuple[int, ...]:
+    text = file_text(cpus / f"cpu{core}/topology/thread_siblings_list")
+    return parse_cpu_list(text) if text.strip() else ()
+
+
+def _shares(before: Mapping[int, tuple[int, int]], after: Mapping[int, tuple[int, int]]) -> dict[int, float]:
+    """The share of its time that each core was busy."""
+    spans = {
+        core: (after[core][0] - busy, after[core][1] - total) for core, (busy, total) in before.items() if core in after
+    }
+    return {core: busy / total for core, (busy, total) in spans.items() if total > 0}

@@ -59,6 +59,18 @@ def parse_stat(text: str, cores: Sequence[int]) -> tuple[int, int] | None:
     return sum(row[7] for row in ticks), sum(map(sum, ticks))
 
 
+def parse_busy(text: str) -> dict[int, tuple[int, int]]:
+    """Busy and total ticks of each core from ``/proc/stat``: busy with anything, or taken by the hypervisor."""
+    found = {}
+    for row in (line.split() for line in text.splitlines()):
+        core = re.fullmatch(r"cpu(\d+)", row[0], re.ASCII) if row else None
+        ticks = [parse_count(field) for field in row[1:9]]
+        known = [tick for tick in ticks if tick is not None]
+        if core and len(known) == 8:
+            found[int(core[1])] = sum(known) - known[3] - known[4], sum(known)  # less idle and iowait
+    return found
+
+
 def parse_runnable(text: str) -> int | None:
     """Number of runnable tasks in ``/proc/loadavg``: ``0.00 0.04 0.07 1/86 5494`` has 1."""
     fields = text.split()

@@ -1,9 +1,10 @@
-"""How long a thread could have run and waited for a core, as Linux counts it in nanoseconds."""
+"""Whether a thread had its core: how long it waited for one, as Linux counts it, and how often it gave it up."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import threading
 from pathlib import Path
 
@@ -11,6 +12,15 @@ from pytest_modelbench.host.proc import PROC
 
 #: The file has three short numbers.
 _LONGEST = 100
+
+
+#: Of the calling thread; Linux and FreeBSD have it.
+_THIS_THREAD: int | None = getattr(resource, "RUSAGE_THREAD", None)
+
+
+def times_given_up() -> int | None:
+    """How often the calling thread has given its core up by itself, to sleep or to wait; None where nobody counts."""
+    return None if _THIS_THREAD is None else resource.getrusage(_THIS_THREAD).ru_nvcsw
 
 
 class RunDelay:
@@ -55,3 +65,12 @@ class RunDelay:
             return None
         # A kernel that does not count says that the thread never ran.
         return waited if ran > 0 and waited >= 0 and slices > 0 else None
+
+
+def waits_are_told(proc: Path = PROC) -> bool:
+    """Whether the system tells how long a thread waits for its core."""
+    delay = RunDelay(proc)
+    try:
+        return delay.read_ns() is not None
+    finally:
+        delay.close()

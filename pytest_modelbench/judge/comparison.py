@@ -14,14 +14,21 @@ from dataclasses import dataclass
 from statistics import fmean, variance
 
 from pytest_modelbench.judge.estimate import Estimate
+from pytest_modelbench.judge.spread import Spread, between_sessions, pooled
 
 LogRatios = Sequence[float]
 
 #: Least spread between days that is believed, in log: a machine's clocks, layout of memory and neighbours move by this
-#: much on the quietest machine tried (0.3-0.6 %), and one or two stored sessions cannot show it.
+#: much on the quietest machine tried (0.3-0.6 %).
 DAY_FLOOR = 0.005
-#: How far that floor is trusted, in degrees of freedom: as much as five sessions would be.
-DAY_FLOOR_DOF = 4.0
+#: What is believed of days beforehand, and as how many degrees of freedom: that they are as quiet, as five sessions
+#: would tell. Where nothing else can decide, and where it is not the code that is in question.
+QUIET_DAYS = Spread(DAY_FLOOR**2, 4.0)
+#: Where a duet can follow: machines that were tried have 0.3 to 4 %, and known so badly, it clears nothing by itself
+#: (`tests/trials/procedure_rates.py`).
+RESTLESS_DAYS = Spread(0.01**2, 1.0)
+#: How well `UNCANCELLED` is known, in degrees of freedom: as five machines would tell.
+_DRIFT_DOF = 4.0
 #: Least spread between processes that is believed, in log: two processes that agree by chance prove nothing.
 PROCESS_FLOOR = 0.001
 #: Share of a change of the machine's speed that the reference workload may fail to take out. Processes whose reference
@@ -47,23 +54,31 @@ class Comparison:
         return Estimate(self.change.theta, math.sqrt(variance), self.change.dof)
 
 
-def compare(tonight: LogRatios, anchor: LogRatios, others: Sequence[LogRatios] = (), drift: float = 0.0) -> Comparison:
-    """Difference of ``tonight`` to the session ``anchor``; ``others`` only help to learn how much sessions vary.
+def compare(
+    tonight: LogRatios,
+    anchor: LogRatios,
+    others: Sequence[LogRatios] = (),
+    drift: float = 0.0,
+    days: Spread = QUIET_DAYS,
+) -> Comparison:
+    """Difference of ``tonight`` to the session ``anchor``; ``others``, of the same code, tell how much sessions vary.
 
     se^2 = s_p^2 (1/n + 1/n_a) + 2 sigma_d^2 + (drift / 4)^2, with n processes tonight and n_a in the anchor, each a day
-    of its own; s_p is pooled within all sessions, sigma_d estimated from the means of the stored ones, with a floor;
-    ``drift`` is how much slower, in log, the machine itself was tonight. One process on each side leaves no degree of
-    freedom between processes: then the bounds are as wide as one degree allows.
+    of its own; s_p is pooled within all sessions, sigma_d estimated from the means of the stored ones together with
+    what ``days`` makes expect of it, and never below a floor; ``drift`` is how much slower, in log, the machine itself
+    was tonight. One process on each side leaves no degree of freedom between processes: then the bounds are as wide as
+    one degree allows.
     """
     sessions = [anchor, *others]
     if not tonight or not all(sessions):
         raise ValueError("a comparison needs at least one process in every session")
-    process_var, process_dof = _pooled_variance([tonight, *sessions])
-    day_var, day_dof = _between_days(sessions, process_var)
+    process_var, process_dof = pooled_variance([tonight, *sessions])
+    between = pooled([days, between_sessions(sessions, process_var)])
+    day_var = max(between.variance, DAY_FLOOR**2)
     parts = [
         (process_var * (1 / len(tonight) + 1 / len(anchor)), process_dof),
-        (2 * day_var, day_dof),
-        ((UNCANCELLED * drift) ** 2, DAY_FLOOR_DOF),
+        (2 * day_var, between.dof),
+        ((UNCANCELLED * drift) ** 2, _DRIFT_DOF),
     ]
     total = sum(part for part, _ in parts)
     dof = total**2 / sum(part**2 / dof for part, dof in parts)
@@ -71,7 +86,7 @@ def compare(tonight: LogRatios, anchor: LogRatios, others: Sequence[LogRatios] =
     return Comparison(change, math.sqrt(process_var), math.sqrt(day_var), len(tonight))
 
 
-def _pooled_variance(sessions: Sequence[LogRatios]) -> tuple[float, float]:
+def pooled_variance(sessions: Sequence[LogRatios]) -> tuple[float, float]:
     """Variance between processes of one session, pooled, and its degrees of freedom."""
     dof = sum(len(session) - 1 for session in sessions)
     if dof <= 0:
@@ -79,17 +94,3 @@ def _pooled_variance(sessions: Sequence[LogRatios]) -> tuple[float, float]:
         return 0.045**2, 1.0
     squares = sum(variance(session) * (len(session) - 1) for session in sessions if len(session) > 1)
     return max(squares / dof, PROCESS_FLOOR**2), float(dof)
-
-
-def _between_days(sessions: Sequence[LogRatios], process_var: float) -> tuple[float, float]:
-    """Variance between sessions beyond what their processes explain, with degrees of freedom; never below the floor."""
-    days = len(sessions)
-    floor = DAY_FLOOR**2
-    if days < 2:
-        return floor, DAY_FLOOR_DOF
-    means = [fmean(session) for session in sessions]
-    explained = process_var * fmean(1 / len(session) for session in sessions)
-    learned = variance(means) - explained
-    if learned <= floor:
-        return floor, max(DAY_FLOOR_DOF, days - 1.0)
-    return learned, days - 1.0

@@ -6,8 +6,9 @@ import math
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from statistics import fmean, stdev
+from statistics import fmean
 
+from pytest_modelbench.judge.spread import UNKNOWN, Spread, of_sample, pooled
 from pytest_modelbench.judge.student import t_quantile
 
 #: Power at which a change counts as one that would have been found: what trials of procedures usually ask for.
@@ -53,15 +54,18 @@ class Edges:
         return cls(math.log1p(ratio), math.log1p(ratio / 2))
 
 
-def paired(changes: Sequence[float]) -> Estimate:
-    """The mean of at least two independent ``changes``, by Student's t."""
-    n = len(changes)
-    return repeated(fmean(changes), max(stdev(changes), PAIR_FLOOR), n)
+def paired(changes: Sequence[float], expected: Spread = UNKNOWN) -> Estimate:
+    """The mean of at least two independent ``changes``, by Student's t.
+
+    Their own spread is taken together with the one that others make expect (the moderated t of Smyth, 2004).
+    """
+    spread = pooled([expected, of_sample(changes)])
+    return repeated(fmean(changes), max(math.sqrt(spread.variance), PAIR_FLOOR), len(changes), expected.dof)
 
 
-def repeated(mean: float, sd: float, n: int) -> Estimate:
-    """The ``mean`` of ``n`` repetitions that spread by ``sd``."""
-    return Estimate(mean, sd / math.sqrt(n), n - 1)
+def repeated(mean: float, sd: float, n: int, more_dof: float = 0.0) -> Estimate:
+    """The ``mean`` of ``n`` repetitions that spread by ``sd``, known to ``more_dof`` degrees of freedom besides."""
+    return Estimate(mean, sd / math.sqrt(n), n - 1 + more_dof)
 
 
 #: Least spread between pairs that is believed, in log: four that agree to less agree by chance or by rounding.

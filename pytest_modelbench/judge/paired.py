@@ -47,7 +47,7 @@ def judge_pairs(compared: Compared, procedure: Procedure, duet: Duet) -> Ruling:
             Verdict.INCONCLUSIVE, compared.value, baseline.value, reasons=(seen,), processes=processes, pairs=n
         )
         return Ruling(Event.DECIDED if last else Event.UNDECIDED, judgement)
-    estimate = paired(duet.changes)
+    estimate = paired(duet.changes, duet.expected)
     told = NoisyChange(metric, compared.value, baseline.value, estimate, processes, n)
     if not last and duet.pairs not in duet.looks:
         return told.open(Event.UNDECIDED, seen)
@@ -56,8 +56,8 @@ def judge_pairs(compared: Compared, procedure: Procedure, duet: Duet) -> Ruling:
     verdict = sure_verdict(told.slowdown, metric.better, edges, ok_alpha, alpha)
     beside = Beside(duet.base, n, duet.disturbed)
     if verdict is None:
-        theta, sd = told.slowdown.theta, estimate.se * math.sqrt(n)
-        needed = repetitions_needed(lambda pairs: repeated(theta, sd, pairs), edges, alpha, ok_alpha)
+        theta, sd, more_dof = told.slowdown.theta, estimate.se * math.sqrt(n), duet.expected.dof
+        needed = repetitions_needed(lambda pairs: repeated(theta, sd, pairs, more_dof), edges, alpha, ok_alpha)
         return told.open(
             Event.DECIDED if last else Event.UNDECIDED,
             replace(beside, open_=why_open(told.slowdown, edges, ok_alpha)),
@@ -82,7 +82,8 @@ def _beside_stored(cleared: Verdict, told: NoisyChange, compared: Compared, proc
     if enough:
         measurements = afresh
         told = replace(told, value=typical(afresh), afresh=len(afresh))
-    comparison, drift = compared_with_stored(measurements, baseline)
+    compared = replace(compared, measurements=measurements)
+    comparison, drift = compared_with_stored(compared)
     stored = replace(told, change=comparison.change)
     edges = edges_to_stored(told.metric.band, baseline, measurements)
     alpha = ALPHA / max(1, procedure.checks)

@@ -10,6 +10,7 @@ from pytest_modelbench.core.environment import Difference, Fact, differences
 from pytest_modelbench.core.measurement import Measurement, counted
 from pytest_modelbench.core.metrics import Metric
 from pytest_modelbench.core.verdicts import BaselineView
+from pytest_modelbench.judge.spread import UNKNOWN, Spread
 
 #: Error rate of "ok" per check (shared by the looks, and by stored comparison and duet) and of "regressed" per session
 #: (shared by the checks, too).
@@ -44,7 +45,7 @@ class Duet:
     """
 
     base: str  #: what the candidate is compared with, for people
-    looks: tuple[int, ...] = (3, 5, 8, 13, 20)
+    looks: tuple[int, ...] = (2, 3, 5, 8, 13, 20)
     checks: int = 1
     stored: bool = True  #: the baseline is a stored one, whose own comparison still counts where the code is cleared
     commit: str = ""  #: of that baseline, in full: only checks that were recorded from it are decided
@@ -52,16 +53,34 @@ class Duet:
     pairs: int = 0
     disturbed: int = 0  #: pairs during which the machine was disturbed, most of the time
     before: int = 0  #: processes that measured the check before the duet; later ones came after it
+    expected: Spread = UNKNOWN  #: how far pairs of other checks spread, which are measured at the same time
+
+
+#: Two pairs alone do not tell how far pairs spread: they need others that are measured at the same time.
+_FEWEST_ALONE = 3
+
+
+def looks_of_duet(pairs: Sequence[int], tests: int) -> tuple[int, ...]:
+    """After how many of the ``pairs`` asked for a duet of so many tests is looked at."""
+    return tuple(look for look in pairs if tests > 1 or look >= _FEWEST_ALONE or look == pairs[-1])
 
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """Both sides of a check: what was measured of it so far, in which environment, and what is stored, if anything."""
+    """Both sides of a check: what was measured of it so far, in which environment, and what is stored, if anything.
+
+    ``days``: how far days are expected to differ by all that was learned, beside what the baseline's own sessions tell;
+    ``days_before`` is that without what this session's other checks show. ``away_before``: how many of the last
+    sessions, one after the other, had the machine surely away from the baseline.
+    """
 
     measurements: Sequence[Measurement]
     baseline: BaselineView | None
     identity: Mapping[str, Fact] = field(default_factory=dict)
     provenance: Mapping[str, Fact] = field(default_factory=dict)
+    days: Spread = UNKNOWN
+    days_before: Spread = UNKNOWN
+    away_before: int = 0
 
     @property
     def metric(self) -> Metric:

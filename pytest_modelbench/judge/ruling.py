@@ -68,7 +68,7 @@ class NoisyChange:
         judgement = Judgement(
             verdict, self.value, self.baseline, bounded_ratio(change.theta), bounded_ratio(change.lower(0.025)),
             bounded_ratio(change.upper(0.025)), reasons, self.processes, self.pairs, self.afresh, outlook.more,
-            outlook.detectable_ratio,
+            detectable_ratio=outlook.detectable_ratio,
         )  # fmt: skip
         return Ruling(event, judgement)
 

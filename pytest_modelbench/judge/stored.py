@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from statistics import fmean
 
 from pytest_modelbench.core.measurement import Measurement, counted, disturbance, log_ratios, surely_disturbed
@@ -25,16 +26,19 @@ from pytest_modelbench.core.reasons import (
     Since,
 )
 from pytest_modelbench.core.verdicts import BaselineView, Verdict
-from pytest_modelbench.judge.comparison import MOST_DRIFT, Comparison, compare
+from pytest_modelbench.judge.comparison import MOST_DRIFT, QUIET_DAYS, RESTLESS_DAYS, Comparison, compare
 from pytest_modelbench.judge.estimate import Estimate, repetitions_needed, spent
 from pytest_modelbench.judge.procedure import ALPHA, Compared, Procedure
 from pytest_modelbench.judge.ruling import NoisyChange, Outlook, Ruling, sure_verdict, why_open
+from pytest_modelbench.judge.spread import Spread, pooled
 from pytest_modelbench.judge.state import Event
 from pytest_modelbench.judge.widened import edges_to_stored
 
 #: What the stored comparison spends of the error rate of "ok" where a duet can follow, which has the rest. More of it
 #: would save little, and let more through where days differ by more than is believed (`tests/trials/session_cost.py`).
-STORED_SHARE = 0.5
+STORED_SHARE = 0.25
+#: What is this far off, in log, has changed more likely than its day: it is no measure of days.
+_SURELY_CHANGED = math.log(1.15)
 
 
 def judge_stored(compared: Compared, procedure: Procedure) -> Ruling:
@@ -45,11 +49,13 @@ def judge_stored(compared: Compared, procedure: Procedure) -> Ruling:
     left to the duet, else to the last look: earlier ones may have fallen into one bad spell of the machine.
     """
     metric, baseline, n = compared.metric, compared.stored, len(compared.measurements)
-    comparison, drift = compared_with_stored(compared.measurements, baseline)
+    comparison, drift = compared_with_stored(
+        compared, pooled([RESTLESS_DAYS if procedure.confirmed else QUIET_DAYS, compared.days])
+    )
     edges = edges_to_stored(metric.band, baseline, compared.measurements)
     told = NoisyChange(metric, compared.value, baseline.value, comparison.change, n)
-    # The first pairs of a duet tell more than the processes between the last two looks, and cost about as much.
-    looks = procedure.looks[:-1] if procedure.confirmed and len(procedure.looks) > 1 else procedure.looks
+    # The first pairs of a duet tell more than further processes, and cost no more (tests/trials/session_cost.py).
+    looks = procedure.looks[:1] if procedure.confirmed else procedure.looks
     # Where most of the last look's processes would be disturbed whatever comes, no more are waited for.
     in_vain = not baseline.disturbed and surely_disturbed(compared.measurements, looks[-1])
     last = n >= looks[-1] or in_vain
@@ -64,16 +70,16 @@ def judge_stored(compared: Compared, procedure: Procedure) -> Ruling:
     ok_rate = ALPHA * STORED_SHARE if procedure.confirmed else ALPHA
     ok_alpha, alpha = spent(ok_rate, looks, n), ALPHA / max(1, procedure.checks)
     verdict = sure_verdict(told.slowdown, metric.better, edges, ok_alpha, alpha)
+    if verdict is None and procedure.same_code:
+        surely = replace(told, change=compared_with_stored(compared)[0].change)
+        if sure_verdict(surely.slowdown, metric.better, edges, ok_alpha, alpha) is Verdict.REGRESSED:
+            told, verdict = surely, Verdict.REGRESSED
     if verdict is None or (verdict is Verdict.REGRESSED and procedure.confirmed):
 
         def after(processes: int) -> Estimate:
             return told.as_slowdown(comparison.after(processes))
 
         needed = repetitions_needed(after, edges, alpha, ok_alpha)
-        # Even the last processes would hardly clear it: the stored session is too far off, or known too badly.
-        hopeless = after(looks[-1]).upper(ALPHA) >= edges.fail_above
-        if procedure.confirmed and (verdict is Verdict.REGRESSED or hopeless):
-            left_open = Event.ESCALATED
         reasons: list[Reason] = [why_open(told.slowdown, edges, ok_alpha), *_assumed(baseline), *alone]
         return told.open(left_open, *reasons, outlook=Outlook.after(n, needed, told.slowdown, edges, alpha))
     if verdict is Verdict.REGRESSED:
@@ -84,10 +90,32 @@ def judge_stored(compared: Compared, procedure: Procedure) -> Ruling:
     return told.said(verdict)
 
 
-def compared_with_stored(measurements: Sequence[Measurement], baseline: BaselineView) -> tuple[Comparison, float]:
-    """The comparison with what is stored, and how much slower, in log, the machine was than then (0 if unknown)."""
+def compared_with_stored(compared: Compared, days: Spread | None = None) -> tuple[Comparison, float]:
+    """The comparison with what is stored, and how much slower, in log, the machine was than then (0 if unknown).
+
+    ``days``: how far days differ; by default as quiet as nights and stored sessions do not contradict: where versions
+    and the machine are in question, what the other checks do tonight is no measure of days, but may be what is looked
+    for.
+    """
+    measurements, baseline = compared.measurements, compared.stored
     drift = machine_drift(measurements, baseline) or 0.0
-    return compare(log_ratios(counted(measurements)), baseline.anchor, baseline.sessions, drift), drift
+    now = log_ratios(counted(measurements))
+    days = pooled([QUIET_DAYS, compared.days_before]) if days is None else days
+    return compare(now, baseline.anchor, baseline.sessions, drift, days), drift
+
+
+def days_apart(compared: Compared) -> Spread | None:
+    """How far days differ by one noisy check: tonight's from that of its baseline, whose two days add up.
+
+    None where the machine or the code is more likely to be what differs.
+    """
+    measurements, baseline = compared.measurements, compared.stored
+    comparison, drift = compared_with_stored(compared)
+    apart, processes = comparison.change.theta, len(counted(measurements))
+    if abs(apart) >= _SURELY_CHANGED or untrustworthy(measurements, drift, baseline):
+        return None
+    explained = comparison.process_sd**2 * (1 / processes + 1 / len(baseline.anchor))
+    return Spread((apart**2 - explained) / 2, 1.0)
 
 
 def machine_drift(measurements: Sequence[Measurement], baseline: BaselineView) -> float | None:

@@ -25,12 +25,13 @@ def judge_unchanged(compared: Compared, procedure: Procedure) -> Ruling:
     slower or faster by more than half the band, the machine moved.
     """
     metric, baseline, n = compared.metric, compared.stored, len(compared.measurements)
-    comparison, _ = compared_with_stored(compared.measurements, baseline)
+    comparison, _ = compared_with_stored(compared)
     told = NoisyChange(metric, compared.value, baseline.value, comparison.change, n)
     if n < procedure.looks[0]:
-        return told.open(Event.UNDECIDED, BetweenLooks(n, procedure.looks[0]))
+        # Whatever comes, it will be that; only whether the machine moved is open.
+        return told.said(Verdict.UNCHANGED, BetweenLooks(n, procedure.looks[0]), event=Event.UNDECIDED)
     alpha = ALPHA / max(1, procedure.checks)
     edge = edges_to_stored(metric.band, baseline, compared.measurements).ignore_below
     away = comparison.change.lower(alpha) > edge or comparison.change.upper(alpha) < -edge
-    reason: Reason = MachineMoved(SameCode()) if away else SameCode()
+    reason: Reason = MachineMoved(SameCode(), compared.away_before) if away else SameCode()
     return told.said(Verdict.UNCHANGED, reason)

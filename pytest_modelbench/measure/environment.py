@@ -215,18 +215,19 @@ def _many(count: int, what: str) -> str:
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
 
 
-def pin(threads: int) -> tuple[int, ...]:
-    """The cores this process now runs on: the ``threads`` highest of those allowed; empty where it cannot be pinned.
+def pin(threads: int, cores: Sequence[int] = ()) -> tuple[int, ...]:
+    """The cores this process now runs on: ``cores``, or the ``threads`` highest of those allowed.
 
-    The highest, because interrupts and whatever does not care land on the first core.
+    The highest, because interrupts and whatever does not care land on the first core. Empty where it cannot be pinned.
     """
     if threads < 1:
         raise UsageError(f"pinning to {threads} threads: it takes at least 1; see --modelbench-threads")
-    cores = allowed_cores()[-threads:]
-    if cores:
+    allowed = allowed_cores()
+    wanted = tuple(cores) if len(cores) == threads and set(cores) <= set(allowed) else allowed[-threads:]
+    if wanted:
         for task in _tasks():
-            _pin_task(task, cores)
-    return cores
+            _pin_task(task, wanted)
+    return wanted
 
 
 def _tasks() -> Iterable[int]:

@@ -23,6 +23,7 @@ from pytest_modelbench.host.proc import (
     parse_stat,
     parse_switches,
 )
+from pytest_modelbench.measure.cpu_clocks import LeftOut
 from pytest_modelbench.measure.gpu_health import GpuHealth, GpuProbe, GpuReading, gpu_probe, over
 
 # A vCPU that loses 1 % to its host is a usual neighbour; at 5 % times move by as much as the band allows.
@@ -100,19 +101,19 @@ class Reading:
 class HealthProbe:
     """Compares counters of now with those of `start`, which creating the probe calls.
 
-    On an accelerator, what keeps the host's thread from running counts as well: it launches the work. Not so where
-    ``waits_left_out()``: what was timed last is without it.
+    On an accelerator, what keeps the host's thread from running counts as well: it launches the work. Not so what
+    is ``left_out()`` of what was timed last.
     """
 
     def __init__(
         self,
         reading: Callable[[], Reading] | None = None,
         gpu: GpuProbe | None = None,
-        waits_left_out: Callable[[], bool] = lambda: False,
+        left_out: Callable[[], LeftOut] = LeftOut,
     ) -> None:
         self._reading = reading or take_reading
         self._gpu = gpu
-        self._waits_left_out = waits_left_out
+        self._left_out = left_out
         self.start()
 
     def start(self) -> None:
@@ -140,10 +141,14 @@ class HealthProbe:
         return bool(replace(health, run_queue=None, involuntary_switches=None).unhealthy)
 
     def _counted(self, health: Health) -> Health:
-        """``health`` without what others did on the core, where that is left out of what is timed."""
-        if not self._waits_left_out():
-            return health
-        return replace(health, waiting_share=None, run_queue=None, involuntary_switches=None)
+        """``health`` without what others did on the core, as far as that is left out of what is timed."""
+        left_out = self._left_out()
+        if left_out.waits:
+            health = replace(health, waiting_share=None, run_queue=None, involuntary_switches=None)
+        if health.steal_share is not None and health.duration_s > 0:
+            # As far as the kernel shows that the time that was taken is in none of what was counted.
+            health = replace(health, steal_share=max(0.0, health.steal_share - left_out.stolen_s / health.duration_s))
+        return health
 
     def _take(self) -> Reading:
         # The GPU first: what its clocks do changes as soon as it has nothing left to do.
@@ -156,15 +161,15 @@ def health_probe(
     device_type: str,
     uuid: str | None = None,
     allowed_pids: Collection[int] = (),
-    waits_left_out: Callable[[], bool] = lambda: False,
+    left_out: Callable[[], LeftOut] = LeftOut,
 ) -> HealthProbe:
     """A probe for measurements on a device: of the host, and on CUDA of the GPU with this UUID where NVML knows it.
 
-    ``allowed_pids`` may use the GPU, too: the other process that this one takes turns with. ``waits_left_out`` as for
+    ``allowed_pids`` may use the GPU, too: the other process that this one takes turns with. ``left_out`` as for
     `HealthProbe`.
     """
     gpu = gpu_probe(uuid, allowed_pids) if device_type == "cuda" and uuid else None
-    return HealthProbe(gpu=gpu, waits_left_out=waits_left_out)
+    return HealthProbe(gpu=gpu, left_out=left_out)
 
 
 def between(then: Reading, now: Reading) -> Health:

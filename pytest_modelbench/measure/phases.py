@@ -13,6 +13,7 @@ from typing import Any
 
 from pytest_modelbench.core.errors import MeasureError, UsageError, hide_own_frames
 from pytest_modelbench.measure.clocks import Clock
+from pytest_modelbench.measure.cpu_clocks import LeftOut
 from pytest_modelbench.measure.plan import SamplingPlan
 from pytest_modelbench.measure.samples import Block, Samples
 from pytest_modelbench.measure.sampling import Conditions, Lead, Target, sample
@@ -76,9 +77,9 @@ class PhaseClock:
         self._last: list[dict[str, float]] = []  # the laps with phases that were read last: seconds of each phase
 
     @property
-    def waits_left_out(self) -> bool:
+    def left_out(self) -> LeftOut:
         """As of the clock that it is made of."""
-        return self._clock.waits_left_out
+        return self._clock.left_out
 
     def mark(self) -> int:
         """Where this mark is in the order of marks."""

@@ -74,7 +74,7 @@ class SamplingPlan:
         planned = min(max(math.ceil(self.target_s / block_s), self.min_blocks), self.max_blocks)
         more = math.floor(min(self.more_blocks * planned, self.more_s / block_s))
         repeats = math.floor(min(self.repeat_budget * planned, self.repeat_s / block_s))
-        return Amount(planned, planned + more, repeats)
+        return Amount(planned, planned + more, repeats, self.min_blocks)
 
 
 def blocks_per_layout(planned: int) -> int:

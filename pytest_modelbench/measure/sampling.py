@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from pytest_modelbench.core.blocks import Amount
+from pytest_modelbench.core.blocks import Amount, Enough
 from pytest_modelbench.core.errors import hide_own_frames
 from pytest_modelbench.core.measurement import SLOWED
 from pytest_modelbench.measure.clocks import Clock
@@ -82,14 +82,21 @@ class Lead(Protocol):
 class Alone:
     """This process decides by itself, beside the ``reference`` if it has one: as many blocks as their spread asks for.
 
-    A block in which the reference ran much slower than at its best is disturbed, whatever the target did;
-    ``best_reference_s`` is the best that is known from before. Leads one sampling.
+    ``enough`` may ask for fewer. A block in which the reference ran much slower than at its best is disturbed, whatever
+    the target did; ``best_reference_s`` is the best that is known from before. Leads one sampling.
     """
 
     stops = False
 
-    def __init__(self, reference: Callable[[], object] | None = None, best_reference_s: float | None = None) -> None:
+    def __init__(
+        self,
+        reference: Callable[[], object] | None = None,
+        best_reference_s: float | None = None,
+        *,
+        enough: Enough = Enough.AGREEING,
+    ) -> None:
         self._reference = reference
+        self._enough = enough
         self._best_s = best_reference_s or math.inf
         self._inner = 0
         self._amount = Amount(0, 0, 0)
@@ -100,7 +107,7 @@ class Alone:
         # The reference first: what it leaves in the caches is what every block meets, and it wakes a sleeping device.
         aside = warm_up(self._reference, "reference", target.clock, plan) if self._reference else None
         main = warm_up(target.call, "target", target.clock, plan)
-        self._amount = plan.amount(block_s(main))
+        self._amount = plan.amount(block_s(main)).asked(self._enough)
         if aside is None:
             main = replace(main, rewarm=False)
             return SampleStart(main, (main, main), self._amount)

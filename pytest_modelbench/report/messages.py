@@ -18,7 +18,7 @@ from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.report.commands import Way, ways_out
 from pytest_modelbench.report.evidence import accepted, evidence, measured, sample, values_of
 from pytest_modelbench.report.reasons import band_in_words, sentences
-from pytest_modelbench.report.scale import difference, exact, moved, number, pair, percent, plural
+from pytest_modelbench.report.scale import difference, duration, exact, moved, number, pair, percent, plural
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,13 +118,14 @@ def _inconclusive(check: Check, advice: Advice) -> _Told:
 
 
 def more_needed(check: Check) -> str:
-    """``about 4 more processes would settle it``, or that none would; empty where that is not known."""
+    """``about 4 more processes (40 s) would settle it``, or that none would; empty where that is not known."""
     judgement = check.judgement
     if judgement.detectable_ratio is None:
         return ""
     if judgement.more is None:
         return "no number of processes would settle it" if not judgement.pairs else "it lies on the edge of the band"
-    return f"about {plural(judgement.more, 'more pair' if judgement.pairs else 'more process')} would settle it"
+    takes = f" ({duration(judgement.more_s)})" if judgement.more_s is not None else ""
+    return f"about {plural(judgement.more, 'more pair' if judgement.pairs else 'more process')}{takes} would settle it"
 
 
 def found_from(check: Check) -> str:

@@ -17,6 +17,7 @@ from pytest_modelbench.report.summary import Notice, Standing, Told, standing
 
 #: Items listed one by one before the rest is counted: more would push the verdicts off the screen.
 _MOST_ITEMS = 5
+_IF_IT_STAYS = "If it stays so, accept with"
 
 
 def notices(session: Session, told: Told | None = None) -> list[Notice]:
@@ -130,7 +131,10 @@ def _machine(session: Session, told: Told) -> list[Notice]:
     verb, its = ("is", "its") if len(checks) == 1 else ("are", "their")
     which = f"{len(checks)} of {plural(unchanged, 'unchanged check')}"
     lead = f"THE MACHINE MOVED: {which} {verb} surely away from {its} baseline"
-    text = f"{lead} ({span}); code, versions, settings and environment are the baseline's. If it stays so, accept with"
+    before = min(one.before for check in checks for one in check.judgement.reasons if isinstance(one, MachineMoved))
+    which = "session" if before == 1 else f"{before} sessions"
+    so_far = f"So it was in the {which} before: accept anew with" if before else _IF_IT_STAYS
+    text = f"{lead} ({span}); code, versions, settings and environment are the baseline's. {so_far}"
     items = [f"{check.case.id} {check.key.name}: {percent(check.judgement.ratio or 1)}" for check in checks]
     tests = {check.key.test for check in checks}
     return [

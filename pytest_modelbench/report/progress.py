@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from pytest_modelbench.core.printable import printable
+from pytest_modelbench.core.reasons import Disturbed
 from pytest_modelbench.report.scale import duration, plural
 from pytest_modelbench.report.table import display_width, elide
 
@@ -46,6 +47,14 @@ class Course:
     def why(self) -> str:
         """What its tests are measured for, beyond the first time; empty for that."""
         return self.stage.value.format(plural(self.total, "test"))
+
+
+def early_advice(disturbed: Disturbed, *, updating: bool) -> str:
+    """What is to be expected of a session whose first process was disturbed in all that it timed."""
+    lead = f"modelbench: the machine was disturbed in all of the first process ({disturbed.cause})"
+    if updating:
+        return f"{lead}; if the second is, too, nothing timed can become a baseline, and this ends"
+    return f"{lead}; times will take more processes to judge, or stay undecided: pytest-modelbench doctor tells by what"
 
 
 def progress_line(course: Course, case: str, width: int) -> str:

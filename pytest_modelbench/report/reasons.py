@@ -55,7 +55,7 @@ def _drifted(one: why.Drifted) -> str:
 def _assumed(one: why.AssumedSpread) -> str:
     if one.one_process:
         return "the baseline was recorded in one process, so how much it varies is assumed"
-    return "the baseline was recorded in one session, so how much it varies from day to day is assumed"
+    return "the baseline was recorded in one session, so how far days differ is what other tests show, or assumed"
 
 
 def _upset(disturbed: int) -> str:

@@ -14,7 +14,7 @@ import pytest
 from pytest_modelbench.core.environment import BESIDE_GIT, NONE, OPTIONS, Fact
 from pytest_modelbench.vcs.beside import beside_commits, code_of, fingerprint
 from pytest_modelbench.vcs.listing import top_of
-from pytest_modelbench.workers.installed import distributions_in
+from pytest_modelbench.workers.installed import editable_sources
 from pytest_modelbench.workers.options import options_to_hand_over
 
 #: Groups of options by which pytest and plugins beside it do not change what a test measures; ours are told elsewhere.
@@ -54,7 +54,8 @@ def _declared(config: pytest.Config) -> Iterator[tuple[str, Any]]:
 def _beside_git(config: pytest.Config) -> str:
     """``net 12 files (1a2b3c4d); 2 files (5e6f7a8b)``: what is installed in editable mode, and other files."""
     top = top_of(config.rootpath)
-    told = [f"{name} {_code_of(source)}" for name, source in _editable() if not source.is_relative_to(top)]
+    elsewhere = [(name, source) for name, source in editable_sources(sys.path) if not source.is_relative_to(top)]
+    told = [f"{name} {_code_of(source)}" for name, source in elsewhere]
     return "; ".join(filter(None, [*told, fingerprint(beside_commits(config.rootpath), top)]))
 
 
@@ -62,14 +63,3 @@ def _beside_git(config: pytest.Config) -> str:
 def _code_of(source: Path) -> str:
     """The code that this process may have imported already, so that it is that of its beginning."""
     return code_of(source)
-
-
-def _editable() -> list[tuple[str, Path]]:
-    """Names and folders of what is installed in editable mode."""
-    found = {}
-    for site in dict.fromkeys(sys.path):
-        for one in distributions_in(site):
-            source, editable = one.source
-            if source is not None and editable and source.is_dir():
-                found[one.name] = source
-    return sorted(found.items())

@@ -13,15 +13,17 @@ from pathlib import Path
 
 import pytest
 
-from pytest_modelbench.core.errors import ModelbenchError
+from pytest_modelbench.core.errors import BaselineError, ModelbenchError
 from pytest_modelbench.core.places import told_path
 from pytest_modelbench.core.printable import printable_lines
 from pytest_modelbench.core.session import Outcome, Session
 from pytest_modelbench.core.settings import resolved
+from pytest_modelbench.session.nights import night_of
 from pytest_modelbench.session.runner import SessionRunner
 from pytest_modelbench.store.accepting import Acceptance, accept
 from pytest_modelbench.store.atomic import write_atomically
 from pytest_modelbench.store.attributes import written_note
+from pytest_modelbench.store.nights import NightsFile
 
 #: Exit status of a session in which nothing failed, but checks stayed open. pytest itself uses 0 to 6.
 INCONCLUSIVE = 10
@@ -47,10 +49,12 @@ class Closing:
         if result.updating and not result.interrupted:
             try:
                 even = self._runner.even_if_disturbed
-                self._acceptance = accept(result, self._runner.store, even_if_disturbed=even)
+                nights = self._runner.nights
+                self._acceptance = accept(result, self._runner.store, even_if_disturbed=even, nights=nights)
             except ModelbenchError as error:
                 self._unwritten = str(error)
         self._write_files(result)
+        self._leave_night(result)
         for path, reason in skipped_modules.items():
             if count := self._runner.stored_of_module(path):
                 self._lost[path] = count
@@ -118,6 +122,13 @@ class Closing:
             command = shlex.join(["pytest-modelbench", "accept", *where])
             self._notes.append(f"nothing is lost: once that is mended, run\n    {command}")
         self._written(self._save_benchmark)
+
+    def _leave_night(self, result: Session) -> None:
+        """Leave for later sessions what this one tells of how far days differ; it is a cache, and may be missing."""
+        for environment in result.environments:
+            if (folder := self._runner.nights_folder) and (night := night_of(result, environment)):
+                with suppress(BaselineError, OSError):
+                    NightsFile(folder, environment).add(night)
 
     def _save_benchmark(self) -> None:
         """Save latencies where pytest-benchmark itself saves, and where its compare looks: in the current folder."""

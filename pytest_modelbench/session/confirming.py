@@ -12,7 +12,7 @@ from pytest_modelbench.core.environment import differences, named
 from pytest_modelbench.core.errors import ModelbenchError, UsageError
 from pytest_modelbench.core.reasons import NotConfirmed
 from pytest_modelbench.core.settings import Settings
-from pytest_modelbench.judge.procedure import Duet
+from pytest_modelbench.judge.procedure import Duet, looks_of_duet
 from pytest_modelbench.session.entries import Decision
 from pytest_modelbench.session.gate import Recourse
 from pytest_modelbench.session.launch import Tree, interpreter
@@ -117,6 +117,8 @@ class Confirmation:
 
     def _decide(self, tests: Sequence[str], duet: Duet, base: Base, seed: str | None) -> None:
         remaining = list(tests)
+        if duet.stored:
+            duet = replace(duet, looks=looks_of_duet(duet.looks, len(remaining)))
         self._results.begin_duet(tests)
         for number in range(1, duet.looks[-1] + 1):
             order = ordered(remaining, seed, duet.base, str(number))
@@ -128,7 +130,8 @@ class Confirmation:
                     _refuse_other_environment(run)
             if not duet.stored and number == 1:
                 # From now on it is known how many checks share the error rate.
-                duet = replace(duet, checks=self._results.noisy_checks)
+                looks = looks_of_duet(duet.looks, self._results.noisy_tests)
+                duet = replace(duet, checks=self._results.noisy_checks, looks=looks)
             base.check()
             over = self._audience.out_of_time()
             for test in order:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from statistics import fmean
 from typing import NamedTuple
 
 from pytest_modelbench.core.measurement import CheckKey, Measurement
-from pytest_modelbench.core.reasons import NotConfirmed, Reason
+from pytest_modelbench.core.reasons import NotConfirmed, OutOfBudget, Reason
 from pytest_modelbench.core.session import Check, Outcome, TestResult
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.judge.procedure import Duet
@@ -61,11 +62,14 @@ class CheckProgress:
         self.state = advance(self.state, event)
 
     def leave_open(self, reason: Reason) -> None:
-        """Settle it as inconclusive, as ``reason`` says; what is settled already stays."""
+        """Settle it as inconclusive, as ``reason`` says; what is settled already stays so, as does unchanged code."""
         if self.state is State.SETTLED:
             return
         if self.check is not None:
-            judgement = replace(self.check.judgement.noted(reason), verdict=Verdict.INCONCLUSIVE)
+            judgement = self.check.judgement.noted(reason)
+            # What is unchanged is so after one process, too, but one that measures it only now and then is not.
+            if not (judgement.verdict is Verdict.UNCHANGED and isinstance(reason, OutOfBudget)):
+                judgement = replace(judgement, verdict=Verdict.INCONCLUSIVE)
             self.check = replace(self.check, judgement=judgement)
         self.move(Event.GIVEN_UP)
 
@@ -117,6 +121,13 @@ class TestEntry:
         """Time spent in all processes."""
         sides = (side for pair in (*self.earlier, *self.pairs) for side in pair.sides)
         return sum(run.duration_s for run in {id(run): run for run in (*self.runs, *sides)}.values())
+
+    def seconds_each(self, *, paired: bool, start_s: float) -> float | None:
+        """How long another process takes (of a pair: both), which begins in ``start_s``; None if nothing tells."""
+        if paired:
+            sides = [sum(side.duration_s for side in pair.sides) for pair in self.pairs if len(pair.sides) > 1]
+            return start_s + fmean(sides) if sides else None
+        return start_s + fmean(run.duration_s for run in self.runs) if self.runs else None
 
     def result(self, test: str) -> TestResult | None:
         """How ``test``, which this is of, ended; None if it has not."""

@@ -16,9 +16,12 @@ from pytest_modelbench.core.verdicts import BaselineView, Verdict
 from pytest_modelbench.judge.judging import judge
 from pytest_modelbench.judge.procedure import Compared, Duet, Procedure
 from pytest_modelbench.judge.state import Event
+from pytest_modelbench.session.learning import Learning
+from pytest_modelbench.store.nights import Nights
 
 #: Processes that have to agree on a deterministic value before it becomes a baseline.
 SEEN_IN = 2
+NO_NIGHTS = Nights()
 
 
 class Baselines(Protocol):
@@ -63,10 +66,11 @@ class Policy:
 class Gate:
     """Judges checks in one environment.
 
-    Opening it loads the baselines; BaselineError says which file cannot be trusted.
+    Opening it loads the baselines; BaselineError says which file cannot be trusted. ``nights`` are those of earlier
+    sessions, to learn from.
     """
 
-    def __init__(self, store: Baselines, environment: Environment, policy: Policy) -> None:
+    def __init__(self, store: Baselines, environment: Environment, policy: Policy, nights: Nights = NO_NIGHTS) -> None:
         self._store = store
         self.environment = environment
         self._policy = policy
@@ -77,6 +81,8 @@ class Gate:
         for folder in folders:
             for key in store.keys(folder):
                 self._stored.setdefault(key.test, set()).add((folder, key))
+        own = environment.slug
+        self._learning = Learning(nights, lambda key: store.find(own, key), store.keys(own))
 
     def check(
         self, measurements: Sequence[Measurement], noisy_checks: int, duet: Duet | None = None, *, confirm: bool = True
@@ -91,8 +97,9 @@ class Gate:
         # Asking costs git calls: not for what is decided without, and not where everything is accepted anyway.
         asked = confirm and last.metric.noisy and baseline is not None and duet is None and not self._policy.updating
         recourse = self._policy.recourse(baseline.commit) if asked and baseline else Recourse()
+        compared = Compared(measurements, baseline, self.environment.identity, self.environment.provenance)
         ruling = judge(
-            Compared(measurements, baseline, self.environment.identity, self.environment.provenance),
+            self._learning.taught(compared) if last.metric.scope is Scope.DEVICE else compared,
             Procedure(
                 self._policy.looks,
                 noisy_checks,
@@ -105,7 +112,7 @@ class Gate:
         )
         check = Check(
             last.key, last.metric, last.case, tuple(one.without_sample_names() for one in measurements),
-            ruling.judgement, folder, baseline, self.environment.slug,
+            ruling.judgement, folder, baseline, self.environment.slug, duet.changes if duet else (),
         )  # fmt: skip
         return check, ruling.event
 

@@ -14,9 +14,11 @@ from typing import Any
 
 import pytest
 
+from pytest_modelbench.core.blocks import Enough
 from pytest_modelbench.core.errors import UsageError
 from pytest_modelbench.core.places import start_of_ids
 from pytest_modelbench.core.settings import Settings
+from pytest_modelbench.host.cores import quietest_cores
 from pytest_modelbench.session.handed import worker_input
 from pytest_modelbench.vcs.listing import files_below, top_of
 from pytest_modelbench.workers.connection import Connection
@@ -72,7 +74,11 @@ class Launcher:
         self._handed: dict[str, dict[str, Any]] = {}
         self.paths: Mapping[str, Path] = {}
         self.aside: Sequence[str] = ()  #: plugins that workers do without
+        #: How many blocks a test is asked for in a process.
+        self.enough: Callable[[str, int], Enough] = lambda test, process: Enough.AGREEING
         self._id = uuid.uuid4().hex
+        self._pair: tuple[int, frozenset[Path]] = (0, frozenset())  #: which pair was started last,
+        self._cores: tuple[int, ...] = ()  #: and where both of it measure
         self.best_reference_s: float | None = None  #: told to workers: see `Job`
 
     @property
@@ -97,7 +103,9 @@ class Launcher:
             worker=ROUND,
             session=self._id,
         )
-        return self._start(replace(job, best_reference_s=self.best_reference_s), site, sys.executable, Path.cwd())
+        enough = {test: asked.value for test in tests if (asked := self.enough(test, process)) is not Enough.AGREEING}
+        job = replace(job, best_reference_s=self.best_reference_s, cores=self._choose_cores(), enough=enough)
+        return self._start(job, site, sys.executable, Path.cwd())
 
     def member(self, tests: Sequence[str], pair: int, tree: Tree, other: Tree) -> AbstractContextManager[Connection]:
         """One side of a pair over ``tests``: the code in ``tree``, beside that in ``other``."""
@@ -131,7 +139,14 @@ class Launcher:
             projects=_together(self._contents(self._top), self._contents(own), self._contents(beside)),
             repository=Path(os.path.relpath(self._top)).as_posix(),
         )
-        return self._start(replace(job, paired=True), site, tree.python, tree.folder)
+        which = (pair, frozenset({tree.root, other.root}))
+        if which != self._pair:
+            self._pair, self._cores = which, self._choose_cores()
+        return self._start(replace(job, paired=True, cores=self._cores), site, tree.python, tree.folder)
+
+    def _choose_cores(self) -> tuple[int, ...]:
+        """Where the next process, or both of a pair, will measure; chosen while none does."""
+        return () if self._settings.device.startswith("cuda") else quietest_cores(self._settings.threads)
 
     @functools.cached_property
     def _top(self) -> Path:

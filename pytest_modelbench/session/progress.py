@@ -30,7 +30,7 @@ class Progress:
         # Another plugin may have put one of its own in the place of pytest's.
         self._terminal: Any = terminal if hasattr(terminal, "isatty") and hasattr(terminal, "_tw") else None
         verbosity = config.get_verbosity()
-        told = bool(self._terminal) and verbosity >= 0
+        told = self._told = bool(self._terminal) and verbosity >= 0
         self._live = told and bool(getattr(self._terminal, "isatty", False))
         # What tests print comes in between, with -s: the line is then written where something begins, and no more.
         self._goes_on = self._live and getattr(config.option, "capture", "fd") != "no"
@@ -71,6 +71,13 @@ class Progress:
     def waited(self) -> None:
         """Nothing happened for a while: the times go on."""
         if self._goes_on and self._now_s() - self._drawn_s >= _REFRESH_S:
+            self._draw()
+
+    def advise(self, text: str) -> None:
+        """Say something at once, on a line of its own, that would come too late at the end."""
+        if self._told:
+            self.clear()
+            self._terminal.write_line(text)
             self._draw()
 
     def clear(self) -> None:

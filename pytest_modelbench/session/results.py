@@ -10,7 +10,9 @@ from pytest_modelbench.core.errors import UsageError
 from pytest_modelbench.core.measurement import CheckKey, Measurement
 from pytest_modelbench.core.reasons import Disturbed, NotConfirmed, Reason
 from pytest_modelbench.core.session import Check, TestResult
+from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.judge.procedure import Duet
+from pytest_modelbench.judge.spread import UNKNOWN, Others, of_sample, speed
 from pytest_modelbench.judge.state import Event, Next, Nothing, Pair, Round, State, following
 from pytest_modelbench.session.deciding import Decider
 from pytest_modelbench.session.entries import CheckProgress, Decision, ResultKey, TestEntry
@@ -29,6 +31,8 @@ class Results:
         self._open_gate = open_gate
         self._first = first
         self._noisy: set[CheckKey] = set()
+        self._pairs = Others()  #: how far pairs of each check spread, in the duet that runs
+        self.start_s = 0.0  #: how long a process takes to its first test, as the last one told
         self.gates: dict[str, Gate] = {}
         self.entries: dict[str, TestEntry] = {}
 
@@ -58,11 +62,20 @@ class Results:
         """Take in a test's run in one pair of processes; ``alone``: no rounds have measured it before."""
         entry = self.entry(run.test)
         entry.pairs.append(run)
+        self._show_pairs(entry)
         if alone and run.candidate is not None:
             self.add(run.candidate)
 
+    def _show_pairs(self, entry: TestEntry) -> None:
+        """Let the other tests of the duet know how far pairs of this one spread."""
+        last = entry.pairs[-1].candidate if entry.pairs else None
+        for one in last.measurements if last is not None else ():
+            if one.metric.noisy:
+                self._pairs.show(*one.key, speed(one.value, one.metric.unit), of_sample(changes(entry.pairs, one.key)))
+
     def begin_duet(self, tests: Sequence[str]) -> None:
         """From now on pairs of ``tests`` are beside other code than before."""
+        self._pairs = Others()
         for test in tests:
             entry = self.entry(test)
             entry.earlier, entry.pairs = [*entry.earlier, *entry.pairs], []
@@ -74,6 +87,7 @@ class Results:
         if entry is None or pair is None or not pair.cut:
             return False
         entry.pairs.pop()
+        self._show_pairs(entry)
         entry.runs = [run for run in entry.runs if run is not pair.candidate]
         return True
 
@@ -107,10 +121,20 @@ class Results:
         judged = self.entry(test).judged()
         return {self._base(key, check) for key, progress, check in judged if progress.state is State.PAIRED}
 
+    def is_unchanged(self, test: str) -> bool:
+        """Whether nothing that varies differs, in ``test``, from when its baselines were recorded."""
+        noisy = [check for check in self.entry(test).checks if check.metric.noisy]
+        return bool(noisy) and all(check.judgement.verdict is Verdict.UNCHANGED for check in noisy)
+
     @property
     def noisy_checks(self) -> int:
         """How many checks share the error rate, as far as is known."""
         return len(self._noisy)
+
+    @property
+    def noisy_tests(self) -> int:
+        """How many tests have such checks."""
+        return len({key.test for key in self._noisy})
 
     @property
     def best_reference_s(self) -> float | None:
@@ -228,6 +252,11 @@ class Results:
         )
         if progress.unconfirmed is not None:
             check = replace(check, judgement=check.judgement.noted(progress.unconfirmed))
+        if check.judgement.more is not None:
+            entry, paired = self.entries[key.test], bool(check.judgement.pairs)
+            each_s = entry.seconds_each(paired=paired, start_s=self.start_s)
+            more_s = None if each_s is None else check.judgement.more * each_s
+            check = replace(check, judgement=replace(check.judgement, more_s=more_s))
         progress.take(check, event)
 
     def _judge_beside(self, entry: TestEntry, duet: Duet, last_pair: bool) -> None:
@@ -237,13 +266,15 @@ class Results:
             of_this = not duet.stored or (progress.check and self._base(key, progress.check) == duet.commit)
             if progress.state is not State.PAIRED or not of_this:
                 continue
-            told = changes(entry.pairs, key.check)
+            told, last = changes(entry.pairs, key.check), measurements[-1]
+            noisy = last.metric.noisy
             progress.duet = replace(
                 duet,
                 changes=tuple(told),
                 pairs=len(entry.pairs),
                 disturbed=disturbed(entry.pairs, key.check),
                 before=len(measurements),
+                expected=self._pairs.expected(key.test, speed(last.value, last.metric.unit)) if noisy else UNKNOWN,
             )
             self._judge(key, progress, measurements)
             if last_pair and progress.state is State.PAIRED:

@@ -14,24 +14,28 @@ from typing import Any
 
 import pytest
 
+from pytest_modelbench.core.blocks import Enough
 from pytest_modelbench.core.environment import Environment, Fact
-from pytest_modelbench.core.errors import UsageError
+from pytest_modelbench.core.errors import BaselineError, UsageError
 from pytest_modelbench.core.metrics import Scope
 from pytest_modelbench.core.reasons import Disturbed, NotEverywhere, OutOfBudget, Reason
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.host.interrupts import deferred_interrupts
+from pytest_modelbench.host.run_delay import waits_are_told
 from pytest_modelbench.judge.paired import AFRESH
 from pytest_modelbench.judge.state import Round, State
+from pytest_modelbench.report.progress import early_advice
 from pytest_modelbench.session.around import Around
 from pytest_modelbench.session.aside import aside_in_workers
 from pytest_modelbench.session.commands import Commands
 from pytest_modelbench.session.confirming import Confirmation, Recourses
 from pytest_modelbench.session.deciding import Decider, Rule
 from pytest_modelbench.session.entries import Decision
-from pytest_modelbench.session.gate import Baselines, Gate, Policy
+from pytest_modelbench.session.gate import Gate, Policy
 from pytest_modelbench.session.launch import Launcher
 from pytest_modelbench.session.marks import Marks
 from pytest_modelbench.session.measured import MeasuredBaselines
+from pytest_modelbench.session.nights import nights_folder
 from pytest_modelbench.session.pairing import Pairing
 from pytest_modelbench.session.progress import Progress
 from pytest_modelbench.session.refusing import as_usage_error
@@ -39,6 +43,7 @@ from pytest_modelbench.session.renaming import Renames
 from pytest_modelbench.session.replay import Replayer
 from pytest_modelbench.session.results import Results
 from pytest_modelbench.store.baselines import BaselineStore
+from pytest_modelbench.store.nights import Nights, NightsFile
 from pytest_modelbench.store.whole import check_own_name, check_whole
 from pytest_modelbench.vcs.git import sources
 from pytest_modelbench.vcs.listing import tracked_below
@@ -50,6 +55,9 @@ from pytest_modelbench.workers.runs import PairRun, TestRun
 
 #: Processes that tell whether a machine is too busy for a baseline: one may have had a bad place.
 HOPELESS_AFTER = 2
+_WAITS_UNKNOWN = (
+    "this system does not tell how long a thread waits for its core, so that whatever else runs disturbs times"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +86,8 @@ class SessionRunner:
         self._beside = cache(wanted.beside)
         self.stamp, self.unread = sources(config.rootpath)
         self.store = BaselineStore(config.rootpath / settings.baselines)
+        self._commits: dict[str, set[str | None]] | None = None  #: by test, what its baselines of times are from
+        self.nights: dict[str, Nights] = {}  #: by environment, what earlier sessions left
         #: what the session compares with in place of what is stored, for people
         self.against = " with ".join(filter(None, [settings.against, settings.against_python]))
         around = Around(config.rootpath, self._path_of, lambda test: self.results.entry(test), settings.against)
@@ -93,6 +103,7 @@ class SessionRunner:
         self._replayer = Replayer(config)
         self._looks_ahead = wanted.looks
         self._rounds = 0
+        self._begun_s: float | None = None  #: when the process or pair was started that runs no test yet
         self._hopeless: Disturbed | None = None
         self._started_s = time.monotonic()
         self._duration_s: float | None = None
@@ -124,9 +135,23 @@ class SessionRunner:
         self._check_whole(*dict.fromkeys(environment.folder(scope) for scope in Scope))
         if not (self.updating or self.against or self.store.holds_any(environment.slug)):
             check_own_name(self.store.folder, environment, self.store.identities())
-        measured = MeasuredBaselines(lambda test: self.results.entry(test).pairs)
-        store: Baselines = measured if self.against else self.store
-        return Gate(store, environment, self._policy)
+        if self.against:
+            return Gate(MeasuredBaselines(lambda test: self.results.entry(test).pairs), environment, self._policy)
+        return Gate(self.store, environment, self._policy, self._nights(environment))
+
+    def _nights(self, environment: Environment) -> Nights:
+        """What earlier sessions left to learn from; a cache that cannot be used is told, and teaches nothing."""
+        try:
+            if self.nights_folder:
+                self.nights[environment.slug] = NightsFile(self.nights_folder, environment).read()
+        except BaselineError as error:
+            self.decider.warnings.append(f"nothing is learned from earlier sessions: {error}")
+        return self.nights.get(environment.slug, Nights())
+
+    @property
+    def nights_folder(self) -> Path | None:
+        """Where sessions leave what later ones learn from; None without pytest's cache (``-p no:cacheprovider``)."""
+        return nights_folder(getattr(self.config, "cache", None))
 
     # --- the session
 
@@ -138,6 +163,7 @@ class SessionRunner:
         self._items = {item.nodeid: item for item in session.items}
         self._launcher.paths = {test: Path(item.path) for test, item in self._items.items()}
         self._launcher.aside = aside_in_workers(session.items)
+        self._launcher.enough = self._enough
         with deferred_interrupts():
             try:
                 self._measure(list(self._items), self.stamp.started if self.settings.order == "random" else None)
@@ -165,6 +191,26 @@ class SessionRunner:
 
     def _path_of(self, test: str) -> Path | None:
         return self._launcher.paths.get(test)
+
+    def _enough(self, test: str, process: int) -> Enough:
+        """How many blocks ``test`` is asked for in a process.
+
+        More than planned bring processes closer together. A baseline has many processes, a first one has nothing to be
+        close to, and what is unchanged is so wherever its time lies.
+        """
+        if self.updating:
+            return Enough.PLANNED
+        if process > 1:
+            return Enough.FEWEST if self.results.is_unchanged(test) else Enough.AGREEING
+        # Whether versions are the same as well, its process will tell.
+        return Enough.FEWEST if self._of_same_code(test) else Enough.PLANNED
+
+    def _of_same_code(self, test: str) -> bool:
+        """Whether the code is that of whatever baselines of times ``test`` has."""
+        if self._commits is None:
+            self._commits = self.store.commits_of_times()
+        commits = self._commits.get(test, set())
+        return bool(commits) and all(self._recourses(commit).same_code for commit in commits)
 
     def _to_go_on_with(self, tests: Sequence[str]) -> list[str]:
         return [] if self.out_of_time() else self.results.undecided(tests)
@@ -206,6 +252,8 @@ class SessionRunner:
         if isinstance(event, Hello):
             self.environment_known(event.environment)
         elif isinstance(event, Started):
+            if self._begun_s is not None:
+                self.results.start_s, self._begun_s = time.monotonic() - self._begun_s, None
             self._shown().test_started(event.test)
         elif isinstance(event, Quiet):
             self._shown().waited()
@@ -218,6 +266,8 @@ class SessionRunner:
         """Open the baselines of where a process measures, which the session knows more of than the process."""
         # Outside git nothing can be known to be the same, whatever lies there.
         known = {**environment.provenance, **(self._beside() if self.stamp.commit else {})}
+        if environment.kind == "cpu" and not self.results.environments and not waits_are_told():
+            self.decider.warnings.append(_WAITS_UNKNOWN)
         self.results.environment_known(replace(environment, provenance=known))
 
     def _warn(self, warning: Warned) -> None:
@@ -239,6 +289,7 @@ class SessionRunner:
 
     def round_started(self, number: int, tests: Sequence[str]) -> None:
         """Count, and show."""
+        self._begun_s = time.monotonic()
         self.processes += 1
         self._rounds = number
         self._launcher.best_reference_s = self.results.best_reference_s
@@ -255,7 +306,10 @@ class SessionRunner:
     def round_ended(self, number: int) -> None:
         """Decide what the first round settles, now that all checks are known; give up where the second was hopeless."""
         if number == 1:
-            for test in self.results.undecided(list(self.results.entries)):
+            open_ = self.results.undecided(list(self.results.entries))
+            if disturbed := self.results.disturbance(self.results.timed(open_)):
+                self._shown().advise(early_advice(disturbed, updating=self.updating and not self.even_if_disturbed))
+            for test in open_:
                 self._decide(test)
         if number == HOPELESS_AFTER and self.updating and not self.even_if_disturbed:
             open_ = self.results.undecided(list(self.results.entries))
@@ -270,6 +324,7 @@ class SessionRunner:
 
     def pairs_started(self, number: int, looks: Sequence[int], tests: Sequence[str], beside: str) -> None:
         """Count, and show."""
+        self._begun_s = time.monotonic()
         self.processes += 2
         self._shown().round_started(number, looks, tests, beside)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from statistics import median, median_low, stdev
 from typing import Any
 
@@ -19,7 +19,7 @@ from pytest_modelbench.judge.exact import contradicting
 from pytest_modelbench.judge.widened import MOST_ALLOWANCE, allowance
 from pytest_modelbench.store.documents import first_flaw
 from pytest_modelbench.store.lineage import joined, replacing
-from pytest_modelbench.store.schema import LEAST_PROCESSES, Entry
+from pytest_modelbench.store.schema import LEAST_PROCESSES, Entry, Processes
 
 #: Digits of noisy numbers: far below any noise, and short lines in a diff. Deterministic values are kept whole: they
 #: are compared exactly.
@@ -28,9 +28,12 @@ _DIGITS = 9
 _RE_ANCHORS = {Verdict.NEW, Verdict.REGRESSED, Verdict.IMPROVED, Verdict.INCOMPARABLE}
 
 
-def accept_check(entry: Entry | None, check: Check, session: str) -> tuple[Entry, ChangeKind]:
+def accept_check(
+    entry: Entry | None, check: Check, session: str, nights: Mapping[str, Processes] | None = None
+) -> tuple[Entry, ChangeKind]:
     """The entry after ``check`` of ``session`` is accepted, and what that changed.
 
+    Of what stays, the ``nights`` that ran its very code become sessions of it as well.
     Raises BaselineError if the check was not measured or what it measured cannot be a baseline.
     """
     fresh = _anchored(check, session)
@@ -56,7 +59,7 @@ def accept_check(entry: Entry | None, check: Check, session: str) -> tuple[Entry
         # Values from before another session moved the anchor would look like a spread between days, and so would what
         # disturbed the machine.
         return entry, ChangeKind.UNCHANGED
-    more = joined(entry, fresh.sessions)
+    more = joined(entry, {**(nights or {}), **fresh.sessions})
     if session not in (more.sessions or ()):
         return entry, ChangeKind.UNCHANGED  # older than all that is kept
     return more, ChangeKind.SESSION_ADDED
@@ -177,19 +180,24 @@ def _fields(check: Check, session: str) -> dict[str, Any]:
         "accepted": session,
     }
     if check.metric.noisy:
-        reference_s = [one.timing.reference_s for one in measurements if one.timing and one.timing.reference_s]
-        processes = {
-            "values": [*map(_rounded, values)],
-            "log_ratios": [*map(_rounded, log_ratios(measurements))],
-            "reference_s": [*map(_rounded, reference_s)] if len(reference_s) == len(values) else [],
-            "disturbed": disturbed,
-        }
-        fields |= {"value": _rounded(median(values)), "sessions": {session: processes}}
+        fields |= {"value": _rounded(median(values)), "sessions": {session: processes_of(measurements, disturbed)}}
     else:
         typical = _typical(measurements)
         fields["value"] = _whole(typical.value, check.metric.unit)
         fields["observations"] = typical.observations.text() if typical.observations else ""
     return fields
+
+
+def processes_of(measurements: Sequence[Measurement], disturbed: int = 0) -> dict[str, Any]:
+    """What is kept of a noisy check's processes, of which so many were ``disturbed``: `schema.Processes`."""
+    values = [one.value for one in measurements]
+    reference_s = [one.timing.reference_s for one in measurements if one.timing and one.timing.reference_s]
+    return {
+        "values": [*map(_rounded, values)],
+        "log_ratios": [*map(_rounded, log_ratios(measurements))],
+        "reference_s": [*map(_rounded, reference_s)] if len(reference_s) == len(values) else [],
+        "disturbed": disturbed,
+    }
 
 
 def _was_disturbed(entry: Entry) -> bool:

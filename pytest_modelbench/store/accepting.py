@@ -11,6 +11,7 @@ from pytest_modelbench.core.measurement import CheckKey
 from pytest_modelbench.core.session import Session
 from pytest_modelbench.store.acceptance import refusals
 from pytest_modelbench.store.baselines import BaselineStore
+from pytest_modelbench.store.nights import Nights
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +22,16 @@ class Acceptance:
     refused: Mapping[CheckKey, Refusal] = field(default_factory=dict)
 
 
-def accept(session: Session, store: BaselineStore, *, even_if_disturbed: bool = False) -> Acceptance:
+def accept(
+    session: Session,
+    store: BaselineStore,
+    *,
+    even_if_disturbed: bool = False,
+    nights: Mapping[str, Nights] | None = None,
+) -> Acceptance:
     """Make what ``session`` measured the new baseline, less what is refused: that costs nothing else.
+
+    ``nights`` of each environment, by its slug, go along: what they know of entries that stay.
 
     ``even_if_disturbed``: what was measured while the machine was disturbed, too; entries say so, and are held by a
     wider band.
@@ -32,6 +41,6 @@ def accept(session: Session, store: BaselineStore, *, even_if_disturbed: bool = 
     changes: list[Change] = []
     for environment in session.environments:
         checks = [check for check, refusal in judged if not refusal and session.environment_of(check) is environment]
-        changes += store.accept(checks, session.stamp, environment)
+        changes += store.accept(checks, session.stamp, environment, (nights or {}).get(environment.slug))
     # What is refused in one environment may well be accepted in another.
     return Acceptance(tuple(changes), {check.key: refusal for check, refusal in judged if refusal})

@@ -20,6 +20,7 @@ from pytest_modelbench.store.attributes import write_attributes
 from pytest_modelbench.store.draft import Draft
 from pytest_modelbench.store.folders import BaselineFolder, read_folder
 from pytest_modelbench.store.names import check_folder_name
+from pytest_modelbench.store.nights import Nights
 from pytest_modelbench.store.schema import Origin
 
 #: Keys of entries before and after, by folder.
@@ -78,6 +79,18 @@ class BaselineStore:
         """What is stored for ``key`` in ``folder``, or None."""
         return self.contents(folder).view(key)
 
+    def commits_of_times(self) -> dict[str, set[str | None]]:
+        """What the noisy entries of each test were recorded from, in whatever folder; None: that is not known in full.
+
+        A folder that cannot be read is left out: it is another environment's, unless a session opens it.
+        """
+        found: dict[str, set[str | None]] = {}
+        for name in self.folders():
+            with contextlib.suppress(BaselineError):
+                for test, commit in self.contents(name).commits_of_times():
+                    found.setdefault(test, set()).add(commit)
+        return found
+
     def keys(self, folder: str) -> list[CheckKey]:
         """Keys of all entries of ``folder``, sorted."""
         return sorted(self.contents(folder).places)
@@ -98,12 +111,15 @@ class BaselineStore:
                     "another folder with --modelbench-baselines"
                 )
 
-    def accept(self, checks: Sequence[Check], stamp: Stamp, environment: Environment) -> list[Change]:
+    def accept(
+        self, checks: Sequence[Check], stamp: Stamp, environment: Environment, nights: Nights | None = None
+    ) -> list[Change]:
         """What became of the entry of each check, in the order of ``checks``.
 
         New, regressed, improved and incomparable checks take the place of their entry; other noisy ones add their
-        session to it. Nothing else is touched. Files are read again under a lock, so what other sessions wrote
-        meanwhile stays; nothing is written if any check is refused with a BaselineError.
+        session to it, and those of the ``nights`` that ran its very code. Nothing else is touched. Files are read again
+        under a lock, so what other sessions wrote meanwhile stays; nothing is written if any check is refused with a
+        BaselineError.
         """
         if not checks:
             return []
@@ -121,7 +137,7 @@ class BaselineStore:
                     commit=stamp.commit, dirty=stamp.dirty, provenance=environment.provenance_in(check.folder)
                 )
                 identity = dict(environment.identity) if check.folder == environment.slug else None
-                changes.append(drafts[check.folder].accept(check, stamp.id, origin, identity))
+                changes.append(drafts[check.folder].accept(check, stamp.id, origin, identity, nights))
             for folder, draft in drafts.items():
                 draft.write()
                 self._read[folder] = draft.folder

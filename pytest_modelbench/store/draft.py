@@ -15,6 +15,7 @@ from pytest_modelbench.store.acceptance import accept_check
 from pytest_modelbench.store.atomic import make_folder, remove, remove_left_behind, write_atomically
 from pytest_modelbench.store.folders import read_folder
 from pytest_modelbench.store.names import file_name
+from pytest_modelbench.store.nights import Nights
 from pytest_modelbench.store.records import render_baseline_file
 from pytest_modelbench.store.schema import BaselineFile, Entry, Origin
 
@@ -27,15 +28,23 @@ class Draft:
         self._changed: set[Path] = set()
         self.folder = read_folder(path)
 
-    def accept(self, check: Check, session: str, origin: Origin, identity: dict[str, Fact] | None) -> Change:
+    def accept(
+        self, check: Check, session: str, origin: Origin, identity: dict[str, Fact] | None, nights: Nights | None = None
+    ) -> Change:
         """What accepting ``check`` changes. ``identity`` is that of the environment, for a folder that has one."""
         key = check.key
         # An entry that somebody moved into another file of the folder stays there.
         path = self.folder.places.get(key) or self._path / file_name(key.test)
         before = self.folder.entry(key)
-        after, kind = accept_check(before, check, session)
+        known = nights.of_baseline(key, before.accepted) if nights and before else {}
+        there = self.folder.files[path].sessions if path in self.folder.files else {}
+        # A cache never refuses a baseline: what contradicts the file is left out.
+        known = {name: one for name, one in known.items() if there.get(name, one[0]) == one[0]}
+        after, kind = accept_check(before, check, session, {name: one for name, (_, one) in known.items()})
         if kind is not ChangeKind.UNCHANGED:
-            self._put(path, key, after, session, origin, identity)
+            origins = {session: origin, **{name: one for name, (one, _) in known.items()}}
+            for name in sorted(origins.keys() & after.session_ids()):
+                self._put(path, key, after, name, origins[name], identity)
         return Change(
             key, check.folder, str(path), kind, None if before is None else before.value, after.value, after.unit
         )

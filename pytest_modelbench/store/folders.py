@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
@@ -27,6 +28,15 @@ class BaselineFolder:
         """The entry of ``key``, or None."""
         path = self.places.get(key)
         return None if path is None else self.files[path].entries[key.test][key.name]
+
+    def commits_of_times(self) -> Iterator[tuple[str, str | None]]:
+        """The test and the commit of each noisy entry; None for one recorded with changes, or outside git."""
+        for file in self.files.values():
+            for test, entries in file.entries.items():
+                for entry in entries.values():
+                    if entry.noisy:
+                        origin = file.sessions[entry.accepted]
+                        yield test, None if origin.dirty else origin.commit
 
     def view(self, key: CheckKey) -> BaselineView | None:
         """What a judgement needs of the entry of ``key``, or None if there is none."""

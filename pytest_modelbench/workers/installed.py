@@ -128,3 +128,13 @@ def _metadata(folder: str) -> list[str]:
         return []
     # Metadata beside the sources that they were made from have no version in their name: nothing is installed there.
     return [name for name in names if re.fullmatch(r".+\.dist-info|.+-.+\.egg-info", name)]
+
+
+def editable_sources(path: Sequence[str]) -> list[tuple[str, Path]]:
+    """Names and folders of what is installed on ``path`` in editable mode, and that nothing before it hides."""
+    found: dict[str, Path | None] = {}
+    for site in dict.fromkeys(path):
+        for one in distributions_in(site):
+            source, editable = one.source
+            found.setdefault(one.name, source if source is not None and editable and source.is_dir() else None)
+    return sorted((name, source) for name, source in found.items() if source is not None)

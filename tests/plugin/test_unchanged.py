@@ -27,11 +27,11 @@ def night(bench, pytester, git, accept, monkeypatch, tmp_path):
         git("add", "--all")
         git("commit", "--quiet", "--message", message)
         if message == "code":
-            accept("-p", "no:cacheprovider")
+            accept()
 
     def run(seconds, *arguments):
         machine.write_text(str(seconds))
-        result = bench("--modelbench-json=results.json", "-p", "no:cacheprovider", *arguments, rounds="")
+        result = bench("--modelbench-json=results.json", *arguments, rounds="")
         session = json.loads((pytester.path / "results.json").read_text())["session"]
         return result, [check["judgement"]["verdict"] for check in session["checks"]], session["processes"]
 
@@ -75,3 +75,38 @@ def test_variables_and_options_that_may_choose_what_is_measured_differ_as_well(n
     assert night(0.2)[1] != ["unchanged"]
     monkeypatch.delenv("MKL_CBWR")
     assert night(0.2)[1] == ["unchanged"]
+
+
+def nights_in(pytester):
+    (path,) = (pytester.path / ".pytest_cache/d/modelbench/nights").glob("*.json")
+    return path
+
+
+@pytest.mark.slow
+def test_nights_are_kept_and_tell_that_the_machine_stays_away_and_accepting_takes_them_over(night, pytester, accept):
+    night(0.1)
+    kept = json.loads(nights_in(pytester).read_text())["nights"]
+    assert [one["checks"]["test_it.py::test_it"]["time"]["processes"]["values"] for one in kept] == [[0.1, 0.1]]
+    for _ in range(2):
+        night(0.2)
+    result, verdicts, _ = night(0.2)
+    assert (result.ret, verdicts) == (0, ["unchanged"])
+    result.stdout.fnmatch_lines(["THE MACHINE MOVED*So it was in the 2 sessions before: accept anew with"])
+    assert night(0.1)[1] == ["unchanged"]
+    accept()
+    (baselines,) = (pytester.path / "baselines").glob("cpu-*/*.json")
+    sessions = next(record["sessions"] for record in json.loads(baselines.read_text())["records"] if "test" in record)
+    # In their order: the accepted session, the last night of its date that was not away, and the one that accepted.
+    assert [len(one["values"]) for one in sessions.values()] == [3, 2, 3]
+
+
+@pytest.mark.slow
+def test_a_damaged_cache_is_told_and_filled_anew(night, pytester):
+    night(0.1)
+    nights_in(pytester).write_text("{")
+    result, verdicts, _ = night(0.1)
+    assert (result.ret, verdicts) == (0, ["unchanged"])
+    result.stdout.fnmatch_lines(["warning: nothing is learned from earlier sessions: *cut off*rm *"])
+    assert len(json.loads(nights_in(pytester).read_text())["nights"]) == 1
+    assert night(0.1, "-p", "no:cacheprovider")[1] == ["unchanged"]
+    assert len(json.loads(nights_in(pytester).read_text())["nights"]) == 1

@@ -75,7 +75,7 @@ def test_an_update_says_once_what_it_refuses_keeps_the_rest_and_exits_with_1(
     (kept,) = re.findall("^results written to (.*)$", output, re.MULTILINE)
     session = json.loads(Path(kept).read_text())["session"]
     counts = {"::".join(check["key"]): len(check["measurements"]) for check in session["checks"]}
-    # It gave up after two rounds of twelve.
+    # It gave up after two rounds.
     assert counts == {
         **{f"test_it.py::test_lap[{which}]::lap": 2 for which in "abc"},
         "test_it.py::test_lag::lag": 2,

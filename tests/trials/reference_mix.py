@@ -2,8 +2,10 @@
 
     python tests/trials/reference_mix.py [PROCESSES]
 
-One process a time, each measuring every model in blocks R1 .. Rk T T Rk .. R1; resumes where it was interrupted. Every
-machine has a file of its own. Prints what each candidate would take out as a second reference.
+One process a time, each measuring every model in blocks R1 .. Rk T T Rk .. R1, by the clock of measurements, which
+leaves out what others do on the core; every other process has two of them there. Resumes where it was interrupted.
+Every machine has a file of its own. Prints what each candidate would take out as a second reference: of processes that
+follow each other, and of how they move from a fifth of the time to the next.
 """
 
 import json
@@ -16,11 +18,19 @@ import sys
 import time
 from pathlib import Path
 
-from machine import RESULTS, SMALL_MODELS, describe, slug
+from calm import SETS, load
+from machine import RESULTS, describe, slug
 
+from pytest_modelbench.measure.cpu_clocks import RunningClock
+
+MODELS = {name: size for models in SETS.values() for name, size in models.items()}
 PROCESSES = 40
+PARTS = 5
 BLOCKS = 12
 SAMPLE_S = 0.015
+
+
+CLOCK = RunningClock()
 
 
 def references():
@@ -59,10 +69,12 @@ def references():
 def timed(call, inner):
     """Mean seconds of ``inner`` calls, after one that is not counted."""
     call()
-    start = time.perf_counter()
+    CLOCK.synchronize()
+    start = CLOCK.mark()
     for _ in range(inner):
         call()
-    return (time.perf_counter() - start) / inner
+    (elapsed_s,) = CLOCK.elapsed_s([start, CLOCK.mark()])
+    return elapsed_s / inner
 
 
 def calibrated(call):
@@ -82,7 +94,7 @@ def measure(seed):
     torch.set_num_threads(1)
     pin(1)
     settle_allocator()
-    order = random.Random(seed).sample(list(SMALL_MODELS.items()), len(SMALL_MODELS))
+    order = random.Random(seed).sample(list(MODELS.items()), len(MODELS))
     found = {}
     for name, size in order:
         model = build(name, device=torch.device("cpu"), image_size=size)
@@ -99,7 +111,7 @@ def measure(seed):
                 block |= {key: (math.log(before[key]) + math.log(after[key])) / 2 for key in calls}
                 blocks.append({key: round(value, 5) for key, value in block.items()})
         found[name] = blocks
-    return {"order": [name for name, _ in order], "load": os.getloadavg()[0], "models": found}
+    return {"order": [name for name, _ in order], "load": os.getloadavg()[0], "at": time.time(), "models": found}
 
 
 def main() -> None:
@@ -108,27 +120,28 @@ def main() -> None:
         return
     processes = int(sys.argv[1]) if len(sys.argv) > 1 else PROCESSES
     machine = describe()
-    path = RESULTS / f"reference_mix-{slug(machine)}.json"
+    path = RESULTS / f"reference_mix-{slug(machine, 'own-time')}.json"
     done = json.loads(path.read_text()) if path.exists() else {"machine": machine, "processes": []}
     while len(done["processes"]) < processes:
         number = len(done["processes"])
-        ran = subprocess.run(
-            [sys.executable, __file__, "child", str(number)], capture_output=True, text=True, check=True
-        )
+        with load("two a core" if number % 2 else "quiet"):
+            command = [sys.executable, __file__, "child", str(number)]
+            ran = subprocess.run(command, capture_output=True, text=True, check=True)
         done["processes"].append(json.loads(ran.stdout))
         lines = ",\n".join(json.dumps(process) for process in done["processes"])
         text = f'{{"machine": {json.dumps(done["machine"])},\n"processes": [\n{lines}\n]}}\n'
         Path(f"{path}.new").write_text(text)
         os.replace(f"{path}.new", path)
         print(number, flush=True)
-    for name in SMALL_MODELS:
+    for name in MODELS:
         print(f"{name:22}", " ".join(told(done["processes"], name)))
 
 
 def told(processes, name):
     """Spread between processes beside the first candidate, and with each other one as a second, weighted.
 
-    The weight is learned by least squares from the other processes, never from the one that it is tried on.
+    The weight is learned by least squares from the other processes, never from the one that it is tried on. Then the
+    same of the means of parts of the time, with the weight of all processes: what moves from hour to hour.
     """
     import numpy
 
@@ -142,12 +155,19 @@ def told(processes, name):
         second, missed = medians[key] - medians[first], []
         for left_out in range(len(log_ratio)):
             known = numpy.arange(len(log_ratio)) != left_out
-            x, y = second[known] - second[known].mean(), log_ratio[known] - log_ratio[known].mean()
-            weight = x @ y / (x @ x) if key != first else 0.0
+            weight = _weight(second[known], log_ratio[known]) if key != first else 0.0
             missed.append(
                 log_ratio[left_out] - log_ratio[known].mean() - weight * (second[left_out] - second[known].mean())
             )
-        yield f"{key} {100 * math.sqrt(statistics.fmean(square**2 for square in missed)):.2f} %"
+        left = log_ratio - (_weight(second, log_ratio) * second if key != first else 0.0)
+        parts = [part.mean() for part in numpy.array_split(left, PARTS)]
+        spread = math.sqrt(statistics.fmean(square**2 for square in missed))
+        yield f"{key} {100 * spread:.2f}/{100 * statistics.stdev(parts):.2f} %"
+
+
+def _weight(second, log_ratio):
+    x, y = second - second.mean(), log_ratio - log_ratio.mean()
+    return x @ y / (x @ x)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""Which time of a sample is the model's on a busy core: the wall's, the wall's less delay, or the CPU's?
+"""Which time of a sample is the model's on a busy core: the wall's, less waits for the core, the CPU's, or the clock's?
 
     python tests/trials/run_delay.py
 
 Blocks of reference, target, target, reference, on one core on which others compute besides. Each sample is read by
-three clocks at once; what counts is how far the medians are from those of the quiet core, and how far blocks scatter.
+four clocks at once; what counts is how far the medians are from those of the quiet core, and how far blocks scatter.
 The last target sleeps, waits for a lock and reads a file in each call: all of that is its own.
 """
 
@@ -21,7 +21,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
-from pytest_modelbench.host.run_delay import RunDelay
+from pytest_modelbench.host.proc import parse_stat
+from pytest_modelbench.measure.cpu_clocks import RunningClock
 from tests.trials.machine import describe, write
 
 BLOCKS = 30
@@ -44,7 +45,8 @@ LOADS: dict[str, list[str]] = {
     "4 competitors": [_BUSY] * 4,
     "1 memory-bound competitor": [_MEMORY],
 }
-Clocks = tuple[float, float, float]
+CLOCKS = ("wall", "less delay", "CPU", "ours")
+Times = tuple[float, ...]
 
 
 def main() -> None:
@@ -64,7 +66,9 @@ def main() -> None:
                 found = _blocks(reference.run, call)
             figures.setdefault(name, {})[load] = found
             print(name, load, found, flush=True)
-    write("run_delay", machine, figures)
+    taken = _taken()
+    print("taken", taken, flush=True)
+    write("run_delay", machine, {"clocks": figures, "taken": taken})
 
 
 def _targets() -> dict[str, Callable[[], object]]:
@@ -91,6 +95,27 @@ def _targets() -> dict[str, Callable[[], object]]:
     return found
 
 
+def _taken() -> dict[str, float | None]:
+    """A minute of a thread that never gives its core up: what it neither ran nor waited, and what the host had of it.
+
+    The host's part (steal) is that of the core, in ticks of 10 ms.
+    """
+    clock, core = RunningClock(), os.sched_getaffinity(0)
+    stolen = parse_stat(Path("/proc/stat").read_text(), sorted(core))
+    before, end = clock.mark(), time.perf_counter() + 60
+    while time.perf_counter() < end:
+        pass
+    after, ended = clock.mark(), parse_stat(Path("/proc/stat").read_text(), sorted(core))
+    assert before.delay_ns is not None
+    assert after.delay_ns is not None
+    neither_ns = after.wall_ns - before.wall_ns - (after.delay_ns - before.delay_ns) - (after.cpu_ns - before.cpu_ns)
+    return {
+        "neither_s": neither_ns / 1e9,
+        "steal_s": (ended[0] - stolen[0]) / os.sysconf("SC_CLK_TCK") if stolen and ended else None,
+        "given_up": (after.given_up or 0) - (before.given_up or 0),
+    }
+
+
 def _inference(model: Callable[[object], object], images: object) -> object:
     import torch
 
@@ -111,20 +136,22 @@ def _competitors(sources: list[str]) -> Iterator[None]:
 
 
 def _blocks(reference: Callable[[], object], target: Callable[[], object]) -> dict[str, dict[str, float]]:
-    delay = RunDelay()
+    clock = RunningClock()
 
-    def now() -> Clocks:
-        wall_ns, waited_ns = time.perf_counter_ns(), delay.read_ns()
-        assert waited_ns is not None, "the kernel does not count it here"
-        return wall_ns / 1e9, (wall_ns - waited_ns) / 1e9, time.thread_time_ns() / 1e9
-
-    def sample(call: Callable[[], object], inner: int) -> Clocks:
+    def sample(call: Callable[[], object], inner: int) -> Times:
         call()
-        before = now()
+        clock.synchronize()
+        before = clock.mark()
         for _ in range(inner):
             call()
-        after = now()
-        return tuple((b - a) / inner for a, b in zip(before, after, strict=True))  # type: ignore[return-value]
+        after = clock.mark()
+        assert before.delay_ns is not None, "the kernel does not count it here"
+        assert after.delay_ns is not None
+        wall_ns = after.wall_ns - before.wall_ns
+        less_delay_ns = wall_ns - (after.delay_ns - before.delay_ns)
+        (own_s,) = clock.elapsed_s([before, after])
+        times_s = (wall_ns / 1e9, less_delay_ns / 1e9, (after.cpu_ns - before.cpu_ns) / 1e9, own_s)
+        return tuple(time_s / inner for time_s in times_s)
 
     inners = []
     for call in (reference, target):
@@ -135,7 +162,7 @@ def _blocks(reference: Callable[[], object], target: Callable[[], object]) -> di
         order = ((reference, 0), (target, 1), (target, 1), (reference, 0))
         blocks.append([sample(call, inners[which]) for call, which in order])
     found = {}
-    for place, name in enumerate(("wall", "less delay", "CPU")):
+    for place, name in enumerate(CLOCKS):
         ratios = [
             math.log(b[1][place] * b[2][place] / b[0][place] / b[3][place]) / 2 if min(s[place] for s in b) > 0 else 0.0
             for b in blocks

@@ -1,4 +1,4 @@
-"""The project that the trust trials measure: six timm models in a git repository, ours and the peers' tests of them.
+"""The project that the trust trials measure: timm models in a git repository, ours and the peers' tests of them.
 
 ``VARIANT`` in its ``nets.py`` is what the trials' commits change: each variant makes one model really slower or faster.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
 
 from machine import SMALL_MODELS
@@ -131,17 +132,17 @@ print(json.dumps(medians))
 
 
 class Project:
-    """The repository at ``folder``, made if it is not there."""
+    """The repository at ``folder`` with these ``models``, by name with their image size; made if it is not there."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, models: Mapping[str, int] = SMALL_MODELS) -> None:
+        self.folder, self.models = folder, dict(models)
         if (folder / ".git").is_dir():
             return
         (folder / "peer").mkdir(parents=True)
         (folder / "tests").mkdir()
         (folder / "pyproject.toml").write_text("[tool.pytest.ini_options]\npythonpath = ['.']\ntestpaths = ['tests']\n")
         (folder / ".gitignore").write_text("__pycache__\n.pytest_cache\n.benchmarks\nresults*.json\n")
-        (folder / "names.py").write_text(NAMES.format(models=SMALL_MODELS))
+        (folder / "names.py").write_text(NAMES.format(models=self.models))
         (folder / "tests" / "test_models.py").write_text(OURS)
         (folder / "peer" / "test_peer.py").write_text(PEER)
         (folder / "peer" / "plain.py").write_text(PLAIN)

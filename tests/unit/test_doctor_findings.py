@@ -33,6 +33,7 @@ FINE, ADVICE, PROBLEM = Severity.FINE, Severity.ADVICE, Severity.PROBLEM
         ("busiest", {"busiest": (Busy(1, "x", 0.3), Busy(2, "y", 0.2))}, PROBLEM, "y (pid 2) 20% of a core"),
         ("steal", {"steal_share": 0.01}, FINE, "steal 1.0%"),
         ("steal", {"steal_share": 0.012}, PROBLEM, "the hypervisor took 1.2% of the time"),
+        ("waits", {"waits_told": False}, ADVICE, "does not tell how long a thread waits for its core"),
         ("cores", {}, FINE, "2 cores"),
         ("cores", {"cores": 1}, PROBLEM, "this process may use 1 core"),
         ("siblings", {"smt_groups": ()}, FINE, "no shared physical cores"),

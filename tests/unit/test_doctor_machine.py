@@ -42,7 +42,7 @@ def test_a_system_that_tells_nothing_is_known_by_its_cores_alone(tmp_path: Path)
     assert machine.clocksources == ()
     assert machine.boost_control == ""
     known = {name for name in machine.__slots__ if getattr(machine, name) not in (None, (), "")}
-    assert known == {"cores"}
+    assert known == {"cores", "waits_told"}  # that is this very process's
 
 
 def test_settings_are_read_from_the_cores_of_this_process(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_modelbench.judge.comparison import DAY_FLOOR, compare
+from pytest_modelbench.judge.spread import UNKNOWN
 from pytest_modelbench.judge.student import t_cdf, t_quantile
 
 scipy_stats = pytest.importorskip("scipy.stats")
@@ -43,7 +44,10 @@ def test_standard_error_is_the_documented_formula():
 def test_spread_between_days_is_learned_from_the_sessions():
     quiet = [0.0, 0.001, -0.001]
     days = [[d + q for q in quiet] for d in (0.0, 0.05, -0.05, 0.03, -0.03)]
-    assert compare(quiet, days[0], days[1:]).day_sd == pytest.approx(0.0412, abs=0.001)
+    assert compare(quiet, days[0], days[1:], days=UNKNOWN).day_sd == pytest.approx(0.0412, abs=0.001)
+    # Four degrees of freedom of their own, and four of what is believed beforehand.
+    believed = math.sqrt((4 * 0.0412**2 + 4 * DAY_FLOOR**2) / 8)
+    assert compare(quiet, days[0], days[1:]).day_sd == pytest.approx(believed, abs=0.001)
     assert compare(quiet, quiet, [quiet] * 4).day_sd == DAY_FLOOR
 
 

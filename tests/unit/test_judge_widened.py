@@ -71,8 +71,8 @@ def test_a_disturbed_session_is_judged_beside_a_disturbed_baseline_alone():
         (4, 4, False, Event.UNDECIDED),  # five may yet be left alone
         (5, 5, False, Event.DECIDED),
         (5, 4, False, Event.UNDECIDED),
-        (3, 3, True, Event.UNDECIDED),
-        (4, 4, True, Event.ESCALATED),  # the last look before a duet is at six
+        (1, 1, True, Event.UNDECIDED),
+        (2, 2, True, Event.ESCALATED),  # a duet follows the first look
         (5, 5, True, Event.ESCALATED),
     ],
 )

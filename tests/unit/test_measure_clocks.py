@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-import time
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -14,7 +12,8 @@ import torch
 from pytest_modelbench.core.errors import UsageError
 from pytest_modelbench.host.clock import Held
 from pytest_modelbench.measure import clocks
-from pytest_modelbench.measure.clocks import CpuClock, CudaClock, EventClock, RunningClock, SynchronizedClock, clock_for
+from pytest_modelbench.measure.clocks import CudaClock, EventClock, SynchronizedClock, clock_for
+from pytest_modelbench.measure.cpu_clocks import CpuClock
 from pytest_modelbench.measure.timer import BlockTiming, DeviceTimer
 
 
@@ -113,89 +112,6 @@ def test_cpu_has_the_plain_clock_and_meta_none() -> None:
     for make in (clock_for, DeviceTimer):
         with pytest.raises(UsageError, match=r"meta device computes nothing.*--device=cpu"):
             make(torch.device("meta"))
-
-
-class FakeDelay:
-    """What the thread waited so far, as a test says."""
-
-    def __init__(self) -> None:
-        self.now: int | None = 0
-
-    def read_ns(self) -> int | None:
-        return self.now
-
-
-@pytest.fixture
-def running(
-    perf_counter_ns: Callable[[int], None], monkeypatch: pytest.MonkeyPatch
-) -> Callable[..., tuple[list[float], bool]]:
-    """What is read of marks that are made at times of the wall, of delay, and of other threads, in milliseconds."""
-
-    def read(walls: list[float], delays: list[float | None], others: float = 0.0) -> tuple[list[float], bool]:
-        used, delay = [0], FakeDelay()
-        monkeypatch.setattr(Held, "process_time_ns", staticmethod(lambda: used[0]))
-        monkeypatch.setattr(Held, "thread_time_ns", staticmethod(lambda: 0))
-        clock = RunningClock(delay)  # type: ignore[arg-type]
-        clock.synchronize()
-        marks = []
-        for wall, waited in zip(walls, delays, strict=True):
-            perf_counter_ns(round(wall * 1e6))
-            delay.now = None if waited is None else round(waited * 1e6)
-            marks.append(clock.mark())
-        used[0] = round(others * 1e6)
-        return [round(one_s * 1e3, 6) for one_s in clock.elapsed_s(marks)], clock.waits_left_out
-
-    return read
-
-
-@pytest.mark.parametrize(
-    ("walls", "delays", "others", "told"),
-    [
-        ([0, 20, 50], [0, 0, 0], 0, ([20, 30], True)),
-        ([0, 20, 50], [5, 5, 25], 0, ([20, 10], True)),
-        ([0, 0, 20], [0, 0, 12], 0, ([0, 8], True)),
-        # The system does not tell, or not of all marks.
-        ([0, 20, 50], [None, None, None], 0, ([20, 30], False)),
-        ([0, 20, 50], [0, None, 20], 0, ([20, 30], False)),
-        # The counter jumped.
-        ([0, 20, 50], [9, 0, 5], 0, ([20, 30], False)),
-        ([0, 20, 50], [0, 20, 25], 0, ([20, 30], False)),
-        ([0, 20, 50], [0, 500, 505], 0, ([20, 30], False)),
-        # Other threads of the process ran as well: the thread may wait for them.
-        ([0, 20, 50], [0, 0, 20], 0.5, ([20, 10], True)),
-        ([0, 20, 50], [0, 0, 20], 5, ([20, 30], False)),
-    ],
-)
-def test_running_clock_leaves_out_what_the_thread_waited_for_a_core(
-    running: Callable[..., tuple[list[float], bool]],
-    walls: list[float],
-    delays: list[float | None],
-    others: float,
-    told: tuple[list[float], bool],
-) -> None:
-    assert running(walls, delays, others) == told
-
-
-def test_a_mark_is_read_again_where_the_thread_was_taken_off_its_core_meanwhile(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    times = iter([0, 4_000_000, 4_001_000, 4_002_000])
-    monkeypatch.setattr(Held, "perf_counter_ns", staticmethod(lambda: next(times)))
-    assert RunningClock(FakeDelay()).mark() == (4_002_000, 0)  # type: ignore[arg-type]
-
-
-def test_a_thread_that_sleeps_or_waits_for_a_lock_is_not_without_work() -> None:
-    clock = RunningClock()
-    lock = threading.Lock()
-    lock.acquire()
-    threading.Timer(0.03, lock.release).start()
-    clock.synchronize()
-    marks = [clock.mark()]
-    time.sleep(0.02)
-    marks.append(clock.mark())
-    lock.acquire()
-    marks.append(clock.mark())
-    assert sum(clock.elapsed_s(marks)) >= 0.02
 
 
 class CountingClock(SynchronizedClock):

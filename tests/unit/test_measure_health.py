@@ -13,6 +13,7 @@ import pytest
 
 from pytest_modelbench.host.cpufreq import Throttle
 from pytest_modelbench.measure import gpu_health, health
+from pytest_modelbench.measure.cpu_clocks import LeftOut
 from pytest_modelbench.measure.gpu_health import GpuHealth, GpuReading
 from pytest_modelbench.measure.health import (
     Health,
@@ -77,9 +78,12 @@ def test_unhealthy_says_why(facts: dict[str, Any], sentence: str) -> None:
     assert Health(2.0, **facts).unhealthy == sentence
 
 
-def probe_over(*readings: Reading) -> HealthProbe:
+NOTHING = LeftOut()
+
+
+def probe_over(*readings: Reading, left_out: LeftOut = NOTHING) -> HealthProbe:
     rest = iter(readings)
-    return HealthProbe(lambda: next(rest))
+    return HealthProbe(lambda: next(rest), left_out=lambda: left_out)
 
 
 def test_probe_compares_with_its_start() -> None:
@@ -106,13 +110,24 @@ def test_disturbed_does_not_take_a_handful_of_switches_for_a_rate() -> None:
 def test_what_others_did_on_the_core_is_no_disturbance_of_what_leaves_it_out() -> None:
     now = dataclasses.replace(THEN, now_s=101.0, waited_s=1.9, runnable=9, involuntary_switches=900)
     asleep = dataclasses.replace(now, now_s=102.0, asleep_s=900.0)
-    left_out = iter([True, False, True, True])
+    waits = LeftOut(waits=True)
+    left_out = iter([waits, LeftOut(), waits, waits])
     rest = iter([dataclasses.replace(THEN, runnable=9), now, now, asleep, asleep])
-    probe = HealthProbe(lambda: next(rest), waits_left_out=lambda: next(left_out))
+    probe = HealthProbe(lambda: next(rest), left_out=lambda: next(left_out))
     assert not probe.disturbed()
     assert not probe.disturbed()  # nothing happened since
     assert probe.disturbed()  # the machine was asleep
     assert probe.read().unhealthy == "the machine was suspended for 893 s"
+
+
+def test_what_the_hypervisor_took_is_no_disturbance_of_what_leaves_it_out() -> None:
+    stolen = dataclasses.replace(THEN, now_s=101.0, steal_ticks=(THEN.steal_ticks or 0) + 50)
+    now = dataclasses.replace(stolen, total_ticks=(THEN.total_ticks or 0) + 100)
+    assert probe_over(THEN, now).disturbed()
+    assert probe_over(THEN, now, left_out=LeftOut(waits=True)).disturbed()
+    # Half of the second was taken, and as much is in none of what was counted; or less of it.
+    assert not probe_over(THEN, now, left_out=LeftOut(waits=True, stolen_s=0.5)).disturbed()
+    assert probe_over(THEN, now, left_out=LeftOut(waits=True, stolen_s=0.4)).disturbed()
 
 
 def test_throttling_and_a_falling_frequency_disturb_the_block_they_happen_in() -> None:

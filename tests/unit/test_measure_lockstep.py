@@ -43,7 +43,7 @@ def test_a_sample_is_taken_when_told_after_one_call_that_does_not_count():
     clock = FakeClock()
     turns = Turns([True] * 4 + [False], clock)
     samples, number = in_turns(clock, turns, SamplingPlan(min_blocks=2, max_blocks=2))
-    assert (turns.asked, number) == (("case", Amount(planned=2, most=6, repeats=3)), 7)
+    assert (turns.asked, number) == (("case", Amount(planned=2, most=6, repeats=3, fewest=2)), 7)
     assert turns.told == [(pytest.approx(math.log(0.02)), False)] * 4
     assert [later - earlier for earlier, later in pairwise(turns.calls)] == [2] * 4
     assert [block.target_s for block in samples.blocks] == [(0.02, 0.02)] * 2

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_modelbench.core.blocks import Amount, Enough
 from pytest_modelbench.core.errors import MeasureError, UsageError
 from pytest_modelbench.measure.clocks import Clock
 from pytest_modelbench.measure.plan import SamplingPlan
@@ -175,6 +176,21 @@ def test_blocks_that_disagree_are_followed_by_more(costs_ms: tuple[int, ...], bl
     clock = FakeClock()
     samples = alone(clock.work(alternating(*(ms * MS for ms in costs_ms))), None, clock)
     assert len(samples.blocks) == blocks
+
+
+@pytest.mark.parametrize(("enough", "blocks"), [(Enough.PLANNED, 5), (Enough.FEWEST, 4), (Enough.AGREEING, 15)])
+def test_no_more_blocks_are_taken_than_are_asked_for(enough: Enough, blocks: int) -> None:
+    clock = FakeClock()
+    target = Target(clock.work(alternating(*(ms * MS for ms in (30, 30, 32, 32, 34, 34)))), clock)
+    assert len(sample(target, Alone(enough=enough)).blocks) == blocks
+
+
+def test_fewer_blocks_are_repeated_where_fewer_are_asked_for() -> None:
+    amount = Amount(8, 24, 12, 4)
+    assert amount.asked(Enough.AGREEING) == amount
+    assert amount.asked(Enough.PLANNED) == Amount(8, 8, 8, 4)
+    assert amount.asked(Enough.FEWEST) == Amount(4, 4, 4, 4)
+    assert Amount(3, 3, 4, 4).asked(Enough.FEWEST) == Amount(3, 3, 3, 4)  # never more than planned
 
 
 def test_a_machine_that_has_used_up_its_repeats_is_not_asked_for_more_blocks() -> None:

@@ -63,7 +63,7 @@ TEXTS = [
     (AWAY, "the change may be as large as +7.1%, and up to +5.0% is tolerated"),
     (
         AssumedSpread(one_process=False),
-        "the baseline was recorded in one session, so how much it varies from day to day is assumed",
+        "the baseline was recorded in one session, so how far days differ is what other tests show, or assumed",
     ),
     (
         AssumedSpread(one_process=True),

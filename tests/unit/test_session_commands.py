@@ -30,7 +30,9 @@ def test_rounds_rise_to_the_number_that_would_decide(processes, more, rounds) ->
     assert told(Commands().settle(open_after(processes, more), TEST)).rounds == rounds
 
 
-@pytest.mark.parametrize(("pairs", "more", "looks"), [(3, 4, (3, 5, 7)), (20, 1, (3, 5, 8, 13, 20, 21)), (1, 1, (2,))])
+@pytest.mark.parametrize(
+    ("pairs", "more", "looks"), [(3, 4, (2, 3, 5, 7)), (20, 1, (2, 3, 5, 8, 13, 20, 21)), (1, 1, (2,))]
+)
 def test_pairs_rise_to_the_number_that_would_decide(pairs, more, looks) -> None:
     settings = told(Commands().settle(open_after(2, more, pairs), TEST))
     assert (settings.pairs, settings.rounds, settings.confirm) == (looks, Settings().rounds, "duet")

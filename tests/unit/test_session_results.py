@@ -13,7 +13,7 @@ from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.measurement import CheckKey, Comparability, Measurement, Quality, RelativeTime
 from pytest_modelbench.core.metrics import METRICS
 from pytest_modelbench.core.observations import hits
-from pytest_modelbench.core.reasons import OutOfBudget
+from pytest_modelbench.core.reasons import NotEverywhere, OutOfBudget
 from pytest_modelbench.core.sample_names import SampleNames
 from pytest_modelbench.core.session import Outcome, Session, Stamp
 from pytest_modelbench.core.settings import Settings
@@ -65,8 +65,9 @@ class Store:
             return None
         metric = METRICS[key.name]
         log_ratios = (0.0, 0.012, -0.012, 0.01, -0.01, 0.005, -0.005, 0.0) if metric.noisy else ()
+        calm_days = ((0.0, 0.01, -0.01),) * 8 if metric.noisy else ()
         return BaselineView(
-            "case", metric.unit, metric.better, 0.1, Comparability(reference="conv"), log_ratios,
+            "case", metric.unit, metric.better, 0.1, Comparability(reference="conv"), log_ratios, calm_days,
             identity=HERE.identity, provenance=HERE.provenance, commit=self._commits[key.name],
         )  # fmt: skip
 
@@ -170,7 +171,7 @@ def verdicts(results):
 
 
 def stored_duet(commit, checks):
-    return Duet(f"commit {commit}", checks=checks, commit=commit)
+    return Duet(f"commit {commit}", (3, 5, 8, 13, 20), checks, commit=commit)
 
 
 def test_each_check_is_decided_beside_the_commit_of_its_own_baseline():
@@ -192,15 +193,15 @@ def test_each_check_is_decided_beside_the_commit_of_its_own_baseline():
 
 
 def test_a_duet_takes_along_what_is_open_besides_and_counts_it():
+    """One of the checks is there in the second process alone, and would be looked at after another one."""
     results = results_of({"latency": "c1", "backward_time": "c1"})
-    runs = [run(n, latency=SLOW[n - 1], backward_time=OPEN[n - 1]) for n in (1, 2)]
+    runs = [run(1, latency=SLOW[0]), run(2, latency=SLOW[1], backward_time=OPEN[1])]
     assert measured(results, *runs) is None
     assert [standing(results, name).state for name in ("latency", "backward_time")] == [State.PAIRED] * 2
     assert results.following(TEST) == Pair("c1")
     assert waiting(results) == {"c1": 2}
-    # By itself, it would be measured in another round.
     results = results_of({"backward_time": "c1"})
-    assert measured(results, *(run(n, backward_time=OPEN[n - 1]) for n in (1, 2))) is None
+    assert measured(results, run(1), run(2, backward_time=OPEN[1])) is None
     assert results.following(TEST) == Round()
 
 
@@ -508,3 +509,51 @@ def test_an_update_that_is_given_up_is_inconclusive_and_refused():
         f"latency cannot be accepted: the machine was disturbed while it was measured: in 2 of 2 processes; {UPSET}"
     )
     assert refused(results, updating=True) == {"latency": Cause.DISTURBED}
+
+
+def test_how_long_it_would_take_to_settle_is_told_with_the_starts_of_processes():
+    results = results_of({"backward_time": None})
+    results.start_s = 2.5
+    assert measured(results, *(run(n, backward_time=OPEN[n - 1]) for n in (1, 2))) is None
+    judgement = standing(results, "backward_time").check.judgement
+    assert judgement.more
+    assert judgement.more_s == judgement.more * (2.5 + 1.0)
+
+
+def test_how_long_pairs_would_take_counts_both_sides():
+    results, duet = results_of({"latency": "c1"}), replace(stored_duet("c1", 1), looks=(3, 5))
+    assert measured(results, *(run(n, latency=slow) for n, slow in enumerate(SLOW, 1))) is None
+    results.begin_duet([TEST])
+    results.start_s = 2.5
+    for number, change in enumerate((0.06, 0.0, 0.03), 1):
+        results.add_pair(pair(number, latency=change), alone=False)
+        assert results.decide_beside(TEST, duet, last_pair=False) is None
+    judgement = standing(results, "latency").check.judgement
+    assert judgement.more_s == judgement.more * (2.5 + 2.0)
+
+
+@pytest.mark.parametrize(
+    ("processes", "reason", "outcome", "verdict"),
+    [
+        (1, OVER, Outcome.PASSED, Verdict.UNCHANGED),
+        (2, OVER, Outcome.PASSED, Verdict.UNCHANGED),
+        (1, NotEverywhere(), Outcome.INCONCLUSIVE, Verdict.INCONCLUSIVE),
+    ],
+)
+def test_what_the_budget_leaves_of_unchanged_code_is_unchanged(processes, reason, outcome, verdict):
+    facts = dict.fromkeys(("packages", "variables", "options", "beside_git"), "none")
+    here = replace(HERE, provenance=facts)
+
+    def open_gate(environment):
+        store = Store({"latency": "c1"})
+        found = store.find
+        store.find = lambda folder, key: replace(found(folder, key), provenance=facts)
+        return Gate(store, environment, Policy(Settings(), LOOKS, False, lambda commit: Recourse(same_code=True)))
+
+    results = Results(Decider(Settings(), Commands(), Rule("a session", False), Surroundings()), open_gate)
+    results.environment_known(here)
+    for number in range(1, processes):
+        results.add(run(number, latency=0.5))
+    results.add(run(processes, latency=0.5))
+    decision = results.give_up(TEST, reason)
+    assert (decision.outcome, verdicts(results)) == (outcome, {"latency": verdict})

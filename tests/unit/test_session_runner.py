@@ -5,6 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from pytest_modelbench.core.blocks import Enough
 from pytest_modelbench.core.case import NamedCase
 from pytest_modelbench.core.measurement import Measurement, Quality, RelativeTime
 from pytest_modelbench.core.session import Outcome
@@ -39,8 +40,26 @@ def macs(test, process):
     return Measurement.of("macs", 5, NamedCase("net"), test=test, process=process)
 
 
+class Told:
+    """pytest's terminal, as far as the session writes on it."""
+
+    isatty = False
+    _tw = None
+
+    def __init__(self):
+        self.lines = []
+
+    def write_line(self, line):
+        self.lines.append(line)
+
+
 @pytest.fixture
-def course(tmp_path, monkeypatch):
+def told():
+    return Told()
+
+
+@pytest.fixture
+def course(tmp_path, monkeypatch, told):
     """Runs a session, ``updating`` or not, whose workers tell what ``measure(test, process)`` says.
 
     Where it is ``interrupted``, Ctrl-C comes after the first test. What comes back: the session as a value, the tests
@@ -71,7 +90,7 @@ def course(tmp_path, monkeypatch):
             rootpath=tmp_path,
             option=SimpleNamespace(modelbench_inline=False),
             pluginmanager=SimpleNamespace(
-                get_plugin=lambda name: None, has_plugin=lambda name: False, register=lambda plugin: None
+                get_plugin=lambda name: told, has_plugin=lambda name: False, register=lambda plugin: None
             ),
             get_verbosity=lambda: 0,
         )
@@ -79,6 +98,7 @@ def course(tmp_path, monkeypatch):
         runner = SessionRunner(config, Wanted(Settings(), (ROUNDS,), Commands(), updating=updating))
         with contextlib.suppress(KeyboardInterrupt):
             runner.run(SimpleNamespace(items=items, shouldfail=False, shouldstop=False), Marks({}))
+        run.enough = here.enough
         return session_of(runner), [sorted(tests) for _, tests in jobs], outcomes
 
     return run
@@ -119,3 +139,25 @@ def test_what_was_measured_before_an_interruption_is_kept(course):
     assert session.interrupted
     assert [check.judgement.value for check in session.checks] == [5]
     assert [*outcomes.values()] == [Outcome.PASSED]
+
+
+@pytest.mark.parametrize(
+    ("updating", "advice"), [(True, "nothing timed can become a baseline"), (False, "pytest-modelbench doctor tells")]
+)
+def test_a_machine_that_disturbs_all_of_the_first_process_is_told_at_once(course, told, updating, advice):
+    course(latency(lambda test, process: process == 1), updating=updating)
+    (line,) = told.lines
+    assert line.startswith(f"modelbench: the machine was disturbed in all of the first process ({UPSET}); ")
+    assert advice in line
+
+
+def test_a_machine_that_left_anything_alone_is_not(course, told):
+    course(latency(lambda test, process: test == TESTS[0]))
+    assert told.lines == []
+
+
+@pytest.mark.parametrize("updating", [True, False])
+def test_only_later_processes_that_compare_take_more_blocks_than_planned(course, updating):
+    course(latency(), updating=updating)
+    later = Enough.PLANNED if updating else Enough.AGREEING
+    assert [course.enough(TESTS[0], process) for process in (1, 2)] == [Enough.PLANNED, later]

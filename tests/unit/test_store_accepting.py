@@ -200,6 +200,8 @@ def closed(value: Session, store: BaselineStore) -> tuple[Closing, str]:
         processes=3,
         stored_of_module=len,
         even_if_disturbed=False,
+        nights={},
+        nights_folder=None,
     )
     closing = Closing(runner)
     closing.close(replace(value, updating=True), {})

@@ -519,3 +519,15 @@ def test_accepting_the_last_session_again_is_idempotent(
         assert {key: again.find(folder, key) for key in again.keys(folder)} == {
             key: store.find(folder, key) for key in store.keys(folder)
         }
+
+
+def test_commits_of_times_are_told_by_test_over_all_folders_that_can_be_read(tmp_path: Path) -> None:
+    store = BaselineStore(tmp_path)
+    store.accept([latency([0.1, 0.1], [0.0, 0.0]), macs(5)], stamp(1), ENVIRONMENT)
+    other = replace(ENVIRONMENT, slug="cpu-other", identity={"device": "Other"})
+    there = replace(latency([0.1, 0.1], [0.0, 0.0]), folder="cpu-other", environment="cpu-other")
+    store.accept([there], replace(stamp(2), dirty=True), other)
+    store.accept([macs(7, test="t.py::exact")], stamp(2), ENVIRONMENT)
+    (tmp_path / "cpu-damaged").mkdir()
+    (tmp_path / "cpu-damaged" / "test.json").write_text("{")
+    assert BaselineStore(tmp_path).commits_of_times() == {INFERENCE: {stamp(1).commit, None}}

@@ -37,7 +37,7 @@ def test_damage_does_not_open_a_gate(project):
     assert {"refused"} < {one.kind for one in told}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_gate_that_takes_damage_for_nothing_is_seen(project, monkeypatch):
     read = files.records_of
 
@@ -65,7 +65,7 @@ def test_what_is_killed_is_finished_by_the_same_command(project):
     assert [told for number in range(6) if (told := kills.trial(f"test {number}")).fault] == []
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_writer_that_does_not_replace_files_is_seen(project, monkeypatch):
     kills = Kills(project)
     monkeypatch.setattr("pytest_modelbench.store.draft.write_atomically", _in_two_halves)
@@ -78,7 +78,7 @@ def _in_two_halves(path, text):
         file.write(text[len(text) // 2 :])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_updates_at_once_all_land_and_lost_ones_are_seen(tmp_path, monkeypatch):
     project = GatedProject(tmp_path, SIZES)
     project.make()

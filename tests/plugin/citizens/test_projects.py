@@ -35,7 +35,7 @@ CHANGES = {
 }  # fmt: skip
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_each_kind_is_gated_and_caught_when_it_changes(bench, pytester):
     shutil.copytree(
         EXAMPLES, pytester.path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", "baselines")

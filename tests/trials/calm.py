@@ -1,0 +1,220 @@
+"""Nights in which nothing changed, and nights that changed something, on a quiet machine and on busy ones.
+
+    python tests/trials/calm.py aa [--rounds 30]     nothing on top of the baselines' commit, and a remark
+    python tests/trials/calm.py slow [--rounds 10]   real slowdowns, as commits, quiet and with two competitors a core
+    python tests/trials/calm.py crossed              baselines of a busy machine gated on a quiet one, and vice versa
+
+Twelve models in two projects of six, which take turns. pytest-benchmark runs beside ours, on the same code. Resumes
+where it was interrupted; every record of every process is kept in ``results/calm-<machine>/``, one line a session.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from machine import RESULTS, SMALL_MODELS, describe, slug
+from trust import Series, _without_baseline
+from trust_project import VARIANTS, Project
+
+from pytest_modelbench.core.session import Check
+from pytest_modelbench.report.reasons import sentences
+from pytest_modelbench.store.results import read_results
+
+SETS = {
+    "six of before": SMALL_MODELS,
+    "six others": {
+        "regnetx_002": 224,
+        "ghostnet_100": 224,
+        "mobilevit_xxs": 256,
+        "densenet121": 224,
+        "edgenext_xx_small": 256,
+        "pit_ti_224": 224,
+    },
+}
+#: Slowdowns of about 5, 6, 10 and 22 %, each of one of the six of before.
+SLOWER = ("one_more_block", "heavier_block", "two_more_blocks", "larger_kernel")
+KINDS = ("quiet", "half busy", "two a core")
+#: A process that computes all the time, or half of it, while the one that started it lives.
+BUSY = """import os, time
+parent, rest_s = os.getppid(), {rest_s}
+while os.getppid() == parent:
+    end = time.time() + 0.5
+    while time.time() < end: pass
+    time.sleep(rest_s)
+"""
+HALF, ALL = BUSY.format(rest_s=0.5), BUSY.format(rest_s=0)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("series", choices=("aa", "slow", "crossed"))
+    parser.add_argument("--rounds", type=int, default=0)
+    parser.add_argument("--name", default="", help="Of the series, where a machine has several.")
+    parser.add_argument("--project", type=Path, default=Path(tempfile.gettempdir(), "modelbench-calm"))
+    arguments = parser.parse_args()
+    machine = describe()
+    folder = RESULTS / f"calm-{slug(machine, arguments.name)}"
+    sets = {
+        name: Calm(folder, Project(arguments.project / name.replace(" ", "-"), models)) for name, models in SETS.items()
+    }
+    next(iter(sets.values())).note("machines", machine)
+    {"aa": unchanged, "slow": slowdowns, "crossed": crossed}[arguments.series](sets, arguments.rounds)
+
+
+class Calm(Series):
+    """A project of six models, and the records of all."""
+
+    def ours(self, *arguments: str) -> dict[str, Any]:
+        """One session of ours, with all that its processes measured."""
+        told = super().ours(*arguments)
+        session = read_results(self.project.folder / "results.json")
+        return {**told, "checks": [_record(check) for check in session.checks], "warnings": list(session.warnings)}
+
+
+def _record(check: Check) -> dict[str, Any]:
+    judgement = check.judgement
+    return {
+        "test": check.key.test.partition("[")[2].rstrip("]"),
+        "name": check.key.name,
+        "verdict": judgement.verdict.value,
+        "ratio": judgement.ratio,
+        "low_ratio": judgement.low_ratio,
+        "high_ratio": judgement.high_ratio,
+        "processes": judgement.processes,
+        "pairs": judgement.pairs,
+        "reason": sentences(judgement.reasons),
+        "accepted": check.baseline.accepted if check.baseline else None,
+        "measured": [
+            [
+                one.process,
+                one.value,
+                round(one.log_ratio, 6),
+                one.timing.reference_s if one.timing else None,
+                one.best_reference_s,
+                one.quality.repeated,
+                one.quality.disturbance,
+            ]
+            for one in check.measurements
+        ],
+        "changes": [round(change, 6) for change in check.changes],
+    }
+
+
+@contextlib.contextmanager
+def load(kind: str) -> Iterator[None]:
+    """Others that compute: none, one for half of the time, or two for each core all of the time."""
+    sources = {"quiet": [], "half busy": [HALF], "two a core": [ALL] * 2 * len(os.sched_getaffinity(0))}[kind]
+    running = [subprocess.Popen([sys.executable, "-c", source]) for source in sources]
+    try:
+        yield
+    finally:
+        for one in running:
+            one.kill()
+            one.wait()
+
+
+def accepted(calm: Calm, kind: str = "quiet", branch: str = "main") -> None:
+    """Baselines of everybody, recorded once, and committed: nothing on top in ``branch``, a remark in its twin."""
+    project = calm.project
+    if f"{branch}-remark" in project.git("branch", "--list", f"{branch}-remark"):
+        return
+    took_s, attempts = 0.0, 0
+    with load(kind):
+        while (missing := _without_baseline(project)) and attempts < 5:
+            told = calm.ours("--update-baselines", "-k", " or ".join(missing))
+            took_s, attempts = took_s + told["wall_s"], attempts + 1
+            print("accepted, attempt", attempts, kind, told["wall_s"], "s, missing before:", missing, flush=True)
+        calm.note("accepted", {"models": list(project.models), "kind": kind, "wall_s": took_s, "attempts": attempts})
+        if _without_baseline(project):
+            raise SystemExit("no baseline could be recorded: the machine is too disturbed")
+        if kind == "quiet":
+            calm.peer()
+    kept = calm.folder / f"baselines-{project.folder.name}-{kind.replace(' ', '-')}"
+    shutil.copytree(project.folder / "baselines", kept, dirs_exist_ok=True)
+    project.git("add", "--all")
+    project.git("commit", "--quiet", "--message", "baselines")
+    project.git("branch", "--force", branch)
+    project.git("checkout", "--quiet", "-B", f"{branch}-remark")
+    project.commit(None, "a remark")
+
+
+def unchanged(sets: dict[str, Calm], rounds: int) -> None:
+    """Sessions of code that is the same, or does the same: each kind of load, with nothing and a remark on top."""
+    for calm in sets.values():
+        accepted(calm)
+    names = list(sets)
+    done = {(r["round"], r["kind"], r["top"]) for r in sets[names[0]].records("aa")}
+    for number in range(rounds or 30):
+        name = names[number % len(names)]
+        calm = sets[name]
+        for kind in KINDS:
+            for top in ("nothing", "a remark"):
+                if (number, kind, top) in done:
+                    continue
+                calm.project.git("checkout", "--quiet", "main" if top == "nothing" else "main-remark")
+                before = os.getloadavg()[0]
+                record: dict[str, Any] = {"round": number, "set": name, "kind": kind, "top": top, "load_before": before}
+                with load(kind):
+                    # The order turns, so that neither tool always comes first; the peer does not look at commits.
+                    tools = ["ours", *(["pytest_benchmark"] if top == "nothing" else [])]
+                    for tool in tools if number % 4 < 2 else reversed(tools):
+                        record[tool] = calm.ours() if tool == "ours" else calm.peer()
+                calm.note("aa", record)
+                ours = record["ours"]
+                print(number, name, kind, top, ours["exit"], ours["wall_s"], tally(ours), flush=True)
+                if "pytest_benchmark" in record:
+                    print("   ", record["pytest_benchmark"]["wall_s"], record["pytest_benchmark"]["failed"], flush=True)
+
+
+def tally(session: dict[str, Any]) -> dict[str, int]:
+    """How many checks have each verdict."""
+    verdicts = [check["verdict"] for check in session["checks"]]
+    return {verdict: verdicts.count(verdict) for verdict in sorted(set(verdicts))}
+
+
+def slowdowns(sets: dict[str, Calm], rounds: int) -> None:
+    """Sessions on each slower commit, of the model that it changes."""
+    name, calm = next(iter(sets.items()))
+    accepted(calm)
+    done = {(r["round"], r["variant"], r["kind"]) for r in calm.records("slow")}
+    for number in range(rounds or 10):
+        for variant in SLOWER:
+            for kind in ("quiet", "two a core"):
+                if (number, variant, kind) in done:
+                    continue
+                calm.project.git("checkout", "--quiet", "-B", "slower", "main-remark")
+                calm.project.commit(variant, variant)
+                with load(kind):
+                    told = calm.ours("-k", VARIANTS[variant])
+                calm.note("slow", {"round": number, "set": name, "variant": variant, "kind": kind, "ours": told})
+                print(number, variant, kind, told["exit"], told["wall_s"], tally(told), flush=True)
+
+
+def crossed(sets: dict[str, Calm], rounds: int) -> None:
+    """Baselines that are recorded under load and gated in quiet; and the other way round, which `unchanged` has."""
+    del rounds
+    for calm in sets.values():
+        project = calm.project
+        project.git("checkout", "--quiet", "main")
+        first = project.git("rev-list", "--max-parents=0", "HEAD")
+        project.git("checkout", "--quiet", "-B", "busy", first)
+        accepted(calm, "two a core", "busy")
+        for number in range(3):
+            for top, branch in (("nothing", "busy"), ("a remark", "busy-remark")):
+                project.git("checkout", "--quiet", branch)
+                told = calm.ours()
+                calm.note("crossed", {"round": number, "models": list(project.models), "top": top, "ours": told})
+                print(number, top, told["exit"], told["wall_s"], tally(told), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,27 @@
+"""What is installed on a path, as its metadata have it."""
+
+import json
+
+from pytest_modelbench.workers.installed import editable_sources
+
+
+def install(site, name, source=None, *, editable=False):
+    folder = site / f"{name}-1.0.dist-info"
+    folder.mkdir(parents=True)
+    if source is not None:
+        url = {"url": source.as_uri(), "dir_info": {"editable": editable}}
+        (folder / "direct_url.json").write_text(json.dumps(url))
+
+
+def test_what_is_editable_is_told_with_its_source_unless_something_before_it_hides_it(tmp_path):
+    first, second, net, lib = (tmp_path / name for name in ("first", "second", "net", "lib"))
+    net.mkdir()
+    lib.mkdir()
+    install(first, "net", net)  # installed from there, and not editable
+    install(first, "lib", lib, editable=True)
+    install(first, "gone", tmp_path / "gone", editable=True)
+    install(second, "net", net, editable=True)
+    install(second, "plain")
+    assert editable_sources([str(first), str(second), str(first)]) == [("lib", lib)]
+    assert editable_sources([str(second), str(first)]) == [("lib", lib), ("net", net)]
+    assert editable_sources([str(tmp_path / "nowhere")]) == []
