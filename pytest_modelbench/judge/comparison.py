@@ -11,10 +11,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import fmean, variance
+from statistics import fmean
 
 from pytest_modelbench.judge.estimate import Estimate
-from pytest_modelbench.judge.spread import Spread, between_sessions, pooled
+from pytest_modelbench.judge.spread import Spread, between_sessions, pooled, variance
 
 LogRatios = Sequence[float]
 
