@@ -48,26 +48,28 @@ def parse_stat(text: str, cores: Sequence[int]) -> tuple[int, int] | None:
     Fields (proc_stat(5)): user, nice, system, idle, iowait, irq, softirq, steal, guest, guest_nice; the guests are
     already in user and nice.
     """
-    wanted = {f"cpu{core}" for core in cores}
-    rows = [line.split() for line in text.splitlines() if line.split(" ", 1)[0] in wanted]
-    try:
-        ticks = [[int(field) for field in row[1:9]] for row in rows]
-    except ValueError:
+    known = _core_ticks(text)
+    if not cores or not known.keys() >= set(cores):
         return None
-    if not ticks or len(ticks) != len(wanted) or any(len(row) < 8 for row in ticks):
-        return None
+    ticks = [known[core] for core in set(cores)]
     return sum(row[7] for row in ticks), sum(map(sum, ticks))
 
 
 def parse_busy(text: str) -> dict[int, tuple[int, int]]:
     """Busy and total ticks of each core from ``/proc/stat``: busy with anything, or taken by the hypervisor."""
+    return {
+        core: (sum(row) - row[3] - row[4], sum(row)) for core, row in _core_ticks(text).items()
+    }  # less idle, iowait
+
+
+def _core_ticks(text: str) -> dict[int, list[int]]:
+    """The eight counts of each core that ``/proc/stat`` lists in full, from user to steal."""
     found = {}
-    for row in (line.split() for line in text.splitlines()):
-        core = re.fullmatch(r"cpu(\d+)", row[0], re.ASCII) if row else None
-        ticks = [parse_count(field) for field in row[1:9]]
-        known = [tick for tick in ticks if tick is not None]
+    for row in (line.split() for line in text.splitlines() if line.startswith("cpu")):
+        core = re.fullmatch(r"cpu(\d+)", row[0], re.ASCII)
+        known = [tick for field in row[1:9] if (tick := parse_count(field)) is not None]
         if core and len(known) == 8:
-            found[int(core[1])] = sum(known) - known[3] - known[4], sum(known)  # less idle and iowait
+            found[int(core[1])] = known
     return found
 
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 
 from pytest_modelbench.judge.estimate import Estimate
-from pytest_modelbench.judge.spread import Spread, between_sessions, pooled, variance
+from pytest_modelbench.judge.spread import Spread, between_sessions, of_sample, pooled
 
 LogRatios = Sequence[float]
 
@@ -72,25 +72,24 @@ def compare(
     sessions = [anchor, *others]
     if not tonight or not all(sessions):
         raise ValueError("a comparison needs at least one process in every session")
-    process_var, process_dof = pooled_variance([tonight, *sessions])
-    between = pooled([days, between_sessions(sessions, process_var)])
+    within = between_processes([tonight, *sessions])
+    between = pooled([days, between_sessions(sessions, within.variance)])
     day_var = max(between.variance, DAY_FLOOR**2)
     parts = [
-        (process_var * (1 / len(tonight) + 1 / len(anchor)), process_dof),
+        (within.variance * (1 / len(tonight) + 1 / len(anchor)), within.dof),
         (2 * day_var, between.dof),
         ((UNCANCELLED * drift) ** 2, _DRIFT_DOF),
     ]
     total = sum(part for part, _ in parts)
     dof = total**2 / sum(part**2 / dof for part, dof in parts)
     change = Estimate(fmean(tonight) - fmean(anchor), math.sqrt(total), dof)
-    return Comparison(change, math.sqrt(process_var), math.sqrt(day_var), len(tonight))
+    return Comparison(change, math.sqrt(within.variance), math.sqrt(day_var), len(tonight))
 
 
-def pooled_variance(sessions: Sequence[LogRatios]) -> tuple[float, float]:
-    """Variance between processes of one session, pooled, and its degrees of freedom."""
-    dof = sum(len(session) - 1 for session in sessions)
-    if dof <= 0:
+def between_processes(sessions: Sequence[LogRatios]) -> Spread:
+    """How far processes of one session spread, by all of them."""
+    found = pooled(map(of_sample, sessions))
+    if not found.dof:
         # Nothing replicated anywhere: assume the noisiest machine measured (4.5 %), on one degree of freedom.
-        return 0.045**2, 1.0
-    squares = sum(variance(session) * (len(session) - 1) for session in sessions if len(session) > 1)
-    return max(squares / dof, PROCESS_FLOOR**2), float(dof)
+        return Spread(0.045**2, 1.0)
+    return replace(found, variance=max(found.variance, PROCESS_FLOOR**2))

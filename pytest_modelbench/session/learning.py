@@ -6,12 +6,12 @@ are from; what really changed stands out, and is left out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from pytest_modelbench.core.measurement import CheckKey
 from pytest_modelbench.core.verdicts import BaselineView
-from pytest_modelbench.judge.comparison import pooled_variance
+from pytest_modelbench.judge.comparison import LogRatios, between_processes
 from pytest_modelbench.judge.judging import obstacle_to_comparison
 from pytest_modelbench.judge.procedure import Compared
 from pytest_modelbench.judge.spread import UNKNOWN, Others, Spread, between_sessions, pooled, speed
@@ -65,8 +65,7 @@ class Learning:
                 if baseline is None or not baseline.anchor or baseline.disturbed:
                     continue
                 sessions = [baseline.anchor, *baseline.sessions, *self._nights_of(key, baseline)]
-                within, _ = pooled_variance(sessions)
-                before = pooled([between_sessions(sessions, within), self._under_other_code(key, baseline)])
+                before = pooled([_apart(sessions), self._under_other_code(key, baseline)])
                 if before.dof:
                     self._before[key] = before
                     for others in (self._earlier, self._others):
@@ -83,6 +82,10 @@ class Learning:
         """How far nights of other states of the code differ, those of each state among themselves."""
         if key not in self._other_code:
             groups = self._nights.of_other_code(key, baseline.accepted)
-            apart = (between_sessions(group, pooled_variance(group)[0]) for group in groups if len(group) > 1)
-            self._other_code[key] = pooled(apart)
+            self._other_code[key] = pooled(map(_apart, groups))
         return self._other_code[key]
+
+
+def _apart(sessions: Sequence[LogRatios]) -> Spread:
+    """How far sessions of one code differ beyond what their processes explain."""
+    return between_sessions(sessions, between_processes(sessions).variance)
