@@ -11,17 +11,14 @@ where it was interrupted; every record of every process is kept in ``results/cal
 from __future__ import annotations
 
 import argparse
-import contextlib
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from machine import RESULTS, SMALL_MODELS, describe, slug
+from machine import RESULTS, SMALL_MODELS, competitors, describe, slug
 from trust import Series, _without_baseline
 from trust_project import VARIANTS, Project
 
@@ -109,17 +106,10 @@ def _record(check: Check) -> dict[str, Any]:
     }
 
 
-@contextlib.contextmanager
-def load(kind: str) -> Iterator[None]:
+def load(kind: str) -> AbstractContextManager[None]:
     """Others that compute: none, one for half of the time, or two for each core all of the time."""
-    sources = {"quiet": [], "half busy": [HALF], "two a core": [ALL] * 2 * len(os.sched_getaffinity(0))}[kind]
-    running = [subprocess.Popen([sys.executable, "-c", source]) for source in sources]
-    try:
-        yield
-    finally:
-        for one in running:
-            one.kill()
-            one.wait()
+    cores = len(os.sched_getaffinity(0))
+    return competitors({"quiet": [], "half busy": [HALF], "two a core": [ALL] * 2 * cores}[kind])
 
 
 def accepted(calm: Calm, kind: str = "quiet", branch: str = "main") -> None:

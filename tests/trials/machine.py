@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
 import re
 import subprocess
 import sys
+import time
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timezone
 from importlib import metadata
 from pathlib import Path
@@ -23,6 +26,19 @@ SMALL_MODELS = {
     "convnext_atto": 160,
     "resnet50": 128,
 }
+
+
+@contextlib.contextmanager
+def competitors(sources: Sequence[str], settle_s: float = 0.0) -> Iterator[None]:
+    """Other processes that run these programs, on the cores of this one, and that have so long to begin."""
+    running = [subprocess.Popen([sys.executable, "-c", source]) for source in sources]
+    time.sleep(settle_s if running else 0)
+    try:
+        yield
+    finally:
+        for one in running:
+            one.kill()
+            one.wait()
 
 
 def describe() -> dict[str, object]:

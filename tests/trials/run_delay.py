@@ -12,18 +12,16 @@ from __future__ import annotations
 import math
 import os
 import statistics
-import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 from pytest_modelbench.host.proc import parse_stat
 from pytest_modelbench.measure.cpu_clocks import RunningClock
-from tests.trials.machine import describe, write
+from tests.trials.machine import competitors, describe, write
 
 BLOCKS = 30
 SAMPLE_S = 0.02
@@ -62,7 +60,7 @@ def main() -> None:
     figures: dict[str, dict[str, object]] = {}
     for name, call in _targets().items():
         for load, sources in LOADS.items():
-            with _competitors(sources):
+            with competitors(sources, settle_s=3):
                 found = _blocks(reference.run, call)
             figures.setdefault(name, {})[load] = found
             print(name, load, found, flush=True)
@@ -121,18 +119,6 @@ def _inference(model: Callable[[object], object], images: object) -> object:
 
     with torch.inference_mode():
         return model(images)
-
-
-@contextmanager
-def _competitors(sources: list[str]) -> Iterator[None]:
-    running = [subprocess.Popen([sys.executable, "-c", source]) for source in sources]
-    time.sleep(3 if sources else 0)
-    try:
-        yield
-    finally:
-        for one in running:
-            one.kill()
-            one.wait()
 
 
 def _blocks(reference: Callable[[], object], target: Callable[[], object]) -> dict[str, dict[str, float]]:

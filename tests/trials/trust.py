@@ -11,7 +11,6 @@ A series belongs to one machine and to one state of the procedure: its records a
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
 import math
 import os
@@ -20,11 +19,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from machine import RESULTS, SMALL_MODELS, describe, slug
+from machine import RESULTS, SMALL_MODELS, competitors, describe, slug
 from trust_project import VARIANTS, Project
 
 from pytest_modelbench.core.session import Check
@@ -194,16 +194,9 @@ def _without_baseline(project: Project) -> list[str]:
     return [name for name in project.models if f"test_model[{name}]" not in stored]
 
 
-@contextlib.contextmanager
-def load(kind: str) -> Iterator[None]:
+def load(kind: str) -> AbstractContextManager[None]:
     """Another process that keeps one core busy half of the time, if ``kind`` says so."""
-    busy = subprocess.Popen([sys.executable, "-c", BUSY]) if kind == "load" else None
-    try:
-        yield
-    finally:
-        if busy:
-            busy.kill()
-            busy.wait()
+    return competitors([BUSY] if kind == "load" else [])
 
 
 def unchanged(series: Series, rounds: int) -> None:
