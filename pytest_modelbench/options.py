@@ -202,8 +202,8 @@ OPTIONS = (
         kind=OptionType.CHOICE,
         choices=("pass", "fail"),
         default="pass",
-        help="What to make of unchanged code whose time is surely another one, so that the machine moved: tell it, or "
-        "let the test fail.",
+        help="What to make of a time that is surely another one though neither code (unchanged, or cleared by a duet) "
+        "nor anything else that is known is to blame, so that the machine moved: tell it, or let the test fail.",
     ),
     Option(
         flag="--modelbench-confirm",

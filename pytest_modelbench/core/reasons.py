@@ -189,10 +189,12 @@ class EnvironmentMoved:
 class MachineMoved:
     """Neither code nor versions are to blame for a change.
 
-    ``before``: of unchanged code, how many sessions right before this one had found the same.
+    ``apart``: now / baseline, by what is stored. ``before``: of unchanged code, how many sessions right before this one
+    had found the same.
     """
 
     code: SameCode | Cleared
+    apart: float
     before: int = 0
     kind: Literal["machine moved"] = "machine moved"
 

@@ -10,7 +10,7 @@ from pytest_modelbench.core.environment import Fact
 from pytest_modelbench.core.measurement import Comparability
 from pytest_modelbench.core.metrics import Better
 from pytest_modelbench.core.observations import Observations
-from pytest_modelbench.core.reasons import Reason
+from pytest_modelbench.core.reasons import MachineMoved, Reason
 
 
 class Verdict(str, Enum):
@@ -72,6 +72,13 @@ class Judgement:
     def noted(self, reason: Reason) -> Judgement:
         """Return this judgement with a further ``reason``."""
         return replace(self, reasons=(*self.reasons, reason))
+
+    @property
+    def machine_moved(self) -> MachineMoved | None:
+        """Of what passes: that the machine surely is another one than at the baseline, if it is."""
+        if self.verdict not in (Verdict.UNCHANGED, Verdict.OK, Verdict.IMPROVED):
+            return None
+        return next((reason for reason in self.reasons if isinstance(reason, MachineMoved)), None)
 
     def because(self, kind: type[Reason]) -> bool:
         """Whether one of the reasons is of this ``kind``."""

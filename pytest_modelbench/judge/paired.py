@@ -22,6 +22,7 @@ from pytest_modelbench.judge.stored import (
     since_baseline,
     untrustworthy,
 )
+from pytest_modelbench.judge.unchanged import machine_moved, only_code_may_differ
 from pytest_modelbench.judge.widened import edges_to_stored
 
 #: Processes after a duet that tell whether code that it clears stays away from what is stored: those before it stood
@@ -33,9 +34,9 @@ def judge_pairs(compared: Compared, procedure: Procedure, duet: Duet) -> Ruling:
     """The ruling by duet.
 
     The error rate of "regressed" is ``ALPHA``, shared by the checks that a duet confirms and by the looks, that of "ok"
-    what the stored comparison has left of it. A check that the duet clears, but that is beyond its band against what is
-    stored, is measured in `AFRESH` further processes; if it stays there, it was moved by the environment, or by the
-    machine.
+    what the stored comparison has left of it. A check that the duet clears passes where nothing but the code may
+    differ. Else one that is beyond its band against what is stored is measured in `AFRESH` further processes; if it
+    stays there, it was moved by the environment, or by the machine.
     """
     metric, baseline, n = compared.metric, compared.stored, len(duet.changes)
     edges = Edges.of_band(metric.band.ratio(baseline.value))
@@ -73,9 +74,13 @@ def judge_pairs(compared: Compared, procedure: Procedure, duet: Duet) -> Ruling:
 def _beside_stored(cleared: Verdict, told: NoisyChange, compared: Compared, procedure: Procedure, duet: Duet) -> Ruling:
     """The ruling on a check whose code a ``duet`` cleared: that, unless it stays away from what is stored.
 
-    What makes it stand out before the duet may be a bad spell of the machine; processes after it tell, on their own.
+    Where nothing but the code may differ, that can only be the machine, and is no matter of the verdict. What makes it
+    stand out before the duet may be a bad spell of the machine; processes after it tell, on their own.
     """
     beside = Beside(duet.base, told.pairs, duet.disturbed)
+    code = Cleared(beside, faster=cleared is not Verdict.OK)
+    if only_code_may_differ(compared):
+        return told.said(cleared, machine_moved(compared, procedure, code) or beside)
     measurements, baseline = compared.measurements, compared.stored
     afresh, wanted = measurements[duet.before :], min(AFRESH, procedure.looks[-1])
     enough = len(afresh) >= wanted
@@ -90,7 +95,6 @@ def _beside_stored(cleared: Verdict, told: NoisyChange, compared: Compared, proc
     away = sure_verdict(stored.slowdown, told.metric.better, edges, ALPHA, alpha) is Verdict.REGRESSED
     if not (away or afresh):
         return told.said(cleared, beside)
-    code = Cleared(beside, faster=cleared is not Verdict.OK)
     if not enough:
         return stored.open(Event.AWAY, MeasuredAgain(code, len(afresh), wanted))
     unknown = UnknownWhetherAway(code)

@@ -29,7 +29,7 @@ from pytest_modelbench.core.verdicts import BaselineView, Verdict
 from pytest_modelbench.judge.comparison import MOST_DRIFT, QUIET_DAYS, RESTLESS_DAYS, Comparison, compare
 from pytest_modelbench.judge.estimate import Estimate, repetitions_needed, spent
 from pytest_modelbench.judge.procedure import ALPHA, Compared, Procedure
-from pytest_modelbench.judge.ruling import NoisyChange, Outlook, Ruling, sure_verdict, why_open
+from pytest_modelbench.judge.ruling import NoisyChange, Outlook, Ruling, bounded_ratio, sure_verdict, why_open
 from pytest_modelbench.judge.spread import Spread, pooled
 from pytest_modelbench.judge.state import Event
 from pytest_modelbench.judge.widened import edges_to_stored
@@ -146,7 +146,7 @@ def by_no_change_of_code(told: NoisyChange, compared: Compared, code: SameCode |
     """The ruling on a slowdown that the code is not to blame for: versions are, if they moved, or the machine."""
     if moved := compared.moved:
         return told.said(Verdict.REGRESSED, EnvironmentMoved(code, moved), event=event)
-    return told.open(event, MachineMoved(code))
+    return told.open(event, MachineMoved(code, bounded_ratio(told.change.theta)))
 
 
 def since_baseline(compared: Compared, *, alike: bool = False) -> list[Since]:

@@ -183,12 +183,19 @@ def as_if(check: Check) -> str:
 
 def _unchanged(check: Check, advice: Advice) -> _Told:
     headline = f"{check.key.name} is of unchanged code: {percent(check.judgement.ratio or 1)} seen{_interval(check)}"
-    ways = [Way("to see it again", advice.rerun), Way("to compare with this machine from now on", advice.accept)]
+    ways = [Way("to see it again", advice.rerun), _from_now_on(advice)]
     return _Told(headline, measured(check), evidence(check, advice.provenance, advice.used), ways)
 
 
 def _ok(check: Check, advice: Advice) -> _Told:
-    return _Told(_moved(check, "is ok"), measured(check), evidence(check, advice.provenance, advice.used), [])
+    told = evidence(check, advice.provenance, advice.used)
+    ways = [_from_now_on(advice)] if check.judgement.machine_moved else []
+    return _Told(_moved(check, "is ok"), measured(check), told, ways)
+
+
+def _from_now_on(advice: Advice) -> Way:
+    """What to do about a machine that moved."""
+    return Way("to compare with this machine from now on", advice.accept)
 
 
 _TELL = {

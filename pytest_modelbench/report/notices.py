@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from pytest_modelbench.core.environment import named
-from pytest_modelbench.core.reasons import Disturbed, MachineMoved
+from pytest_modelbench.core.reasons import Disturbed, SameCode
 from pytest_modelbench.core.session import Absence, Check, Outcome, Renamed, Session
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.report.commands import prune_command, rename_command
@@ -17,6 +17,14 @@ from pytest_modelbench.report.summary import Notice, Standing, Told, standing
 
 #: Items listed one by one before the rest is counted: more would push the verdicts off the screen.
 _MOST_ITEMS = 5
+#: What did not change where the machine did: of code that is the baseline's (True), that a duet cleared, or of both.
+_NOT_TO_BLAME = {
+    frozenset({True}): "code, versions, settings and environment are the baseline's",
+    frozenset(
+        {False}
+    ): "beside the baseline's code, it is no slower; versions, settings and environment are the same",
+    frozenset({True, False}): "the code is the baseline's, or no slower beside it; all else is the same",
+}
 _IF_IT_STAYS = "If it stays so, accept with"
 
 
@@ -117,28 +125,24 @@ def _open(session: Session) -> list[Notice]:
 
 
 def _machine(session: Session, told: Told) -> list[Notice]:
-    """Unchanged code whose time is surely another one."""
-    checks = [
-        check
-        for check in session.checks
-        if check.judgement.verdict is Verdict.UNCHANGED and check.judgement.because(MachineMoved)
-    ]
-    if not checks:
+    """What passes, as no code is to blame, though its time is surely another one than what is stored."""
+    moved = [(check, moved) for check in session.checks if (moved := check.judgement.machine_moved)]
+    if not moved:
         return []
-    unchanged = sum(check.judgement.verdict is Verdict.UNCHANGED for check in session.checks)
-    ratios = sorted(check.judgement.ratio or 1.0 for check in checks)
-    span = percent(ratios[0]) if len(checks) == 1 else f"{percent(ratios[0])} to {percent(ratios[-1])}"
-    verb, its = ("is", "its") if len(checks) == 1 else ("are", "their")
-    which = f"{len(checks)} of {plural(unchanged, 'unchanged check')}"
-    lead = f"THE MACHINE MOVED: {which} {verb} surely away from {its} baseline"
-    before = min(one.before for check in checks for one in check.judgement.reasons if isinstance(one, MachineMoved))
+    could = sum(check.metric.noisy and check.baseline is not None for check in session.checks)
+    ratios = sorted(one.apart for _, one in moved)
+    span = percent(ratios[0]) if len(moved) == 1 else f"{percent(ratios[0])} to {percent(ratios[-1])}"
+    verb, its = ("is", "its") if len(moved) == 1 else ("are", "their")
+    lead = f"THE MACHINE MOVED: {len(moved)} of {plural(could, 'noisy check')} {verb} surely away from {its} baseline"
+    before = min(one.before for _, one in moved)
     which = "session" if before == 1 else f"{before} sessions"
     so_far = f"So it was in the {which} before: accept anew with" if before else _IF_IT_STAYS
-    text = f"{lead} ({span}); code, versions, settings and environment are the baseline's. {so_far}"
-    items = [f"{check.case.id} {check.key.name}: {percent(check.judgement.ratio or 1)}" for check in checks]
-    tests = {check.key.test for check in checks}
+    same = {isinstance(one.code, SameCode) for _, one in moved}
+    text = f"{lead} ({span}); {_NOT_TO_BLAME[frozenset(same)]}. {so_far}"
+    items = [f"{check.case.id} {check.key.name}: {percent(one.apart)}" for check, one in moved]
+    tests = {check.key.test for check, _ in moved}
     return [
-        Notice(text, some(items) if len(checks) > 1 else (), accept_of(tests, session, told), short=f"{lead} ({span})")
+        Notice(text, some(items) if len(moved) > 1 else (), accept_of(tests, session, told), short=f"{lead} ({span})")
     ]
 
 

@@ -9,7 +9,6 @@ from typing import Protocol
 from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.measurement import CheckKey, Measurement
 from pytest_modelbench.core.metrics import Scope
-from pytest_modelbench.core.reasons import MachineMoved
 from pytest_modelbench.core.session import Check, Outcome
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.core.verdicts import BaselineView, Verdict
@@ -126,7 +125,7 @@ class Gate:
         verdict = check.judgement.verdict
         if verdict in (Verdict.REGRESSED, Verdict.INCOMPARABLE):
             return Outcome.FAILED
-        if verdict is Verdict.UNCHANGED and check.judgement.because(MachineMoved):
+        if check.judgement.machine_moved:
             return Outcome.FAILED if self._policy.settings.machine == "fail" else Outcome.PASSED
         if verdict is Verdict.NEW:
             if self._policy.against:

@@ -10,7 +10,6 @@ from pydantic import ValidationError
 
 from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.measurement import undisturbed
-from pytest_modelbench.core.reasons import MachineMoved
 from pytest_modelbench.core.session import Check, Session
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.judge.comparison import MOST_DRIFT
@@ -53,7 +52,7 @@ def _seen(check: Check, *, unchanged: bool) -> Seen | None:
     measurements, baseline = check.measurements[:_KEPT], check.baseline
     if not check.metric.noisy or len(measurements) < _KEPT:
         return None
-    away = unchanged and check.judgement.because(MachineMoved)
+    away = unchanged and check.judgement.machine_moved is not None
     drifted = baseline is not None and abs(machine_drift(measurements, baseline) or 0.0) > MOST_DRIFT
     if not away and (drifted or len(undisturbed(measurements)) < _KEPT):
         return None  # as with a comparison: such a ratio says nothing

@@ -158,5 +158,5 @@ def _last_of_each_check(nights: Sequence[Night]) -> list[Night]:
 
 def _rendered(identity: Mapping[str, Any], nights: Sequence[Night]) -> str:
     frame = {"format": NIGHTS.format, "schema": NIGHTS.schema, "environment": dict(identity)}
-    lines = ",\n".join(night.model_dump_json(exclude_defaults=True) for night in nights)
+    lines = ",\n".join(json.dumps(night.model_dump(exclude_defaults=True)) for night in nights)
     return f'{json.dumps(frame)[:-1]}, "nights": [\n{lines}\n]}}\n'

@@ -11,14 +11,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from pytest_modelbench.core.case import NamedCase
+from pytest_modelbench.core.environment import BESIDE_GIT, NONE, OPTIONS, PACKAGES, VARIABLES
 from pytest_modelbench.core.measurement import CheckKey, Comparability, Measurement, Quality, RelativeTime
 from pytest_modelbench.core.metrics import METRICS
+from pytest_modelbench.core.packages import Package, packed
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.core.verdicts import BaselineView, Verdict
 from pytest_modelbench.judge.comparison import DAY_FLOOR
 from pytest_modelbench.judge.estimate import Edges
 from pytest_modelbench.judge.judging import judge
-from pytest_modelbench.judge.paired import AFRESH
 from pytest_modelbench.judge.procedure import Compared, Duet, Procedure, looks_of_duet
 from pytest_modelbench.judge.ruling import Ruling
 from pytest_modelbench.judge.spread import UNKNOWN, Others, Spread, of_sample
@@ -27,6 +28,14 @@ from pytest_modelbench.session.learning import Learning
 from pytest_modelbench.store.nights import Nights
 
 EDGES = Edges.of_band(0.05)
+#: All that may differ between two sessions beside code and machine.
+KNOWN = {
+    "torch": "2.15.0",
+    PACKAGES: packed([Package("torch", "2.15.0")]),
+    VARIABLES: NONE,
+    OPTIONS: NONE,
+    BESIDE_GIT: NONE,
+}
 DEFAULTS = Settings()
 BESIDE_CONV = Comparability(reference="conv")
 
@@ -73,6 +82,7 @@ class Ended:
 class SimulatedCheck:
     """One of a session's twelve checks of a change ``truth``, in log, against a baseline of one stored session.
 
+    Nothing but code and machine may differ between the two.
     ``nights`` sessions of the baseline's code came in between, of two processes each.
     """
 
@@ -93,7 +103,7 @@ class SimulatedCheck:
         self._rng, self._truth, self._today, self._spreads = rng, truth, today, spreads
         self._settings = settings
         self.test = test
-        self.view = baseline(anchor=anchor, sessions=sessions)
+        self.view = baseline(anchor=anchor, sessions=sessions, provenance=KNOWN)
         self.measurements: list[Measurement] = []
         self.changes: list[float] = []
         self._before = 0
@@ -103,7 +113,7 @@ class SimulatedCheck:
         """The ruling of the stored comparison after so many processes, where a duet can follow."""
         self._measure(processes)
         self._before = processes
-        compared = Compared(self.measurements, self.view)
+        compared = Compared(self.measurements, self.view, provenance=KNOWN)
         self._compared = learning.taught(compared) if learning else compared
         return judge(self._compared, Procedure(self._settings.rounds, 12, confirmed=True))
 
@@ -115,19 +125,15 @@ class SimulatedCheck:
     def in_pairs(
         self, pairs: int, checks: int = 1, looks: Sequence[int] | None = None, expected: Spread = UNKNOWN
     ) -> Ruling:
-        """The ruling after so many pairs of a duet that confirms ``checks``, and what it wants measured afresh."""
+        """The ruling after so many pairs of a duet that confirms ``checks``."""
         self.measure_pairs(pairs)
         procedure = Procedure(self._settings.rounds, 12)
         duet = Duet(
             "commit abc", tuple(looks or looks_of_duet(self._settings.pairs, 1)), checks, changes=tuple(self.changes),
             pairs=pairs, before=self._before, expected=expected,
         )  # fmt: skip
-        compared = self._compared or Compared(self.measurements, self.view)
-        told = judge(compared, procedure, duet)
-        if told.event is Event.AWAY:
-            self._measure(self._before + AFRESH)
-            told = judge(replace(compared, measurements=self.measurements), procedure, duet)
-        return told
+        compared = self._compared or Compared(self.measurements, self.view, provenance=KNOWN)
+        return judge(compared, procedure, duet)
 
     def _measure(self, processes: int) -> None:
         while len(self.measurements) < processes:

@@ -9,13 +9,17 @@ from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.judge.procedure import Duet, Procedure
 from pytest_modelbench.judge.state import Event
 from pytest_modelbench.report.reasons import sentences
-from tests.unit.simulated import DEFAULTS, EDGES, Spreads, baseline, measurement, ruling, whole
+from tests.unit.simulated import DEFAULTS, EDGES, KNOWN, Spreads, baseline, measurement, ruling, whole
 
 
-def beside(changes, *, metric="latency", checks=1, before=(0.0, 0.01, -0.01), afresh=(), stored=True, now=None, **more):
+def beside(
+    changes, *, metric="latency", checks=1, before=(0.0, 0.01, -0.01), afresh=(), stored=True, now=None,
+    disturbance="", **more,
+):  # fmt: skip
     """The ruling on a check that was measured in so many pairs, between processes ``before`` and ``afresh``."""
     measured = [
-        measurement(number, metric, log_ratio=log_ratio) for number, log_ratio in enumerate((*before, *afresh), 1)
+        measurement(number, metric, log_ratio=log_ratio, disturbance=disturbance)
+        for number, log_ratio in enumerate((*before, *afresh), 1)
     ]
     duet = Duet(
         "commit abc", (3, 5, 8, 13, 20), checks, stored, changes=tuple(changes), pairs=len(changes), before=len(before)
@@ -74,10 +78,34 @@ def test_code_that_is_cleared_but_stays_away_from_what_is_stored_was_moved_by_ve
     assert moved.judgement.ratio == pytest.approx(math.exp(0.30125), rel=1e-3)
 
 
-def test_where_no_version_moved_it_was_the_machine():
+def test_where_no_version_moved_as_far_as_is_known_it_may_have_been_the_machine():
     told = beside(CLEARED, **FAR, provenance=NEW, now=NEW)
     assert (told.judgement.verdict, told.event) == (Verdict.INCONCLUSIVE, Event.DECIDED)
     assert sentences(told.judgement.reasons).startswith("the machine changed, not the code")
+
+
+@pytest.mark.parametrize("before", [SPELL, (-0.3, -0.31), (0.01, 0.02)])
+@pytest.mark.parametrize(("cleared", "verdict"), [(CLEARED, Verdict.OK), (FASTER, Verdict.IMPROVED)])
+@pytest.mark.parametrize("disturbance", ["", "steal"])
+def test_where_nothing_else_may_differ_cleared_code_passes_and_the_machine_is_told_of(
+    before, cleared, verdict, disturbance
+):
+    told = beside(cleared, before=before, provenance=KNOWN, now=KNOWN, disturbance=disturbance)
+    assert (told.judgement.verdict, told.event) == (verdict, Event.DECIDED)
+    assert told.judgement.ratio == pytest.approx(math.exp(cleared[0]), rel=2e-3)
+    moved = told.judgement.machine_moved
+    if before == (0.01, 0.02):
+        assert moved is None
+        assert sentences(told.judgement.reasons) == "measured side by side with commit abc in 3 pairs of processes"
+    else:
+        assert moved is not None
+        assert moved.apart == pytest.approx(math.exp(sum(before) / 2), rel=1e-3)
+        assert sentences(told.judgement.reasons).startswith("the machine changed, not the code: the code is")
+
+
+def test_where_nothing_else_may_differ_slower_code_is_regressed_as_ever():
+    told = beside([0.2, 0.21, 0.19], before=SPELL, provenance=KNOWN, now=KNOWN)
+    assert (told.judgement.verdict, told.judgement.machine_moved) == (Verdict.REGRESSED, None)
 
 
 @pytest.mark.parametrize("now", [OLD, NEW])

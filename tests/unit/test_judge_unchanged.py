@@ -4,20 +4,18 @@ import itertools
 
 import pytest
 
-from pytest_modelbench.core.environment import BESIDE_GIT, NONE, OPTIONS, VARIABLES, nothing_differs
+from pytest_modelbench.core.environment import nothing_differs
 from pytest_modelbench.core.packages import Package, packed
 from pytest_modelbench.core.reasons import MachineMoved, SameCode
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.judge.procedure import Procedure
 from pytest_modelbench.judge.state import Event
-from tests.unit.simulated import baseline, measurement, ruling
+from tests.unit.simulated import KNOWN, baseline, measurement, ruling
 
-INSTALLED = packed([Package("torch", "2.15.0")])
-SAME = {"torch": "2.15.0", "packages": INSTALLED, VARIABLES: NONE, OPTIONS: NONE, BESIDE_GIT: NONE}
 SAME_CODE = Procedure(looks=(2, 4, 6, 9), checks=3, same_code=True)
 
 
-def judged(*log_ratios, metric="latency", then=SAME, now=SAME, procedure=SAME_CODE, upset="", **more):
+def judged(*log_ratios, metric="latency", then=KNOWN, now=KNOWN, procedure=SAME_CODE, upset="", **more):
     measured = [
         measurement(process, metric, log_ratio=ratio, disturbance=upset) for process, ratio in enumerate(log_ratios, 1)
     ]
@@ -40,11 +38,11 @@ def test_a_machine_that_may_be_where_it_was_is_not_said_to_have_moved():
     assert told.reasons == (SameCode(),)
 
 
-@pytest.mark.parametrize("fact", list(SAME))
+@pytest.mark.parametrize("fact", list(KNOWN))
 def test_whatever_differs_or_one_side_does_not_know_is_judged_as_ever(fact):
-    other = {**SAME, fact: packed([Package("torch", "2.16")]) if fact == "packages" else "other"}
-    lacking = {key: value for key, value in SAME.items() if key != fact}
-    for then, now in itertools.permutations([SAME, other, lacking], 2):
+    other = {**KNOWN, fact: packed([Package("torch", "2.16")]) if fact == "packages" else "other"}
+    lacking = {key: value for key, value in KNOWN.items() if key != fact}
+    for then, now in itertools.permutations([KNOWN, other, lacking], 2):
         told = judged(0.2, 0.2, then=then, now=now).judgement
         assert told.verdict is not Verdict.UNCHANGED
     assert not nothing_differs(lacking, lacking) or fact == "torch"
@@ -57,8 +55,8 @@ def test_other_code_is_judged_as_ever():
 
 def test_another_case_cannot_be_compared_though_nothing_else_differs():
     measured = [measurement(process) for process in (1, 2)]
-    stored = baseline(provenance=SAME)
-    told = ruling(measured, stored, SAME_CODE, SAME, identity={"threads": 2}).judgement
+    stored = baseline(provenance=KNOWN)
+    told = ruling(measured, stored, SAME_CODE, KNOWN, identity={"threads": 2}).judgement
     assert told.verdict is Verdict.UNCHANGED
-    moved = ruling(measured, baseline("throughput", provenance=SAME), SAME_CODE, SAME).judgement
+    moved = ruling(measured, baseline("throughput", provenance=KNOWN), SAME_CODE, KNOWN).judgement
     assert moved.verdict is Verdict.INCOMPARABLE

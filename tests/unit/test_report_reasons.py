@@ -116,9 +116,9 @@ TEXTS = [
         "pairs, but both differ from the "
         "stored value; since the baseline: torch 2.14 -> 2.15",
     ),
-    (MachineMoved(SameCode()), "the machine changed, not the code: the code is the very same, and no version did"),
+    (MachineMoved(SameCode(), 1.2), "the machine changed, not the code: the code is the very same, and no version did"),
     (
-        MachineMoved(CLEARED),
+        MachineMoved(CLEARED, 1.2),
         "the machine changed, not the code: the code is as fast as that of commit abc, side by side in 5 pairs, "
         "but both differ from the "
         "stored value, and no version did",

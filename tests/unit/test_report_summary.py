@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.measurement import CheckKey
-from pytest_modelbench.core.reasons import Disturbed, DisturbedBaseline
+from pytest_modelbench.core.reasons import Beside, Cleared, Disturbed, DisturbedBaseline, MachineMoved, SameCode
 from pytest_modelbench.core.session import Absence, Absent, Outcome, Renamed, Session, TestResult, elsewhere
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.report import markdown, notices, summary, terminal
@@ -205,6 +205,37 @@ def test_what_a_disturbed_machine_left_open_is_said_once() -> None:
     )
     assert (told.items, told.short) == ((), "24 checks of 12 tests are undecided: the machine was disturbed")
     assert other.text == "1 check is undecided, which does not count as ok"
+
+
+SAME = MachineMoved(SameCode(), 1.2)
+BESIDE = MachineMoved(Cleared(Beside("commit abc", 3, 0), faster=False), 0.8)
+
+
+@pytest.mark.parametrize(
+    ("moved", "lead", "blame"),
+    [
+        ([SAME], "1 of 2 noisy checks is surely away from its baseline (+20.0%)", "code, versions, settings and "),
+        (
+            [BESIDE],
+            "1 of 2 noisy checks is surely away from its baseline (-20.0%)",
+            "beside the baseline's code, it ",
+        ),
+        (
+            [BESIDE, SAME],
+            "2 of 3 noisy checks are surely away from their baseline (-20.0% to +20.0%)",
+            "the code is the baseline's, or no slower beside it; ",
+        ),
+    ],
+)
+def test_a_machine_that_moved_is_told_by_how_much_and_why_no_code_is_to_blame(moved, lead, blame) -> None:
+    verdicts = [Verdict.UNCHANGED if reason is SAME else Verdict.OK for reason in moved]
+    checks = [
+        check(f"net{number}", "latency", verdict, 0.101, 0.1, reasons=(reason,))
+        for number, (verdict, reason) in enumerate(zip(verdicts, moved, strict=True))
+    ]
+    (told,) = notices.notices(replace(FINE, checks=(*checks, check("calm", "latency", Verdict.OK, 0.1, 0.1))))
+    assert told.short == f"THE MACHINE MOVED: {lead}"
+    assert told.text.startswith(f"{told.short}; {blame}")
 
 
 def test_a_band_that_is_wider_beside_a_disturbed_baseline_is_shown() -> None:

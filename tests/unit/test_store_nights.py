@@ -19,6 +19,9 @@ from pytest_modelbench.store.nights import MOST_NIGHTS, Night, Nights, NightsFil
 from pytest_modelbench.store.schema import Origin, Processes
 from tests.unit.store_checks import ENVIRONMENT, INFERENCE, entries_in, latency, session, stamp
 
+#: What writes the cache at the end of a session has nobody to warn.
+pytestmark = pytest.mark.filterwarnings("error")
+
 KEY = CheckKey(INFERENCE, "latency")
 
 
@@ -150,7 +153,7 @@ def test_code_with_changes_that_no_commit_has_cannot_be_known_again_unless_it_is
 
 
 def test_that_the_machine_moved_is_kept() -> None:
-    moved = Judgement(Verdict.UNCHANGED, 0.1, reasons=(MachineMoved(SameCode()),))
+    moved = Judgement(Verdict.UNCHANGED, 0.1, reasons=(MachineMoved(SameCode(), 1.2),))
     check = replace(latency([0.1, 0.1], [0.0, 0.0]), judgement=moved)
     left = night_of(session(check), ENVIRONMENT)
     assert left is not None
@@ -160,7 +163,7 @@ def test_that_the_machine_moved_is_kept() -> None:
 def test_a_disturbed_process_teaches_nothing_but_that_the_machine_stays_away() -> None:
     check = latency([0.1, 0.1], [0.0, 0.0], Verdict.OK, disturbance="busy")
     assert night_of(session(check), ENVIRONMENT) is None
-    moved = Judgement(Verdict.UNCHANGED, 0.1, reasons=(MachineMoved(SameCode()),))
+    moved = Judgement(Verdict.UNCHANGED, 0.1, reasons=(MachineMoved(SameCode(), 1.2),))
     left = night_of(session(replace(check, judgement=moved)), ENVIRONMENT)
     assert left is not None
     assert left.checks[KEY.test][KEY.name].away
