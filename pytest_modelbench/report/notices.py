@@ -20,9 +20,7 @@ _MOST_ITEMS = 5
 #: What did not change where the machine did: of code that is the baseline's (True), that a duet cleared, or of both.
 _NOT_TO_BLAME = {
     frozenset({True}): "code, versions, settings and environment are the baseline's",
-    frozenset(
-        {False}
-    ): "beside the baseline's code, it is no slower; versions, settings and environment are the same",
+    frozenset({False}): "beside the baseline's code, it is no slower; versions, settings and environment are the same",
     frozenset({True, False}): "the code is the baseline's, or no slower beside it; all else is the same",
 }
 _IF_IT_STAYS = "If it stays so, accept with"

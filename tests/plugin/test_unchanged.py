@@ -79,8 +79,8 @@ def test_other_code_that_is_as_fast_beside_the_baselines_is_green_on_a_machine_t
     assert (result.ret, verdicts) == (0, ["ok"])
     result.stdout.fnmatch_lines(
         [
-            "THE MACHINE MOVED: 1 of 1 noisy check is surely away from its baseline (+100%); beside the "
-            "baseline's code, it is no slower; versions, settings and environment are the same. If it stays so, accept with"
+            "THE MACHINE MOVED: 1 of 1 noisy check is surely away from its baseline (+100%); beside the baseline's "
+            "code, it is no slower; versions, settings and environment are the same. If it stays so, accept with"
         ]
     )
     result, verdicts, _ = night(0.2, "--modelbench-machine=fail")
