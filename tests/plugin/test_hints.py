@@ -25,8 +25,8 @@ def command_of(result, pattern):
         (".", ["packages/a"]),
         pytest.param("packages/a", [], marks=pytest.mark.long),
         pytest.param("packages/a/tests", ["."], marks=pytest.mark.long),
-        ("ci", ["../packages/a"]),
-        ("ci", ["-c", "bench.ini", "../packages/a"]),
+        pytest.param("ci", ["../packages/a"], marks=pytest.mark.long),
+        pytest.param("ci", ["-c", "bench.ini", "../packages/a"], marks=pytest.mark.long),
         ("ci", ["--rootdir=..", "../packages/a", "--modelbench-baselines=bl"]),
     ],
 )

@@ -170,7 +170,7 @@ def test_lifecycle_of_a_real_model(bench, accept, pytester, stored):
     assert {path: path.read_bytes() for path in (pytester.path / "baselines").rglob("*.json")} == before
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_real_growth_of_memory_fails_and_says_by_how_much(bench, accept):
     source = MODEL + (
         "\ndef test_small(build_model, modelbench):\n"

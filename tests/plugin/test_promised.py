@@ -54,7 +54,7 @@ def pytest_collection_modifyitems(items):
     ],
     ids=["deleted", "renamed", "no benchmark", "no parameters", "dropped by a hook", "ignored by conftest"],
 )  # fmt: skip
-@pytest.mark.parametrize("arguments", [[], ["-q"]], ids=["", "quiet"])
+@pytest.mark.parametrize("arguments", [[], pytest.param(["-q"], marks=pytest.mark.long)], ids=["", "quiet"])
 def test_a_test_that_takes_its_gate_along_fails_the_session(bench, accepted, files, told, arguments):
     accepted(**files)
     result = bench(*arguments)

@@ -66,13 +66,15 @@ BESIDE_GIT = {
 @pytest.mark.parametrize("change", [pytest.param(change, id=what) for what, change in BESIDE_GIT.items()])
 def test_whatever_differs_beside_git_may_be_to_blame(night, pytester, change):
     change(pytester.path)
-    result, verdicts, _ = night(0.2)
+    result, verdicts, _ = night(0.2, "--modelbench-rounds=2")
     assert result.ret != 0
     assert verdicts != ["unchanged"]
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("change", [pytest.param(change, id=what) for what, change in CODE.items()])
+@pytest.mark.parametrize(
+    "change", [CODE["code"], pytest.param(CODE["new code"], marks=pytest.mark.long)], ids=["code", "new code"]
+)
 def test_other_code_that_is_as_fast_beside_the_baselines_is_green_on_a_machine_that_moved(night, pytester, change):
     change(pytester.path)
     result, verdicts, _ = night(0.2)
@@ -97,7 +99,7 @@ def test_other_code_that_is_as_fast_beside_the_baselines_is_green_on_a_machine_t
 @pytest.mark.slow
 def test_variables_and_options_that_may_choose_what_is_measured_differ_as_well(night, pytester, monkeypatch):
     monkeypatch.setenv("MKL_CBWR", "COMPATIBLE")
-    assert night(0.2)[1] != ["unchanged"]
+    assert night(0.2, "--modelbench-rounds=2")[1] != ["unchanged"]
     monkeypatch.delenv("MKL_CBWR")
     assert night(0.2)[1] == ["unchanged"]
 

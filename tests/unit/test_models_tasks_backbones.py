@@ -44,7 +44,7 @@ PAIRS: list[tuple[str, str, dict[str, Any]]] = [
 
 #: Each task, head and kind of backbone once; the others only where there is time.
 ALWAYS = {
-    "detection-convnext_small", "detection-resnet50-retinanet", "detection-resnet50-faster_rcnn",
+    "detection-convnext_small", "detection-resnet50-faster_rcnn",
     "instance_segmentation-resnet50", "segmentation-efficientnet_b0", "segmentation-resnet50-fcn",
     f"segmentation-{SWIN_T}", f"segmentation-{VIT}-dpt",
 }  # fmt: skip

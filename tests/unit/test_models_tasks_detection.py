@@ -265,7 +265,7 @@ def test_on_meta_regions_are_as_many_as_there_can_be(training, regions, objects)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("precision", ["fp32", "amp-fp16", "bf16"])
+@pytest.mark.parametrize("precision", ["fp32", pytest.param("amp-fp16", marks=pytest.mark.long), "bf16"])
 @pytest.mark.parametrize("head", HEADS)
 def test_cost_and_memory_are_told_on_meta(head, precision):
     model = small(head, precision=precision).on_meta()

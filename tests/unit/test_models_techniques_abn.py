@@ -242,7 +242,7 @@ class TestExtension:
         torch.testing.assert_close(gradients[1], gradients[0], rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_technique_reaches_the_backbone_of_a_detector():
     arguments = {"device": META, "task": "detection", "image_size": 256, "batch_size": 8, "num_classes": 3}
     plain = build("resnet18", technique="abn", **arguments)

@@ -30,7 +30,7 @@ def test_a_mutation_changes_something_and_is_the_same_for_the_same_seed(kind):
     assert len(set(changed)) > 10
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_damage_does_not_open_a_gate(project):
     told = [damaged_baselines.trial(project, f"test {number}") for number in range(12)]
     assert [one for one in told if one.fault] == []
@@ -53,13 +53,13 @@ def test_a_gate_that_takes_damage_for_nothing_is_seen(project, monkeypatch):
     assert any(one.kind.startswith("opened") and one.fault for one in told)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_of_damaged_results_nothing_worse_than_a_refusal_comes(project):
     damaged = DamagedResults(project)
     assert [told for number in range(10) if (told := damaged.trial(f"test {number}")).fault] == []
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_what_is_killed_is_finished_by_the_same_command(project):
     kills = Kills(project)
     assert [told for number in range(6) if (told := kills.trial(f"test {number}")).fault] == []
