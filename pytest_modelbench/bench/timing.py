@@ -163,6 +163,6 @@ def quality_of(samples: Samples, probe: HealthProbe) -> Quality:
     """How many blocks there are and were repeated, and what disturbed most of them."""
     blocks, disturbance = len(samples.blocks), ""
     if 2 * samples.disturbed > blocks:
-        cause = probe.read().unhealthy or "something else used the machine, by what it cost the reference workload"
+        cause = probe.read().unhealthy or "something kept the process from running"
         disturbance = f"{samples.disturbed} of {blocks} blocks were disturbed: {cause}"
     return Quality(disturbance, blocks, samples.repeated)

@@ -135,19 +135,21 @@ class Measurement:
         return self.timing.best_reference_s if self.timing else None
 
 
-#: A reference that is this much slower than at its best says that the machine is, or that this process has a bad
+#: A reference that is this much slower than at its best says that the machine is slowed, or that this process has a bad
 #: place: a busy neighbour on the same physical core cost it 20-70 % (tests/trials/neighbour.py), one process in some
 #: dozens runs it 20-40 % slower for as long as it lives, and left alone 19 of 20 blocks are within 12 % of the best.
 SLOWED = 0.12
 
 
 def undisturbed(measurements: Sequence[Measurement]) -> list[Measurement]:
-    """Those of one check whose processes were left alone, and ran the reference as fast as the others.
+    """Those of one check whose processes were left alone, and of these, where most can, those that ran unslowed.
 
-    The first process of a session cannot know that it runs the reference slowly; the later ones tell.
+    Where most were slowed, that is what the machine is like: each is a measurement, if a noisier one.
     """
+    calm = [one for one in measurements if not one.quality.disturbed]
     slow_s = (1 + SLOWED) * min((best for one in measurements if (best := one.best_reference_s)), default=math.inf)
-    return [one for one in measurements if not one.quality.disturbed and (one.best_reference_s or 0) <= slow_s]
+    quick = [one for one in calm if one.timing is None or (one.timing.reference_s or 0) <= slow_s]
+    return quick if 2 * len(quick) >= len(calm) else calm
 
 
 def counted(measurements: Sequence[Measurement]) -> Sequence[Measurement]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pytest_modelbench.core.bands import Band
 from pytest_modelbench.core.case import Case, NamedCase
 from pytest_modelbench.core.errors import MeasureError
-from pytest_modelbench.core.measurement import Comparability, Measurement, Quality, RelativeTime
+from pytest_modelbench.core.measurement import Comparability, Measurement, Quality, RelativeTime, undisturbed
 from pytest_modelbench.core.metrics import Better, Metric, Scope
 from pytest_modelbench.workers.events import Recorded
 from pytest_modelbench.workers.wire import decode, encode
@@ -67,3 +67,27 @@ def test_measurements_survive_the_way_between_processes(value, log_ratio, text, 
         figures={"a": 1, "b": 0.5, "c": text, "d": None}, test=text, process=3,
     )  # fmt: skip
     assert decode(encode(Recorded(one)).rstrip(b"\n")) == Recorded(one)
+
+
+@pytest.mark.parametrize(
+    ("references_ms", "disturbed", "left"),
+    [
+        ([1.0, 1.1, 1.05, 1.0], (), [0, 1, 2, 3]),
+        ([1.7, 1.1, 1.05, 1.0], (), [1, 2, 3]),
+        ([1.7, 1.6, 1.05, 1.0], (), [2, 3]),
+        # Most are slowed: so the machine is.
+        ([1.7, 1.6, 1.8, 1.0], (), [0, 1, 2, 3]),
+        ([1.7, 1.6, 1.8, 1.0], (1,), [0, 2, 3]),
+        ([1.7, 1.6, 1.0, 1.0], (2, 3), [0, 1]),
+        ([1.0, 1.0], (0, 1), []),
+    ],
+)
+def test_processes_that_ran_slowed_are_left_out_where_most_did_not(references_ms, disturbed, left):
+    measured = [
+        Measurement.of(
+            "latency", 0.1, NAMED, timing=RelativeTime(0.0, one_ms / 1e3, 0.001), process=number,
+            quality=Quality("steal" if number in disturbed else ""),
+        )
+        for number, one_ms in enumerate(references_ms)
+    ]  # fmt: skip
+    assert [one.process for one in undisturbed(measured)] == left

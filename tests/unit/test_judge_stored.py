@@ -177,9 +177,15 @@ NOISY = [0.06, -0.04, 0.05, -0.03, 0.06, -0.02, 0.05, 0.02, 0.02]
 
 
 def in_processes(log_ratios, best_reference_s, disturbed=()):
-    """One latency, with what each process says of its reference workload and of its machine."""
+    """One latency, with how long its reference workload took in each process, and what that says of its machine."""
     return [
-        measurement(n, log_ratio=one, best_reference_s=best_s, disturbance="steal" if n in disturbed else "")
+        measurement(
+            n,
+            value=best_s * math.exp(one),
+            log_ratio=one,
+            best_reference_s=best_s,
+            disturbance="steal" if n in disturbed else "",
+        )
         for n, (one, best_s) in enumerate(zip(log_ratios, best_reference_s, strict=True))
     ]
 

@@ -317,7 +317,36 @@ def test_what_is_slow_is_known_from_the_processes_before() -> None:
     clock = FakeClock()
     plan = SamplingPlan(min_blocks=2, max_blocks=2, repeat_budget=1.0)
     samples = alone(clock.work(7 * MS), clock.work(5 * MS, "R"), clock, plan, best_reference_s=0.004)
-    assert (samples.repeated, samples.disturbed, samples.best_reference_s) == (2, 2, 0.004)
+    assert (samples.repeated, samples.disturbed, samples.best_reference_s) == (2, 0, 0.004)
+
+
+@pytest.mark.parametrize(
+    ("slow", "blocks_ms"),
+    [
+        ([False] * 4, [5] * 4),
+        ([True, True, False, False, False, False], [5] * 4),
+        ([True, True, True, False, False, False], [6, 5, 5, 5]),
+        ([True, True, True, True, True, False, True, False], [6, 6, 6, 5]),
+        ([True] * 6, [6] * 4),
+        ([True, False, True, False, True, False, False], [5] * 4),
+    ],
+)
+def test_who_slows_a_third_block_in_a_row_has_come_to_stay(slow: list[bool], blocks_ms: list[int]) -> None:
+    clock = FakeClock()
+    plan = SamplingPlan(min_blocks=4, max_blocks=4, repeat_budget=1.0)
+    blocks, now = iter(slow), [False]
+
+    def begin() -> bool:
+        """Asked before the first block, and after each: the next one begins."""
+        now[0] = next(blocks, False)
+        return False
+
+    def reference() -> int:
+        return 6 * MS if now[0] else 5 * MS
+
+    samples = alone(clock.work(7 * MS), clock.work(reference, "R"), clock, plan, disturbed=begin)
+    assert [round(block.reference_s[0] * 1e3) for block in samples.blocks] == blocks_ms
+    assert samples.disturbed == 0
 
 
 def test_a_reference_within_its_usual_spread_disturbs_nothing() -> None:
