@@ -26,8 +26,15 @@ from pytest_modelbench.core.reasons import (
     Since,
 )
 from pytest_modelbench.core.verdicts import BaselineView, Verdict
-from pytest_modelbench.judge.comparison import MOST_DRIFT, QUIET_DAYS, RESTLESS_DAYS, Comparison, compare
-from pytest_modelbench.judge.estimate import Estimate, repetitions_needed, spent
+from pytest_modelbench.judge.comparison import (
+    MOST_DRIFT,
+    QUIET_DAYS,
+    RESTLESS_DAYS,
+    Comparison,
+    between_processes,
+    compare,
+)
+from pytest_modelbench.judge.estimate import Edges, Estimate, repetitions_needed, spent
 from pytest_modelbench.judge.procedure import ALPHA, Compared, Procedure
 from pytest_modelbench.judge.ruling import NoisyChange, Outlook, Ruling, bounded_ratio, sure_verdict, why_open
 from pytest_modelbench.judge.spread import Spread, pooled
@@ -62,7 +69,8 @@ def judge_stored(compared: Compared, procedure: Procedure) -> Ruling:
     alone = [NoPairs(procedure.unconfirmed)] if procedure.unconfirmed else []
     if not last and n not in looks:
         # Between looks nothing is decided: each look spends a part of the error rate.
-        return told.open(Event.UNDECIDED, BetweenLooks(n, looks[-1]))
+        in_vain = procedure.confirmed and _cannot_clear(compared, looks[0], edges)
+        return told.open(Event.ESCALATED if in_vain else Event.UNDECIDED, BetweenLooks(n, looks[-1]))
     # After the last look only a duet can tell more, if one is to come.
     left_open = (Event.ESCALATED if procedure.confirmed else Event.DECIDED) if last else Event.UNDECIDED
     if obstacle := untrustworthy(compared.measurements, drift, baseline):
@@ -88,6 +96,14 @@ def judge_stored(compared: Compared, procedure: Procedure) -> Ruling:
             return by_no_change_of_code(told, compared, SameCode(), event)
         return told.said(verdict, *since_baseline(compared), *alone, event=event)
     return told.said(verdict)
+
+
+def _cannot_clear(compared: Compared, processes: int, edges: Edges) -> bool:
+    """Whether processes differ too much for so many of them to clear any check, wherever they lie."""
+    baseline = compared.stored
+    within = between_processes([log_ratios(counted(compared.measurements)), baseline.anchor, *baseline.sessions])
+    se = math.sqrt(within.variance * (1 / processes + 1 / len(baseline.anchor)))
+    return Estimate(0.0, se, within.dof).upper(ALPHA * STORED_SHARE) >= edges.fail_above
 
 
 def compared_with_stored(compared: Compared, days: Spread | None = None) -> tuple[Comparison, float]:

@@ -12,8 +12,9 @@ from pytest_modelbench.measure.sampling import SampleStart, Target, block_s
 from pytest_modelbench.measure.workload import warm_up
 
 #: Calls of less are made once more, untimed, at the start of each turn: the process was stopped, and the other one has
-#: used the caches since. Half a second does not feel it.
-_REWARM_BELOW_S = 0.5
+#: used the caches since. A sample of longer calls is a single one, which that would double; and either side has as many
+#: samples right after the other's.
+_REWARM_BELOW_S = 0.020
 
 
 class Turns(Protocol):

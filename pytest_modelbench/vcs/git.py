@@ -8,7 +8,7 @@ import shlex
 import shutil
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
@@ -153,11 +153,14 @@ def repository(root: Path) -> Repository:
     return Repository(root, Path(toplevel), Path(prefix), (root / common_dir).resolve())
 
 
-def changed(toplevel: Path, paths: Sequence[str] = (":(top)",)) -> bool:
+def changed(
+    toplevel: Path, paths: Sequence[str] = (":(top)",), but: Callable[[str], bool] = lambda name: False
+) -> bool:
     """Whether a working tree, or that of one of its submodules, may hold other code than the commit it is at.
 
     Below ``paths``, which are git's. Untracked files count if they may be code. Files of baselines and results, which
-    this package itself writes, do not count wherever they lie: they tell of code and are none.
+    this package itself writes, do not count wherever they lie: they tell of code and are none. Nor do changes of
+    tracked files ``but`` says so of.
     """
     doing = f"looking for changes in {toplevel}"
     # Not `git diff`: it refreshes the user's index on the disk, even where it is told not to.
@@ -167,7 +170,7 @@ def changed(toplevel: Path, paths: Sequence[str] = (":(top)",)) -> bool:
         name = entry[3:]
         if entry.startswith("??"):
             untracked.append(name)
-        elif not (written_by_us(toplevel / name) or _was_ours(toplevel, name)):
+        elif not (written_by_us(toplevel / name) or _was_ours(toplevel, name) or but(name)):
             return True
     if code_among(toplevel, untracked):
         return True

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_modelbench.core.errors import UsageError, did_you_mean
+from pytest_modelbench.vcs.alike import alike_in_commits, alike_to_head
 from pytest_modelbench.vcs.git import Repository, ask, changed, entries, git, repository
 from pytest_modelbench.vcs.kinds import generated
 
@@ -85,10 +86,11 @@ def _refuse_ambiguous(repo: Repository, ref: str) -> None:
 
 
 def same_code(root: Path, commit: str, ignoring: Sequence[Path] = ()) -> bool:
-    """Whether the working tree of ``root``'s repository holds exactly the code of ``commit``.
+    """Whether the working tree of ``root``'s repository holds the code of ``commit``: it does the very same.
 
-    No tracked file differs from it and no untracked file is code. What lies below the folders ``ignoring`` does not
-    count. In doubt the answer is no. Raises UsageError if git cannot tell.
+    No tracked file differs from it but in what `vcs.alike` leaves out, comments and prose, and no untracked file is
+    code. What lies below the folders ``ignoring`` does not count. In doubt the answer is no. Raises UsageError if git
+    cannot tell.
     """
     repo = repository(root)
     ignored = [relative for path in ignoring if (relative := repo.relative(path)) and relative != Path()]
@@ -97,7 +99,9 @@ def same_code(root: Path, commit: str, ignoring: Sequence[Path] = ()) -> bool:
     difference = ask(repo.toplevel, "diff-tree", "-r", "--quiet", "HEAD", commit, "--", *paths)
     if difference.status not in (0, 1):
         raise UsageError(f"comparing {repo.toplevel} with commit {commit[:10]} failed:\n{difference.error.strip()}")
-    return difference.status == 0 and not changed(repo.toplevel, paths)
+    if difference.status == 1 and not alike_in_commits(repo.toplevel, "HEAD", commit, paths):
+        return False
+    return not changed(repo.toplevel, paths, alike_to_head(repo.toplevel))
 
 
 def unknown_code(root: Path, files: Sequence[Path]) -> list[Path]:

@@ -39,7 +39,7 @@ def night(bench, pytester, git, accept, monkeypatch, tmp_path):
 
 
 @pytest.mark.slow
-def test_unchanged_code_is_green_after_two_processes_and_the_machine_is_told_of(night):
+def test_unchanged_code_is_green_after_two_processes_and_the_machine_is_told_of(night, pytester):
     result, verdicts, processes = night(0.1)
     assert (result.ret, verdicts, processes) == (0, ["unchanged"], 2)
     result.stdout.fnmatch_lines(["*time *unchanged", "1 unchanged"])
@@ -47,13 +47,15 @@ def test_unchanged_code_is_green_after_two_processes_and_the_machine_is_told_of(
     result, verdicts, processes = night(0.2)
     assert (result.ret, verdicts, processes) == (0, ["unchanged"], 2)
     result.stdout.fnmatch_lines(["THE MACHINE MOVED: 1 of 1 noisy check is surely away from its baseline (+100%)*"])
+    (pytester.path / "test_it.py").write_text(f"# a remark\n{SOURCE}")
+    (pytester.path / "README.md").write_text("prose")
     result, verdicts, _ = night(0.2, "--modelbench-machine=fail")
     assert (result.ret, verdicts) == (1, ["unchanged"])
     result.stdout.fnmatch_lines(["*time is of unchanged code: +100% seen*", "*the machine changed, not the code*"])
 
 
 CODE = {
-    "code": lambda path: (path / "test_it.py").write_text(SOURCE + "\n# other code\n"),
+    "code": lambda path: (path / "test_it.py").write_text(SOURCE + "\nOTHER = 1\n"),
     "new code": lambda path: (path / "helper.py").write_text("x = 1\n"),
 }
 BESIDE_GIT = {

@@ -13,7 +13,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from calm import KINDS, SLOWER
+from calm import KINDS, SLOWER, TOPS
 from trust_figures import Share
 
 Record = dict[str, Any]
@@ -31,14 +31,14 @@ def main() -> None:
 def baselines(records: list[Record]) -> None:
     for record in records:
         print(
-            f"| {record['kind']} | {len(record['models'])} models | {record['wall_s']:.0f} s | {record['attempts']} |"
+            f"| {record['kind']} | {len(record['models'])} models | {record['wall_s']:.0f} s | {len(record['attempts'])} |"
         )
 
 
 def unchanged(records: list[Record]) -> None:
     """Red sessions, and what a session takes, by kind of load and by what lies on top; pytest-benchmark beside."""
     for kind in KINDS:
-        for top in ("nothing", "a remark"):
+        for top in TOPS:
             of_this = [record for record in records if (record["kind"], record["top"]) == (kind, top)]
             if not of_this:
                 continue
@@ -81,7 +81,7 @@ def slowdowns(records: list[Record]) -> None:
 
 
 def crossed(records: list[Record]) -> None:
-    for top in ("nothing", "a remark"):
+    for top in TOPS:
         ours = [record["ours"] for record in records if record["top"] == top]
         verdicts = Counter(check["verdict"] for session in ours for check in session["checks"])
         red = sum(session["exit"] != 0 for session in ours)

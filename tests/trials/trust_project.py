@@ -158,9 +158,12 @@ class Project:
         return done.stdout.strip()
 
     def commit(self, variant: str | None, message: str) -> str:
-        """The commit that makes the project what ``variant`` says, with ``message`` as a remark in the code."""
+        """The commit that makes the project what ``variant`` says, with ``message`` in a line of code that does nothing.
+
+        A remark alone would be no other code.
+        """
         code = NETS.format(variant=variant, variants=VARIANTS)
-        (self.folder / "nets.py").write_text(f"{code}\n# {message}\n")
+        (self.folder / "nets.py").write_text(f"{code}\nLAST_CHANGE = {message!r}\n")
         self.git("add", "--all")
         self.git("commit", "--quiet", "--allow-empty", "--message", message)
         return self.git("rev-parse", "HEAD")

@@ -165,9 +165,14 @@ def test_a_tenth_slower_is_never_called_ok():
     assert Verdict.REGRESSED in seen
 
 
-def against_stored(log_ratios, *, now=None, value=0.1, provenance=None, reference_log_s=None, **procedure):
+ANCHOR = (0.0, 0.01, -0.01, 0.005, -0.005)
+
+
+def against_stored(
+    log_ratios, *, anchor=ANCHOR, now=None, value=0.1, provenance=None, reference_log_s=None, **procedure
+):
     """The ruling on one latency against five processes that spread by 1 %, as a procedure with a recourse has it."""
-    view = baseline(provenance=provenance, reference_log_s=reference_log_s)
+    view = baseline(anchor=tuple(anchor), provenance=provenance, reference_log_s=reference_log_s)
     measured = [measurement(number, value=value, log_ratio=one) for number, one in enumerate(log_ratios, 1)]
     return ruling(measured, view, Procedure(checks=12, **procedure), now)
 
@@ -235,6 +240,14 @@ def test_a_duet_follows_the_first_look_where_one_can():
     assert against_stored(slow[:1], confirmed=True).event is Event.UNDECIDED
     assert against_stored(slow[:2], confirmed=True).event is Event.ESCALATED
     assert [against_stored(slow[:n]).event for n in (2, 4, 6)] == [Event.UNDECIDED] * 3
+
+
+@pytest.mark.parametrize(("spread", "event"), [(0.005, Event.UNDECIDED), (0.03, Event.ESCALATED)])
+def test_a_duet_follows_at_once_where_processes_differ_too_much_for_the_look_to_clear_anything(spread, event):
+    anchor = [spread * one for one in (0.0, 1.0, -1.0, 1.0, -1.0, 0.0)]
+    told = against_stored([0.0], confirmed=True, anchor=anchor)
+    assert (told.judgement.verdict, told.event) == (Verdict.INCONCLUSIVE, event)
+    assert against_stored([0.0], anchor=anchor).event is Event.UNDECIDED
 
 
 def test_where_no_duet_can_follow_noise_is_decided_at_the_last_look():

@@ -33,10 +33,10 @@ class Turns:
         self.told.append((log_ratio, disturbed))
 
 
-def in_turns(clock, turns, plan=None, **conditions):
-    """Samples of calls that take 20 ms, and the number that the timing has in its test."""
+def in_turns(clock, turns, plan=None, call_ms=10, **conditions):
+    """Samples of calls that take so long, and the number that the timing has in its test."""
     lead = InTurns(turns, "case")
-    return sample(Target(clock.work(20 * MS), clock), lead, plan, Conditions(**conditions)), lead.timing
+    return sample(Target(clock.work(call_ms * MS), clock), lead, plan, Conditions(**conditions)), lead.timing
 
 
 def test_a_sample_is_taken_when_told_after_one_call_that_does_not_count():
@@ -44,10 +44,17 @@ def test_a_sample_is_taken_when_told_after_one_call_that_does_not_count():
     turns = Turns([True] * 4 + [False], clock)
     samples, number = in_turns(clock, turns, SamplingPlan(min_blocks=2, max_blocks=2))
     assert (turns.asked, number) == (("case", Amount(planned=2, most=6, repeats=3, fewest=2)), 7)
-    assert turns.told == [(pytest.approx(math.log(0.02)), False)] * 4
-    assert [later - earlier for earlier, later in pairwise(turns.calls)] == [2] * 4
-    assert [block.target_s for block in samples.blocks] == [(0.02, 0.02)] * 2
-    assert samples.log_ratio == pytest.approx(math.log(0.02))
+    assert turns.told == [(pytest.approx(math.log(0.01)), False)] * 4
+    assert [later - earlier for earlier, later in pairwise(turns.calls)] == [3] * 4
+    assert [block.target_s for block in samples.blocks] == [(0.01, 0.01)] * 2
+    assert samples.log_ratio == pytest.approx(math.log(0.01))
+
+
+def test_a_call_that_fills_a_sample_is_not_made_twice():
+    clock = FakeClock()
+    turns = Turns([True] * 4 + [False], clock)
+    in_turns(clock, turns, SamplingPlan(min_blocks=2, max_blocks=2), call_ms=20)
+    assert [later - earlier for earlier, later in pairwise(turns.calls)] == [1] * 4
 
 
 def test_tensors_move_between_blocks_before_a_call_that_does_not_count():
@@ -63,7 +70,7 @@ def test_tensors_move_between_blocks_before_a_call_that_does_not_count():
     in_turns(clock, turns, plan, disturbed=disturbed, renew=lambda: moved.append(len(turns.told)))
     assert moved == [4, 8, 12]
     calls = [later - earlier for earlier, later in pairwise(turns.calls)]
-    assert calls == [2, 2, 2, 2] + [3, 2, 2, 2] * 3
+    assert calls == [3, 3, 3, 3] + [4, 3, 3, 3] * 3
     # What happens while they move is not the sample's.
     assert asked[8] == turns.calls[4] + 1
 
@@ -81,4 +88,4 @@ def test_without_another_process_or_cut_short_whole_blocks_come_out_all_the_same
     clock = FakeClock()
     samples, _ = in_turns(clock, Turns(answers, clock))
     assert samples.blocks
-    assert {block.target_s for block in samples.blocks} == {(0.02, 0.02)}
+    assert {block.target_s for block in samples.blocks} == {(0.01, 0.01)}
