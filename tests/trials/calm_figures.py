@@ -30,9 +30,8 @@ def main() -> None:
 
 def baselines(records: list[Record]) -> None:
     for record in records:
-        print(
-            f"| {record['kind']} | {len(record['models'])} models | {record['wall_s']:.0f} s | {len(record['attempts'])} |"
-        )
+        models, attempts = len(record["models"]), len(record["attempts"])
+        print(f"| {record['kind']} | {models} models | {record['wall_s']:.0f} s | {attempts} |")
 
 
 def unchanged(records: list[Record]) -> None:

@@ -158,10 +158,7 @@ class Project:
         return done.stdout.strip()
 
     def commit(self, variant: str | None, message: str) -> str:
-        """The commit that makes the project what ``variant`` says, with ``message`` in a line of code that does nothing.
-
-        A remark alone would be no other code.
-        """
+        """The commit that makes the project what ``variant`` says, with ``message`` in code: a remark would be none."""
         code = NETS.format(variant=variant, variants=VARIANTS)
         (self.folder / "nets.py").write_text(f"{code}\nLAST_CHANGE = {message!r}\n")
         self.git("add", "--all")
