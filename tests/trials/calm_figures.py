@@ -62,6 +62,19 @@ def unchanged(records: list[Record]) -> None:
         ]
         if ratios:
             print(f"| {kind}: ours / pytest-benchmark | | {statistics.median(ratios):.1f} | |")
+    _spreads(records)
+
+
+def _spreads(records: list[Record]) -> None:
+    """Standard deviations, in log: of processes beside the reference, model by model, and of pairs."""
+    ratios: dict[str, list[float]] = {}
+    changes: list[float] = []
+    for check in (check for record in records for check in record["ours"]["checks"] if check["name"] == "latency"):
+        ratios.setdefault(check["test"], []).extend(log_ratio for _, _, log_ratio, *_ in check["measured"])
+        changes += check["changes"]
+    of_models = sorted((statistics.stdev(found), name, len(found)) for name, found in ratios.items())
+    print("\nprocesses:", ", ".join(f"{name} {sd:.1%} ({count})" for sd, name, count in of_models))
+    print(f"pairs: {statistics.pstdev(changes):.1%} ({len(changes)})")
 
 
 def slowdowns(records: list[Record]) -> None:
