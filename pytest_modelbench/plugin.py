@@ -112,14 +112,14 @@ def pytest_runtestloop(session: pytest.Session) -> None:
                 job.process,
                 worker.send,
                 best_reference_s=job.best_reference_s,
-                paired=Paired(worker.turns, home) if worker.turns else None,
+                paired=Paired(worker.turns, home) if site.home else None,
                 on_cores=job.cores,
             )
         except ModelbenchError as error:
             worker.refuse(str(error))
         bench.enough_of = {test: Enough(word) for test, word in job.enough.items()}
         session.config.stash[bench_key] = bench
-        worker.model_files = bench.take_files
+        worker.model_files, worker.what_is_lost = bench.take_files, bench.what_is_lost
         worker.ready(bench.environment)
 
 
@@ -204,9 +204,13 @@ def _synchronize_benchmark(item: pytest.Item) -> None:
 def synchronized_time() -> float:
     """Seconds of a monotonic clock, after everything that an accelerator was given to do is done."""
     torch = sys.modules.get("torch")  # a test that does not use torch is not made to import it
-    accelerator = getattr(torch, "accelerator", None)
-    if accelerator is not None and accelerator.is_available():
-        accelerator.synchronize()
+    if torch is not None and hasattr(torch, "accelerator"):
+        if torch.backends.cuda.is_built():
+            # To ask whether there is a GPU takes a microsecond, and keeps the process from forking later.
+            if torch.cuda.is_initialized():
+                torch.cuda.synchronize()
+        elif torch.accelerator.is_available():
+            torch.accelerator.synchronize()
     return time.perf_counter()
 
 
@@ -269,9 +273,9 @@ def build_model(
 
     The model: a timm name, a callable that returns a module, or ``"package.module:callable"``. Arguments:
     ``batch_size``, ``image_size`` or ``inputs`` (shapes, or a function of ``(batch_size, generator)``), ``precision``
-    (fp32, bf16, fp16, amp), ``channels_last``, ``compile``, ``pretrained``, ``checkpoint``, ``task`` (detection,
-    segmentation, ...), ``technique``, ``seed``, ``name``, and any argument of the builder, by itself or, where its name
-    is one of these, in the dict ``builder_args``. Weights and inputs are seeded.
+    (fp32, bf16, fp16, amp), ``channels_last``, ``compile``, ``cuda_graph``, ``pretrained``, ``checkpoint``, ``task``
+    (detection, segmentation, ...), ``technique``, ``seed``, ``name``, and any argument of the builder, by itself or,
+    where its name is one of these, in the dict ``builder_args``. Weights and inputs are seeded.
     """
     from functools import partial
 

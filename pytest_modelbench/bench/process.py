@@ -19,7 +19,7 @@ from pytest_modelbench.core.measurement import CheckKey, Measurement
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.host.cores import core_count
 from pytest_modelbench.measure.arrival import when_imported
-from pytest_modelbench.measure.devices import CPU, resolve_device
+from pytest_modelbench.measure.devices import CPU, give_back, make_current, resolve_device, why_lost
 from pytest_modelbench.measure.environment import detect, doubt, drift, pin
 from pytest_modelbench.measure.lockstep import Turns
 
@@ -85,13 +85,23 @@ class Bench:
                 "the rest in conftest.py"
             )
 
+    def what_is_lost(self, test: str) -> str:
+        """Why no later test may run in this process, after ``test``; empty: nothing is in the way."""
+        why = why_lost(self.device_name) if self.settled else ""
+        return f"{test} lost the context of {self.device_name} ({why})" if why else ""
+
     def take_files(self) -> set[str]:
         """Files of models that were built since this was asked last, without what is installed."""
         taken, self.written = self.written, []
         return {file for files in taken for file in files if _INSTALLED.isdisjoint(Path(file).parts)}
 
     def forget(self, test: str) -> None:
-        """A test begins (again, if a plugin reruns it): what it recorded before does not count."""
+        """A test begins (again, if a plugin reruns it): what it recorded before does not count.
+
+        On an accelerator, what earlier ones left behind does not take its memory.
+        """
+        if self.settled:
+            give_back(self.device_name)
         self._test = test
         self._sent = {key for key in self._sent if key.test != test}
 
@@ -103,9 +113,12 @@ class Bench:
 
 @dataclass(frozen=True, slots=True)
 class Paired:
-    """What a process of a pair knows beside what any one knows; see `Bench`."""
+    """What a process of a pair knows beside what any one knows; see `Bench`.
 
-    turns: Turns
+    Without ``turns`` the other one runs at another time.
+    """
+
+    turns: Turns | None
     home: Home | None = None
 
 
@@ -135,6 +148,8 @@ def begin(
         # Unpinned or with several threads, unchanged code varies two to four times as much between processes.
         when_imported("torch", partial(_settle, settings.threads))
         pin(settings.threads, on_cores)
+    if device != CPU and own_process:
+        make_current(device)
     environment = detect(device, threads=settings.threads, cores=cores)
     turns, home = (paired.turns, paired.home) if paired else (None, None)
     bench = Bench(settings, device, environment, process, send, best_reference_s, home, turns, settled=own_process)

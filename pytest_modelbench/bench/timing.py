@@ -13,16 +13,17 @@ from pytest_modelbench.bench.process import Bench
 from pytest_modelbench.bench.reach import Reached, watched
 from pytest_modelbench.core.case import AnyCase, NamedCase
 from pytest_modelbench.core.errors import UsageError, hide_own_frames
-from pytest_modelbench.core.measurement import Comparability, Figure, Measurement, Quality, RelativeTime
+from pytest_modelbench.core.measurement import ENQUEUE, Comparability, Figure, Measurement, Quality, RelativeTime
 from pytest_modelbench.core.units import Handled
 from pytest_modelbench.host.proc import siblings
 from pytest_modelbench.measure.clocks import Clock, clock_for
 from pytest_modelbench.measure.devices import device_uuid
-from pytest_modelbench.measure.health import HealthProbe, health_probe
+from pytest_modelbench.measure.health import Health, HealthProbe, health_probe
 from pytest_modelbench.measure.lockstep import InTurns
 from pytest_modelbench.measure.reference import reference_workload
 from pytest_modelbench.measure.samples import Samples
 from pytest_modelbench.measure.sampling import Alone, Conditions, Target, sample
+from pytest_modelbench.measure.workload import enqueue_s
 from pytest_modelbench.models.built import BuiltModel
 
 __tracebackhide__ = hide_own_frames
@@ -106,7 +107,8 @@ def time_model(model: Measured, case: str, bench: Bench, reached: Reached) -> Ti
             model.check_output(output)
             figures = reached.figures(model, reach)
             with model.inference() as run:
-                return replace(_timed_calls(run, model.case, bench, model.renew), figures=figures)
+                found = _timed_calls(run, model.case, bench, model.renew)
+                return replace(found, figures={**found.figures, **figures})
     if not callable(model) or isinstance(model, nn.Module):
         raise UsageError(not_built(model, f"{reached.test}: modelbench", or_callable=True))
     if not case:
@@ -118,7 +120,10 @@ def _timed_calls(
     run: Callable[[], object], case: AnyCase, bench: Bench, renew: Callable[[], object] | None = None
 ) -> Timed:
     target = Target(run, clock_for(bench.device))
-    return timed(bench, case, target.clock, lambda lead, on: sample(target, lead, conditions=on), renew)
+    found = timed(bench, case, target.clock, lambda lead, on: sample(target, lead, conditions=on), renew)
+    if bench.device.type == "cpu" or bench.turns is not None:
+        return found
+    return replace(found, figures={**found.figures, ENQUEUE: enqueue_s(run, target.clock)})
 
 
 #: Takes samples, led by the reference workload or by turns, under the conditions of this process.
@@ -144,12 +149,15 @@ def timed(bench: Bench, case: AnyCase, clock: Clock, take: Sampler, renew: Calla
         if renew is not None:
             renew()
 
-    samples = take(
-        Alone(reference.run, bench.best_reference_s, enough=bench.enough), Conditions(probe.disturbed, renew_both)
-    )
+    boosts = bench.device.type != "cpu"
+    lead = Alone(reference.run, bench.best_reference_s, enough=bench.enough, boosts=boosts)
+    samples = take(lead, Conditions(probe.disturbed, renew_both, probe.cool_down))
     bench.check_environment(case.id)
     bench.best_reference_s = samples.best_reference_s
-    return Timed(samples, case, Comparability(reference=reference.id), quality_of(samples, probe))
+    health = probe.read()
+    figures = health.gpu.figures if health.gpu else {}
+    quality = quality_of(samples, health)
+    return Timed(samples, case, Comparability(reference=reference.id), quality, figures=figures)
 
 
 def probe_of(bench: Bench, clock: Clock) -> HealthProbe:
@@ -159,10 +167,10 @@ def probe_of(bench: Bench, clock: Clock) -> HealthProbe:
     return health_probe(bench.device.type, device_uuid(bench.device), known, lambda: clock.left_out)
 
 
-def quality_of(samples: Samples, probe: HealthProbe) -> Quality:
+def quality_of(samples: Samples, health: Health) -> Quality:
     """How many blocks there are and were repeated, and what disturbed most of them."""
     blocks, disturbance = len(samples.blocks), ""
     if 2 * samples.disturbed > blocks:
-        cause = probe.read().unhealthy or "something kept the process from running"
+        cause = health.unhealthy or "something kept the process from running"
         disturbance = f"{samples.disturbed} of {blocks} blocks were disturbed: {cause}"
     return Quality(disturbance, blocks, samples.repeated)

@@ -19,7 +19,9 @@ VARIABLES, OPTIONS, BESIDE_GIT = "variables", "options", "beside_git"
 #: What these say where there is nothing.
 NONE = "none"
 #: Provenance that no portable value can depend on.
-_OF_A_MACHINE = frozenset({"platform", "kernel", "driver", "omp_num_threads", VARIABLES, BESIDE_GIT})
+_OF_A_MACHINE = frozenset(
+    {"platform", "kernel", "driver", "power_limit_w", "host_cpu", "omp_num_threads", VARIABLES, BESIDE_GIT}
+)
 #: What torch computes with, beside what a process imports: named before other packages.
 _UNDER_TORCH = ("cuda", "cudnn", "hip", "driver", "nvidia-", "triton", "pytorch-triton", "intel-", "mkl")
 

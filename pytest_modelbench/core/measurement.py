@@ -19,6 +19,8 @@ from pytest_modelbench.core.sample_names import SampleNames
 
 #: What goes along with a measurement for people: reserved bytes, the number of samples, seconds of a training.
 Figure = int | float | str | None
+#: The figure that says how many seconds the CPU takes to launch a call on an accelerator.
+ENQUEUE = "enqueue_s"
 
 
 class CheckKey(NamedTuple):
@@ -139,6 +141,9 @@ class Measurement:
 #: place: a busy neighbour on the same physical core cost it 20-70 % (tests/trials/neighbour.py), one process in some
 #: dozens runs it 20-40 % slower for as long as it lives, and left alone 19 of 20 blocks are within 12 % of the best.
 SLOWED = 0.12
+#: The same of a device that boosts: how fast it starts says little of how it goes on within its power limit, 10 to 15 %
+#: slower. Another process that computes on it takes turns with this one, which costs far more.
+SLOWED_BOOSTING = 0.25
 
 
 def undisturbed(measurements: Sequence[Measurement]) -> list[Measurement]:

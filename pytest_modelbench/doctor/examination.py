@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pytest_modelbench.core.session import Session
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.doctor.advice import failures, noise_finding
-from pytest_modelbench.doctor.gpu import read_gpu
+from pytest_modelbench.doctor.gpu import read_gpu, why_unwatched
 from pytest_modelbench.doctor.machine import Machine, read_machine
 from pytest_modelbench.doctor.machine_findings import findings
 from pytest_modelbench.doctor.own import own_trial
@@ -20,7 +20,7 @@ from pytest_modelbench.doctor.trust import DRAWS, noise
 
 def look(settings: Settings) -> Machine:
     """What the machine is like now. Raises UsageError if the device is not there."""
-    return read_machine(gpu=read_gpu(settings.device))
+    return read_machine(gpu=read_gpu(settings.device), gpu_unwatched=why_unwatched(settings.device))
 
 
 def examine_own(machine: Machine, session: Session, settings: Settings, draws: int = DRAWS) -> OwnReport:

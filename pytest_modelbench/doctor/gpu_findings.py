@@ -10,6 +10,8 @@ from pytest_modelbench.host.clock_reasons import APPLICATIONS_CLOCKS, SYNC_BOOST
 
 #: Above, boards with usual limits (83-90 °C) are about to slow down, and have nothing to do yet.
 MOST_IDLE_TEMPERATURE_C = 75
+#: nvmlComputeMode_t.
+_FOR_ANYBODY, _PROHIBITED = 0, 2
 #: An idle GPU lowers its clock to a fifth and less, unless it is locked.
 _HELD_UP = 0.5
 #: Of the highest clock: low enough that neither power nor temperature ask for less. Boards step by 15 MHz.
@@ -19,6 +21,17 @@ _LOCK_SHARE, _STEP_HZ = 0.75, 15_000_000
 def gpu_findings(gpu: Gpu) -> list[Finding]:
     """Everything there is to say, in no order."""
     return [finding for check in CHECKS if (finding := check(gpu))]
+
+
+def unwatched(why: str) -> Finding:
+    """That nothing can be said."""
+    return Finding(
+        "gpu-nvml",
+        Severity.PROBLEM,
+        "nothing is known of the GPU",
+        f"{why}. A GPU that is hot, or shared with others, would go unnoticed.",
+        "pip install 'pytest-modelbench[cuda]'" if "not installed" in why else "nvidia-smi",
+    )
 
 
 def persistence(gpu: Gpu) -> Finding | None:
@@ -107,4 +120,22 @@ def mig(gpu: Gpu) -> Finding | None:
     )
 
 
-CHECKS: tuple[Callable[[Gpu], Finding | None], ...] = (strangers, throttling, persistence, clocks, mig, ecc)
+def compute_mode(gpu: Gpu) -> Finding | None:
+    """Whether two processes may compute on it at once, as those of a duet do."""
+    if gpu.compute_mode is None:
+        return None
+    if gpu.compute_mode == _FOR_ANYBODY:
+        return fine("gpu-compute-mode", "GPU open to several processes")
+    what = "to one process at a time" if gpu.compute_mode != _PROHIBITED else "to none at all"
+    return Finding(
+        "gpu-compute-mode",
+        Severity.PROBLEM,
+        f"the GPU is open {what} (its compute mode)",
+        "A duet, which decides what the stored baseline does not clear, takes two.",
+        f"sudo nvidia-smi -i {gpu.index} -c DEFAULT",
+    )
+
+
+CHECKS: tuple[Callable[[Gpu], Finding | None], ...] = (
+    strangers, throttling, compute_mode, persistence, clocks, mig, ecc,
+)  # fmt: skip

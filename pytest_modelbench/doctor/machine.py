@@ -65,12 +65,14 @@ class Machine:
     clocksources: tuple[str, ...] = ()  #: that could be chosen
     waits_told: bool | None = None  #: what others do on a thread's core is told apart from what it does
     gpu: Gpu | None = None
+    gpu_unwatched: str = ""  #: why nothing is known of a GPU whose driver is there
 
 
 def read_machine(
     root: Path = Path("/"),
     *,
     gpu: Gpu | None = None,
+    gpu_unwatched: str = "",
     cores: Sequence[int] | None = None,
     wait: Callable[[], object] = lambda: time.sleep(WATCHED_S),
 ) -> Machine:
@@ -107,6 +109,7 @@ def read_machine(
         clocksources=tuple(file_text(clocks / "available_clocksource").split()),
         waits_told=waits_are_told(proc),
         gpu=gpu,
+        gpu_unwatched=gpu_unwatched,
     )
 
 

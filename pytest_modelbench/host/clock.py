@@ -16,3 +16,4 @@ class Held:
     monotonic = staticmethod(time.monotonic)
     process_time_ns = staticmethod(time.process_time_ns)
     thread_time_ns = staticmethod(time.thread_time_ns)
+    sleep = staticmethod(time.sleep)

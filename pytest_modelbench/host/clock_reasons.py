@@ -26,6 +26,7 @@ class ClockReason:
 
 _IDLE = 0x1
 APPLICATIONS_CLOCKS = 0x2
+_POWER_CAP = 0x4
 SYNC_BOOST = 0x10
 
 #: nvmlClocksEventReasons of nvml.h (ThrottleReasons before); how it describes each of them is behind the consequence.
@@ -34,7 +35,7 @@ CLOCK_REASONS = (
     # "Limited by current setting of applications clocks", or of display clocks: somebody's choice, which stays.
     ClockReason(APPLICATIONS_CLOCKS, "applications clocks setting", Consequence.HARMLESS),
     # "Optimized to ensure not to exceed currently set power limits": where any device that is kept busy ends up.
-    ClockReason(0x4, "software power cap", Consequence.HARMLESS),
+    ClockReason(_POWER_CAP, "software power cap", Consequence.HARMLESS),
     # "Reducing the core clocks by a factor of 2 or more": too hot, a power brake asserted from outside, or power drawn
     # so fast that protection strikes.
     ClockReason(0x8, "hardware slowdown", Consequence.DISTURBANCE),
@@ -64,9 +65,19 @@ def is_idle(reasons: int) -> bool:
     return bool(reasons & _IDLE)
 
 
+def is_power_capped(reasons: int) -> bool:
+    """Whether a device with these ``reasons`` draws all the power that it may, and so runs no faster."""
+    return bool(reasons & _POWER_CAP)
+
+
 def disturbances(reasons: int) -> tuple[str, ...]:
     """Names of what of ``reasons`` disturbs a measurement."""
     return tuple(reason.name for reason in _given(reasons) if reason.consequence is Consequence.DISTURBANCE)
+
+
+def all_reasons(reasons: int) -> tuple[str, ...]:
+    """Names of what of ``reasons`` holds the clocks, disturbing or not; not that there is nothing to do."""
+    return tuple(reason.name for reason in _given(reasons) if reason.consequence is not Consequence.IDLE)
 
 
 def unknown_reasons(reasons: int) -> int:

@@ -24,6 +24,7 @@ class GpuFacts:
     persistence: bool | None = None  #: the driver stays loaded without users
     ecc: bool | None = None
     mig: bool | None = None  #: the device is divided, and others may use its other parts
+    compute_mode: int | None = None  #: nvmlComputeMode_t: 0 for anybody, 2 for nobody, 3 for one process
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class GpuState:
     sm_clock_hz: int | None = None
     reasons: int | None = None  #: bits of `clock_reasons`, what holds the clocks where they are
     temperature_c: int | None = None
+    power_w: float | None = None
     #: Of processes that compute on it; on a divided one, also of those in its other parts. In a container they may be
     #: those of the host, or be left out.
     pids: frozenset[int] | None = None
@@ -58,17 +60,32 @@ class NvmlGpu:
             # Both answer with what is now and what will be after the next reset.
             ecc=_bool(_first(self._ask("nvmlDeviceGetEccMode"))),
             mig=_bool(_first(self._ask("nvmlDeviceGetMigMode"))),
+            compute_mode=self._ask("nvmlDeviceGetComputeMode"),
         )
 
     def state(self) -> GpuState:
-        """The device now: four questions to the driver. What they cost per block was not measured here."""
+        """The device now: five questions to the driver. What they cost per block was not measured here."""
         # What the clocks do first: it changes as soon as the device has nothing left to do.
         reasons = self._ask("nvmlDeviceGetCurrentClocksEventReasons", "nvmlDeviceGetCurrentClocksThrottleReasons")
         clock_hz = _hertz(self._ask("nvmlDeviceGetClockInfo", of=_SM_CLOCK))
         temperature_c = self._ask("nvmlDeviceGetTemperatureV", "nvmlDeviceGetTemperature", of=_GPU_SENSOR)
+        power_mw = self._ask("nvmlDeviceGetPowerUsage")
         processes = self._ask("nvmlDeviceGetComputeRunningProcesses", "nvmlDeviceGetComputeRunningProcesses_v2")
         pids = None if processes is None else frozenset(int(process.pid) for process in processes)
-        return GpuState(clock_hz, reasons, temperature_c, pids)
+        return GpuState(clock_hz, reasons, temperature_c, power_mw / 1e3 if power_mw else None, pids)
+
+    def busy_since(self, seen_us: int) -> tuple[frozenset[int] | None, int]:
+        """Processes that computed on the device after ``seen_us``, and when that was seen last, by the driver's clock.
+
+        None where it does not tell, as of a divided device. Whoever only holds memory there is not among them.
+        """
+        of = (self._handle, seen_us)
+        samples = self._nvml.ask("nvmlDeviceGetProcessUtilization", of=of, nothing=[])
+        if samples is None:
+            return None, seen_us
+        new = [one for one in samples if one.timeStamp > seen_us]
+        busy = frozenset(int(one.pid) for one in new if one.smUtil > 0)
+        return busy, max([seen_us, *(int(one.timeStamp) for one in new)])
 
     def _ask(self, *names: str, of: int | None = None) -> Any:
         return self._nvml.ask(*names, of=(self._handle,) if of is None else (self._handle, of))

@@ -55,6 +55,12 @@ def parse_stat(text: str, cores: Sequence[int]) -> tuple[int, int] | None:
     return sum(row[7] for row in ticks), sum(map(sum, ticks))
 
 
+def parse_steal(text: str, cores: Sequence[int]) -> dict[int, tuple[int, int]]:
+    """Steal and total ticks of each of ``cores``, as far as ``/proc/stat`` lists them."""
+    known = _core_ticks(text)
+    return {core: (known[core][7], sum(known[core])) for core in cores if core in known}
+
+
 def parse_busy(text: str) -> dict[int, tuple[int, int]]:
     """Busy and total ticks of each core from ``/proc/stat``: busy with anything, or taken by the hypervisor."""
     return {

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import gc
+import sys
+from typing import TYPE_CHECKING, Any
 
 from pytest_modelbench.core.errors import UsageError, did_you_mean
 from pytest_modelbench.host.accelerators import accelerator_possible
@@ -50,10 +52,21 @@ def resolve_device(text: str) -> str:
             return CPU
     known = [str(candidate) for candidate in here]
     hint = "" if device is not None else did_you_mean(name, {"auto", *known, *(candidate.type for candidate in here)})
+    missing = f"this machine has no such device{_why_missing(device)}" if device is not None else "unknown device"
     raise UsageError(
-        f"--device={text}: {'this machine has no such device' if device is not None else 'unknown device'}.{hint} "
-        f"Here are: {', '.join(known)}. On the CPU it runs with --device=cpu"
+        f"--device={text}: {missing}.{hint} Here are: {', '.join(known)}. On the CPU it runs with --device=cpu"
     )
+
+
+def _why_missing(device: torch.device) -> str:
+    """Why torch cannot use ``device``, in its own words, as ``: Found no NVIDIA driver``; empty if it does not say."""
+    import torch
+
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        return f": {str(error).strip().partition(chr(10))[0].rstrip('.')}"
+    return ""
 
 
 def _devices() -> list[torch.device]:
@@ -67,6 +80,43 @@ def _devices() -> list[torch.device]:
     current = torch.accelerator.current_device_index()
     order = sorted(range(torch.accelerator.device_count()), key=lambda index: (index != current, index))
     return devices + [torch.device(accelerator.type, index) for index in order]
+
+
+def make_current(name: str) -> None:
+    """Have ``cuda`` mean the accelerator ``name`` in this process, as in code that says no more than that."""
+    import torch
+
+    torch.accelerator.set_device_index(torch.device(name).index or 0)
+
+
+def give_back(name: str) -> None:
+    """Free what no test holds any more on the accelerator ``name``: a model that failed lives on in a cycle."""
+    if (torch := _torch_on(name)) is not None:
+        gc.collect()
+        torch.get_device_module(name.partition(":")[0]).empty_cache()
+
+
+def why_lost(name: str) -> str:
+    """Why the accelerator ``name`` cannot be used any more by this process; empty if it can, or never was.
+
+    After an assertion or an access that fails on the device, CUDA refuses all that a process asks of it, whoever asks.
+    """
+    torch = _torch_on(name)
+    try:
+        if torch is not None:
+            torch.accelerator.synchronize(name)
+    except RuntimeError as error:
+        return str(error).partition("\n")[0]
+    return ""
+
+
+def _torch_on(name: str) -> Any:
+    """torch, if it has used the accelerator ``name`` by now."""
+    torch = sys.modules.get("torch")
+    if name == CPU or torch is None:
+        return None
+    module = torch.get_device_module(name.partition(":")[0])
+    return torch if getattr(module, "is_initialized", lambda: True)() else None
 
 
 def device_uuid(device: torch.device) -> str | None:

@@ -16,17 +16,20 @@ from pytest_modelbench.core.environment import NONE, VARIABLES, Environment, Fac
 from pytest_modelbench.core.errors import UsageError
 from pytest_modelbench.core.packages import Package, packed
 from pytest_modelbench.host.cores import allowed_cores, core_count
+from pytest_modelbench.host.gpu import gpu_by_uuid
 from pytest_modelbench.host.instructions import instruction_set
-from pytest_modelbench.host.nvml import open_nvml
+from pytest_modelbench.host.nvml import driver_version, open_nvml
 from pytest_modelbench.host.processor import Processor, read_processor
 from pytest_modelbench.host.variables import choosing_variables
-from pytest_modelbench.measure.devices import CPU
+from pytest_modelbench.measure.devices import CPU, device_uuid
 
 _PACKAGES = ("torch", "torchvision", "timm", "numpy")
 #: Folders that say of a package that it is installed: as wheels have them, and as setuptools had them before.
 _METADATA = ("*.dist-info", "*.egg-info")
 #: As many digits of a commit as messages show.
 _SHORT_COMMIT = 10
+#: Variables that make an accelerator compute or wait otherwise than its switches say.
+_OVERRULING = ("NVIDIA_TF32_OVERRIDE", "CUDA_LAUNCH_BLOCKING")
 #: float32 products in float32, as torch has them until it is told otherwise.
 _IEEE = "ieee"
 
@@ -41,7 +44,7 @@ def detect(device: str, threads: int, cores: int | None = None) -> Environment:
     if device == CPU:
         cpuinfo = _cpuinfo()
         of_torch = _of_cpu(cpuinfo)
-        processor = read_processor(cpuinfo, platform.processor() or platform.machine())
+        processor = _processor(cpuinfo)
         name = f"{processor.name}, {_many(cores, 'core')}, {_many(threads, 'thread')}"
         kind, slug = CPU, cpu_slug(processor, cores, threads)
         identity: dict[str, Fact] = {
@@ -86,6 +89,10 @@ def drift(told: Environment) -> str:
     return named(differences(told.identity, now))
 
 
+def _processor(cpuinfo: str) -> Processor:
+    return read_processor(cpuinfo, platform.processor() or platform.machine())
+
+
 def cpu_slug(processor: Processor, cores: int, threads: int) -> str:
     """Folder name such as ``cpu-amd-epyc-f26m2-2c-t1``: the numbers tell apart what hypervisors give one name."""
     parts = ("cpu", processor.name, processor.model, f"{cores}c", f"t{threads}")
@@ -125,6 +132,8 @@ def _switches_of_accelerator() -> dict[str, Fact]:
         "tf32_cudnn": backends.cudnn.conv.fp32_precision == "tf32",
         "cudnn_benchmark": bool(backends.cudnn.benchmark),
         "cudnn_deterministic": bool(backends.cudnn.deterministic),
+        # They overrule the switches, and have the CPU wait for each kernel.
+        **{name.lower(): os.environ.get(name) or NONE for name in _OVERRULING},
     }
 
 
@@ -147,7 +156,10 @@ def _provenance(device: str) -> dict[str, Fact]:
             "cuda": torch.version.cuda,
             "hip": torch.version.hip,
             "cudnn": backends.cudnn.version(),
-            "driver": _driver(),
+            "driver": driver_version() or _driver(),
+            "power_limit_w": _power_limit_w(device),
+            # What is bound by launching follows the CPU that launches.
+            "host_cpu": _processor(_cpuinfo()).name,
         }
     return {key: value for key, value in facts.items() if value is not None}
 
@@ -190,6 +202,19 @@ def _driver() -> str | None:
     with nvml:
         version = nvml.ask("nvmlSystemGetDriverVersion")
     return None if version is None else str(version)
+
+
+def _power_limit_w(device: str) -> float | None:
+    """Watts that the device may draw, if NVML tells: under load it is as fast as they let it be."""
+    import torch
+
+    nvml = open_nvml()
+    if nvml is None:
+        return None
+    with nvml:
+        uuid = device_uuid(torch.device(device))
+        gpu = gpu_by_uuid(nvml, uuid) if uuid else None
+        return gpu.facts().power_limit_w if gpu else None
 
 
 def _accelerator_name(name: str) -> str:

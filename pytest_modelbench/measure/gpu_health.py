@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
-from pytest_modelbench.host.clock_reasons import disturbances, is_idle, unknown_reasons
+from pytest_modelbench.core.measurement import Figure
+from pytest_modelbench.host.clock_reasons import all_reasons, disturbances, is_idle, is_power_capped, unknown_reasons
 from pytest_modelbench.host.cpufreq import drop
 from pytest_modelbench.host.gpu import NvmlGpu, gpu_by_uuid
 from pytest_modelbench.host.nvml import open_nvml
@@ -25,8 +26,11 @@ class GpuReading:
 
     sm_clock_hz: int | None = None
     reasons: int | None = None  #: bits, what holds the clocks down
-    foreign: frozenset[int] | None = None  #: pids that compute on it beside this process and those allowed
+    #: pids beside this process and those allowed that computed on it since the last reading; where that is not told,
+    #: that may compute on it
+    foreign: frozenset[int] | None = None
     temperature_c: int | None = None
+    power_w: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,20 @@ class GpuHealth:
     reasons: int | None = None  #: of any reading
     foreign: frozenset[int] | None = None  #: of any reading
     hottest_c: int | None = None
+    slowest_hz: int | None = None  #: of the readings at which it had something to do
+    most_power_w: float | None = None
+
+    @property
+    def figures(self) -> dict[str, Figure]:
+        """What a time that was taken meanwhile goes along with: how fast the GPU was, and what kept it there."""
+        names = ", ".join(all_reasons(self.reasons or 0))
+        found: dict[str, Figure] = {
+            "gpu_clock_mhz": None if self.slowest_hz is None else self.slowest_hz // 1_000_000,
+            "gpu_temperature_c": self.hottest_c,
+            "gpu_power_w": None if self.most_power_w is None else round(self.most_power_w),
+            "gpu_held_by": names or None,
+        }
+        return {name: figure for name, figure in found.items() if figure is not None}
 
     @property
     def unhealthy(self) -> str:
@@ -75,12 +93,16 @@ def over(readings: Sequence[GpuReading]) -> GpuHealth:
         reasons if masks else None,
         foreign if foreign or not unseen else None,
         _most(reading.temperature_c for reading in readings),
+        min((one.sm_clock_hz for one in readings if one.sm_clock_hz and not is_idle(one.reasons or 0)), default=None),
+        _most(reading.power_w for reading in readings),
     )
 
 
 def _clock_drop(then: GpuReading, now: GpuReading) -> float | None:
-    # A device that has nothing left to do lowers its clock itself.
-    return None if is_idle(now.reasons or 0) else drop(then.sm_clock_hz, now.sm_clock_hz)
+    # A device that has nothing left to do lowers its clock itself, and one that is kept busy ends up where its power
+    # limit holds it: an H100 10 to 15 % below its short boost.
+    reasons = now.reasons or 0
+    return None if is_idle(reasons) or is_power_capped(reasons) else drop(then.sm_clock_hz, now.sm_clock_hz)
 
 
 class GpuProbe:
@@ -94,13 +116,18 @@ class GpuProbe:
         self._allowed = frozenset(allowed) | {self._own}
         self._sees_everyone = sees_everyone
         self._divided = gpu.facts().mig
+        _, self._seen_us = gpu.busy_since(0)
         weakref.finalize(self, close)
 
     def read(self) -> GpuReading:
         """The device now, with whoever else computes on it."""
         state = self._gpu.state()
         return GpuReading(
-            state.sm_clock_hz, state.reasons, self._foreign(state.pids or frozenset()), state.temperature_c
+            state.sm_clock_hz,
+            state.reasons,
+            self._foreign(state.pids or frozenset()),
+            state.temperature_c,
+            state.power_w,
         )
 
     def _foreign(self, pids: frozenset[int]) -> frozenset[int] | None:
@@ -111,7 +138,10 @@ class GpuProbe:
         if self._own not in pids:
             return None
         foreign = pids - self._allowed
-        return foreign if foreign or self._sees_everyone else None
+        if not foreign:
+            return foreign if self._sees_everyone else None
+        busy, self._seen_us = self._gpu.busy_since(self._seen_us)
+        return foreign if busy is None else foreign & busy
 
 
 def gpu_probe(

@@ -6,8 +6,9 @@ Linux; elsewhere nothing is known but what NVML tells of the GPU.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -20,11 +21,11 @@ from pytest_modelbench.host.proc import (
     parse_core,
     parse_runnable,
     parse_schedstat,
-    parse_stat,
+    parse_steal,
     parse_switches,
 )
 from pytest_modelbench.measure.cpu_clocks import LeftOut
-from pytest_modelbench.measure.gpu_health import GpuHealth, GpuProbe, GpuReading, gpu_probe, over
+from pytest_modelbench.measure.gpu_health import GpuHealth, GpuProbe, GpuReading, gpu_probe, held_down_by, over
 
 # A vCPU that loses 1 % to its host is a usual neighbour; at 5 % times move by as much as the band allows.
 MOST_STEAL_SHARE = 0.05
@@ -39,6 +40,8 @@ MOST_RUNNABLE_PER_CORE = 1.0
 MOST_SWITCHES_PER_S = 50.0
 # The two clocks differ by less than a microsecond when read one after the other; a suspend takes far longer.
 LONGEST_SUSPENDED_S = 0.001
+#: A GPU that is too hot, or drew too much at once, is given so long before it is asked again.
+COOL_DOWN_S = 1.0
 # Unless the process is taken off its core between the two, for milliseconds: the pair read closest together counts.
 _CLOCK_TRIES = 3
 
@@ -87,8 +90,8 @@ class Reading:
     """Counters at one moment. None: the system does not tell."""
 
     now_s: float
-    steal_ticks: int | None = None
-    total_ticks: int | None = None
+    ticks: Mapping[int, tuple[int, int]] = field(default_factory=dict)  #: of each allowed core: steal, and all
+    core: int | None = None  #: the one that counts, where others do not
     runnable: int | None = None
     involuntary_switches: int | None = None
     waited_s: float | None = None
@@ -96,6 +99,13 @@ class Reading:
     cores: int = 1
     throttle: Throttle = field(default_factory=Throttle)
     gpu: GpuReading | None = None
+
+    @property
+    def launching(self) -> Mapping[int, tuple[int, int]]:
+        """Ticks of the core that counts, or of all."""
+        if self.core is None or self.core not in self.ticks:
+            return self.ticks
+        return {self.core: self.ticks[self.core]}
 
 
 class HealthProbe:
@@ -110,7 +120,9 @@ class HealthProbe:
         reading: Callable[[], Reading] | None = None,
         gpu: GpuProbe | None = None,
         left_out: Callable[[], LeftOut] = LeftOut,
+        wait: Callable[[float], object] = Held.sleep,
     ) -> None:
+        self._wait = wait
         self._reading = reading or take_reading
         self._gpu = gpu
         self._left_out = left_out
@@ -139,6 +151,14 @@ class HealthProbe:
         health = self._counted(between(*self._seen[-2:]))
         # Not the run queue and the switches: over one block they are a handful of events, not a rate.
         return bool(replace(health, run_queue=None, involuntary_switches=None).unhealthy)
+
+    def cool_down(self) -> bool:
+        """Wait a while if the GPU held its clocks down when `disturbed` looked last; whether it did."""
+        gpu = self._seen[-1].gpu
+        if gpu is None or not held_down_by(gpu.reasons or 0):
+            return False
+        self._wait(COOL_DOWN_S)
+        return True
 
     def _counted(self, health: Health) -> Health:
         """``health`` without what others did on the core, as far as that is left out of what is timed."""
@@ -169,15 +189,15 @@ def health_probe(
     `HealthProbe`.
     """
     gpu = gpu_probe(uuid, allowed_pids) if device_type == "cuda" and uuid else None
-    return HealthProbe(gpu=gpu, left_out=left_out)
+    return HealthProbe(partial(take_reading, launching=device_type != "cpu"), gpu, left_out)
 
 
 def between(then: Reading, now: Reading) -> Health:
     """Health of the span from ``then`` to ``now``."""
     duration_s = now.now_s - then.now_s
-    steal, total = _delta(then.steal_ticks, now.steal_ticks), _delta(then.total_ticks, now.total_ticks)
+    steal, total = _ticks(then, now)
     steal_share = None
-    if steal is not None and total is not None and total > 0:
+    if total > 0:
         steal_share = steal / total if steal >= _FEWEST_STEAL_TICKS else 0.0
     run_queue = None
     if then.runnable is not None and now.runnable is not None:
@@ -202,6 +222,13 @@ def between(then: Reading, now: Reading) -> Health:
     )
 
 
+def _ticks(then: Reading, now: Reading) -> tuple[int, int]:
+    """Ticks from ``then`` to ``now``, those taken and all."""
+    cores = [core for core in now.launching if core in then.ticks]
+    steal, total = (sum(now.ticks[core][place] - then.ticks[core][place] for core in cores) for place in (0, 1))
+    return steal, total
+
+
 def _gpu_health(*readings: Reading) -> GpuHealth | None:
     gpu = [reading.gpu for reading in readings if reading.gpu]
     return over(gpu) if gpu else None
@@ -211,20 +238,23 @@ def _delta(then: float | None, now: float | None) -> float | None:
     return None if then is None or now is None else now - then
 
 
-def take_reading(proc: Path = PROC, cpus: Path = SYSTEM_CPUS) -> Reading:
-    """Counters of now."""
+def take_reading(proc: Path = PROC, cpus: Path = SYSTEM_CPUS, *, launching: bool = False) -> Reading:
+    """Counters of now. ``launching``: only the core that the thread is on counts, which an accelerator waits for.
+
+    A process that is not kept to one core may use sixteen, and what is taken of one of them is little of all.
+    """
     cores = allowed_cores()
-    steal, total = parse_stat(file_text(proc / "stat"), cores) or (None, None)
+    core = parse_core(file_text(proc / "thread-self/stat"))
     return Reading(
         now_s=Held.monotonic(),
-        steal_ticks=steal,
-        total_ticks=total,
+        ticks=parse_steal(file_text(proc / "stat"), cores),
+        core=core if launching else None,
         runnable=parse_runnable(file_text(proc / "loadavg")),
         involuntary_switches=parse_switches(file_text(proc / "self/status")),
         waited_s=parse_schedstat(file_text(proc / "thread-self/schedstat")),
         asleep_s=_asleep_s(),
         cores=max(len(cores), 1),
-        throttle=read_throttle(cores, parse_core(file_text(proc / "thread-self/stat")), cpus),
+        throttle=read_throttle(cores, core, cpus),
     )
 
 

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from pytest_modelbench.core.blocks import Amount, Enough
 from pytest_modelbench.core.errors import hide_own_frames
-from pytest_modelbench.core.measurement import SLOWED
+from pytest_modelbench.core.measurement import SLOWED, SLOWED_BOOSTING
 from pytest_modelbench.measure.clocks import Clock
 from pytest_modelbench.measure.plan import SamplingPlan, blocks_per_layout
 from pytest_modelbench.measure.samples import Block, Samples
@@ -46,11 +46,13 @@ class Conditions:
     """What a measurement asks of the machine, and does to memory.
 
     ``disturbed`` says whether the process was suspended or kept from running since it was last asked. ``renew`` moves
-    what is measured, and the reference, to other places in memory; it is called a few times between blocks.
+    what is measured, and the reference, to other places in memory; it is called a few times between blocks. ``rest`` is
+    called before what was disturbed is made again, and says whether it has waited.
     """
 
     disturbed: Callable[[], bool] = lambda: False
     renew: Callable[[], object] | None = None
+    rest: Callable[[], bool] = lambda: False
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +88,9 @@ class Alone:
     """This process decides by itself, beside the ``reference`` if it has one: as many blocks as their spread asks for.
 
     ``enough`` may ask for fewer. A block in which the reference ran much slower than at its best is made again,
-    whatever the target did, unless it goes on so; ``best_reference_s`` is the best that is known from before. Leads one
-    sampling.
+    whatever the target did, unless it goes on so; ``best_reference_s`` is the best that is known from before. A device
+    that ``boosts`` is fastest in short bursts: there only this sampling's own blocks tell, and of no other one. Leads
+    one sampling.
     """
 
     stops = False
@@ -98,10 +101,12 @@ class Alone:
         best_reference_s: float | None = None,
         *,
         enough: Enough = Enough.AGREEING,
+        boosts: bool = False,
     ) -> None:
         self._reference = reference
         self._enough = enough
-        self._best_s = best_reference_s or math.inf
+        self._boosts = boosts
+        self._best_s = math.inf if boosts else best_reference_s or math.inf
         self._inner = 0
         self._amount = Amount(0, 0, 0)
         self._log_ratios: list[float] = []
@@ -116,7 +121,8 @@ class Alone:
             main = replace(main, rewarm=False)
             return SampleStart(main, (main, main), self._amount)
         self._inner = aside.inner
-        self._best_s = min(self._best_s, aside.pace_s)
+        if not self._boosts:
+            self._best_s = min(self._best_s, aside.pace_s)
         return SampleStart(main, (aside, main, main, aside), self._amount)
 
     def more(self) -> bool:
@@ -124,7 +130,7 @@ class Alone:
 
     def taken(self, take: Block, disturbed: bool) -> bool:
         self._best_s = min(self._best_s, *(take.reference_s or (self._best_s,)))
-        slow = slowed(take, self._best_s)
+        slow = slowed(take, self._best_s, SLOWED_BOOSTING if self._boosts else SLOWED)
         again = disturbed or (slow and self._slowed_in_a_row < _MOST_SLOWED_IN_A_ROW)
         self._slowed_in_a_row = self._slowed_in_a_row + 1 if slow else 0
         if again and self._repeated < self._amount.repeats:
@@ -137,7 +143,7 @@ class Alone:
     def samples(self, blocks: tuple[Block, ...], start: SampleStart) -> Samples:
         return Samples(
             blocks, start.main.inner, self._inner, start.main.warmup, self._repeated, self._disturbed,
-            self._best_s if math.isfinite(self._best_s) else None,
+            self._best_s if math.isfinite(self._best_s) and not self._boosts else None,
         )  # fmt: skip
 
 
@@ -167,15 +173,18 @@ def sample(
         stale = lead.stops
         if not again:
             takes.append(take)
+        elif conditions.rest():
+            target.call()
+            stale = True
     while not takes or len(takes) % takes_per_block:
         takes.append(_take(target, start))
     blocks = (_joined(takes[first : first + takes_per_block]) for first in range(0, len(takes), takes_per_block))
     return lead.samples(tuple(blocks), start)
 
 
-def slowed(block: Block, best_reference_s: float) -> bool:
-    """Whether the reference says that the machine was slower during ``block`` than it can be."""
-    return bool(block.reference_s) and max(block.reference_s) > (1 + SLOWED) * best_reference_s
+def slowed(block: Block, best_reference_s: float, most: float = SLOWED) -> bool:
+    """Whether the reference says that the machine was slower during ``block`` than it can be, by more than ``most``."""
+    return bool(block.reference_s) and max(block.reference_s) > (1 + most) * best_reference_s
 
 
 def block_s(main: Workload) -> float:

@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import repeat
+from typing import Any
 
 from pytest_modelbench.core.errors import MeasureError, hide_own_frames
+from pytest_modelbench.host.clock import Held
 from pytest_modelbench.measure.clocks import Clock
 from pytest_modelbench.measure.plan import SamplingPlan
 
@@ -22,6 +24,8 @@ _FASTER = 0.98
 _GROWTH = 10
 # So many Python calls take microseconds, which any clock tells. Waiting longer would be minutes, of a slow model.
 _TIMEABLE_CALLS = 100
+# Calls whose launching is timed: the fastest of a few is what it takes, undisturbed.
+_ENQUEUED = 5
 # 10 million Python calls take longer than any `min_sample_s` in use: only a clock that stands still gets here.
 _MOST_CALLS = 10**7
 
@@ -80,18 +84,38 @@ def seconds_of(steps: Sequence[Workload], clock: Clock) -> list[float]:
     return found
 
 
-def _laps(steps: Sequence[Workload], clock: Clock) -> list[float]:
-    """Seconds of each step, from a device at rest, read after the last one."""
-    with _collector_off():
+def enqueue_s(call: Callable[[], object], clock: Clock, now: Callable[[], float] = Held.perf_counter) -> float:
+    """Seconds of the CPU until ``call`` returns, at its fastest, on a device at rest that works it off meanwhile.
+
+    Where that is about what the device takes, the model is bound by launching: no faster device makes it faster.
+    """
+    found = []
+    for _ in range(_ENQUEUED):
         clock.synchronize()
-        marks, timed = [clock.mark()], []
+        start = now()
+        call()
+        found.append(now() - start)
+    clock.synchronize()
+    return min(found)
+
+
+def _laps(steps: Sequence[Workload], clock: Clock) -> list[float]:
+    """Seconds of each step, each from a device at rest, all read after the last one.
+
+    While a device still has work to do, the CPU runs ahead of it: what came before would hide what it takes to launch
+    a step, or a part of it.
+    """
+    with _collector_off():
+        marks: list[Any] = []
+        timed: list[int] = []
         before: Workload | None = None
         for step in steps:
             call = step.call
             if step.rewarm and step is not before:
                 call()
-                marks.append(clock.mark())
-            timed.append(len(marks) - 1)
+            clock.synchronize()
+            timed.append(len(marks))
+            marks.append(clock.mark())
             for _ in repeat(None, step.inner):
                 call()
             marks.append(clock.mark())

@@ -41,6 +41,7 @@ def build(
     precision = resolve_precision(options.precision, device)
     source = _source(model, options, given, test_module)
     options.check_checkpoint(source.name)
+    options.check_device(source.name, device)
     techniques = checked_techniques(options.technique)
     case = Case(
         options.name or source.name,
@@ -56,8 +57,11 @@ def build(
         case = replace(case, image_size=None, inputs=sample.shape(options.batch_size))
     source = with_techniques(source, techniques)
     return BuiltModel(
-        Recipe(case, device, source, options.channels_last, options.compile_options, options.checkpoint, options.seed)
-    )
+        Recipe(
+            case, device, source, options.channels_last, options.compile_options, options.cuda_graph,
+            options.checkpoint, options.seed,
+        )
+    )  # fmt: skip
 
 
 def _source(

@@ -22,6 +22,7 @@ _MEANINGS = {
     "precision": "the type that is computed in",
     "channels_last": "how images and weights are laid out",
     "compile": "whether the module is compiled",
+    "cuda_graph": "whether it is timed as a CUDA graph",
     "pretrained": "whether a timm model's weights are fetched",
     "checkpoint": "a file of weights to load",
     "seed": "the seed of weights and inputs",

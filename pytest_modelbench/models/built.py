@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_leaves
 
 from pytest_modelbench.core.errors import BuildError, ModelbenchError, UsageError, hide_own_frames
+from pytest_modelbench.models.graphs import graphed
 from pytest_modelbench.models.inputs import Arguments, Placement
 from pytest_modelbench.models.making import Recipe, made_module
 from pytest_modelbench.models.modes import TRAINING_NEEDS, modes_kept, train_mode
@@ -138,7 +139,8 @@ class BuiltModel:
     def inference(self) -> Iterator[Callable[[], Any]]:
         """A callable that does what `forward` does and no more: its modes are entered once, around all calls.
 
-        For timing: entering them costs 2 us a call. A module that changes its inputs gets copies, which count.
+        For timing: entering them costs 2 us a call. A module that changes its inputs gets copies, which count. With
+        ``cuda_graph`` it replays what it did once.
         """
         if self._changes_inputs is None:
             self.forward()
@@ -146,10 +148,14 @@ class BuiltModel:
         try:
             with torch.inference_mode(), forward_modes(self.case.precision, self.device):
                 given = self.arguments
+                run = partial(module, *given.positional, **given.keywords)
                 if self._changes_inputs:
-                    yield lambda: given.copies().call(module)
-                else:
-                    yield partial(module, *given.positional, **given.keywords)
+                    run = partial(lambda: given.copies().call(module))
+                if not self._recipe.cuda_graph:
+                    yield run
+                    return
+                with graphed(run, self.case.id, self.device) as replay:
+                    yield replay
         finally:
             leave_inference_mode(module)
 
@@ -221,7 +227,9 @@ class BuiltModel:
 
     def _bare(self, device: torch.device) -> BuiltModel:
         source = replace(self._recipe.source, make=self._recipe.source.make_bare)
-        bare = replace(self._recipe, device=device, source=source, compile_options=None, checkpoint=None)
+        bare = replace(
+            self._recipe, device=device, source=source, compile_options=None, cuda_graph=False, checkpoint=None
+        )
         return BuiltModel(replace(bare, followed=True))
 
     def check_output(self, output: object) -> None:

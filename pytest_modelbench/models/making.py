@@ -39,6 +39,7 @@ class Recipe:
     source: ModelSource
     channels_last: bool = False
     compile_options: Mapping[str, Any] | None = None
+    cuda_graph: bool = False
     checkpoint: str | Path | None = None
     seed: int = 0
     followed: bool = False  #: operator by operator: never in inference mode, which keeps what they are composed of

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from pytest_modelbench.core.errors import UsageError, hide_own_frames
+from pytest_modelbench.core.errors import UnavailableError, UsageError, hide_own_frames
 from pytest_modelbench.models.inputs import InputMaker, input_maker
 from pytest_modelbench.models.weights import SAMPLES, SAMPLES_MODEL
 
@@ -29,6 +29,7 @@ class BuildOptions:
     precision: str = "fp32"  #: fp32, bf16, fp16 (weights and inputs), amp-bf16, amp-fp16 (autocast), amp
     channels_last: bool = False
     compile: bool | Mapping[str, Any] = False  #: or the arguments of torch.compile
+    cuda_graph: bool = False  #: timed as a replayed graph: what the GPU itself takes
     pretrained: bool = False
     checkpoint: str | Path | None = None  #: a file; ``"samples"``: weights for tf_efficientnet_lite0 of that extra
     seed: int = 0
@@ -90,7 +91,12 @@ class BuildOptions:
             # Another way of compiling is another thing measured, so it must show in the case.
             shown = ",".join(f"{key}={_plain(value)}" for key, value in sorted(options.items()))
             names.append(f"compile({shown})" if shown else "compile")
-        return names
+        return [*names, "cuda_graph"] if self.cuda_graph else names
+
+    def check_device(self, model: str, device: torch.device) -> None:
+        """Raise UnavailableError for what ``device`` cannot do."""
+        if self.cuda_graph and device.type != "cuda":
+            raise UnavailableError(f"{model}: cuda_graph=True needs a CUDA device, and this is {device}: --device=cuda")
 
     def check_checkpoint(self, model: str) -> None:
         """Raise UsageError for weights that ``model`` cannot have."""

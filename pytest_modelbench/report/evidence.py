@@ -6,12 +6,15 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from pytest_modelbench.core.environment import Fact, differences, told_first
-from pytest_modelbench.core.measurement import counted
+from pytest_modelbench.core.measurement import ENQUEUE, counted
 from pytest_modelbench.core.reasons import EnvironmentMoved, Reason, SamplesChanged, Since
 from pytest_modelbench.core.session import Check, told_session
 from pytest_modelbench.report.footnotes import SAME_SPEED, behind, machine_time, speed
 from pytest_modelbench.report.reasons import lines, sentence
 from pytest_modelbench.report.scale import number, pair
+
+#: Share of a time that launching takes where it is what the device waits for.
+_BOUND_BY_LAUNCHING = 0.8
 
 
 def accepted(session: str) -> str:
@@ -36,7 +39,7 @@ def evidence(check: Check, provenance: Mapping[str, Fact] | None, used: Collecti
     """
     judgement, baseline = check.judgement, check.baseline
     if check.metric.noisy:
-        facts = [_machine(check)]
+        facts = [_machine(check), _gpu(check), _launching(check)]
     else:
         facts = [accepted(baseline.accepted) if baseline and baseline.accepted else ""]
     reasons = [_in_order(one, used) for one in judgement.reasons if not isinstance(one, SamplesChanged)]
@@ -86,6 +89,27 @@ def sample(check: Check) -> str:
     low, high = pair(min(values), max(values), check.metric.unit, tell_apart=False)
     among = f"median of {len(values)} processes" if len(values) > 1 else "1 process"
     return f"  {among}, {low} to {high}{f'; {left_out} disturbed' if left_out else ''}"
+
+
+def _gpu(check: Check) -> str:
+    """How fast the GPU was, as the last process saw it; empty where nobody told."""
+    told = check.measurements[-1].figures if check.measurements else {}
+    if (clock := told.get("gpu_clock_mhz")) is None:
+        return ""
+    more = [
+        f"{told[name]} {unit}" for name, unit in (("gpu_temperature_c", "°C"), ("gpu_power_w", "W")) if name in told
+    ]
+    held = f", held there by: {told['gpu_held_by']}" if "gpu_held_by" in told else ""
+    return f"the GPU ran at {', '.join([f'{clock} MHz', *more])}{held}"
+
+
+def _launching(check: Check) -> str:
+    """That a model on an accelerator takes as long as the CPU takes to launch it; empty if it does not."""
+    last = check.measurements[-1] if check.measurements else None
+    spent = last.figures.get(ENQUEUE) if last and last.metric.unit == "s" else None
+    if last is None or not isinstance(spent, float) or spent < _BOUND_BY_LAUNCHING * last.value:
+        return ""
+    return f"it is bound by launching, which takes the CPU {number(spent, 's')}: the device waits for that"
 
 
 def _machine(check: Check) -> str:

@@ -107,8 +107,10 @@ class Launcher:
         job = replace(job, best_reference_s=self.best_reference_s, cores=self._choose_cores(), enough=enough)
         return self._start(job, site, sys.executable, Path.cwd())
 
-    def member(self, tests: Sequence[str], pair: int, tree: Tree, other: Tree) -> AbstractContextManager[Connection]:
-        """One side of a pair over ``tests``: the code in ``tree``, beside that in ``other``."""
+    def member(
+        self, tests: Sequence[str], pair: int, tree: Tree, other: Tree, *, in_turns: bool = True
+    ) -> AbstractContextManager[Connection]:
+        """One side of a pair over ``tests``: the code in ``tree``, beside that in ``other``, in turns or by itself."""
         own, beside = self._top_in(tree), self._top_in(other)
         modules = [module for test in tests if (module := tree.path_of(self.paths[test])) and module.exists()]
         foreign = tree.python != sys.executable
@@ -142,7 +144,7 @@ class Launcher:
         which = (pair, frozenset({tree.root, other.root}))
         if which != self._pair:
             self._pair, self._cores = which, self._choose_cores()
-        return self._start(replace(job, paired=True, cores=self._cores), site, tree.python, tree.folder)
+        return self._start(replace(job, paired=in_turns, cores=self._cores), site, tree.python, tree.folder)
 
     def _choose_cores(self) -> tuple[int, ...]:
         """Where the next process, or both of a pair, will measure; chosen while none does."""

@@ -24,8 +24,9 @@ class Pairing:
 
     def pair(self, base: Tree, candidate: Tree, tests: Sequence[str], number: int = 1) -> Iterator[PairRun]:
         """What became of each of ``tests``, measured on both sides in one pair of fresh processes."""
+        member = self._launcher.member
         sides = Sides(
-            lambda tests, pair: self._launcher.member(tests, pair, base, candidate),
-            lambda tests, pair: self._launcher.member(tests, pair, candidate, base),
+            lambda tests, pair, in_turns: member(tests, pair, base, candidate, in_turns=in_turns),
+            lambda tests, pair, in_turns: member(tests, pair, candidate, base, in_turns=in_turns),
         )
         return run_pair(tests, number, sides, self._listener, self._timeout_s)

@@ -21,6 +21,7 @@ from pytest_modelbench.core.metrics import Scope
 from pytest_modelbench.core.reasons import Disturbed, NotEverywhere, OutOfBudget, Reason
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.host.interrupts import deferred_interrupts
+from pytest_modelbench.host.nvml import why_unseen
 from pytest_modelbench.host.run_delay import waits_are_told
 from pytest_modelbench.judge.paired import AFRESH
 from pytest_modelbench.judge.state import Round, State
@@ -57,6 +58,10 @@ from pytest_modelbench.workers.runs import PairRun, TestRun
 HOPELESS_AFTER = 2
 _WAITS_UNKNOWN = (
     "this system does not tell how long a thread waits for its core, so that whatever else runs disturbs times"
+)
+_APART = (
+    "{}: its models of both sides do not fit in the device's memory together, so that they were measured one after the "
+    "other, which takes more pairs to tell as much"
 )
 
 
@@ -268,6 +273,8 @@ class SessionRunner:
         known = {**environment.provenance, **(self._beside() if self.stamp.commit else {})}
         if environment.kind == "cpu" and not self.results.environments and not waits_are_told():
             self.decider.warnings.append(_WAITS_UNKNOWN)
+        if environment.kind.startswith("cuda-") and not self.results.environments and (why := why_unseen()):
+            self.decider.warnings.append(f"the GPU's clocks, temperature and other users are not watched: {why}")
         self.results.environment_known(replace(environment, provenance=known))
 
     def _warn(self, warning: Warned) -> None:
@@ -329,7 +336,9 @@ class SessionRunner:
         self._shown().round_started(number, looks, tests, beside)
 
     def pair_ended(self, run: PairRun) -> None:
-        """Show."""
+        """Show, and say what was measured otherwise than a duet is meant to be."""
+        if run.apart and (told := _APART.format(run.test)) not in self.decider.warnings:
+            self.decider.warnings.append(told)
         if run.candidate is not None:
             self._shown().test_ended(run.candidate)
 

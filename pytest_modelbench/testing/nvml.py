@@ -18,6 +18,10 @@ class NotSupportedError(NVMLError):
     pass
 
 
+class NotFoundError(NVMLError):
+    pass
+
+
 class MismatchError(Exception):
     """As in nvidia-ml-py, no NVMLError: the driver is older than the package."""
 
@@ -30,6 +34,7 @@ class FakeNvml(SimpleNamespace):
     """
 
     NVMLError = NVMLError
+    NVMLError_NotFound = NotFoundError
     NVMLLibraryMismatchError = MismatchError
 
     def __init__(self, *devices: str, fails: Exception | None = None, **answers: object) -> None:
@@ -38,16 +43,19 @@ class FakeNvml(SimpleNamespace):
         self.fails = fails
         self.open = 0
         self.pids: list[int] | None = [os.getpid()]
+        self.busy: list[tuple[int, int, int]] | None = None  #: when, which process and how much; None: not told
         self.answers: dict[str, object] = {
             "nvmlDeviceGetName": "NVIDIA H200",
             "nvmlDeviceGetCurrentClocksEventReasons": 0,
             "nvmlDeviceGetClockInfo": 1755,
             "nvmlDeviceGetMaxClockInfo": 1980,
             "nvmlDeviceGetTemperature": 61,
+            "nvmlDeviceGetPowerUsage": 540_000,
             "nvmlDeviceGetEnforcedPowerLimit": 700_000,
             "nvmlDeviceGetPersistenceMode": 1,
             "nvmlDeviceGetEccMode": [1, 0],
             "nvmlDeviceGetMigMode": [0, 1],
+            "nvmlDeviceGetComputeMode": 0,
         } | answers
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
@@ -94,6 +102,15 @@ class FakeNvml(SimpleNamespace):
         if self.pids is None:
             raise NotSupportedError
         return [SimpleNamespace(pid=pid, usedGpuMemory=None) for pid in self.pids]
+
+    def nvmlDeviceGetProcessUtilization(self, handle: str, seen_us: int) -> list[SimpleNamespace]:  # noqa: N802
+        self._index(handle)
+        if self.busy is None:
+            raise NotSupportedError
+        found = [SimpleNamespace(timeStamp=at, pid=pid, smUtil=share) for at, pid, share in self.busy if at > seen_us]
+        if not found:
+            raise NotFoundError
+        return found
 
     def _index(self, handle: str) -> int:
         assert self.open

@@ -201,7 +201,8 @@ class LocalWorker:
         with contextlib.suppress(subprocess.TimeoutExpired), interruptible():
             self._process.wait(LINGER_S)
         self.end()
-        return self._process.returncode
+        # None where not even SIGKILL ends it.
+        return -signal.SIGKILL if self._process.returncode is None else self._process.returncode
 
     def death(self) -> str:
         """What became of a worker that ended before it was done, in words, with the end of its output."""
@@ -221,6 +222,11 @@ class LocalWorker:
             return (
                 f"The worker process gave no sign for {self._timed_out_after_s:g} s (--modelbench-timeout) and was "
                 "killed."
+            )
+        if self._process.returncode is None:
+            return (
+                f"The worker process (pid {self._process.pid}) does not end, not even by SIGKILL: it hangs in the "
+                "kernel, as a driver does that waits for its device. Look at dmesg; most often only a reboot helps."
             )
         if status == -signal.SIGKILL:
             rose = (self._ooms is not None) and (out_of_memory_kills() or 0) > self._ooms

@@ -11,11 +11,12 @@ Nothing here knows of baselines or verdicts: two places of code and tests go in,
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_modelbench.workers.connection import Launch, Timeout
+from pytest_modelbench.workers.connection import Connection, Timeout
 from pytest_modelbench.workers.driver import STARTS, Driver, Heard, Listener
 from pytest_modelbench.workers.events import Begin, Quiet, Ready, Started, Taken
 from pytest_modelbench.workers.origin import told
@@ -23,15 +24,20 @@ from pytest_modelbench.workers.reports import first_line, skip_reason
 from pytest_modelbench.workers.runs import PairedTiming, PairRun, TestRun
 
 _NO_SUCH_TEST = "there is no such test in the code compared with"
+#: What every backend of torch has in its message.
+_OUT_OF_MEMORY = "out of memory"
 OUT_OF_TIME = "The session's budget was over before this test could be measured (--modelbench-budget)."
+
+
+MemberLaunch = Callable[[Sequence[str], int, bool], AbstractContextManager[Connection]]
 
 
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """How workers on either code are started."""
+    """How workers on either code are started: on tests, as process number so-and-so, to take turns or by themselves."""
 
-    base: Launch
-    candidate: Launch
+    base: MemberLaunch
+    candidate: MemberLaunch
 
 
 def run_pair(
@@ -40,12 +46,14 @@ def run_pair(
     """What became of each of ``tests`` in pair ``number`` of fresh processes, as it comes.
 
     After a process's death, the rest of the tests run in another such pair: a death costs the test it happened in. The
-    listener hears of the candidate, and that a test starts. Raises UsageError with a worker's own words if it says that
-    nothing can be measured there at all.
+    listener hears of the candidate, and that a test starts. Tests that run out of memory beside each other are measured
+    again at the end, one side after the other. Raises UsageError with a worker's own words if it says that nothing can
+    be measured there at all.
     """
     left, false_starts = list(tests), 0
+    crowded: list[str] = []
     while left:
-        with sides.base(left, number) as of_base, sides.candidate(left, number) as of_candidate:
+        with sides.base(left, number, True) as of_base, sides.candidate(left, number, True) as of_candidate:
             # Side by side: nothing is measured, and no core chosen, before each waits to begin its first test.
             base = Driver(of_base, number, timeout_s, _Base(listener))
             candidate = Driver(of_candidate, number, timeout_s, _Candidate(listener))
@@ -59,9 +67,12 @@ def run_pair(
                     break
                 listener.heard(Started(test))
                 run = _test(PairRun(test, number), base, candidate)
+                ended += 1
+                if _ran_out_of_memory(run):
+                    crowded.append(test)
+                    continue
                 absent += [run] if run.absent else []
                 yield run
-                ended += 1
             base.leave()
             candidate.leave()
             for run in absent:  # known at its end
@@ -72,9 +83,34 @@ def run_pair(
         if over := timeout_s(None) <= 0:
             trouble = OUT_OF_TIME
         if trouble:
-            for test in left:
+            for test in [*left, *crowded]:
                 yield PairRun(test, number, candidate=TestRun(test, number, trouble=trouble, cut=over))
             return
+    for test in crowded:
+        yield _one_after_the_other(test, number, sides, listener, timeout_s)
+
+
+def _ran_out_of_memory(run: PairRun) -> bool:
+    """Whether a side failed for want of memory, which it may have where the other one does not hold some, too."""
+    return len(run.sides) == 2 and any(
+        _OUT_OF_MEMORY in first_line(side.reports, "failed").lower() for side in run.sides
+    )
+
+
+def _one_after_the_other(test: str, number: int, sides: Sides, listener: Listener, timeout_s: Timeout) -> PairRun:
+    """One test on both sides, each with the device to itself; which comes first alternates from pair to pair."""
+    run = PairRun(test, number, apart=True)
+    order = [(sides.base, _Base(listener)), (sides.candidate, _Candidate(listener))]
+    ran: dict[MemberLaunch, TestRun] = {}
+    for launch, hears in order if number % 2 else reversed(order):
+        with launch([test], number, False) as connection:
+            side = Driver(connection, number, timeout_s, hears)
+            side.go()
+            side.leave()
+        ran[launch] = side.runs.get(test) or TestRun(test, number, trouble=side.trouble or side.not_found(test))
+    run.base, run.candidate = ran[sides.base], ran[sides.candidate]
+    run.obstacle = _failure(run.base)
+    return run
 
 
 class _Base:

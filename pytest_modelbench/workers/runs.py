@@ -79,7 +79,8 @@ class PairedTiming:
 class PairRun:
     """One test in one pair of processes.
 
-    ``obstacle`` says why the pair compares nothing. ``absent``: the base has collected the test's file, if it has one,
+    ``obstacle`` says why the pair compares nothing. ``apart``: both sides together do not fit in the device's memory,
+    so that they were measured one after the other. ``absent``: the base has collected the test's file, if it has one,
     and there is no such test in it; ``others`` are the tests that it found there and was not asked for.
     """
 
@@ -89,6 +90,7 @@ class PairRun:
     candidate: TestRun | None = None
     timings: dict[int, PairedTiming] = field(default_factory=dict)
     obstacle: str = ""
+    apart: bool = False
     absent: bool = False
     others: tuple[str, ...] = ()
 

@@ -81,6 +81,7 @@ class WorkerPlugin:
         self.broken = ""  #: why this process must not go on, and another one takes the rest of the tests
         self._process = os.getpid()
         self.model_files: Callable[[], Iterable[str]] = tuple  #: told by what builds models here: since last asked
+        self.what_is_lost: Callable[[str], str] = lambda test: ""  #: and by the device: what later tests would miss
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_cmdline_parse(self, pluginmanager: pytest.PytestPluginManager) -> None:
@@ -177,8 +178,16 @@ class WorkerPlugin:
         strays, idle = tuple(self._origins.strays(sys.modules)), idle_fixtures(item)
         files = {*self.model_files(), *imported_by(getattr(item, "module", None))}
         self._channel.send(Finished(item.nodeid, strays, imported(sys.modules), tuple(sorted(files)), idle))
-        if broken := self._torn_down_by or _what_is_broken():
+        if broken := self._torn_down_by or _what_is_broken() or self.what_is_lost(item.nodeid):
             self.broken = item.session.shouldstop = broken
+        return result
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
+        """Fail a test that passes and leaves a device that nothing more can be asked of: its own work failed there."""
+        result = yield
+        if lost := self.what_is_lost(item.nodeid):
+            pytest.fail(lost, pytrace=False)
         return result
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from pytest_modelbench.core.errors import BuildError
 from pytest_modelbench.measure.clocks import clock_for
 from pytest_modelbench.measure.devices import resolve_device
 from pytest_modelbench.measure.environment import detect
@@ -15,6 +16,7 @@ from pytest_modelbench.measure.reference import reference_workload
 from pytest_modelbench.measure.sampling import Alone, Target, sample
 from pytest_modelbench.measure.state import preserved_state
 from pytest_modelbench.measure.timer import DeviceTimer
+from pytest_modelbench.models.build import build
 
 pytestmark = [pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")]
 
@@ -62,7 +64,7 @@ def test_allocated_peak_does_not_depend_on_what_used_cublas_before(device: torch
 
     with torch.no_grad():
         before = allocated_peak(lambda: convolution(images), device)
-        _ = matrix @ matrix  # leaves a workspace
+        matrix @ matrix  # leaves a workspace
         assert allocated_peak(lambda: convolution(images), device).allocated_bytes == before.allocated_bytes
 
 
@@ -76,8 +78,8 @@ def test_live_peak_agrees_with_the_allocator(device: torch.device) -> None:
     live = live_peak(lambda: (step(), step()), [*model.parameters(), batch])
     model.zero_grad()
     allocated = allocated_peak(step, device)
-    # 40 MiB: cuBLAS workspaces, which are no tensors.
-    assert abs(allocated.allocated_bytes - live.peak_bytes) < 40 * MIB
+    # cuBLAS keeps a workspace of 32 MiB for each of the two threads, which are no tensors.
+    assert abs(allocated.allocated_bytes - live.peak_bytes) < 80 * MIB
 
 
 def test_environment_is_named_after_the_device(device: torch.device) -> None:
@@ -92,3 +94,24 @@ def test_random_state_of_the_device_is_put_back(device: torch.device) -> None:
     with preserved_state():
         first = torch.rand(4, device=device)
     assert torch.equal(torch.rand(4, device=device), first)
+
+
+def test_a_graph_of_a_model_computes_the_same_and_waits_for_no_launches(device: torch.device) -> None:
+    models = [build("resnet18", device=device, image_size=64, cuda_graph=graph) for graph in (False, True)]
+    times = []
+    for model in models:
+        model.forward()
+        with model.inference() as run:
+            times.append(DeviceTimer(device)(run, repeat=20).median_s)
+    assert [model.case.id for model in models] == ["resnet18-b1-64-fp32", "resnet18-b1-64-fp32-cuda_graph"]
+    assert times[1] < times[0]
+
+
+def test_what_waits_for_the_device_is_no_graph(device: torch.device) -> None:
+    class Waits(nn.Module):
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            return images.mean(dim=(2, 3)) * images.sum().item()
+
+    model = build(Waits, device=device, image_size=8, cuda_graph=True)
+    with pytest.raises(BuildError, match="cannot be recorded as a CUDA graph"), model.inference():
+        pass

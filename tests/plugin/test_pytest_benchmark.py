@@ -45,7 +45,13 @@ class accelerator:
     def synchronize(cls):
         cls.waits += 1
 
-sys.modules["torch"] = types.SimpleNamespace(accelerator=accelerator)
+class cuda(accelerator):
+    is_built = staticmethod(lambda: {built})
+    is_initialized = accelerator.is_available
+
+sys.modules["torch"] = types.SimpleNamespace(
+    accelerator=cuda, cuda=cuda, backends=types.SimpleNamespace(cuda=cuda)
+)
 """
 
 BENCHMARKS = """
@@ -76,14 +82,16 @@ def test_own_timer_wins(benchmark):
 """
 
 
-def test_its_fixture_waits_for_the_accelerator_unless_the_test_chose_a_timer(pytester):
-    pytester.makeconftest(ACCELERATOR.format(available=True))
+@pytest.mark.parametrize("built", [True, False])
+def test_its_fixture_waits_for_the_accelerator_unless_the_test_chose_a_timer(pytester, built):
+    pytester.makeconftest(ACCELERATOR.format(available=True, built=built))
     pytester.makepyfile(BENCHMARKS)
     pytester.runpytest_subprocess().assert_outcomes(passed=3)
 
 
-def test_its_fixture_is_not_slowed_without_accelerator(pytester):
-    pytester.makeconftest(ACCELERATOR.format(available=False))
+@pytest.mark.parametrize("built", [True, False])
+def test_its_fixture_is_not_slowed_without_accelerator(pytester, built):
+    pytester.makeconftest(ACCELERATOR.format(available=False, built=built))
     pytester.makepyfile("def test_plain(benchmark):\n    benchmark.pedantic(lambda: None, rounds=3)\n")
     pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=1)
 

@@ -113,6 +113,46 @@ def test_each_test_that_breaks_its_process_costs_itself_only(bench, pytester):
     )
 
 
+LOSES = """
+import builtins
+
+def test_fails_and_loses_it(modelbench):
+    builtins.lost = "device-side assert triggered"
+    raise RuntimeError("CUDA error: device-side assert triggered")
+
+def test_between(modelbench):
+    modelbench.record("answer", 1)
+
+def test_loses_it_unseen(modelbench):
+    modelbench.record("answer", 1)
+    builtins.lost = "an illegal memory access"
+
+def test_after(modelbench):
+    modelbench.record("answer", 1)
+"""
+
+
+@pytest.mark.slow
+def test_a_device_that_a_test_has_lost_costs_that_test_only(bench, pytester):
+    pytester.makeconftest(
+        "import builtins\n"
+        "from pytest_modelbench.bench import process\n\n"
+        "builtins.lost = ''\n"
+        "process.why_lost = lambda device: builtins.lost\n"
+    )
+    result = bench("-v", "--modelbench-order=keep", source=LOSES, apart=True)
+    result.assert_outcomes(passed=2, failed=2)
+    result.stdout.fnmatch_lines_random(
+        [
+            "*test_fails_and_loses_it FAILED*",
+            "*test_between PASSED*",
+            "*test_loses_it_unseen FAILED*",
+            "*test_after PASSED*",
+            "*test_loses_it_unseen lost the context of cpu (an illegal memory access)*",
+        ]
+    )
+
+
 @pytest.mark.slow
 def test_a_worker_that_cannot_start_fails_its_tests_with_its_own_words(bench, pytester):
     pytester.makeconftest(

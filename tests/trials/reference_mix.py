@@ -3,7 +3,7 @@
     python tests/trials/reference_mix.py [PROCESSES]
 
 One process a time, each measuring every model in blocks R1 .. Rk T T Rk .. R1, by the clock of measurements, which
-leaves out what others do on the core; every other process has two of them there. Resumes where it was interrupted.
+leaves out what others do on the core; every fourth process has two of them there. Resumes where it was interrupted.
 Every machine has a file of its own. Prints what each candidate would take out as a second reference: of processes that
 follow each other, and of how they move from a fifth of the time to the next.
 """
@@ -124,7 +124,7 @@ def main() -> None:
     done = json.loads(path.read_text()) if path.exists() else {"machine": machine, "processes": []}
     while len(done["processes"]) < processes:
         number = len(done["processes"])
-        with load("two a core" if number % 2 else "quiet"):
+        with load("two a core" if number % 4 == 3 else "quiet"):
             command = [sys.executable, __file__, "child", str(number)]
             ran = subprocess.run(command, capture_output=True, text=True, check=True)
         done["processes"].append(json.loads(ran.stdout))

@@ -21,6 +21,7 @@ from pytest_modelbench.core.units import Handled
 from pytest_modelbench.core.verdicts import BaselineView
 from pytest_modelbench.judge.judging import obstacle_to_comparison
 from pytest_modelbench.judge.procedure import Compared
+from pytest_modelbench.measure.health import HealthProbe, Reading
 from pytest_modelbench.models.build import BuiltModel, build
 from pytest_modelbench.testing.clock import FakeClock
 
@@ -78,7 +79,7 @@ def bench(monkeypatch: pytest.MonkeyPatch, clock: FakeClock, found: dict[str, Me
     reference = SimpleNamespace(id="conv", run=clock.work(20 * MS), renew=lambda: None)
     monkeypatch.setattr(timing, "reference_workload", lambda device: reference)
     monkeypatch.setattr(timing, "clock_for", lambda device: clock)
-    monkeypatch.setattr(timing, "probe_of", lambda bench, clock: SimpleNamespace(disturbed=lambda: False))
+    monkeypatch.setattr(timing, "probe_of", lambda bench, clock: HealthProbe(lambda: Reading(0.0)))
     environment = Environment("cpu", "a CPU", "cpu-a", {}, {})
     return ModelBench(Bench(Settings(), "cpu", environment, 1, lambda one: found.update({one.name: one})), TEST)
 

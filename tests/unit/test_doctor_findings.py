@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pytest_modelbench.doctor import gpu_findings, machine_findings
 from pytest_modelbench.doctor.findings import Severity
-from pytest_modelbench.doctor.gpu import Gpu, read_gpu
+from pytest_modelbench.doctor.gpu import Gpu, read_gpu, why_unwatched
 from pytest_modelbench.doctor.machine import Busy, Machine
+from pytest_modelbench.doctor.machine_findings import findings
+from pytest_modelbench.testing.machine import write_files
 from pytest_modelbench.testing.nvml import FakeNvml, NVMLError
 
 FINE, ADVICE, PROBLEM = Severity.FINE, Severity.ADVICE, Severity.PROBLEM
@@ -159,7 +163,9 @@ def _every_gpu_visible(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_gpu_is_read_and_nvml_left() -> None:
     nvml = two_gpus()
-    expected = replace(H200, index=0, persistence=False, ecc=True, mig=False, power_limit_w=700.0, foreign=(7, 9))
+    expected = replace(H200, index=0, persistence=False, ecc=True, mig=False, compute_mode=0, power_limit_w=700.0,
+        foreign=(7, 9),
+    )  # fmt: skip
     assert read_gpu("auto", library=nvml) == expected
     assert nvml.open == 0
 
@@ -186,3 +192,26 @@ def test_the_gpu_that_would_be_measured_on_is_looked_at(device: str, visible: st
 
 def test_without_a_driver_there_is_no_gpu() -> None:
     assert read_gpu("auto", library=two_gpus(NVMLError())) is None
+
+
+@pytest.mark.parametrize(("mode", "what"), [(3, "to one process at a time"), (2, "to none at all"), (1, "at a time")])
+def test_a_gpu_that_two_processes_cannot_share_keeps_duets_away(mode: int, what: str) -> None:
+    found = gpu_findings.compute_mode(replace(H200, compute_mode=mode))
+    assert found is not None
+    assert what in found.what
+    assert found.mend == "sudo nvidia-smi -i 1 -c DEFAULT"
+    open_ = gpu_findings.compute_mode(replace(H200, compute_mode=0))
+    assert open_ is not None
+    assert open_.severity is FINE
+
+
+def test_a_gpu_that_nobody_asks_is_told_where_its_driver_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert why_unwatched("cuda", tmp_path, FakeNvml(fails=NVMLError("no"))) == ""
+    write_files(tmp_path, {"driver/nvidia/version": "NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.104.05  Sat"})
+    assert why_unwatched("cuda", tmp_path, FakeNvml()) == ""
+    assert why_unwatched("cpu", tmp_path, FakeNvml(fails=NVMLError("no"))) == ""
+    assert why_unwatched("cuda:1", tmp_path, FakeNvml(fails=NVMLError("no"))) == "NVML cannot be asked: no"
+    monkeypatch.setitem(sys.modules, "pynvml", None)
+    why = why_unwatched("auto", tmp_path)
+    (found,) = [one for one in findings(Machine(cores=2, gpu_unwatched=why)) if one.id == "gpu-nvml"]
+    assert (found.severity, found.mend) == (PROBLEM, "pip install 'pytest-modelbench[cuda]'")

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_modelbench.host.clock_reasons import CLOCK_REASONS, Consequence, disturbances, is_idle, unknown_reasons
+from pytest_modelbench.host.clock_reasons import (
+    CLOCK_REASONS,
+    Consequence,
+    disturbances,
+    is_idle,
+    is_power_capped,
+    unknown_reasons,
+)
 
 
 @pytest.mark.parametrize(
@@ -29,6 +36,10 @@ def test_each_reason_has_one_consequence(bit: int, name: str, consequence: str) 
     assert disturbances(bit) == ((name,) if consequence == "disturbance" else ())
     assert is_idle(bit) == (consequence == "idle")
     assert unknown_reasons(bit) == 0
+
+
+def test_a_device_at_its_power_limit_is_known_by_its_own_bit() -> None:
+    assert [place for place in range(16) if is_power_capped(1 << place)] == [2]
 
 
 def test_no_bit_is_listed_twice_and_several_are_named_in_their_order() -> None:

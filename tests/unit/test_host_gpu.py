@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pytest_modelbench.host.gpu import GpuFacts, GpuState, NvmlGpu, gpu_by_ordinal, gpu_by_uuid
-from pytest_modelbench.host.nvml import Nvml, open_nvml
+from pytest_modelbench.host.nvml import Nvml, driver_version, open_nvml, why_unseen
+from pytest_modelbench.testing.machine import write_files
 from pytest_modelbench.testing.nvml import UUID, FakeNvml, MismatchError, NotSupportedError, NVMLError
 
 
@@ -27,8 +29,10 @@ def gpu_of(library: FakeNvml) -> NvmlGpu:
 
 def test_device_is_read_in_hertz_and_watts() -> None:
     gpu = gpu_of(FakeNvml())
-    assert gpu.facts() == GpuFacts("NVIDIA H200", 0, 1_980_000_000, 700.0, persistence=True, ecc=True, mig=False)
-    assert gpu.state() == GpuState(1_755_000_000, 0, 61, frozenset({os.getpid()}))
+    assert gpu.facts() == GpuFacts(
+        "NVIDIA H200", 0, 1_980_000_000, 700.0, persistence=True, ecc=True, mig=False, compute_mode=0
+    )
+    assert gpu.state() == GpuState(1_755_000_000, 0, 61, 540.0, frozenset({os.getpid()}))
 
 
 def test_older_packages_name_a_device_in_bytes() -> None:
@@ -125,3 +129,28 @@ def test_nvml_is_left_to_whoever_else_opened_it() -> None:
     with opened(library), opened(library):
         assert library.open == 2
     assert library.open == 0
+
+
+def test_why_nothing_is_known_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    library = FakeNvml()
+    assert why_unseen(library) == ""
+    assert library.open == 0
+    assert why_unseen(FakeNvml(fails=NVMLError("Driver Not Loaded"))) == "NVML cannot be asked: Driver Not Loaded"
+    assert why_unseen(FakeNvml(fails=MismatchError())) == "NVML cannot be asked: MismatchError"
+    monkeypatch.setitem(sys.modules, "pynvml", None)
+    assert why_unseen() == "nvidia-ml-py is not installed: pip install 'pytest-modelbench[cuda]'"
+
+
+@pytest.mark.parametrize(
+    ("line", "version"),
+    [
+        ("NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.104.05  Sat Aug 19 01:15:15 UTC 2023", "535.104.05"),
+        ("NVRM version: NVIDIA UNIX Open Kernel Module for x86_64  570.86.15  Release Build  (root)", "570.86.15"),
+        ("NVRM version: NVIDIA UNIX Kernel Module", None),
+        ("", None),
+    ],
+)
+def test_the_kernel_module_tells_its_version(tmp_path: Path, line: str, version: str | None) -> None:
+    write_files(tmp_path, {"driver/nvidia/version": f"{line}\nGCC version:  gcc version 12.3.0"})
+    assert driver_version(tmp_path) == version
+    assert driver_version(tmp_path / "elsewhere") is None

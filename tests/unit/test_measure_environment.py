@@ -91,12 +91,24 @@ def test_without_a_trace_of_a_driver_auto_is_the_cpu_and_torch_is_not_asked(monk
         ("", "unknown device."),
     ],
 )
-def test_absent_or_unknown_device_is_an_error_that_lists_what_is_here(text: str, what: str) -> None:
+def test_absent_or_unknown_device_is_an_error_that_lists_what_is_here(
+    text: str, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch, "empty", lambda *_, **__: None)
     with pytest.raises(UsageError) as error:
         resolve_device(text)
     assert str(error.value) == (
         f"--device={text}: {what} Here are: cpu, cuda:1, cuda:0. On the CPU it runs with --device=cpu"
     )
+
+
+def test_why_a_device_is_not_there_is_told_in_torchs_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    def empty(*_: object, **__: object) -> None:
+        raise RuntimeError("Found no NVIDIA driver on your system. Please check that you have one.\nAnd more.")
+
+    monkeypatch.setattr(torch, "empty", empty)
+    with pytest.raises(UsageError, match=r"no such device: Found no NVIDIA driver .* that you have one\. Here are: "):
+        resolve_device("cuda:7")
 
 
 @pytest.mark.parametrize(
@@ -187,14 +199,18 @@ def test_gpu_switches_do_not_part_records_of_a_cpu(monkeypatch: pytest.MonkeyPat
 @pytest.mark.usefixtures("two_gpus")
 def test_environment_of_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.backends.cudnn, "benchmark", True)
+    monkeypatch.delenv("NVIDIA_TF32_OVERRIDE", raising=False)
+    monkeypatch.setenv("CUDA_LAUNCH_BLOCKING", "1")
     found = detect("cuda:1", threads=1, cores=16)
     assert (found.kind, found.slug, found.name) == ("cuda-nvidia-h200", "cuda-nvidia-h200", "NVIDIA H200")
     assert found.identity == {
         "device": "cuda", "name": "NVIDIA H200", "deterministic": False,
         "tf32_matmul": False, "tf32_cudnn": True, "cudnn_benchmark": True, "cudnn_deterministic": False,
+        "nvidia_tf32_override": "none", "cuda_launch_blocking": "1",
     }  # fmt: skip
     assert found.provenance["driver"] == "580.65.06"
     assert found.provenance["cuda"] == torch.version.cuda
+    assert found.provenance["host_cpu"]
 
 
 def test_provenance_has_versions_and_leaves_out_what_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,7 @@ def probe_of(library: FakeNvml, allowed: tuple[int, ...] = (), namespace: str = 
 
 
 def test_device_is_read_with_whoever_else_computes_on_it() -> None:
-    assert probe_of(FakeNvml()).read() == GpuReading(1_755_000_000, 0, frozenset(), 61)
+    assert probe_of(FakeNvml()).read() == GpuReading(1_755_000_000, 0, frozenset(), 61, 540.0)
 
 
 def test_unknown_device_is_no_probe_and_leaves_nvml_closed() -> None:
@@ -146,7 +146,7 @@ def test_health_is_what_any_of_the_readings_saw() -> None:
         GpuReading(800, 0x20, frozenset(), 70),
         GpuReading(700, None, frozenset({6}), None),
     ]
-    assert over(readings) == GpuHealth(1 - 800 / 1_000, 0x24, frozenset({5, 6}), 70)
+    assert over(readings) == GpuHealth(1 - 800 / 1_000, 0x24, frozenset({5, 6}), 70, 700)
 
 
 def test_nobody_seen_once_is_unknown_where_another_look_saw_nothing() -> None:
@@ -160,3 +160,37 @@ def test_clock_of_a_device_with_nothing_to_do_is_no_drop() -> None:
     assert over([busy, GpuReading(sm_clock_hz=345, reasons=0x1)]).clock_drop is None
     assert over([GpuReading(sm_clock_hz=345, reasons=0x1), busy]).clock_drop == 0.0
     assert over([busy, GpuReading(sm_clock_hz=990)]).clock_drop == 0.5
+
+
+def test_a_clock_that_the_power_limit_holds_is_no_drop() -> None:
+    boost = GpuReading(sm_clock_hz=1980, reasons=0)
+    assert over([boost, GpuReading(sm_clock_hz=1700, reasons=0x4)]).unhealthy == ""
+    hot = over([boost, GpuReading(sm_clock_hz=1700, reasons=0x24)])
+    assert hot.unhealthy == "the GPU held its clocks down (software thermal slowdown)"
+    assert over([boost, GpuReading(sm_clock_hz=1700, reasons=0)]).unhealthy == "the GPU's clock fell by 14.1%"
+
+
+def test_who_only_holds_memory_on_the_device_disturbs_nothing() -> None:
+    library = FakeNvml()
+    library.pids = [os.getpid(), 7, 8]
+    library.busy = [(100, 7, 50)]
+    probe = probe_of(library)
+    # What 7 did before it was looked is over, and 8 has never done anything.
+    assert probe.read().foreign == frozenset()
+    library.busy += [(200, 8, 30), (210, os.getpid(), 90), (210, 7, 0)]
+    assert probe.read().foreign == {8}
+    assert probe.read().foreign == frozenset()
+    library.busy = None
+    assert probe.read().foreign == {7, 8}
+
+
+def test_what_a_time_goes_along_with_is_how_fast_the_gpu_was_and_why() -> None:
+    readings = [
+        GpuReading(sm_clock_hz=1_980_000_000, reasons=0, temperature_c=40, power_w=300.0),
+        GpuReading(sm_clock_hz=1_700_000_000, reasons=0x4, temperature_c=66, power_w=699.7),
+        GpuReading(sm_clock_hz=345_000_000, reasons=0x1, temperature_c=60, power_w=90.0),
+    ]
+    assert over(readings).figures == {
+        "gpu_clock_mhz": 1700, "gpu_temperature_c": 66, "gpu_power_w": 700, "gpu_held_by": "software power cap",
+    }  # fmt: skip
+    assert over([]).figures == {}

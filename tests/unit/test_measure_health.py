@@ -28,14 +28,14 @@ from pytest_modelbench.measure.sampling import Alone, Conditions, Target, sample
 from pytest_modelbench.testing.clock import FakeClock
 
 THEN = Reading(
-    now_s=100.0, steal_ticks=10, total_ticks=1000, runnable=3, involuntary_switches=5, waited_s=1.0, asleep_s=7.0,
+    now_s=100.0, ticks={0: (10, 1000)}, runnable=3, involuntary_switches=5, waited_s=1.0, asleep_s=7.0,
     cores=2,
 )  # fmt: skip
 
 
 def test_health_is_the_difference_of_two_readings() -> None:
     now = Reading(
-        now_s=102.0, steal_ticks=40, total_ticks=1200, runnable=8, involuntary_switches=25, waited_s=1.5, asleep_s=7.25,
+        now_s=102.0, ticks={0: (40, 1200)}, runnable=8, involuntary_switches=25, waited_s=1.5, asleep_s=7.25,
         cores=2,
     )  # fmt: skip
     assert between(THEN, now) == Health(
@@ -44,7 +44,7 @@ def test_health_is_the_difference_of_two_readings() -> None:
 
 
 def test_single_tick_of_steal_says_nothing_about_a_short_block() -> None:
-    now = dataclasses.replace(THEN, now_s=100.08, steal_ticks=11, total_ticks=1008)
+    now = dataclasses.replace(THEN, now_s=100.08, ticks={0: (11, 1008)})
     assert between(THEN, now).steal_share == 0.0
 
 
@@ -121,8 +121,8 @@ def test_what_others_did_on_the_core_is_no_disturbance_of_what_leaves_it_out() -
 
 
 def test_what_the_hypervisor_took_is_no_disturbance_of_what_leaves_it_out() -> None:
-    stolen = dataclasses.replace(THEN, now_s=101.0, steal_ticks=(THEN.steal_ticks or 0) + 50)
-    now = dataclasses.replace(stolen, total_ticks=(THEN.total_ticks or 0) + 100)
+    stolen = dataclasses.replace(THEN, now_s=101.0, ticks={0: (60, 1000)})
+    now = dataclasses.replace(stolen, ticks={0: (60, 1100)})
     assert probe_over(THEN, now).disturbed()
     assert probe_over(THEN, now, left_out=LeftOut(waits=True)).disturbed()
     # Half of the second was taken, and as much is in none of what was counted; or less of it.
@@ -224,3 +224,20 @@ def test_without_proc_nothing_is_known_and_nothing_is_claimed(monkeypatch: pytes
 
 def test_reading_of_this_machine_can_be_taken() -> None:
     assert between(take_reading(), take_reading()).duration_s >= 0
+
+
+@pytest.mark.parametrize(("core", "share"), [(None, 0.15), (0, 0.6), (1, 0.0), (7, 0.15)])
+def test_only_the_core_that_launches_counts_where_that_is_known(core: int | None, share: float) -> None:
+    then = dataclasses.replace(THEN, ticks=dict.fromkeys(range(4), (10, 1000)))
+    now = dataclasses.replace(then, ticks={**then.ticks, 0: (70, 1100), 1: (10, 1100), 2: (10, 1100), 3: (10, 1100)})
+    assert between(then, dataclasses.replace(now, core=core)).steal_share == pytest.approx(share)
+
+
+@pytest.mark.parametrize(("reasons", "waits"), [(0x8, [1.0]), (0x20, [1.0]), (0x4, []), (0x1, []), (None, [])])
+def test_a_gpu_that_held_its_clocks_down_is_given_a_while(reasons: int | None, waits: list[float]) -> None:
+    waited: list[float] = []
+    gpu = None if reasons is None else GpuReading(reasons=reasons)
+    probe = HealthProbe(lambda: dataclasses.replace(THEN, gpu=gpu), wait=waited.append)
+    probe.disturbed()
+    assert probe.cool_down() is bool(waits)
+    assert waited == waits

@@ -16,7 +16,7 @@ CPU = torch.device("cpu")
     [
         ("cpu", torch.float32, "conv3x3-128x28x28-b1-fp32-v1"),
         ("cpu", torch.bfloat16, "conv3x3-128x28x28-b1-bf16-v1"),
-        ("meta", torch.float16, "conv3x3-256x56x56-b8-fp16-v1"),  # stands for accelerators without a shape of their own
+        ("meta", torch.float16, "conv3x3-256x56x56-b8-fp16-v2"),  # stands for accelerators without a shape of their own
     ],
 )
 def test_id_names_all_that_defines_it(device: str, dtype: torch.dtype, name: str) -> None:

@@ -43,7 +43,7 @@ def test_block_is_reference_target_target_reference_with_calibrated_counts() -> 
     plan = SamplingPlan(min_blocks=2, max_blocks=2)
     samples = alone(clock.work(7 * MS), clock.work(5 * MS, "R"), clock, plan)
     assert (samples.inner_target, samples.inner_reference) == (3, 4)
-    one = "|R|RRRR|T|TTT|TTT|R|RRRR|"  # the single calls are not timed: they bring back what belongs in the caches
+    one = "R|RRRR|T|TTT||TTT|R|RRRR|"  # the single calls are not timed: they bring back what belongs in the caches
     warm_up = "|R||RRRR||RRRR|" + "|T||TTT||TTT|"
     assert "".join(clock.log) == warm_up + one + one
     assert samples.warmup_iterations == 7
@@ -349,10 +349,43 @@ def test_who_slows_a_third_block_in_a_row_has_come_to_stay(slow: list[bool], blo
     assert samples.disturbed == 0
 
 
+def test_before_what_was_disturbed_is_made_again_there_may_be_a_rest_that_nothing_counts_of() -> None:
+    clock, asked = FakeClock(), []
+
+    def disturbed() -> bool:
+        asked.append("".join(clock.log).count("*"))
+        return len(asked) == 2
+
+    def rest() -> bool:
+        clock.log.append("*")
+        return True
+
+    plan = SamplingPlan(min_blocks=2, max_blocks=2)
+    samples = alone(clock.work(7 * MS), clock.work(5 * MS, "R"), clock, plan, disturbed=disturbed, rest=rest)
+    assert (samples.repeated, len(samples.blocks)) == (1, 2)
+    assert "".join(clock.log).count("*T") == 1
+    # Before the first block and after each, and once more after the rest.
+    assert asked == [0, 0, 1, 1, 1]
+
+
 def test_a_reference_within_its_usual_spread_disturbs_nothing() -> None:
     clock = FakeClock()
     samples = alone(clock.work(7 * MS), clock.work(5 * MS, "R"), clock, SamplingPlan(), best_reference_s=0.0045)
     assert (samples.repeated, samples.disturbed) == (0, 0)
+
+
+@pytest.mark.parametrize(("slower", "repeated"), [(1.2, 0), (1.3, 1)])
+def test_of_a_device_that_boosts_only_blocks_among_themselves_tell_that_it_was_slowed(slower, repeated) -> None:
+    """It is faster while it warms up, and was in an earlier timing: that is no measure of how it goes on."""
+    clock = FakeClock()
+    costs = [4 * MS] * 9 + [int(slower * 5 * MS)] * 10 + [5 * MS]
+    lead = Alone(clock.work(series(*costs), "R"), 0.003, boosts=True)
+    samples = sample(Target(clock.work(7 * MS), clock), lead, SamplingPlan(min_blocks=2, max_blocks=2))
+    assert (samples.repeated, samples.best_reference_s) == (0, None)
+    costs = [4 * MS] * 9 + [5 * MS] * 10 + [int(slower * 5 * MS)] * 20 + [5 * MS]
+    lead = Alone(clock.work(series(*costs), "R"), 0.003, boosts=True)
+    samples = sample(Target(clock.work(7 * MS), clock), lead, SamplingPlan(min_blocks=2, max_blocks=2))
+    assert samples.repeated == repeated
 
 
 @pytest.mark.parametrize(("blocks", "moves"), [(4, 3), (8, 3), (1, 0), (2, 1)])
@@ -365,5 +398,5 @@ def test_what_is_measured_moves_a_few_times_and_is_called_once_before_it_counts(
 
     samples = alone(clock.work(7 * MS), clock.work(5 * MS, "R"), clock, plan, renew=renew)
     log = "".join(clock.log)
-    assert log.count("*") == log.count("*T|R") == moves
+    assert log.count("*") == log.count("*TR|") == moves
     assert len(samples.blocks) == blocks

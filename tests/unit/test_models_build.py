@@ -9,8 +9,9 @@ import pytest
 import torch
 from torch import nn
 
-from pytest_modelbench.core.errors import BuildError, UsageError
+from pytest_modelbench.core.errors import BuildError, UnavailableError, UsageError
 from pytest_modelbench.models.build import build
+from pytest_modelbench.models.options import BuildOptions
 
 CPU = torch.device("cpu")
 
@@ -109,3 +110,9 @@ def test_module_that_fails_to_import_is_not_called_missing(module_file, text, ca
     module_file.write_text(text)
     with pytest.raises(BuildError, match=f"importing 'my_models' fails: .*{cause}"):
         build("my_models:net", device=CPU)
+
+
+def test_a_graph_is_for_cuda_and_shows_in_the_case() -> None:
+    with pytest.raises(UnavailableError, match="cuda_graph=True needs a CUDA device, and this is cpu: --device=cuda"):
+        build("test_resnet", device=torch.device("cpu"), cuda_graph=True)
+    assert BuildOptions(cuda_graph=True, channels_last=True).placements() == ["channels_last", "cuda_graph"]

@@ -20,6 +20,7 @@ from pytest_modelbench.workers.events import (
     Ready,
     Recorded,
     Refused,
+    Reported,
     Started,
     Taken,
     Unimportable,
@@ -94,24 +95,27 @@ class Listener:
         raise AssertionError("a pair tells by what it yields")
 
 
-def pair(base, candidate, tests=("a", "b"), timeout_s=lambda test: 1.0, listener=None):
-    """What the pair told, and all that was said; either side is a script, or makes one for the tests given."""
+def pair(base, candidate, tests=("a", "b"), timeout_s=lambda test: 1.0, listener=None, alone=None, number=1):
+    """What the pair told, and all that was said; either side is a script, or makes one for the tests given.
+
+    ``alone`` makes the script of a side, by its name, that runs by itself.
+    """
     log, runs = [], {}
 
     @contextmanager
-    def launched(name, course, given):
-        log.append((name, "".join(given)))
-        events = course(given) if callable(course) else course
+    def launched(name, course, given, in_turns):
+        log.append((name, "".join(given) if in_turns else "alone"))
+        events = (course(given) if callable(course) else course) if in_turns else alone(name)
         yield ScriptedWorker(events, answered=lambda word: log.append((name, word)))
 
     sides = Sides(
-        lambda given, _: launched("B", base, given),
-        lambda given, _: launched("C", candidate, given),
+        lambda given, _, in_turns: launched("B", base, given, in_turns),
+        lambda given, _, in_turns: launched("C", candidate, given, in_turns),
     )
-    for run in run_pair(tests, 1, sides, listener or Listener(), timeout_s):
+    for run in run_pair(tests, number, sides, listener or Listener(), timeout_s):
         assert run.test not in runs
         runs[run.test] = run
-    assert list(runs) == list(tests)
+    assert sorted(runs) == sorted(tests)
     return runs, log
 
 
@@ -455,3 +459,52 @@ def test_silence_of_either_side_is_told_so_that_time_can_be_shown():
     base, candidate = (untimed(quiet) for _ in range(2))
     pair(base, candidate, tests=["a"], listener=listener)
     assert told.count(quiet) == 2
+
+
+def without_room(tests):
+    """A worker's course in which the first test runs out of memory, and the others are timed."""
+    crash = {"reprcrash": {"message": "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB."}}
+    first, *others = tests
+    yield Begin(first)
+    yield Started(first)
+    yield Reported(first, {"when": "call", "outcome": "failed", "longrepr": crash})
+    yield Finished(first)
+    yield from script(*((test, ["case"], 0.0) for test in others))
+
+
+def measures(value, test="a", disturbance=""):
+    """A worker's course over one test that is measured beside the reference workload."""
+    timing = RelativeTime(value, 0.001)
+    one = Measurement.of("latency", 1.0, NamedCase("case"), timing=timing, test=test, quality=Quality(disturbance))
+    return [Started(test), Recorded(one), *reported(test), Finished(test), Done()]
+
+
+@pytest.mark.parametrize("number", [1, 2])
+@pytest.mark.parametrize("crowded", ["base", "candidate", "both"])
+def test_what_does_not_fit_in_memory_beside_each_other_is_measured_one_after_the_other(number, crowded):
+    base = without_room if crowded != "candidate" else course(0.0)
+    candidate = without_room if crowded != "base" else course(0.0)
+    alone = {"B": measures(0.1), "C": measures(0.35)}
+    runs, log = pair(base, candidate, ("a", "b"), alone=alone.get, number=number)
+    run = runs["a"]
+    assert [name for name, word in log if word == "alone"] == (["B", "C"] if number == 1 else ["C", "B"])
+    assert (run.apart, run.obstacle, outcomes(run.candidate)) == (True, "", ["passed"] * 3)
+    assert changes([run], CheckKey("a", "latency")) == [pytest.approx(0.25)]
+    assert not runs["b"].apart
+    assert complete(runs["b"])
+
+
+def test_what_does_not_fit_by_itself_either_fails():
+    def alone(name):
+        yield from (event for event in without_room(["a"]) if not isinstance(event, Begin))
+
+    runs, _ = pair(without_room, without_room, ["a"], alone=alone)
+    assert runs["a"].apart
+    assert "it fails in the code compared with: torch.OutOfMemoryError" in runs["a"].obstacle
+    assert outcomes(runs["a"].candidate) == ["failed"]
+
+
+def test_a_process_that_dies_by_itself_costs_its_test():
+    runs, _ = pair(without_room, without_room, ["a"], alone=lambda name: measures(0.1) if name == "B" else [])
+    assert runs["a"].candidate.trouble
+    assert changes(runs.values(), CheckKey("a", "latency")) == []

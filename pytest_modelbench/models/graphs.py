@@ -1,0 +1,43 @@
+"""A forward pass as a CUDA graph: one launch for all of its kernels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+
+from pytest_modelbench.core.errors import BuildError, hide_own_frames
+
+__tracebackhide__ = hide_own_frames
+
+#: Passes before the one that is recorded, in which libraries choose algorithms and allocate: as torch itself makes.
+_BEFORE = 3
+
+
+@contextmanager
+def graphed(run: Callable[[], object], case: str, device: torch.device) -> Iterator[Callable[[], object]]:
+    """A callable that replays what ``run`` does on ``device``, into the same output each time.
+
+    Raises BuildError for what cannot be recorded, as that which waits for the device or depends on its values.
+    """
+    current, aside = torch.cuda.current_stream(device), torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+    aside.wait_stream(current)
+    graph = torch.cuda.CUDAGraph()
+    try:
+        with torch.cuda.stream(aside):
+            for _ in range(_BEFORE):
+                run()
+        current.wait_stream(aside)
+        with torch.cuda.graph(graph, stream=aside):
+            run()
+    except RuntimeError as error:
+        raise BuildError(
+            f"{case}: its forward pass cannot be recorded as a CUDA graph ({str(error).partition(chr(10))[0]}); leave "
+            "cuda_graph= out, or what in it waits for the device, such as .item()"
+        ) from error
+    try:
+        yield graph.replay
+    finally:
+        torch.cuda.synchronize(device)
+        graph.reset()
