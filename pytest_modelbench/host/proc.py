@@ -48,11 +48,10 @@ def parse_stat(text: str, cores: Sequence[int]) -> tuple[int, int] | None:
     Fields (proc_stat(5)): user, nice, system, idle, iowait, irq, softirq, steal, guest, guest_nice; the guests are
     already in user and nice.
     """
-    known = _core_ticks(text)
+    known = parse_steal(text, cores)
     if not cores or not known.keys() >= set(cores):
         return None
-    ticks = [known[core] for core in set(cores)]
-    return sum(row[7] for row in ticks), sum(map(sum, ticks))
+    return sum(steal for steal, _ in known.values()), sum(total for _, total in known.values())
 
 
 def parse_steal(text: str, cores: Sequence[int]) -> dict[int, tuple[int, int]]:

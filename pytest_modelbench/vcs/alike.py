@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from pytest_modelbench.vcs.git import ask, entries
+from pytest_modelbench.vcs.git import ask
 
 #: Files that people read, wherever they lie; and a folder that only a service reads.
 _PROSE, _OF_A_SERVICE = frozenset({".md", ".rst"}), ".github"
@@ -42,17 +42,11 @@ def alike(name: str, before: Held | None, after: Held | None) -> bool:
     return before.text == after.text or (name.endswith(".py") and _tree(before.text) == _tree(after.text) != "")
 
 
-def alike_in_commits(toplevel: Path, one: str, other: str, paths: Sequence[str]) -> bool:
-    """Whether both commits hold code that does the same, below ``paths``, which are git's."""
-    told = ask(toplevel, "diff-tree", "-r", "-z", "--no-renames", "--name-only", one, other, "--", *paths)
-    names = entries(told.output)
-    return (
-        told.status == 0
-        and len(names) <= _MOST_FILES
-        and all(
-            is_prose(name) or alike(name, committed(toplevel, one, name), committed(toplevel, other, name))
-            for name in names
-        )
+def alike_in_commits(toplevel: Path, one: str, other: str, names: Sequence[str]) -> bool:
+    """Whether all files ``names``, by their names from ``toplevel``, do the same in both commits."""
+    return len(names) <= _MOST_FILES and all(
+        is_prose(name) or alike(name, committed(toplevel, one, name), committed(toplevel, other, name))
+        for name in names
     )
 
 

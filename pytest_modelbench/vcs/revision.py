@@ -96,12 +96,13 @@ def same_code(root: Path, commit: str, ignoring: Sequence[Path] = ()) -> bool:
     ignored = [relative for path in ignoring if (relative := repo.relative(path)) and relative != Path()]
     # The top of the repository, whatever part of it is under test: shared code may lie beside.
     paths = [":(top)", *(f":(top,exclude,literal){relative.as_posix()}" for relative in ignored)]
-    difference = ask(repo.toplevel, "diff-tree", "-r", "--quiet", "HEAD", commit, "--", *paths)
-    if difference.status not in (0, 1):
+    difference = ask(
+        repo.toplevel, "diff-tree", "-r", "-z", "--no-renames", "--name-only", "HEAD", commit, "--", *paths
+    )
+    if difference.status != 0:
         raise UsageError(f"comparing {repo.toplevel} with commit {commit[:10]} failed:\n{difference.error.strip()}")
-    if difference.status == 1 and not alike_in_commits(repo.toplevel, "HEAD", commit, paths):
-        return False
-    return not changed(repo.toplevel, paths, alike_to_head(repo.toplevel))
+    alike = alike_in_commits(repo.toplevel, "HEAD", commit, entries(difference.output))
+    return alike and not changed(repo.toplevel, paths, alike_to_head(repo.toplevel))
 
 
 def unknown_code(root: Path, files: Sequence[Path]) -> list[Path]:
