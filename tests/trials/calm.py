@@ -3,6 +3,7 @@
     python tests/trials/calm.py aa [--rounds 30]     nothing on top of the baselines' commit, a remark, and other code
     python tests/trials/calm.py slow [--rounds 10]   real slowdowns, as commits, quiet and with two competitors a core
     python tests/trials/calm.py crossed              baselines of a busy machine gated on a quiet one, and vice versa
+    python tests/trials/calm.py upgraded [--rounds 5] another timm, in which both ResNets are slower
 
 Twelve models in two projects of six, which take turns. pytest-benchmark runs beside ours, on the same code. Resumes
 where it was interrupted; every record of every process is kept in ``results/calm-<machine>/``, one line a session.
@@ -15,6 +16,7 @@ import os
 import shutil
 import tempfile
 from contextlib import AbstractContextManager
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +59,7 @@ HALF, ALL = BUSY.format(rest_s=0.5), BUSY.format(rest_s=0)
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("series", choices=("aa", "slow", "crossed"))
+    parser.add_argument("series", choices=("aa", "slow", "crossed", "upgraded"))
     parser.add_argument("--rounds", type=int, default=0)
     parser.add_argument("--name", default="", help="Of the series, where a machine has several.")
     parser.add_argument("--project", type=Path, default=Path(tempfile.gettempdir(), "modelbench-calm"))
@@ -68,7 +70,8 @@ def main() -> None:
         name: Calm(folder, Project(arguments.project / name.replace(" ", "-"), models)) for name, models in SETS.items()
     }
     next(iter(sets.values())).note("machines", machine)
-    {"aa": unchanged, "slow": slowdowns, "crossed": crossed}[arguments.series](sets, arguments.rounds)
+    series = {"aa": unchanged, "slow": slowdowns, "crossed": crossed, "upgraded": upgraded}
+    series[arguments.series](sets, arguments.rounds)
 
 
 class Calm(Series):
@@ -217,6 +220,42 @@ def crossed(sets: dict[str, Calm], rounds: int) -> None:
                 told = calm.ours()
                 calm.note("crossed", {"round": number, "models": list(project.models), "top": top, "ours": told})
                 print(number, top, told["exit"], told["wall_s"], tally(told), flush=True)
+
+
+def upgraded(sets: dict[str, Calm], rounds: int) -> None:
+    """Sessions beside another version of timm, which computes the last stage of each ResNet twice."""
+    name, calm = next(iter(sets.items()))
+    accepted(calm)
+    os.environ["PYTHONPATH"] = str(another_timm(calm.project.folder.parent / "another-timm"))
+    done = {(r["round"], r["top"]) for r in calm.records("upgraded")}
+    for number in range(rounds or 5):
+        for top in ("nothing", "other code"):
+            if (number, top) in done:
+                continue
+            calm.project.git("checkout", "--quiet", TOPS[top].format("main"))
+            told = calm.ours()
+            calm.note("upgraded", {"round": number, "set": name, "top": top, "ours": told})
+            print(number, top, told["exit"], told["wall_s"], tally(told), flush=True)
+
+
+def another_timm(folder: Path) -> Path:
+    """A copy of the installed timm in ``folder``, as its next version: slower where it has ResNets."""
+    if folder.is_dir():
+        return folder
+    found = metadata.distribution("timm")
+    (major, minor, patch), site = found.version.split("."), Path(str(found.locate_file("")))
+    version, told = f"{major}.{minor}.{int(patch) + 1}", f"timm-{found.version}.dist-info"
+    shutil.copytree(site / "timm", folder / "timm")
+    shutil.copytree(site / told, folder / f"timm-{version}.dist-info")
+    for path, (old, new) in {
+        f"timm-{version}.dist-info/METADATA": (f"Version: {found.version}", f"Version: {version}"),
+        "timm/version.py": (found.version, version),
+        "timm/models/resnet.py": ("x = self.layer4(x)", "x = (self.layer4(x), self.layer4(x))[1]"),
+    }.items():
+        text = (folder / path).read_text()
+        assert old in text, path
+        (folder / path).write_text(text.replace(old, new))
+    return folder
 
 
 if __name__ == "__main__":
