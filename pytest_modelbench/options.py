@@ -263,6 +263,16 @@ OPTIONS = (
         help="Threads, and cores pinned, for measuring on the CPU.",
     ),
     Option(
+        flag="--modelbench-host-cores",
+        setting="host-cores",
+        kind=OptionType.TEXT,
+        metavar="any|near|LIST",
+        default="any",
+        repeated=True,
+        help="Cores of the host that the processes which launch on an accelerator run on: all, those on the NUMA node "
+        "of an NVIDIA GPU, or a list as in 8-15,40. A model that is bound by launching is as fast as they are.",
+    ),
+    Option(
         flag="--modelbench-timeout",
         setting="timeout",
         kind=OptionType.DURATION,

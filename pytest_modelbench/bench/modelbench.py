@@ -20,6 +20,7 @@ from pytest_modelbench.measure.samples import Samples
 if TYPE_CHECKING:
     import torch
 
+    from pytest_modelbench.bench.compiling import CompileTime
     from pytest_modelbench.bench.reach import Reached
     from pytest_modelbench.bench.timing import Measured, Timed
     from pytest_modelbench.bench.train_step import SpeedRuns, TrainFigures
@@ -107,6 +108,19 @@ class ModelBench:
         return timed.samples
 
     @of_built_model
+    def compile_time(self, model: BuiltModel, *, name: str = "", band: str | None = None) -> CompileTime:
+        """Seconds that torch.compile takes for ``model``, built with ``compile=``, from nothing and once a process.
+
+        Nothing that was compiled before is used, and nothing is kept: other measures of the test compile as ever, with
+        Inductor's cache, which all processes share.
+        """
+        from pytest_modelbench.bench.compiling import compile_measurement, compile_time
+
+        found = compile_time(model)
+        self._record(compile_measurement(found, model, name), band)
+        return found
+
+    @of_built_model
     def train_step(
         self,
         model: BuiltModel,
@@ -179,7 +193,8 @@ class ModelBench:
         if self.device.type == "cpu":
             return Peak(found.live)
         with model.as_found():
-            allocated = allocated_peak(model.forward_backward if backward else model.forward, self.device)
+            run = model.forward_backward if backward else model.forward
+            allocated = allocated_peak(run, self.device, replayed=model.replayed)
         record(peak.allocated_measurement(allocated, case, names.allocated), band)
         return Peak(found.live, allocated)
 

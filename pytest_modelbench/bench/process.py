@@ -5,6 +5,7 @@ It imports torch no earlier than something needs it: a test that records a numbe
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -20,8 +21,9 @@ from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.host.cores import core_count
 from pytest_modelbench.measure.arrival import when_imported
 from pytest_modelbench.measure.devices import CPU, give_back, make_current, resolve_device, why_lost
-from pytest_modelbench.measure.environment import detect, doubt, drift, pin
+from pytest_modelbench.measure.environment import detect, doubt, drift
 from pytest_modelbench.measure.lockstep import Turns
+from pytest_modelbench.measure.pinning import keep_to, pin
 
 if TYPE_CHECKING:
     import torch
@@ -87,8 +89,12 @@ class Bench:
 
     def what_is_lost(self, test: str) -> str:
         """Why no later test may run in this process, after ``test``; empty: nothing is in the way."""
-        why = why_lost(self.device_name) if self.settled else ""
-        return f"{test} lost the context of {self.device_name} ({why})" if why else ""
+        if not self.settled or self.device_name == CPU:
+            return ""
+        if why := why_lost(self.device_name):
+            return f"{test} lost the context of {self.device_name} ({why})"
+        graphs = sys.modules.get("pytest_modelbench.models.graphs")
+        return f"in {test}, {graphs.FAILED[-1]}" if graphs and graphs.FAILED else ""
 
     def take_files(self) -> set[str]:
         """Files of models that were built since this was asked last, without what is installed."""
@@ -149,8 +155,9 @@ def begin(
         when_imported("torch", partial(_settle, settings.threads))
         pin(settings.threads, on_cores)
     if device != CPU and own_process:
+        keep_to(settings.host_cores, device)
         make_current(device)
-    environment = detect(device, threads=settings.threads, cores=cores)
+    environment = detect(device, threads=settings.threads, cores=cores, host_cores=settings.host_cores)
     turns, home = (paired.turns, paired.home) if paired else (None, None)
     bench = Bench(settings, device, environment, process, send, best_reference_s, home, turns, settled=own_process)
     if device == CPU:

@@ -13,7 +13,15 @@ from pytest_modelbench.bench.process import Bench
 from pytest_modelbench.bench.reach import Reached, watched
 from pytest_modelbench.core.case import AnyCase, NamedCase
 from pytest_modelbench.core.errors import UsageError, hide_own_frames
-from pytest_modelbench.core.measurement import ENQUEUE, Comparability, Figure, Measurement, Quality, RelativeTime
+from pytest_modelbench.core.measurement import (
+    ENQUEUE,
+    ENQUEUE_SHARE,
+    Comparability,
+    Figure,
+    Measurement,
+    Quality,
+    RelativeTime,
+)
 from pytest_modelbench.core.units import Handled
 from pytest_modelbench.host.proc import siblings
 from pytest_modelbench.measure.clocks import Clock, clock_for
@@ -23,7 +31,7 @@ from pytest_modelbench.measure.lockstep import InTurns
 from pytest_modelbench.measure.reference import reference_workload
 from pytest_modelbench.measure.samples import Samples
 from pytest_modelbench.measure.sampling import Alone, Conditions, Target, sample
-from pytest_modelbench.measure.workload import enqueue_s
+from pytest_modelbench.measure.workload import enqueue_s, waits_by_itself
 from pytest_modelbench.models.built import BuiltModel
 
 __tracebackhide__ = hide_own_frames
@@ -123,7 +131,11 @@ def _timed_calls(
     found = timed(bench, case, target.clock, lambda lead, on: sample(target, lead, conditions=on), renew)
     if bench.device.type == "cpu" or bench.turns is not None:
         return found
-    return replace(found, figures={**found.figures, ENQUEUE: enqueue_s(run, target.clock)})
+    if waits_by_itself(run, bench.device):
+        return found
+    spent_s = enqueue_s(run, target.clock)
+    share = round(min(1.0, spent_s / found.samples.median_s), 3)
+    return replace(found, figures={**found.figures, ENQUEUE: spent_s, ENQUEUE_SHARE: share})
 
 
 #: Takes samples, led by the reference workload or by turns, under the conditions of this process.

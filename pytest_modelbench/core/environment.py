@@ -14,13 +14,14 @@ Fact = str | int | float | bool | None
 #: The fact that holds all installed packages, as `core.packages` packs them.
 PACKAGES = "packages"
 #: Facts on what code reads beside what is committed and installed: environment variables that choose how a device
-#: computes, options of the project's own, and files and packages that no commit of the repository tells of.
-VARIABLES, OPTIONS, BESIDE_GIT = "variables", "options", "beside_git"
+#: computes, those that the project's own code reads, options of the project's own, and files and packages that no
+#: commit of the repository tells of.
+VARIABLES, READ, OPTIONS, BESIDE_GIT = "variables", "read", "options", "beside_git"
 #: What these say where there is nothing.
 NONE = "none"
 #: Provenance that no portable value can depend on.
 _OF_A_MACHINE = frozenset(
-    {"platform", "kernel", "driver", "power_limit_w", "host_cpu", "omp_num_threads", VARIABLES, BESIDE_GIT}
+    {"platform", "kernel", "driver", "power_limit_w", "host_cpu", "omp_num_threads", VARIABLES, READ, BESIDE_GIT}
 )
 #: What torch computes with, beside what a process imports: named before other packages.
 _UNDER_TORCH = ("cuda", "cudnn", "hip", "driver", "nvidia-", "triton", "pytorch-triton", "intel-", "mkl")
@@ -92,6 +93,11 @@ def _packages(then: str, now: str) -> list[Difference]:
     return [Difference(name, before.get(name), after.get(name)) for name in names]
 
 
+def under_torch(name: str) -> bool:
+    """Whether torch computes with what is called so: a process need not import it to use it."""
+    return name.startswith(_UNDER_TORCH)
+
+
 def told_first(found: Collection[Difference], used: Collection[str] = ()) -> tuple[Difference, ...]:
     """``found`` in the order of what probably matters.
 
@@ -104,7 +110,7 @@ def told_first(found: Collection[Difference], used: Collection[str] = ()) -> tup
             return 0
         if one.name in used:
             return 1
-        if one.name.startswith(_UNDER_TORCH):
+        if under_torch(one.name):
             return 2
         return 4 if None in (one.then, one.now) else 3
 
@@ -115,7 +121,7 @@ def nothing_differs(then: Mapping[str, Fact], now: Mapping[str, Fact]) -> bool:
     """Whether both sides know all that code may read or run beside what is committed, and all of it is the same."""
     # A fact that one side alone has may be what differs.
     alike = then.keys() == now.keys() and not differences(then, now)
-    return alike and {PACKAGES, VARIABLES, OPTIONS, BESIDE_GIT} <= then.keys()
+    return alike and {PACKAGES, VARIABLES, READ, OPTIONS, BESIDE_GIT} <= then.keys()
 
 
 def same_packages(then: Mapping[str, Fact], now: Mapping[str, Fact]) -> bool:

@@ -19,8 +19,8 @@ from pytest_modelbench.core.sample_names import SampleNames
 
 #: What goes along with a measurement for people: reserved bytes, the number of samples, seconds of a training.
 Figure = int | float | str | None
-#: The figure that says how many seconds the CPU takes to launch a call on an accelerator.
-ENQUEUE = "enqueue_s"
+#: The figures that say how many seconds the CPU takes to launch a call on an accelerator, and which share of its time.
+ENQUEUE, ENQUEUE_SHARE = "enqueue_s", "enqueue_share"
 
 
 class CheckKey(NamedTuple):

@@ -141,6 +141,7 @@ class Settings:
     update_rounds: int = default_of("update-rounds")
     pairs: tuple[int, ...] = default_of("pairs")
     threads: int = default_of("threads")
+    host_cores: str = default_of("host-cores")
     timeout_s: float = default_of("timeout")
     bands: Mapping[str, str] = field(default_factory=partial(default_of, "bands"))
 

@@ -14,13 +14,15 @@ from pytest_modelbench.doctor.own import own_trial
 from pytest_modelbench.doctor.own_advice import own_findings
 from pytest_modelbench.doctor.own_render import OwnReport
 from pytest_modelbench.doctor.render import Report
+from pytest_modelbench.doctor.sight import sight_of
 from pytest_modelbench.doctor.trial import TrialPlan, TrialProgress, run_trial
 from pytest_modelbench.doctor.trust import DRAWS, noise
 
 
 def look(settings: Settings) -> Machine:
     """What the machine is like now. Raises UsageError if the device is not there."""
-    return read_machine(gpu=read_gpu(settings.device), gpu_unwatched=why_unwatched(settings.device))
+    device = settings.device
+    return read_machine(gpu=read_gpu(device), gpu_unwatched=why_unwatched(device), sight=sight_of(device))
 
 
 def examine_own(machine: Machine, session: Session, settings: Settings, draws: int = DRAWS) -> OwnReport:

@@ -6,10 +6,13 @@ from collections.abc import Callable
 
 from pytest_modelbench.doctor.findings import Finding, Severity, fine
 from pytest_modelbench.doctor.gpu import Gpu
+from pytest_modelbench.doctor.sight import Sight
 from pytest_modelbench.host.clock_reasons import APPLICATIONS_CLOCKS, SYNC_BOOST, disturbances, is_idle
 
 #: Above, boards with usual limits (83-90 °C) are about to slow down, and have nothing to do yet.
 MOST_IDLE_TEMPERATURE_C = 75
+#: Of its memory: what others hold beyond that, and beyond what asking takes, is missing to a large model.
+_MOST_TAKEN, _OF_ASKING = 0.1, 0.6 * 2**30
 #: nvmlComputeMode_t.
 _FOR_ANYBODY, _PROHIBITED = 0, 2
 #: An idle GPU lowers its clock to a fifth and less, unless it is locked.
@@ -31,6 +34,62 @@ def unwatched(why: str) -> Finding:
         "nothing is known of the GPU",
         f"{why}. A GPU that is hot, or shared with others, would go unnoticed.",
         "pip install 'pytest-modelbench[cuda]'" if "not installed" in why else "nvidia-smi",
+    )
+
+
+def sight_findings(sight: Sight) -> list[Finding]:
+    """What torch makes of the GPU: whether it sees it, has code for it, and finds its memory free."""
+    if sight.why_unseen:
+        return [_unseen(sight)]
+    return [_kernels(sight), *([_memory(sight)] if sight.free_bytes and sight.total_bytes else [])]
+
+
+def _unseen(sight: Sight) -> Finding:
+    of_cpu = bool(sight.torch) and not sight.built_for
+    torch = f"torch {sight.torch}".rstrip()
+    return Finding(
+        "gpu-torch",
+        Severity.PROBLEM,
+        f"{torch} cannot use the GPU",
+        f"It says: {sight.why_unseen}. It is built for {sight.built_for or 'the CPU alone'}. --device=cuda ends with "
+        "an error, and --device=auto measures the CPU.",
+        "pip install --force-reinstall torch" if of_cpu else "nvidia-smi",
+    )
+
+
+def _kernels(sight: Sight) -> Finding:
+    what = f"torch {sight.torch}, built for {sight.built_for}"
+    if not sight.supported:
+        return Finding(
+            "gpu-torch",
+            Severity.PROBLEM,
+            f"{what}, has no code for {sight.name} ({sight.architecture})",
+            f"It has code for {', '.join(sight.kernels)}. Install a torch whose wheel has it: wheels for an older CUDA "
+            "have older GPUs, newer ones have newer GPUs.",
+        )
+    if sight.translated:
+        return Finding(
+            "gpu-torch",
+            Severity.ADVICE,
+            f"{what}, has no code for {sight.name} ({sight.architecture}) but PTX",
+            "The driver translates it when it is first used, for minutes, and it may be slower than code made for this "
+            "GPU. A newer torch may have it.",
+        )
+    return fine("gpu-torch", f"{what}, has code for {sight.name} ({sight.architecture})")
+
+
+def _memory(sight: Sight) -> Finding:
+    free, total = sight.free_bytes or 0, sight.total_bytes or 1
+    what = f"{free / 2**30:.1f} of {total / 2**30:.1f} GiB GPU memory free"
+    if total - free <= _MOST_TAKEN * total + _OF_ASKING:
+        return fine("gpu-memory", what)
+    return Finding(
+        "gpu-memory",
+        Severity.ADVICE,
+        what,
+        "Others hold most of the rest. What does not fit fails, and the two models of a duet may have to be measured "
+        "one after the other.",
+        "nvidia-smi",
     )
 
 

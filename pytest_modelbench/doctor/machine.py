@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_modelbench.doctor.gpu import Gpu
+from pytest_modelbench.doctor.sight import Sight
 from pytest_modelbench.host.cgroup import quota_cores
 from pytest_modelbench.host.cores import allowed_cores, core_count, smt_groups
 from pytest_modelbench.host.cpufreq import governors, read_boost
@@ -66,6 +67,7 @@ class Machine:
     waits_told: bool | None = None  #: what others do on a thread's core is told apart from what it does
     gpu: Gpu | None = None
     gpu_unwatched: str = ""  #: why nothing is known of a GPU whose driver is there
+    sight: Sight | None = None  #: what torch makes of it
 
 
 def read_machine(
@@ -73,6 +75,7 @@ def read_machine(
     *,
     gpu: Gpu | None = None,
     gpu_unwatched: str = "",
+    sight: Sight | None = None,
     cores: Sequence[int] | None = None,
     wait: Callable[[], object] = lambda: time.sleep(WATCHED_S),
 ) -> Machine:
@@ -110,6 +113,7 @@ def read_machine(
         waits_told=waits_are_told(proc),
         gpu=gpu,
         gpu_unwatched=gpu_unwatched,
+        sight=sight,
     )
 
 

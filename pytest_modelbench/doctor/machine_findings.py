@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from pytest_modelbench.doctor.findings import Finding, Severity, fine
-from pytest_modelbench.doctor.gpu_findings import gpu_findings, unwatched
+from pytest_modelbench.doctor.gpu_findings import gpu_findings, sight_findings, unwatched
 from pytest_modelbench.doctor.machine import Machine
 
 #: Average number of others' tasks per core that want to run: half a core's worth each is met in every other sample.
@@ -26,6 +26,7 @@ def findings(machine: Machine) -> list[Finding]:
     found = [finding for check in CHECKS if (finding := check(machine))]
     found += gpu_findings(machine.gpu) if machine.gpu else []
     found += [unwatched(machine.gpu_unwatched)] if machine.gpu_unwatched else []
+    found += sight_findings(machine.sight) if machine.sight else []
     return sorted(found, key=lambda finding: list(Severity).index(finding.severity))
 
 

@@ -11,6 +11,7 @@ from pytest_modelbench.host.cpufreq import SYSTEM_CPUS
 from pytest_modelbench.host.files import file_text
 from pytest_modelbench.host.proc import PROC, parse_busy
 
+PCI_DEVICES = Path("/sys/bus/pci/devices")
 #: The kernel counts in ticks of 10 ms: this tells 5 %.
 _LOOK_S = 0.2
 #: What a core has to be less busy by for another one to be left: a share of the time.
@@ -41,6 +42,12 @@ def parse_cpu_list(text: str) -> tuple[int, ...]:
         first, _, last = part.strip().partition("-")
         found += range(int(first), int(last or first) + 1)
     return tuple(found)
+
+
+def cores_near(bus_id: str, devices: Path = PCI_DEVICES) -> tuple[int, ...] | None:
+    """Cores of this process on the NUMA node of the PCI device ``0000:17:00.0``; None if the system does not tell."""
+    text = file_text(devices / bus_id / "local_cpulist") if bus_id else ""
+    return tuple(core for core in allowed_cores() if core in set(parse_cpu_list(text))) if text else None
 
 
 def quietest_cores(

@@ -25,6 +25,7 @@ class GpuFacts:
     ecc: bool | None = None
     mig: bool | None = None  #: the device is divided, and others may use its other parts
     compute_mode: int | None = None  #: nvmlComputeMode_t: 0 for anybody, 2 for nobody, 3 for one process
+    bus_id: str = ""  #: its place on the PCI bus as Linux writes it, ``0000:17:00.0``
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ class NvmlGpu:
             ecc=_bool(_first(self._ask("nvmlDeviceGetEccMode"))),
             mig=_bool(_first(self._ask("nvmlDeviceGetMigMode"))),
             compute_mode=self._ask("nvmlDeviceGetComputeMode"),
+            bus_id=_bus_id(getattr(self._ask("nvmlDeviceGetPciInfo"), "busId", "")),
         )
 
     def state(self) -> GpuState:
@@ -114,8 +116,24 @@ def gpu_by_ordinal(nvml: Nvml, ordinal: int, visible: str | None) -> NvmlGpu | N
     if name.isdecimal():
         handle = nvml.ask("nvmlDeviceGetHandleByIndex", of=(int(name),))
     else:
-        handle = nvml.ask("nvmlDeviceGetHandleByUUID", of=(name,))
+        handle = nvml.ask("nvmlDeviceGetHandleByUUID", of=(name,)) or _by_prefix(nvml, name)
     return None if handle is None else NvmlGpu(nvml, handle)
+
+
+def _by_prefix(nvml: Nvml, prefix: str) -> object | None:
+    """The one device whose UUID begins so, as CUDA takes it; NVML wants all of it."""
+    handles = (nvml.ask("nvmlDeviceGetHandleByIndex", of=(at,)) for at in range(nvml.ask("nvmlDeviceGetCount") or 0))
+    found = [one for one in handles if one and _text(nvml.ask("nvmlDeviceGetUUID", of=(one,))).startswith(prefix)]
+    return found[0] if len(found) == 1 else None
+
+
+def _text(told: str | bytes | None) -> str:
+    return told.decode() if isinstance(told, bytes) else told or ""
+
+
+def _bus_id(told: str | bytes) -> str:
+    """Of ``00000000:17:00.0``: NVML writes four digits of the domain more than Linux, and capitals."""
+    return _text(told).lower()[-len("0000:00:00.0") :]
 
 
 def _hertz(megahertz: int | None) -> int | None:

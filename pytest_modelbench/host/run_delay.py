@@ -19,8 +19,11 @@ _THIS_THREAD: int | None = getattr(resource, "RUSAGE_THREAD", None)
 
 
 def times_given_up() -> int | None:
-    """How often the calling thread has given its core up by itself, to sleep or to wait; None where nobody counts."""
-    return None if _THIS_THREAD is None else resource.getrusage(_THIS_THREAD).ru_nvcsw
+    """How often the calling thread has given its core up by itself, to sleep or to wait; None where nobody counts.
+
+    A thread that has imported anything has done so: where it is 0, as in some sandboxes, nobody does.
+    """
+    return None if _THIS_THREAD is None else resource.getrusage(_THIS_THREAD).ru_nvcsw or None
 
 
 class RunDelay:
@@ -30,6 +33,7 @@ class RunDelay:
         self._proc = proc
         self._thread = 0
         self._file: int | None = None
+        self._opened: tuple[int, int] | None = None  #: what it is, as a test may close it and open another in its place
 
     def read_ns(self) -> int | None:
         """Nanoseconds since the thread began; None where the system does not tell."""
@@ -47,7 +51,8 @@ class RunDelay:
         """Close the file."""
         if self._file is not None:
             with contextlib.suppress(OSError):
-                os.close(self._file)
+                if _identity(self._file) == self._opened:
+                    os.close(self._file)
         self._file, self._thread = None, 0
 
     def _open(self, thread: int) -> None:
@@ -55,6 +60,7 @@ class RunDelay:
         self._thread = thread
         with contextlib.suppress(OSError):
             self._file = os.open(self._proc / f"self/task/{thread}/schedstat", os.O_RDONLY | os.O_CLOEXEC)
+            self._opened = _identity(self._file)
 
     def _read(self) -> int | None:
         if self._file is None:
@@ -65,6 +71,11 @@ class RunDelay:
             return None
         # A kernel that does not count says that the thread never ran.
         return waited if ran > 0 and waited >= 0 and slices > 0 else None
+
+
+def _identity(file: int) -> tuple[int, int]:
+    status = os.fstat(file)
+    return status.st_dev, status.st_ino
 
 
 def waits_are_told(proc: Path = PROC) -> bool:

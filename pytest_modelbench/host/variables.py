@@ -9,10 +9,20 @@ from collections.abc import Mapping
 #: How the names begin that libraries under torch, their threads and their allocators look at.
 _PREFIXES = (
     "ATEN_", "BLIS_", "CUBLAS", "CUDA_", "CUDNN_", "DNNL_", "GOMP_", "HIP_", "HSA_", "KMP_", "MALLOC_", "MIOPEN_",
-    "MKL_", "NVIDIA_", "OMP_", "ONEDNN_", "OPENBLAS_", "PYTORCH_", "ROCBLAS_", "TORCH_", "TORCHINDUCTOR_", "TRITON_",
-    "XLA_",
+    "MKL_", "NVIDIA_", "OMP_", "ONEDNN_", "OPENBLAS_", "PYTORCH_", "ROCBLAS_", "TIMM_", "TORCH_", "TORCHAO_",
+    "TORCHDYNAMO_", "TORCHINDUCTOR_", "TORCHVISION_", "TRITON_", "XFORMERS_", "XLA_",
 )  # fmt: skip
-_NAMES = frozenset({"GLIBC_TUNABLES", "LD_PRELOAD", "LD_LIBRARY_PATH", "PYTHONMALLOC", "PYTHONOPTIMIZE"})
+_NAMES = frozenset(
+    {
+        "GLIBC_TUNABLES",
+        "LD_PRELOAD",
+        "LD_LIBRARY_PATH",
+        "PYTEST_PLUGINS",
+        "PYTHONDEVMODE",
+        "PYTHONMALLOC",
+        "PYTHONOPTIMIZE",
+    }
+)
 #: Where things are kept and what is told of them: another folder changes no time.
 _OF_NO_MATTER = ("_HOME", "_CACHE", "_CACHE_DIR", "_LOGS", "_VERBOSE", "_VERSION")
 #: Longer values are told by a fingerprint, and so is what looks like a path: baselines are shared.
@@ -26,10 +36,11 @@ def choosing_variables(environment: Mapping[str, str] = os.environ) -> str:
         for name, value in environment.items()
         if (name in _NAMES or name.startswith(_PREFIXES)) and not name.endswith(_OF_NO_MATTER)
     }
-    return " ".join(f"{name}={_told(value)}" for name, value in sorted(found.items()))
+    return " ".join(f"{name}={told_value(value)}" for name, value in sorted(found.items()))
 
 
-def _told(value: str) -> str:
+def told_value(value: str) -> str:
+    """``value`` itself, or a fingerprint of one that is long, has blanks in it, or looks like a path."""
     if len(value) <= _LONGEST and "/" not in value and not any(map(str.isspace, value)):
         return value
     return f"({hashlib.sha256(value.encode('utf-8', 'surrogateescape')).hexdigest()[:8]})"

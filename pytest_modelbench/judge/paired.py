@@ -35,8 +35,8 @@ def judge_pairs(compared: Compared, procedure: Procedure, duet: Duet) -> Ruling:
 
     The error rate of "regressed" is ``ALPHA``, shared by the checks that a duet confirms and by the looks, that of "ok"
     what the stored comparison has left of it. A check that the duet clears passes where nothing but the code may
-    differ. Else one that is beyond its band against what is stored is measured in `AFRESH` further processes; if it
-    stays there, it was moved by the environment, or by the machine.
+    differ. Else one that is beyond its band against what is stored, or may be where versions moved, is measured in
+    `AFRESH` further processes; if it stays there, it was moved by the environment, or by the machine.
     """
     metric, baseline, n = compared.metric, compared.stored, len(duet.changes)
     edges = Edges.of_band(metric.band.ratio(baseline.value))
@@ -93,7 +93,9 @@ def _beside_stored(cleared: Verdict, told: NoisyChange, compared: Compared, proc
     edges = edges_to_stored(told.metric.band, baseline, measurements)
     alpha = ALPHA / max(1, procedure.checks)
     away = sure_verdict(stored.slowdown, told.metric.better, edges, ALPHA, alpha) is Verdict.REGRESSED
-    if not (away or afresh):
+    # A few processes that spread clear nothing, and what the duet clears is the code alone.
+    unclear = bool(compared.suspects) and stored.slowdown.upper(ALPHA) >= edges.fail_above
+    if not (away or unclear or afresh):
         return told.said(cleared, beside)
     if not enough:
         return stored.open(Event.AWAY, MeasuredAgain(code, len(afresh), wanted))
@@ -102,7 +104,7 @@ def _beside_stored(cleared: Verdict, told: NoisyChange, compared: Compared, proc
         return stored.open(Event.DECIDED, unknown, obstacle)
     if away:
         return by_no_change_of_code(stored, compared, code, Event.DECIDED)
-    if compared.moved and stored.slowdown.upper(ALPHA) >= edges.fail_above:
+    if unclear:
         open_ = why_open(stored.slowdown, edges, ALPHA)
         return stored.open(Event.DECIDED, unknown, open_, *since_baseline(compared))
     return told.said(cleared, beside)

@@ -69,6 +69,7 @@ def looks_of_duet(pairs: Sequence[int], tests: int) -> tuple[int, ...]:
 class Compared:
     """Both sides of a check: what was measured of it so far, in which environment, and what is stored, if anything.
 
+    ``idle`` are names of what differs since the baseline and cannot matter: packages that the test does not import.
     ``days``: how far days are expected to differ by all that was learned, beside what the baseline's own sessions tell;
     ``days_before`` is that without what this session's other checks show. ``away_before``: how many of the last
     sessions, one after the other, had the machine surely away from the baseline.
@@ -81,6 +82,7 @@ class Compared:
     days: Spread = UNKNOWN
     days_before: Spread = UNKNOWN
     away_before: int = 0
+    idle: frozenset[str] = frozenset()
 
     @property
     def metric(self) -> Metric:
@@ -97,6 +99,11 @@ class Compared:
     def moved(self) -> tuple[Difference, ...]:
         """What differs since the baseline was recorded: versions, packages, a driver."""
         return differences(self.stored.provenance or {}, self.provenance)
+
+    @property
+    def suspects(self) -> tuple[Difference, ...]:
+        """Those of `moved` that may be why a time is another one."""
+        return tuple(one for one in self.moved if one.name not in self.idle)
 
     @property
     def value(self) -> float:

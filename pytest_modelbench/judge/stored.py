@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from statistics import fmean
 
+from pytest_modelbench.core.environment import BESIDE_GIT
 from pytest_modelbench.core.measurement import Measurement, counted, disturbance, log_ratios, surely_disturbed
 from pytest_modelbench.core.reasons import (
     AssumedSpread,
@@ -45,7 +46,7 @@ from pytest_modelbench.judge.widened import edges_to_stored
 #: would save little, and let more through where days differ by more than is believed (`tests/trials/session_cost.py`).
 STORED_SHARE = 0.25
 #: What is this far off, in log, has changed more likely than its day: it is no measure of days.
-_SURELY_CHANGED = math.log(1.15)
+SURELY_CHANGED = math.log(1.15)
 
 
 def judge_stored(compared: Compared, procedure: Procedure) -> Ruling:
@@ -128,10 +129,12 @@ def days_apart(compared: Compared) -> Spread | None:
     measurements, baseline = compared.measurements, compared.stored
     comparison, drift = compared_with_stored(compared)
     apart, processes = comparison.change.theta, len(counted(measurements))
-    if abs(apart) >= _SURELY_CHANGED or untrustworthy(measurements, drift, baseline):
+    if abs(apart) >= SURELY_CHANGED or untrustworthy(measurements, drift, baseline):
         return None
     explained = comparison.process_sd**2 * (1 / processes + 1 / len(baseline.anchor))
-    return Spread((apart**2 - explained) / 2, 1.0)
+    # Satterthwaite's: what processes explain all of tells nothing of days.
+    of_days = 2 * RESTLESS_DAYS.variance
+    return Spread((apart**2 - explained) / 2, (of_days / (of_days + explained)) ** 2)
 
 
 def machine_drift(measurements: Sequence[Measurement], baseline: BaselineView) -> float | None:
@@ -159,10 +162,13 @@ def untrustworthy(
 
 
 def by_no_change_of_code(told: NoisyChange, compared: Compared, code: SameCode | Cleared, event: Event) -> Ruling:
-    """The ruling on a slowdown that the code is not to blame for: versions are, if they moved, or the machine."""
-    if moved := compared.moved:
+    """The ruling on a slowdown that the code is not to blame for: versions are, if they moved, or the machine.
+
+    Files that no commit tells of may be what a run has left behind: they do not fail it, and are named.
+    """
+    if moved := tuple(one for one in compared.suspects if one.name != BESIDE_GIT):
         return told.said(Verdict.REGRESSED, EnvironmentMoved(code, moved), event=event)
-    return told.open(event, MachineMoved(code, bounded_ratio(told.change.theta)))
+    return told.open(event, MachineMoved(code, bounded_ratio(told.change.theta)), *since_baseline(compared))
 
 
 def since_baseline(compared: Compared, *, alike: bool = False) -> list[Since]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
@@ -14,6 +15,8 @@ _AT_ONCE_NS = 50_000
 _READ_TRIES = 5
 #: Threads that only listen for the controller use far less of the time; one that computes has this at once.
 _OTHERS_SHARE = 0.01
+#: A clock that ticks 100 times a second says of most samples that they took nothing.
+_CPU_TIME_IS_FINE = time.get_clock_info("thread_time").resolution <= 1e-6
 
 
 class LeftOut(NamedTuple):
@@ -48,6 +51,7 @@ class Mark(NamedTuple):
     delay_ns: int | None  #: it could have run so far, and waited for a core
     cpu_ns: int  #: it ran
     given_up: int | None  #: how often it gave its core up: to sleep, or to wait for a lock or a file
+    others_ns: int = 0  #: other threads of its process ran
 
 
 class RunningClock(CpuClock):
@@ -64,17 +68,16 @@ class RunningClock(CpuClock):
 
     def __init__(self, delay: RunDelay | None = None) -> None:
         self._delay = delay or RunDelay()
-        self._others_ns = _of_other_threads_ns()
 
     def mark(self) -> Mark:  # type: ignore[override]
         """All counters of this thread, read at one moment."""
         for _ in range(_READ_TRIES):
             before_ns = Held.perf_counter_ns()
             delay_ns, cpu_ns, given_up = self._delay.read_ns(), Held.thread_time_ns(), times_given_up()
-            now_ns = Held.perf_counter_ns()
+            process_ns, now_ns = Held.process_time_ns(), Held.perf_counter_ns()
             if now_ns - before_ns < _AT_ONCE_NS:
                 break  # else the thread was taken off its core in between
-        return Mark(now_ns, delay_ns, cpu_ns, given_up)
+        return Mark(now_ns, delay_ns, cpu_ns, given_up, process_ns - cpu_ns)
 
     def elapsed_s(self, marks: Sequence[Mark]) -> list[float]:  # type: ignore[override]
         """Seconds between consecutive ``marks`` that were the thread's own."""
@@ -82,7 +85,7 @@ class RunningClock(CpuClock):
         walls_ns = [later.wall_ns - earlier.wall_ns for earlier, later in laps]
         ran = [_ran_ns(*lap) for lap in laps]
         own_ns = [_less_waits_ns(*lap) if ran_ns is None else ran_ns for lap, ran_ns in zip(laps, ran, strict=True)]
-        alone = _of_other_threads_ns() - self._others_ns <= _OTHERS_SHARE * sum(walls_ns)
+        alone = not marks or marks[-1].others_ns - marks[0].others_ns <= _OTHERS_SHARE * sum(walls_ns)
         told = [one_ns for one_ns in own_ns if one_ns is not None]
         if not alone or len(told) < len(laps):
             self.left_out = LeftOut()
@@ -91,16 +94,14 @@ class RunningClock(CpuClock):
         self.left_out = LeftOut(waits=True, stolen_s=sum(stolen_ns) / 1e9)
         return [one_ns / 1e9 for one_ns in told]
 
-    def synchronize(self) -> None:
-        """Return at once, as a call of the CPU is done when it returns; samples begin."""
-        self._others_ns = _of_other_threads_ns()
-
 
 def _ran_ns(earlier: Mark, later: Mark) -> int | None:
     """How long the thread ran, if it has done nothing else; None if it has, or nobody knows."""
     if earlier.given_up is None or earlier.given_up != later.given_up:
         return None
     ran_ns, wall_ns = later.cpu_ns - earlier.cpu_ns, later.wall_ns - earlier.wall_ns
+    if not _CPU_TIME_IS_FINE:
+        return None
     possible = 0 < ran_ns <= wall_ns + _AT_ONCE_NS or ran_ns == wall_ns == 0
     return ran_ns if possible else None
 
@@ -122,8 +123,3 @@ def _stolen_ns(earlier: Mark, later: Mark) -> int:
         return 0
     waited_ns, ran_ns = later.delay_ns - earlier.delay_ns, later.cpu_ns - earlier.cpu_ns
     return max(0, later.wall_ns - earlier.wall_ns - waited_ns - ran_ns)
-
-
-def _of_other_threads_ns() -> int:
-    """CPU time that threads of this process other than the calling one have used."""
-    return Held.process_time_ns() - Held.thread_time_ns()

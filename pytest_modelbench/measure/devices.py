@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_modelbench.core.errors import UsageError, did_you_mean
 from pytest_modelbench.host.accelerators import accelerator_possible
+from pytest_modelbench.host.gpu import GpuFacts, gpu_by_uuid
+from pytest_modelbench.host.nvml import open_nvml
 
 if TYPE_CHECKING:
     import torch
@@ -83,16 +85,30 @@ def _devices() -> list[torch.device]:
 
 
 def make_current(name: str) -> None:
-    """Have ``cuda`` mean the accelerator ``name`` in this process, as in code that says no more than that."""
+    """Have ``cuda`` mean the accelerator ``name`` in this process, as in code that says no more than that.
+
+    Raises UsageError if the device lets no further process in.
+    """
     import torch
 
-    torch.accelerator.set_device_index(torch.device(name).index or 0)
+    try:
+        torch.accelerator.set_device_index(torch.device(name).index or 0)
+        torch.empty(1, device=name)
+    except RuntimeError as error:
+        said = str(error).strip().partition("\n")[0].rstrip(".")
+        raise UsageError(
+            f"{name} cannot be used by this process: {said}. Is it full, or open to one process at a time (its compute "
+            f"mode)? pytest-modelbench doctor --device={name} looks"
+        ) from error
 
 
 def give_back(name: str) -> None:
     """Free what no test holds any more on the accelerator ``name``: a model that failed lives on in a cycle."""
     if (torch := _torch_on(name)) is not None:
         gc.collect()
+        # What cuBLAS keeps for each stream that was ever used; not public, but without an equal.
+        if name.startswith("cuda") and (clear := getattr(torch._C, "_cuda_clearCublasWorkspaces", None)):
+            clear()
         torch.get_device_module(name.partition(":")[0]).empty_cache()
 
 
@@ -127,3 +143,16 @@ def device_uuid(device: torch.device) -> str | None:
 
     uuid = getattr(torch.cuda.get_device_properties(device), "uuid", None)
     return None if uuid is None else str(uuid)
+
+
+def gpu_facts(device: str) -> GpuFacts | None:
+    """What NVML tells of the device ``cuda:0`` and the like, with its settings; None if it does not know it."""
+    import torch
+
+    nvml = open_nvml()
+    if nvml is None:
+        return None
+    with nvml:
+        uuid = device_uuid(torch.device(device))
+        gpu = gpu_by_uuid(nvml, uuid) if uuid else None
+        return gpu.facts() if gpu else None

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import platform
 import sys
-from collections.abc import Iterable, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from pytest_modelbench import __version__
 from pytest_modelbench.core.environment import NONE, VARIABLES, Environment, Fact, differences, named, slugify
-from pytest_modelbench.core.errors import UsageError
 from pytest_modelbench.core.packages import Package, packed
-from pytest_modelbench.host.cores import allowed_cores, core_count
-from pytest_modelbench.host.gpu import gpu_by_uuid
+from pytest_modelbench.host.cores import core_count
 from pytest_modelbench.host.instructions import instruction_set
 from pytest_modelbench.host.nvml import driver_version, open_nvml
 from pytest_modelbench.host.processor import Processor, read_processor
 from pytest_modelbench.host.variables import choosing_variables
-from pytest_modelbench.measure.devices import CPU, device_uuid
+from pytest_modelbench.measure.devices import CPU, gpu_facts
 
 _PACKAGES = ("torch", "torchvision", "timm", "numpy")
 #: Folders that say of a package that it is installed: as wheels have them, and as setuptools had them before.
@@ -34,11 +32,12 @@ _OVERRULING = ("NVIDIA_TF32_OVERRIDE", "CUDA_LAUNCH_BLOCKING")
 _IEEE = "ieee"
 
 
-def detect(device: str, threads: int, cores: int | None = None) -> Environment:
+def detect(device: str, threads: int, cores: int | None = None, host_cores: str = "any") -> Environment:
     """The environment of measurements on ``device``, as `resolve_device` names it, by this process.
 
-    ``cores``: how many the process might use when it started; by default how many it may use now, which after `pin`
-    is fewer. Holds no paths and no host names: it is stored in baselines that others read.
+    ``cores``: how many the process might use when it started; by default how many it may use now, which after
+    `measure.pinning.pin` is fewer. ``host_cores``: as `measure.pinning.keep_to` takes them. Holds no paths and no host
+    names: it is stored in baselines that others read.
     """
     cores = cores or core_count()
     if device == CPU:
@@ -61,7 +60,7 @@ def detect(device: str, threads: int, cores: int | None = None) -> Environment:
     kind = f"{device.partition(':')[0]}-{slugify(name)}"
     # Not the host's cores: the same device in another host is the same environment.
     identity = {"device": device.partition(":")[0], "name": name, **_switches_of_accelerator()}
-    return Environment(kind, name, kind, identity, _provenance(device))
+    return Environment(kind, name, kind, identity, {**_provenance(device), "host_cores": host_cores})
 
 
 def doubt(told: Environment) -> str:
@@ -176,13 +175,21 @@ def _installed() -> str:
 
 
 def _origin(folder: Path) -> str:
-    """``editable``, or ``git 1a2b3c4d5e`` for one installed from a repository (PEP 610); never a path or an address."""
+    """``editable``, ``git 1a2b3c4d5e`` for one installed from a repository (PEP 610), or ``files 1a2b3c4d5e``.
+
+    The last is what a folder or an archive was at the time: it may be another one under the same version. Never a path
+    or an address.
+    """
     try:
         told = json.loads((folder / "direct_url.json").read_text(encoding="utf-8"))
         if told.get("dir_info", {}).get("editable"):
             return "editable"
-        vcs = told.get("vcs_info", {})
-        return f"{vcs['vcs']} {vcs['commit_id'][:_SHORT_COMMIT]}" if vcs else ""
+        if vcs := told.get("vcs_info", {}):
+            return f"{vcs['vcs']} {vcs['commit_id'][:_SHORT_COMMIT]}"
+        record = (folder / "RECORD").read_text(encoding="utf-8").splitlines()
+        # Metadata and scripts have paths of the machine in them.
+        own = "\n".join(line for line in record if not line.startswith(("..", folder.name)))
+        return f"files {hashlib.sha256(own.encode()).hexdigest()[:_SHORT_COMMIT]}"
     except (OSError, ValueError, AttributeError, KeyError, TypeError):
         return ""  # it came from an index, or nobody says where from
 
@@ -206,15 +213,8 @@ def _driver() -> str | None:
 
 def _power_limit_w(device: str) -> float | None:
     """Watts that the device may draw, if NVML tells: under load it is as fast as they let it be."""
-    import torch
-
-    nvml = open_nvml()
-    if nvml is None:
-        return None
-    with nvml:
-        uuid = device_uuid(torch.device(device))
-        gpu = gpu_by_uuid(nvml, uuid) if uuid else None
-        return gpu.facts().power_limit_w if gpu else None
+    facts = gpu_facts(device)
+    return facts.power_limit_w if facts else None
 
 
 def _accelerator_name(name: str) -> str:
@@ -238,34 +238,3 @@ def _cpuinfo() -> str:
 
 def _many(count: int, what: str) -> str:
     return f"{count} {what}" if count == 1 else f"{count} {what}s"
-
-
-def pin(threads: int, cores: Sequence[int] = ()) -> tuple[int, ...]:
-    """The cores this process now runs on: ``cores``, or the ``threads`` highest of those allowed.
-
-    The highest, because interrupts and whatever does not care land on the first core. Empty where it cannot be pinned.
-    """
-    if threads < 1:
-        raise UsageError(f"pinning to {threads} threads: it takes at least 1; see --modelbench-threads")
-    allowed = allowed_cores()
-    wanted = tuple(cores) if len(cores) == threads and set(cores) <= set(allowed) else allowed[-threads:]
-    if wanted:
-        for task in _tasks():
-            _pin_task(task, wanted)
-    return wanted
-
-
-def _tasks() -> Iterable[int]:
-    """This thread, and the others of this process: pinning reaches only one, and OpenMP's may be running already."""
-    try:
-        return [0, *(int(task) for task in os.listdir("/proc/self/task"))]
-    except OSError:
-        return [0]
-
-
-def _pin_task(task: int, cores: Sequence[int]) -> None:
-    try:
-        os.sched_setaffinity(task, cores)
-    except ProcessLookupError:
-        if task == 0:
-            raise

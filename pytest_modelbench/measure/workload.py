@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import gc
 import math
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import repeat
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_modelbench.core.errors import MeasureError, hide_own_frames
 from pytest_modelbench.host.clock import Held
 from pytest_modelbench.measure.clocks import Clock
 from pytest_modelbench.measure.plan import SamplingPlan
+
+if TYPE_CHECKING:
+    import torch
 
 __tracebackhide__ = hide_own_frames
 
@@ -97,6 +101,23 @@ def enqueue_s(call: Callable[[], object], clock: Clock, now: Callable[[], float]
         found.append(now() - start)
     clock.synchronize()
     return min(found)
+
+
+def waits_by_itself(call: Callable[[], object], device: torch.device) -> bool:
+    """Whether ``call`` waits for a CUDA device before it returns, as for an ``.item()``, and so hides its launching."""
+    if device.type != "cuda":
+        return False
+    import torch
+
+    before = torch.cuda.get_sync_debug_mode()
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        torch.cuda.set_sync_debug_mode("warn")
+        try:
+            call()
+        finally:
+            torch.cuda.set_sync_debug_mode(before)
+    return any("synchroniz" in str(one.message) for one in told)
 
 
 def _laps(steps: Sequence[Workload], clock: Clock) -> list[float]:

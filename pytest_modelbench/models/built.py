@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -20,7 +20,7 @@ from pytest_modelbench.models.inputs import Arguments, Placement
 from pytest_modelbench.models.making import Recipe, made_module
 from pytest_modelbench.models.modes import TRAINING_NEEDS, modes_kept, train_mode
 from pytest_modelbench.models.outputs import floating_tensors, moved, not_finite
-from pytest_modelbench.models.precision import backward, forward_modes
+from pytest_modelbench.models.precision import backward, cast_each_time, forward_modes
 from pytest_modelbench.models.seeds import seeded
 from pytest_modelbench.models.sizes import side_that_fits
 from pytest_modelbench.models.state import state_kept
@@ -31,6 +31,8 @@ __tracebackhide__ = hide_own_frames
 
 #: Bytes: some hundred pages, so that what comes next has other neighbours in every cache.
 _LARGEST_SPACER = 2**20
+#: Modes of torch.compile with CUDA graphs.
+_RECORDED = ("reduce-overhead", "max-autotune")
 
 
 class BuiltModel:
@@ -57,6 +59,16 @@ class BuiltModel:
     def files(self) -> set[str]:
         """The files that the module is written in, once it or one of its likes was made."""
         return self._recipe.files
+
+    @property
+    def compile_options(self) -> Mapping[str, Any] | None:
+        """torch.compile's arguments; None where it is not compiled."""
+        return self._recipe.compile_options
+
+    @property
+    def replayed(self) -> bool:
+        """Whether torch.compile records what it makes as CUDA graphs, which are replayed."""
+        return (self.compile_options or {}).get("mode") in _RECORDED
 
     @property
     def module(self) -> nn.Module:
@@ -137,20 +149,21 @@ class BuiltModel:
 
     @contextmanager
     def inference(self) -> Iterator[Callable[[], Any]]:
-        """A callable that does what `forward` does and no more: its modes are entered once, around all calls.
+        """A callable that does what `forward` does and no more: inference mode is entered once, around all calls.
 
-        For timing: entering them costs 2 us a call. A module that changes its inputs gets copies, which count. With
-        ``cuda_graph`` it replays what it did once.
+        For timing: entering it costs 2 us a call. Autocast is entered in each, as it casts the weights. A module that
+        changes its inputs gets copies, which count. With ``cuda_graph`` it replays what it did once.
         """
         if self._changes_inputs is None:
             self.forward()
         module = self.module
         try:
-            with torch.inference_mode(), forward_modes(self.case.precision, self.device):
+            with torch.inference_mode():
                 given = self.arguments
-                run = partial(module, *given.positional, **given.keywords)
+                run: Callable[[], Any] = partial(module, *given.positional, **given.keywords)
                 if self._changes_inputs:
                     run = partial(lambda: given.copies().call(module))
+                run = cast_each_time(run, self.case.precision, self.device)
                 if not self._recipe.cuda_graph:
                     yield run
                     return

@@ -11,6 +11,9 @@ from pytest_modelbench.core.errors import BuildError, hide_own_frames
 
 __tracebackhide__ = hide_own_frames
 
+#: Why this process should measure no more on its device: a recording that failed leaves torch's allocator in the middle
+#: of it before torch 2.12, with the stream that was recorded in.
+FAILED: list[str] = []
 #: Passes before the one that is recorded, in which libraries choose algorithms and allocate: as torch itself makes.
 _BEFORE = 3
 
@@ -24,18 +27,25 @@ def graphed(run: Callable[[], object], case: str, device: torch.device) -> Itera
     current, aside = torch.cuda.current_stream(device), torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
     aside.wait_stream(current)
     graph = torch.cuda.CUDAGraph()
+    with torch.cuda.stream(aside):
+        for _ in range(_BEFORE):
+            run()
+    current.wait_stream(aside)
     try:
-        with torch.cuda.stream(aside):
-            for _ in range(_BEFORE):
-                run()
-        current.wait_stream(aside)
         with torch.cuda.graph(graph, stream=aside):
             run()
     except RuntimeError as error:
+        FAILED.append(f"recording {case} as a CUDA graph failed")
+        # What the end of the recording says of it comes after what ended it.
+        first = error.__context__ if isinstance(error.__context__, RuntimeError) else error
+        if isinstance(first, torch.OutOfMemoryError):
+            raise first from error
         raise BuildError(
-            f"{case}: its forward pass cannot be recorded as a CUDA graph ({str(error).partition(chr(10))[0]}); leave "
+            f"{case}: its forward pass cannot be recorded as a CUDA graph ({str(first).partition(chr(10))[0]}); leave "
             "cuda_graph= out, or what in it waits for the device, such as .item()"
         ) from error
+    finally:
+        torch.cuda.set_stream(current)
     try:
         yield graph.replay
     finally:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 import torch
@@ -51,6 +51,23 @@ def forward_modes(precision: str, device: torch.device) -> Iterator[None]:
         elif dtype is not None:
             modes.enter_context(torch.autocast(device.type, dtype=dtype))
         yield
+
+
+def cast_each_time(run: Callable[[], object], precision: str, device: torch.device) -> Callable[[], object]:
+    """``run`` with autocast entered in each call where ``precision`` asks for it, else as it is.
+
+    As in ``with torch.autocast(...): model(images)``: entered once around all calls, it would cast the weights in the
+    first of them alone.
+    """
+    dtype = _AUTOCAST_DTYPES.get(precision)
+    if dtype is None:
+        return run
+
+    def call() -> object:
+        with torch.autocast(device.type, dtype=dtype):
+            return run()
+
+    return call
 
 
 def backward(loss: Tensor, precision: str, device: torch.device) -> None:

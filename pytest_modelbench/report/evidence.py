@@ -6,15 +6,12 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from pytest_modelbench.core.environment import Fact, differences, told_first
-from pytest_modelbench.core.measurement import ENQUEUE, counted
+from pytest_modelbench.core.measurement import counted
 from pytest_modelbench.core.reasons import EnvironmentMoved, Reason, SamplesChanged, Since
 from pytest_modelbench.core.session import Check, told_session
-from pytest_modelbench.report.footnotes import SAME_SPEED, behind, machine_time, speed
+from pytest_modelbench.report.footnotes import SAME_SPEED, behind, launching_s, machine_time, speed
 from pytest_modelbench.report.reasons import lines, sentence
 from pytest_modelbench.report.scale import number, pair
-
-#: Share of a time that launching takes where it is what the device waits for.
-_BOUND_BY_LAUNCHING = 0.8
 
 
 def accepted(session: str) -> str:
@@ -105,11 +102,10 @@ def _gpu(check: Check) -> str:
 
 def _launching(check: Check) -> str:
     """That a model on an accelerator takes as long as the CPU takes to launch it; empty if it does not."""
-    last = check.measurements[-1] if check.measurements else None
-    spent = last.figures.get(ENQUEUE) if last and last.metric.unit == "s" else None
-    if last is None or not isinstance(spent, float) or spent < _BOUND_BY_LAUNCHING * last.value:
+    spent_s = launching_s(check)
+    if spent_s is None:
         return ""
-    return f"it is bound by launching, which takes the CPU {number(spent, 's')}: the device waits for that"
+    return f"it is bound by launching, which takes the CPU {number(spent_s, 's')}: the device waits for that"
 
 
 def _machine(check: Check) -> str:

@@ -1,12 +1,13 @@
-"""Where a change is not what the two values beside it say, and why: a mark in the table, and a footnote for each."""
+"""Marks in the table, and a footnote for each: where a change is not what the two values beside it say, and why, and
+where a value is less the device's than the CPU's that launches."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 
-from pytest_modelbench.core.measurement import Measurement
+from pytest_modelbench.core.measurement import ENQUEUE, ENQUEUE_SHARE, Measurement
 from pytest_modelbench.core.session import Check
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.judge.stored import machine_drift
@@ -16,13 +17,16 @@ from pytest_modelbench.report.scale import percent
 SAME_SPEED = 0.01
 #: Two values whose ratio is this near to the change read as if they said the same.
 _READS_ALIKE = 0.01
+#: Share of a time that launching takes where it is what the device waits for.
+_BOUND_BY_LAUNCHING = 0.8
 
 
 class Mark(Enum):
-    """Why a change differs from what its two values say; the value is the sign in the table."""
+    """The sign in the table: why a change differs from what its two values say, or what a value is bound by."""
 
-    MACHINE = "*"  #: the machine's own speed is left out of it
-    PAIRS = "†"  #: pairs of processes tell it, measured side by side; the stored value has no part in it
+    MACHINE = "*"  #: the machine's own speed is left out of the change
+    PAIRS = "†"  #: pairs of processes tell the change, measured side by side; the stored value has no part in it
+    LAUNCHING = "‡"  #: the value is what the CPU takes to launch it
 
 
 def behind(check: Check) -> Sequence[Measurement]:
@@ -53,12 +57,27 @@ def mark(check: Check) -> Mark | None:
     return Mark.MACHINE if time is not None and abs(time - 1) >= SAME_SPEED else None
 
 
-def footnotes(checks: Iterable[Check]) -> list[str]:
-    """A line for each mark that ``checks`` need."""
+def launching_s(check: Check) -> float | None:
+    """Seconds that the CPU takes to launch what ``check`` timed, if an accelerator waits for that; else None."""
+    told = check.measurements[-1].figures if check.measurements else {}
+    spent_s, share = told.get(ENQUEUE), told.get(ENQUEUE_SHARE)
+    if not (check.metric.noisy and isinstance(spent_s, float) and isinstance(share, float)):
+        return None
+    return spent_s if share >= _BOUND_BY_LAUNCHING else None
+
+
+def value_mark(check: Check) -> Mark | None:
+    """The mark that the value of ``check`` needs."""
+    return None if launching_s(check) is None else Mark.LAUNCHING
+
+
+def footnotes(checks: Iterable[Check], of: Sequence[Callable[[Check], Mark | None]] = (mark, value_mark)) -> list[str]:
+    """A line for each mark ``of`` their changes and values that ``checks`` need."""
     marked: dict[Mark, list[Check]] = {}
     for check in checks:
-        if (found := mark(check)) is not None:
-            marked.setdefault(found, []).append(check)
+        for found in (needed(check) for needed in of):
+            if found is not None:
+                marked.setdefault(found, []).append(check)
     return [f"{one.value} {_TEXTS[one](marked[one])}" for one in Mark if one in marked]
 
 
@@ -84,4 +103,9 @@ def _pairs(checks: Sequence[Check]) -> str:
     return "measured in pairs of processes, and the median over these"
 
 
-_TEXTS = {Mark.MACHINE: _machine, Mark.PAIRS: _pairs}
+def _launching(checks: Sequence[Check]) -> str:
+    del checks
+    return "bound by launching: the device waits for the CPU, whose speed this is"
+
+
+_TEXTS = {Mark.MACHINE: _machine, Mark.PAIRS: _pairs, Mark.LAUNCHING: _launching}

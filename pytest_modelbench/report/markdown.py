@@ -45,7 +45,7 @@ def _table(found: Sequence[Line]) -> str:
     rows = [_HEADER]
     for line in found:
         verdict = f"**{line.standing.value}**" if line.standing in _FAILING else line.standing.value
-        cells = [line.case, line.metric, line.baseline, line.now, line.change + line.mark, line.band]
+        cells = [line.case, line.metric, line.baseline, line.now + line.now_mark, line.change + line.mark, line.band]
         rows.append(f"| {' | '.join(map(escape, cells))} | {verdict} |")
     notes = [f"\n{escape(text)}" for text in footnotes(line.check for line in found)]
     return "\n".join([*rows, *notes])

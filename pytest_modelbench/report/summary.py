@@ -11,7 +11,7 @@ from pytest_modelbench.core.places import BASELINES, Here
 from pytest_modelbench.core.reasons import DisturbedBaseline
 from pytest_modelbench.core.session import Check, Session
 from pytest_modelbench.core.verdicts import Verdict
-from pytest_modelbench.report.footnotes import mark
+from pytest_modelbench.report.footnotes import mark, value_mark
 from pytest_modelbench.report.scale import change, duration, number, pair, plural
 
 ACCEPT = "pytest --modelbench --update-baselines"
@@ -37,7 +37,7 @@ _RANK = {standing: rank for rank, standing in enumerate(Standing)}
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One check in words; ``mark`` leads to a footnote, which takes the ``check`` itself."""
+    """One check in words; the marks of its change and of its value lead to footnotes, which take the ``check``."""
 
     standing: Standing
     case: str
@@ -47,6 +47,7 @@ class Line:
     change: str
     band: str
     mark: str
+    now_mark: str
     check: Check
 
 
@@ -110,9 +111,11 @@ def _line(check: Check, how: Standing, label: str) -> Line:
         baseline = number(judgement.baseline, check.baseline.unit)
     elif judgement.baseline is not None:
         baseline, now = pair(judgement.baseline, judgement.value, metric.unit, tell_apart=not metric.noisy)
-    found = mark(check)
-    told = change(judgement, metric), _band(check), found.value if found else "", check
-    return Line(how, label, check.key.name, baseline, now, *told)
+    found, of_now = mark(check), value_mark(check)
+    return Line(
+        how, label, check.key.name, baseline, now, change(judgement, metric), _band(check),
+        found.value if found else "", of_now.value if of_now else "", check,
+    )  # fmt: skip
 
 
 def _band(check: Check) -> str:

@@ -104,7 +104,9 @@ def render_changes(changes: Iterable[Change], *, width: int, colour: bool, check
     parts = []
     for path, rows in by_file.items():
         table = layout(_CHANGE_COLUMNS, rows, width, colour=colour, all_columns=True)
-        parts.append("\n".join([_paint(printable(path), Colour.BOLD, colour), table, *footnotes(noted[path]), ""]))
+        parts.append(
+            "\n".join([_paint(printable(path), Colour.BOLD, colour), table, *footnotes(noted[path], [mark]), ""])
+        )
     kinds = Counter(change.kind.value for change in changes)
     told = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
     return "\n".join([*parts, f"baselines: {told}" if told else "baselines: nothing to accept"])
@@ -118,13 +120,13 @@ def _short(test: str) -> str:
 
 def _table(shown: Sequence[Line], look: Look) -> str:
     """The checks that are shown, and what their marks mean."""
-    marked = any(line.mark for line in shown)
-    rows = [_row(line, marked) for line in shown]
+    marked, now_marked = any(line.mark for line in shown), any(line.now_mark for line in shown)
+    rows = [_row(line, marked, now_marked) for line in shown]
     # Where nothing is compared with anything, there is nothing to say of it.
     said = [at for at, column in enumerate(_COLUMNS) if column.title not in _COMPARING or _says(rows, at)]
     rows = [Row(tuple(row.cells[at] for at in said), row.colour) for row in rows]
     table = layout([_COLUMNS[at] for at in said], rows, look.width, colour=look.colour)
-    return "\n".join([table, *footnotes(line.check for line in shown)]) if marked else table
+    return "\n".join([table, *footnotes(line.check for line in shown)])
 
 
 def _says(rows: Sequence[Row], at: int) -> bool:
@@ -132,10 +134,11 @@ def _says(rows: Sequence[Row], at: int) -> bool:
     return any(row.cells[at].strip() != "-" for row in rows)
 
 
-def _row(line: Line, marked: bool) -> Row:
-    """``marked``: room is kept for a mark, so that figures stay below each other."""
+def _row(line: Line, marked: bool, now_marked: bool) -> Row:
+    """``marked``, ``now_marked``: room is kept for a mark, so that figures stay below each other."""
     change = line.change + (line.mark or " ") if marked else line.change
-    cells = (line.case, line.metric, line.baseline, line.now, change, line.band, line.standing.value)
+    now = line.now + (line.now_mark or " ") if now_marked else line.now
+    cells = (line.case, line.metric, line.baseline, now, change, line.band, line.standing.value)
     return Row(cells, COLOURS[line.standing])
 
 

@@ -7,9 +7,18 @@ from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 
-from pytest_modelbench.core.environment import Difference, Fact, differences, same_packages, slugify
+from pytest_modelbench.core.environment import (
+    PACKAGES,
+    Difference,
+    Fact,
+    differences,
+    same_packages,
+    slugify,
+    under_torch,
+)
 from pytest_modelbench.core.errors import UsageError
 from pytest_modelbench.core.history import History
+from pytest_modelbench.core.packages import unpacked
 from pytest_modelbench.core.session import Check
 from pytest_modelbench.core.verdicts import BaselineView
 from pytest_modelbench.report.around import around
@@ -46,6 +55,19 @@ class Around:
         then = check.baseline.provenance if check.baseline and check.baseline.provenance else {}
         imported = {name for run in self._entry_of(check.key.test).runs for name in run.imported}
         return used_of(differences(then, provenance), imported)
+
+    def idle(self, test: str, baseline: BaselineView, provenance: Mapping[str, Fact]) -> frozenset[str]:
+        """Names of packages that changed since ``baseline`` and that the process of ``test`` does not import.
+
+        Not those that are gone, which it may have imported then, nor those that torch computes with.
+        """
+        imported = {name for run in self._entry_of(test).runs for name in run.imported}
+        changed = differences(baseline.provenance or {}, provenance)
+        if not imported or not changed:
+            return frozenset()
+        installed = unpacked(str(provenance.get(PACKAGES, ""))) or {}
+        left = [one for one in changed if one.name in installed and one.now is not None and not under_torch(one.name)]
+        return frozenset({one.name for one in left} - set(used_of(left, imported)))
 
     def since(self, test: str, regressed: Sequence[tuple[Check, Mapping[str, Fact]]]) -> str:
         """What happened to the code of ``test`` since the baselines of what ``regressed``, and that packages did not.

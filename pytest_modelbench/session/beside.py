@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
 from collections.abc import Iterator
 from functools import cache
@@ -11,9 +12,17 @@ from typing import Any
 
 import pytest
 
-from pytest_modelbench.core.environment import BESIDE_GIT, NONE, OPTIONS, Fact
-from pytest_modelbench.vcs.beside import beside_commits, code_of, fingerprint
+from pytest_modelbench.core.environment import BESIDE_GIT, NONE, OPTIONS, READ, Fact
+from pytest_modelbench.vcs.beside import (
+    beside_commits,
+    code_of,
+    fingerprint,
+    importable_code,
+    known_to_git,
+    places_beside,
+)
 from pytest_modelbench.vcs.listing import top_of
+from pytest_modelbench.vcs.reads import read_variables
 from pytest_modelbench.workers.installed import editable_sources
 from pytest_modelbench.workers.options import options_to_hand_over
 
@@ -30,13 +39,16 @@ _LONGEST = 60
 
 def facts_beside(config: pytest.Config) -> dict[str, Fact]:
     """Options of the project and of other plugins, and code and settings that no commit tells of."""
-    return {OPTIONS: _options(config) or NONE, BESIDE_GIT: _beside_git(config) or NONE}
+    found: dict[str, Fact] = {OPTIONS: _options(config) or NONE, READ: read_variables(config.rootpath) or NONE}
+    if (beside := _beside_git(config)) is not None:
+        found[BESIDE_GIT] = beside or NONE
+    return found
 
 
 def _options(config: pytest.Config) -> str:
     """``--weights=x``: values that are not the default's."""
     handed = options_to_hand_over(config)
-    found = {}
+    found = {f"-{name}": str(value) for name, value in _of_pytest(config).items() if value}
     for dest, default in _declared(config):
         if dest not in _DRAWN and dest in handed and handed[dest] != default:
             found[dest] = repr(handed[dest])
@@ -51,12 +63,30 @@ def _declared(config: pytest.Config) -> Iterator[tuple[str, Any]]:
             yield option.dest, option.attrs().get("default")
 
 
-def _beside_git(config: pytest.Config) -> str:
-    """``net 12 files (1a2b3c4d); 2 files (5e6f7a8b)``: what is installed in editable mode, and other files."""
+def _of_pytest(config: pytest.Config) -> dict[str, str]:
+    """What pytest itself was told that may choose what runs: its file, settings of it, plugins."""
+    option = config.option
+    return {
+        "c": os.path.basename(option.inifilename or ""),
+        "o": " ".join(option.override_ini or ()),
+        "p": " ".join(name for name in option.plugins or () if not name.startswith("no:")),
+    }
+
+
+def _beside_git(config: pytest.Config) -> str | None:
+    """``net 12 files (1a2b3c4d); 2 files (5e6f7a8b)``: what is installed in editable mode, and other code and files.
+
+    None if git does not tell.
+    """
     top = top_of(config.rootpath)
-    elsewhere = [(name, source) for name, source in editable_sources(sys.path) if not source.is_relative_to(top)]
-    told = [f"{name} {_code_of(source)}" for name, source in elsewhere]
-    return "; ".join(filter(None, [*told, fingerprint(beside_commits(config.rootpath), top)]))
+    if (files := beside_commits(config.rootpath)) is None:
+        return None
+    editable = editable_sources(sys.path)
+    told = [f"{name} {_code_of(source)}" for name, source in editable if not known_to_git(source, top)]
+    sources = [source for _, source in editable]
+    places = [one for one in places_beside(sys.path, top) if not any(map(one.is_relative_to, sources))]
+    told += [f"{place.name} {code}" for place in places if (code := importable_code(place))]
+    return "; ".join(filter(None, [*told, fingerprint(files, top)]))
 
 
 @cache

@@ -39,7 +39,6 @@ class Recourses:
 
     def __init__(self, root: Path, settings: Settings, *, inline: bool = False) -> None:
         self._root = root
-        self._baselines = root / settings.baselines
         self._unwanted = "--modelbench-inline" if inline else ""
         if settings.confirm != "duet":
             self._unwanted = f"--modelbench-confirm={settings.confirm}"
@@ -52,7 +51,7 @@ class Recourses:
         if commit not in self._known and commit is not None:
             try:
                 resolve(self._root, commit)
-                alike = same_code(self._root, commit, ignoring=[self._baselines])
+                alike = same_code(self._root, commit)
                 duet = not (alike or self._unwanted)
                 self._known[commit] = Recourse(duet, alike, "" if alike else self._unwanted)
             except ModelbenchError as error:

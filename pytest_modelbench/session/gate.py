@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from pytest_modelbench.core.environment import Environment
+from pytest_modelbench.core.environment import Environment, Fact
 from pytest_modelbench.core.measurement import CheckKey, Measurement
 from pytest_modelbench.core.metrics import Scope
 from pytest_modelbench.core.session import Check, Outcome
@@ -53,6 +53,7 @@ class Policy:
     """How a session judges: at which looks, by which settings, and what it can do where what is stored is not enough.
 
     ``recourse`` says that of checks whose baseline was recorded from a commit; None stands for an unknown one.
+    ``idle`` names what of that which changed since its baseline a test does not use.
     """
 
     settings: Settings
@@ -60,6 +61,7 @@ class Policy:
     updating: bool = False
     recourse: Callable[[str | None], Recourse] = lambda commit: Recourse()
     against: bool = False  #: compares with other code that is measured, and not with what is stored
+    idle: Callable[[str, BaselineView, Mapping[str, Fact]], frozenset[str]] = lambda test, baseline, now: frozenset()
 
 
 class Gate:
@@ -96,7 +98,7 @@ class Gate:
         # Asking costs git calls: not for what is decided without, and not where everything is accepted anyway.
         asked = confirm and last.metric.noisy and baseline is not None and duet is None and not self._policy.updating
         recourse = self._policy.recourse(baseline.commit) if asked and baseline else Recourse()
-        compared = Compared(measurements, baseline, self.environment.identity, self.environment.provenance)
+        compared = self._compared(last.key.test, measurements, baseline)
         ruling = judge(
             self._learning.taught(compared) if last.metric.scope is Scope.DEVICE else compared,
             Procedure(
@@ -114,6 +116,13 @@ class Gate:
             ruling.judgement, folder, baseline, self.environment.slug, duet.changes if duet else (),
         )  # fmt: skip
         return check, ruling.event
+
+    def _compared(self, test: str, measurements: Sequence[Measurement], baseline: BaselineView | None) -> Compared:
+        now = self.environment.provenance
+        compared = Compared(measurements, baseline, self.environment.identity, now)
+        if baseline is None or not measurements[-1].metric.noisy:
+            return compared
+        return replace(compared, idle=self._policy.idle(test, baseline, now))
 
     def base_of(self, check: Check) -> str:
         """The commit beside which a duet could decide ``check``; empty if none can."""
@@ -157,7 +166,7 @@ class Gate:
         baseline = self._store.find(check.folder, CheckKey(test, check.key.name))
         if baseline is None:
             return None
-        compared = Compared(check.measurements, baseline, self.environment.identity, self.environment.provenance)
+        compared = self._compared(check.key.test, check.measurements, baseline)
         ruling = judge(compared, Procedure((len(check.measurements),)))
         return replace(check, measurements=(), judgement=ruling.judgement, baseline=baseline)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from statistics import fmean, median
 
 from pytest_modelbench.core.measurement import CheckKey
 from pytest_modelbench.core.verdicts import BaselineView
@@ -15,7 +16,7 @@ from pytest_modelbench.judge.comparison import LogRatios, between_processes
 from pytest_modelbench.judge.judging import obstacle_to_comparison
 from pytest_modelbench.judge.procedure import Compared
 from pytest_modelbench.judge.spread import UNKNOWN, Others, Spread, between_sessions, pooled, speed
-from pytest_modelbench.judge.stored import days_apart
+from pytest_modelbench.judge.stored import SURELY_CHANGED, days_apart
 from pytest_modelbench.store.nights import Nights
 
 Stored = Callable[[CheckKey], BaselineView | None]
@@ -76,14 +77,21 @@ class Learning:
         """Log ratios of the nights that ran the very code of the baseline, and are not in it by now."""
         found = self._nights.of_baseline(key, baseline.accepted)
         nights = [tuple(processes.log_ratios) for _, processes in found.values()]
-        return [night for night in nights if night not in baseline.sessions]
+        center = fmean(baseline.anchor)
+        return [night for night in _believable(nights, center) if night not in baseline.sessions]
 
     def _under_other_code(self, key: CheckKey, baseline: BaselineView) -> Spread:
         """How far nights of other states of the code differ, those of each state among themselves."""
         if key not in self._other_code:
             groups = self._nights.of_other_code(key, baseline.accepted)
-            self._other_code[key] = pooled(map(_apart, groups))
+            believed = [_believable(days, median(map(fmean, days))) for days in groups]
+            self._other_code[key] = pooled(_apart(days) for days in believed if days)
         return self._other_code[key]
+
+
+def _believable(days: Iterable[tuple[float, ...]], center: float) -> list[tuple[float, ...]]:
+    """Those of ``days`` that are no farther from ``center`` than days are: a damaged file may say anything."""
+    return [day for day in days if abs(fmean(day) - center) < SURELY_CHANGED]
 
 
 def _apart(sessions: Sequence[LogRatios]) -> Spread:

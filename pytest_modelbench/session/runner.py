@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import sys
 import time
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
@@ -43,13 +41,14 @@ from pytest_modelbench.session.refusing import as_usage_error
 from pytest_modelbench.session.renaming import Renames
 from pytest_modelbench.session.replay import Replayer
 from pytest_modelbench.session.results import Results
+from pytest_modelbench.session.warned import WorkerWarnings
 from pytest_modelbench.store.baselines import BaselineStore
 from pytest_modelbench.store.nights import Nights, NightsFile
 from pytest_modelbench.store.whole import check_own_name, check_whole
 from pytest_modelbench.vcs.git import sources
 from pytest_modelbench.vcs.listing import tracked_below
 from pytest_modelbench.workers.driver import Heard
-from pytest_modelbench.workers.events import Hello, Noted, Quiet, Started, Warned
+from pytest_modelbench.workers.events import Hello, Noted, Quiet, Started
 from pytest_modelbench.workers.notes import write_note
 from pytest_modelbench.workers.rounds import Limits, RoundPlan, run_rounds
 from pytest_modelbench.workers.runs import PairRun, TestRun
@@ -103,7 +102,7 @@ class SessionRunner:
         self.complete = False
         self.processes = 0
         self._recourses = Recourses(config.rootpath, settings, inline=config.option.modelbench_inline)
-        self._policy = Policy(settings, wanted.looks, wanted.updating, self._recourses, bool(self.against))
+        self._policy = Policy(settings, wanted.looks, wanted.updating, self._recourses, bool(self.against), around.idle)
         self._launcher = Launcher(config, settings)
         self._replayer = Replayer(config)
         self._looks_ahead = wanted.looks
@@ -115,7 +114,7 @@ class SessionRunner:
         self._budget_s = min(settings.budget_s or math.inf, _session_timeout_s(config))
         self._items: dict[str, pytest.Item] = {}
         self._marks = Marks({})
-        self._warned: set[Warned] = set()
+        self._warnings = WorkerWarnings(config)
         self._progress: Progress | None = None
         self._session: pytest.Session | None = None
         if not self.against:
@@ -265,7 +264,7 @@ class SessionRunner:
         elif isinstance(event, Noted):
             write_note(self.config, event)
         else:
-            self._warn(event)
+            self._warnings.hand_on(event)
 
     def environment_known(self, environment: Environment) -> None:
         """Open the baselines of where a process measures, which the session knows more of than the process."""
@@ -276,21 +275,6 @@ class SessionRunner:
         if environment.kind.startswith("cuda-") and not self.results.environments and (why := why_unseen()):
             self.decider.warnings.append(f"the GPU's clocks, temperature and other users are not watched: {why}")
         self.results.environment_known(replace(environment, provenance=known))
-
-    def _warn(self, warning: Warned) -> None:
-        """Hand a worker's warning to pytest's own summary of warnings; not once more for each process."""
-        if warning in self._warned:
-            return
-        self._warned.add(warning)
-        category = _category(warning.module, warning.category)
-        self.config.hook.pytest_warning_recorded.call_historic(
-            kwargs={
-                "warning_message": warnings.WarningMessage(warning.text, category, warning.filename, warning.lineno),
-                "when": "runtest",
-                "nodeid": warning.test,
-                "location": warning.location,
-            }
-        )
 
     # --- what rounds tell
 
@@ -370,9 +354,3 @@ def _session_timeout_s(config: pytest.Config) -> float:
     if given is None and config.pluginmanager.has_plugin("timeout"):
         given = config.getini("session_timeout")
     return float(given or math.inf)
-
-
-def _category(module: str, name: str) -> type[Warning]:
-    """The warning's class if it is one of Python's or pytest's own, else plain Warning: nothing is imported for it."""
-    found: Any = getattr(sys.modules.get(module), name, None)
-    return found if isinstance(found, type) and issubclass(found, Warning) else Warning

@@ -94,6 +94,12 @@ class FakeNvml(SimpleNamespace):
             raise NVMLError
         return f"handle of {self.devices[index]}"
 
+    def nvmlDeviceGetCount(self) -> int:  # noqa: N802
+        return len(self.devices)
+
+    def nvmlDeviceGetUUID(self, handle: str) -> str:  # noqa: N802
+        return self.devices[self._index(handle)]
+
     def nvmlDeviceGetIndex(self, handle: str) -> int:  # noqa: N802
         return self._index(handle)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -13,6 +14,8 @@ from pytest_modelbench.vcs.git import ask
 _PROSE, _OF_A_SERVICE = frozenset({".md", ".rst"}), ".github"
 #: Of more changed files nobody would expect that none matters, and each costs two calls of git.
 _MOST_FILES = 100
+#: Comments that something reads: the encoding, Cython, the builder of extensions.
+_ACTING = re.compile(r"#.*?(?:coding[:=]|cython:|distutils:).*")
 _PLAIN_FILES = ("100644", "100755")
 
 
@@ -33,13 +36,14 @@ def is_prose(name: str) -> bool:
 def alike(name: str, before: Held | None, after: Held | None) -> bool:
     """Whether the file ``name`` does the same before and after; None: it is not there, or no plain file.
 
-    Python does where its syntax trees are equal: comments, line breaks and quotes differ, docstrings do not.
+    Python does where its syntax trees are equal: comments, line breaks and quotes differ, docstrings do not, nor the
+    comments that something reads.
     """
     if is_prose(name):
         return True
     if before is None or after is None or before.mode != after.mode:
         return False
-    return before.text == after.text or (name.endswith(".py") and _tree(before.text) == _tree(after.text) != "")
+    return before.text == after.text or (name.endswith(".py") and _tree(before.text) == _tree(after.text) != ("", []))
 
 
 def alike_in_commits(toplevel: Path, one: str, other: str, names: Sequence[str]) -> bool:
@@ -85,9 +89,12 @@ def _on_disk(path: Path) -> Held | None:
         return None
 
 
-def _tree(text: str) -> str:
-    """What ``text`` says as Python, without where; empty if it is none."""
+def _tree(text: str) -> tuple[str, list[str]]:
+    """What ``text`` says as Python, without where, with the comments that do something; empty if it is none."""
     try:
-        return ast.dump(ast.parse(text))
+        # Comments on types are TorchScript's, but for those that silence a linter, which have their lines in them.
+        tree = ast.parse(text, type_comments=True)
+        tree.type_ignores = []
+        return ast.dump(tree), _ACTING.findall(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return ""
+        return "", []

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_modelbench.core.errors import UsageError, did_you_mean
 from pytest_modelbench.vcs.alike import alike_in_commits, alike_to_head
 from pytest_modelbench.vcs.git import Repository, ask, changed, entries, git, repository
-from pytest_modelbench.vcs.kinds import generated
+from pytest_modelbench.vcs.kinds import SIGNS_OF_OURS, generated, may_be_ours
 
 #: Where git looks for a short name, in its order (gitrevisions(7)).
 _PLACES = ("refs/{}", "refs/tags/{}", "refs/heads/{}", "refs/remotes/{}", "refs/remotes/{}/HEAD")
@@ -85,24 +85,42 @@ def _refuse_ambiguous(repo: Repository, ref: str) -> None:
         raise UsageError(f"{ref!r} is ambiguous; write the one you mean: {' or '.join(commits)}")
 
 
-def same_code(root: Path, commit: str, ignoring: Sequence[Path] = ()) -> bool:
+def same_code(root: Path, commit: str) -> bool:
     """Whether the working tree of ``root``'s repository holds the code of ``commit``: it does the very same.
 
-    No tracked file differs from it but in what `vcs.alike` leaves out, comments and prose, and no untracked file is
-    code. What lies below the folders ``ignoring`` does not count. In doubt the answer is no. Raises UsageError if git
+    No tracked file differs from it but files of baselines and results, which tell of code, and in what `vcs.alike`
+    leaves out, comments and prose; and no untracked file is code. In doubt the answer is no. Raises UsageError if git
     cannot tell.
     """
     repo = repository(root)
-    ignored = [relative for path in ignoring if (relative := repo.relative(path)) and relative != Path()]
     # The top of the repository, whatever part of it is under test: shared code may lie beside.
-    paths = [":(top)", *(f":(top,exclude,literal){relative.as_posix()}" for relative in ignored)]
-    difference = ask(
-        repo.toplevel, "diff-tree", "-r", "-z", "--no-renames", "--name-only", "HEAD", commit, "--", *paths
-    )
+    difference = ask(repo.toplevel, "diff-tree", "-r", "-z", "--no-renames", "--name-status", "HEAD", commit)
     if difference.status != 0:
         raise UsageError(f"comparing {repo.toplevel} with commit {commit[:10]} failed:\n{difference.error.strip()}")
-    alike = alike_in_commits(repo.toplevel, "HEAD", commit, entries(difference.output))
-    return alike and not changed(repo.toplevel, paths, alike_to_head(repo.toplevel))
+    told = entries(difference.output)
+    states = dict(zip(told[1::2], told[::2], strict=True))
+    ours = _of_ours(repo.toplevel, commit, states)
+    alike = alike_in_commits(repo.toplevel, "HEAD", commit, [name for name in states if name not in ours])
+    return alike and not changed(repo.toplevel, but=alike_to_head(repo.toplevel))
+
+
+def _of_ours(toplevel: Path, commit: str, states: Mapping[str, str]) -> set[str]:
+    """Those of the files that differ between HEAD and ``commit`` that are of baselines or results where they are.
+
+    ``states`` are git's letters: A for what the commit alone has, D for what HEAD alone has.
+    """
+    names = sorted(name for name in states if may_be_ours(name))
+    found: dict[str, set[str]] = {"HEAD": set(), commit: set()}
+    for start in range(0, len(names), _AT_ONCE):
+        asked = [f":(top,literal){name}" for name in names[start : start + _AT_ONCE]]
+        signs = [part for sign in SIGNS_OF_OURS for part in ("-e", sign)]
+        for one, those in found.items():
+            listed = ask(toplevel, "grep", "-z", "-l", "-F", "--full-name", *signs, one, "--", *asked).output
+            those.update(entry.partition(":")[2] for entry in entries(listed))
+    lacking = {"A": "HEAD", "D": commit}
+    return {
+        name for name in names if all(name in those or lacking.get(states[name]) == one for one, those in found.items())
+    }
 
 
 def unknown_code(root: Path, files: Sequence[Path]) -> list[Path]:

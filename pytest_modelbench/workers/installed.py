@@ -130,6 +130,18 @@ def _metadata(folder: str) -> list[str]:
     return [name for name in names if re.fullmatch(r".+\.dist-info|.+-.+\.egg-info", name)]
 
 
+def _linked(folder: str) -> list[tuple[str, Path]]:
+    """Names and folders of what ``setup.py develop`` has linked to from ``folder``, as older pips do."""
+    found = []
+    for link in sorted(Path(folder or ".").glob("*.egg-link")):
+        try:
+            source = link.read_text(encoding="utf-8", errors="replace").partition("\n")[0].strip()
+        except OSError:
+            continue
+        found.append((normalized(link.stem), Path(os.path.realpath(source))))
+    return found
+
+
 def editable_sources(path: Sequence[str]) -> list[tuple[str, Path]]:
     """Names and folders of what is installed on ``path`` in editable mode, and that nothing before it hides."""
     found: dict[str, Path | None] = {}
@@ -137,4 +149,6 @@ def editable_sources(path: Sequence[str]) -> list[tuple[str, Path]]:
         for one in distributions_in(site):
             source, editable = one.source
             found.setdefault(one.name, source if source is not None and editable and source.is_dir() else None)
+        for name, source in _linked(site):
+            found.setdefault(name, source if source.is_dir() else None)
     return sorted((name, source) for name, source in found.items() if source is not None)

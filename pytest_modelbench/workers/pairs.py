@@ -24,8 +24,8 @@ from pytest_modelbench.workers.reports import first_line, skip_reason
 from pytest_modelbench.workers.runs import PairedTiming, PairRun, TestRun
 
 _NO_SUCH_TEST = "there is no such test in the code compared with"
-#: What every backend of torch has in its message.
-_OUT_OF_MEMORY = "out of memory"
+#: What every backend of torch has in its message, and what cuBLAS and cuDNN say where there is none left for them.
+_OUT_OF_MEMORY = ("out of memory", "status_alloc_failed", "cublas_status_not_initialized")
 OUT_OF_TIME = "The session's budget was over before this test could be measured (--modelbench-budget)."
 
 
@@ -92,9 +92,8 @@ def run_pair(
 
 def _ran_out_of_memory(run: PairRun) -> bool:
     """Whether a side failed for want of memory, which it may have where the other one does not hold some, too."""
-    return len(run.sides) == 2 and any(
-        _OUT_OF_MEMORY in first_line(side.reports, "failed").lower() for side in run.sides
-    )
+    said = [first_line(side.reports, "failed").lower() for side in run.sides]
+    return len(said) == 2 and any(word in line for word in _OUT_OF_MEMORY for line in said)
 
 
 def _one_after_the_other(test: str, number: int, sides: Sides, listener: Listener, timeout_s: Timeout) -> PairRun:

@@ -31,7 +31,7 @@ def measure():
 
     from pytest_modelbench.measure.allocator import settle_allocator
     from pytest_modelbench.measure.clocks import clock_for
-    from pytest_modelbench.measure.environment import pin
+    from pytest_modelbench.measure.pinning import pin
     from pytest_modelbench.measure.plan import SamplingPlan
     from pytest_modelbench.measure.reference import reference_workload
     from pytest_modelbench.measure.workload import seconds_of, warm_up

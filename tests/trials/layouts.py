@@ -23,7 +23,7 @@ def measure():
     import torch
 
     from pytest_modelbench.measure.allocator import settle_allocator
-    from pytest_modelbench.measure.environment import pin
+    from pytest_modelbench.measure.pinning import pin
     from pytest_modelbench.measure.reference import reference_workload
     from pytest_modelbench.models.build import build
 

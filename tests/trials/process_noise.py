@@ -32,7 +32,7 @@ def measure() -> dict[str, float]:
 
     from pytest_modelbench.measure.allocator import settle_allocator
     from pytest_modelbench.measure.clocks import clock_for
-    from pytest_modelbench.measure.environment import pin
+    from pytest_modelbench.measure.pinning import pin
     from pytest_modelbench.measure.reference import reference_workload
     from pytest_modelbench.measure.sampling import Alone, Conditions, Target, sample
     from pytest_modelbench.models.build import build

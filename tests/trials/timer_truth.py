@@ -12,7 +12,7 @@ from machine import describe, write
 
 from pytest_modelbench.measure.allocator import settle_allocator
 from pytest_modelbench.measure.clocks import clock_for
-from pytest_modelbench.measure.environment import pin
+from pytest_modelbench.measure.pinning import pin
 from pytest_modelbench.measure.plan import SamplingPlan
 from pytest_modelbench.measure.reference import Reference, reference_workload
 from pytest_modelbench.measure.sampling import Alone, Target, sample

@@ -10,7 +10,7 @@ import nets
 import torch
 
 from pytest_modelbench.measure.allocator import settle_allocator
-from pytest_modelbench.measure.environment import pin
+from pytest_modelbench.measure.pinning import pin
 
 LAYOUTS, BLOCKS, SAMPLE_S = 6, 10, 0.02
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from pytest_modelbench.core.case import NamedCase
-from pytest_modelbench.core.environment import BESIDE_GIT, NONE, OPTIONS, PACKAGES, VARIABLES
+from pytest_modelbench.core.environment import BESIDE_GIT, NONE, OPTIONS, PACKAGES, READ, VARIABLES
 from pytest_modelbench.core.measurement import CheckKey, Comparability, Measurement, Quality, RelativeTime
 from pytest_modelbench.core.metrics import METRICS
 from pytest_modelbench.core.packages import Package, packed
@@ -35,6 +35,7 @@ KNOWN = {
     VARIABLES: NONE,
     OPTIONS: NONE,
     BESIDE_GIT: NONE,
+    READ: NONE,
 }
 DEFAULTS = Settings()
 BESIDE_CONV = Comparability(reference="conv")
@@ -55,9 +56,9 @@ def baseline(metric="latency", anchor=(0.0, 0.01, -0.01, 0.005, -0.005), **more)
     return BaselineView("case", unit, better, 0.1, BESIDE_CONV, anchor, identity={}, **more)
 
 
-def ruling(measurements, stored, procedure=None, now=None, duet=None, identity=None):
+def ruling(measurements, stored, procedure=None, now=None, duet=None, identity=None, idle=frozenset()):
     """The ruling where provenance is ``now``, in a session whose other checks tell that days are calm."""
-    compared = Compared(measurements, stored, identity or {}, now or {}, Spread(DAY_FLOOR**2, 6.0))
+    compared = Compared(measurements, stored, identity or {}, now or {}, Spread(DAY_FLOOR**2, 6.0), idle=idle)
     return judge(compared, procedure or Procedure(), duet)
 
 

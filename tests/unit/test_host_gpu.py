@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -25,6 +26,18 @@ def gpu_of(library: FakeNvml) -> NvmlGpu:
     gpu = gpu_by_uuid(opened(library), UUID)
     assert gpu is not None
     return gpu
+
+
+@pytest.mark.parametrize(("prefix", "index"), [("GPU-89", 0), ("GPU-8a", 1), ("GPU-8", None), ("GPU-7", None)])
+def test_a_device_is_found_by_the_beginning_of_its_uuid_as_cuda_takes_it(prefix: str, index: int | None) -> None:
+    found = gpu_by_ordinal(opened(FakeNvml("GPU-8932f937-d72c", "GPU-8a02f937-d72c")), 0, prefix)
+    assert (found.facts().index if found else None) == index
+
+
+@pytest.mark.parametrize("bus_id", ["00000000:17:00.0", b"00000000:17:00.0", "0000:17:00.0"])
+def test_a_device_has_its_place_on_the_bus_as_linux_writes_it(bus_id: str | bytes) -> None:
+    library = FakeNvml(nvmlDeviceGetPciInfo=SimpleNamespace(busId=bus_id))
+    assert gpu_of(library).facts().bus_id == "0000:17:00.0"
 
 
 def test_device_is_read_in_hertz_and_watts() -> None:

@@ -5,6 +5,7 @@ import random
 
 import pytest
 
+from pytest_modelbench.core.environment import BESIDE_GIT
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.judge.procedure import Duet, Procedure
 from pytest_modelbench.judge.state import Event
@@ -14,7 +15,7 @@ from tests.unit.simulated import DEFAULTS, EDGES, KNOWN, Spreads, baseline, meas
 
 def beside(
     changes, *, metric="latency", checks=1, before=(0.0, 0.01, -0.01), afresh=(), stored=True, now=None,
-    disturbance="", **more,
+    disturbance="", idle=frozenset(), **more,
 ):  # fmt: skip
     """The ruling on a check that was measured in so many pairs, between processes ``before`` and ``afresh``."""
     measured = [
@@ -24,7 +25,7 @@ def beside(
     duet = Duet(
         "commit abc", (3, 5, 8, 13, 20), checks, stored, changes=tuple(changes), pairs=len(changes), before=len(before)
     )
-    return ruling(measured, baseline(metric, **more), Procedure(checks=12), now, duet)
+    return ruling(measured, baseline(metric, **more), Procedure(checks=12), now, duet, idle=idle)
 
 
 def verdict_beside(changes, **more):
@@ -153,6 +154,38 @@ def test_where_versions_moved_what_stays_unclear_is_not_ok(now, verdict):
     assert (told.judgement.verdict, told.event) == (verdict, Event.DECIDED)
     said = "since the baseline: torch 2.14 -> 2.15" in sentences(told.judgement.reasons)
     assert said is (verdict is Verdict.INCONCLUSIVE)
+
+
+@pytest.mark.parametrize(
+    ("now", "idle", "event"),
+    [
+        (OLD, frozenset(), Event.DECIDED),
+        (NEW, frozenset(), Event.AWAY),
+        (NEW, frozenset({"torch"}), Event.DECIDED),  # its process does not import what moved
+    ],
+)
+def test_where_versions_moved_one_process_that_clears_nothing_leaves_it_open(now, idle, event):
+    """7 % slower, of processes that spread by 3 %: not surely away, and not surely within the band."""
+    spread = (0.03, -0.03, 0.02, -0.02, 0.04, -0.04)
+    told = beside(CLEARED, before=(0.07,), anchor=spread, provenance=OLD, now=now, idle=idle)
+    assert told.event is event
+    assert told.judgement.verdict is (Verdict.INCONCLUSIVE if event is Event.AWAY else Verdict.OK)
+
+
+@pytest.mark.parametrize(
+    ("beside_git", "torch", "verdict"),
+    [
+        ("2 files", "2.14", Verdict.INCONCLUSIVE),
+        ("2 files", "2.15", Verdict.REGRESSED),
+        ("1 file", "2.15", Verdict.REGRESSED),
+    ],
+)
+def test_files_that_a_run_may_have_left_are_named_and_blamed_by_nobody(beside_git, torch, verdict):
+    then, now = {**OLD, BESIDE_GIT: "1 file"}, {"torch": torch, BESIDE_GIT: beside_git}
+    told = beside(CLEARED, **FAR, provenance=then, now=now).judgement
+    assert told.verdict is verdict
+    if verdict is Verdict.INCONCLUSIVE:
+        assert "beside_git 1 file -> 2 files" in sentences(told.reasons)
 
 
 def test_beside_other_code_what_is_stored_does_not_matter():

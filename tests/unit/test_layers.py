@@ -187,6 +187,7 @@ def test_only_the_edge_knows_pytest():
         "session/replay.py",
         "session/refusing.py",
         "session/runner.py",
+        "session/warned.py",
     }
 
 

@@ -14,7 +14,9 @@ import pytest
 from pytest_modelbench.host.clock import Held
 from pytest_modelbench.measure import cpu_clocks
 from pytest_modelbench.measure.cpu_clocks import LeftOut, Mark, RunningClock
+from pytest_modelbench.measure.workload import Workload, seconds_of
 
+MS = 1_000_000
 WAITS, NOTHING = LeftOut(waits=True), LeftOut()
 
 
@@ -53,12 +55,12 @@ def told(counters: Counters) -> Callable[..., tuple[list[float], LeftOut]]:
         clock = RunningClock(counters)  # type: ignore[arg-type]
         clock.synchronize()
         marks = []
-        for wall, delay, ran, given_up in moments:
+        for number, (wall, delay, ran, given_up) in enumerate(moments):
+            counters.others_ns = round(others * 1e6) if number == len(moments) - 1 else 0
             counters.wall_ns, counters.cpu_ns = round(wall * 1e6), round(ran * 1e6)
             counters.delay_ns = None if delay is None else round(delay * 1e6)
             counters.given_up = given_up
             marks.append(clock.mark())
-        counters.others_ns = round(others * 1e6)
         return [round(one_s * 1e3, 6) for one_s in clock.elapsed_s(marks)], clock.left_out
 
     return read
@@ -102,12 +104,37 @@ def test_where_other_threads_compute_time_is_the_wall_s(told: Callable[..., tupl
     assert told(*moments, others=5) == ([20, 30], NOTHING)
 
 
+def test_other_threads_of_any_step_of_a_block_are_seen(counters: Counters) -> None:
+    """A model that leaves its work to a thread, and waits for the core that this one has."""
+    clock = RunningClock(counters)  # type: ignore[arg-type]
+
+    def step(name: str, wall_ms: int, waits_ms: int) -> Workload:
+        def call() -> None:
+            counters.wall_ns += wall_ms * MS
+            counters.delay_ns = (counters.delay_ns or 0) + waits_ms * MS
+            counters.cpu_ns += (wall_ms - waits_ms) * MS
+            counters.others_ns += waits_ms * MS
+
+        return Workload(call, name, 1, 0.0, 1)
+
+    reference, target = step("reference", 20, 0), step("target", 60, 30)
+    assert seconds_of([reference, target, target, reference], clock) == [0.02, 0.06, 0.06, 0.02]
+    assert clock.left_out == NOTHING
+
+
 def test_a_mark_is_read_again_where_the_thread_was_taken_off_its_core_meanwhile(
     counters: Counters, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     times = iter([0, 4_000_000, 4_001_000, 4_002_000])
     monkeypatch.setattr(Held, "perf_counter_ns", staticmethod(lambda: next(times)))
     assert RunningClock(counters).mark() == Mark(4_002_000, 0, 0, 0)  # type: ignore[arg-type]
+
+
+def test_a_clock_that_ticks_now_and_then_tells_nothing(
+    told: Callable[..., tuple[list[float], LeftOut]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cpu_clocks, "_CPU_TIME_IS_FINE", False)
+    assert told((0, 0, 0, 1), (20, 5, 10, 1)) == ([15], WAITS)
 
 
 def test_a_thread_that_sleeps_or_waits_for_a_lock_is_not_without_work() -> None:

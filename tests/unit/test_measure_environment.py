@@ -18,7 +18,7 @@ from pytest_modelbench.core.packages import unpacked
 from pytest_modelbench.host.processor import Processor, read_processor
 from pytest_modelbench.measure import devices, environment
 from pytest_modelbench.measure.devices import is_cpu, resolve_device
-from pytest_modelbench.measure.environment import cpu_slug, detect, doubt, drift, pin
+from pytest_modelbench.measure.environment import cpu_slug, detect, doubt, drift
 from pytest_modelbench.measure.state import preserved_state
 from pytest_modelbench.testing.nvml import FakeNvml, NVMLError
 
@@ -100,6 +100,19 @@ def test_absent_or_unknown_device_is_an_error_that_lists_what_is_here(
     assert str(error.value) == (
         f"--device={text}: {what} Here are: cpu, cuda:1, cuda:0. On the CPU it runs with --device=cpu"
     )
+
+
+@pytest.mark.parametrize("fails", ["set", "used"])
+def test_a_device_that_lets_nobody_in_is_told_with_who_looks(monkeypatch: pytest.MonkeyPatch, fails: str) -> None:
+    def busy(*_: object, **__: object) -> None:
+        raise RuntimeError("CUDA error: CUDA-capable device(s) is/are busy or unavailable\nCompile with more")
+
+    monkeypatch.setattr(torch.accelerator, "set_device_index", busy if fails == "set" else lambda index: None)
+    monkeypatch.setattr(torch, "empty", busy)
+    with pytest.raises(
+        UsageError, match=r"cuda:1 cannot be used .*: CUDA error: .* unavailable\. .*doctor --device=cuda:1"
+    ):
+        devices.make_current("cuda:1")
 
 
 def test_why_a_device_is_not_there_is_told_in_torchs_words(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -273,6 +286,24 @@ def test_where_a_package_was_installed_from_is_told_without_paths(
     assert unpacked(environment._installed()) == {"net": told}
 
 
+def test_a_package_from_a_folder_is_known_by_its_files_wherever_that_folder_was(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def told(url: str, net: str) -> str:
+        folder = tmp_path / "net-1.0.dist-info"
+        folder.mkdir(exist_ok=True)
+        (folder / "direct_url.json").write_text(json.dumps({"url": url, "dir_info": {}}))
+        script = f"../../../bin/net,sha256={len(url)},1"
+        (folder / "RECORD").write_text(f"net.py,sha256={net},9\nnet-1.0.dist-info/METADATA,sha256={url},8\n{script}\n")
+        monkeypatch.setattr(sys, "path", [str(tmp_path)])
+        return (unpacked(environment._installed()) or {})["net"]
+
+    first = told("file:///home/somebody/net", "abc")
+    assert first.startswith("1.0 (files ")
+    assert told("file:///home/runner/work/net", "abc") == first
+    assert told("file:///home/somebody/net", "abd") != first
+
+
 @pytest.mark.skipif(sys.prefix == sys.base_prefix, reason="outside a virtual environment others install packages")
 def test_as_many_packages_are_found_as_their_metadata_names() -> None:
     named = {(environment.slugify(found.name), found.version) for found in metadata.distributions() if found.name}
@@ -311,37 +342,3 @@ def test_driver_is_asked_of_nvml_if_there_is_one(
     monkeypatch.setitem(sys.modules, "pynvml", nvml)
     assert environment._driver() == driver
     assert nvml is None or nvml.open == 0
-
-
-@pytest.fixture
-def affinity(monkeypatch: pytest.MonkeyPatch) -> dict[int, set[int]]:
-    """Affinity per task, as set by the code under test; this thread starts with cores 0, 1, 4 and 5."""
-    masks = {0: {0, 1, 4, 5}}
-
-    def assign(task: int, cores: set[int]) -> None:
-        if task == 13:
-            raise ProcessLookupError  # ended between listing and pinning
-        masks[task] = set(cores)
-
-    monkeypatch.setattr(os, "sched_getaffinity", lambda task: masks[task], raising=False)
-    monkeypatch.setattr(os, "sched_setaffinity", assign, raising=False)
-    monkeypatch.setattr(environment, "_tasks", lambda: [0, 12, 13])
-    return masks
-
-
-@pytest.mark.parametrize(("threads", "cores"), [(1, (5,)), (2, (4, 5)), (9, (0, 1, 4, 5))])
-def test_pin_takes_the_highest_allowed_cores_for_every_thread(
-    affinity: dict[int, set[int]], threads: int, cores: tuple[int, ...]
-) -> None:
-    assert pin(threads) == cores
-    assert affinity == {0: set(cores), 12: set(cores)}
-
-
-def test_pin_does_nothing_where_the_system_cannot(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
-    assert pin(1) == ()
-
-
-def test_pin_to_no_thread_is_an_error() -> None:
-    with pytest.raises(UsageError, match="at least 1"):
-        pin(0)

@@ -351,6 +351,8 @@ class FakeCuda:
             "empty_cache": lambda: setattr(self, "cached", 500),
         }.items():
             monkeypatch.setattr(torch.cuda, name, note(name, value))
+        for library in ("cublas", "cublaslt"):
+            monkeypatch.delattr(torch.backends.cuda, f"{library}_workspace_size", raising=False)
         clear = note("clear workspaces", lambda: setattr(self, "workspace", 0))
         monkeypatch.setattr(torch._C, "_cuda_clearCublasWorkspaces", clear, raising=False)
 
@@ -372,6 +374,43 @@ def test_allocated_peak_is_of_a_run_like_the_one_before(
     assert cuda.log[:7] == [
         "clear workspaces", "memory_allocated", "run", "synchronize", "empty_cache", "reset_peak_memory_stats", "run",
     ]  # fmt: skip
+
+
+def test_where_each_product_asks_for_its_workspace_a_run_without_any_tells_what_is_the_models(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cuda = FakeCuda()
+    cuda.patch(monkeypatch)
+    sizes = {"cublas": 32, "cublaslt": 32}
+
+    def sized(library: str) -> Callable[..., int]:
+        def setting(size: int | None = None) -> int:
+            sizes[library] = sizes[library] if size is None else size
+            return sizes[library]
+
+        return setting
+
+    for library in sizes:
+        monkeypatch.setattr(torch.backends.cuda, f"{library}_workspace_size", sized(library), raising=False)
+
+    def run() -> None:
+        cuda.log.append("run")
+        cuda.peak = max(cuda.peak, cuda.requested + 40 + max(sizes.values()))
+
+    peak = allocated_peak(run, torch.device("cuda", 0))
+    assert (peak.requested_bytes, peak.workspace_bytes) == (140, 32)
+    assert sizes == {"cublas": 32, "cublaslt": 32}
+
+
+def test_of_a_graph_that_is_replayed_the_run_that_recorded_it_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    cuda = FakeCuda(settling=0)
+    cuda.patch(monkeypatch)
+    asked = iter([40, 900, 10, 10, 10])
+
+    def run() -> None:
+        cuda.peak = max(cuda.peak, cuda.requested + next(asked))
+
+    assert allocated_peak(run, torch.device("cuda", 0), replayed=True).requested_bytes == 1000
 
 
 def test_what_never_settles_ends(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,10 +7,12 @@ from dataclasses import replace
 import pytest
 
 from pytest_modelbench.core.change import Change, ChangeKind
+from pytest_modelbench.core.measurement import ENQUEUE, ENQUEUE_SHARE, Figure
 from pytest_modelbench.core.session import Check
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.report import markdown, terminal
-from pytest_modelbench.report.footnotes import Mark, footnotes, mark
+from pytest_modelbench.report.evidence import evidence
+from pytest_modelbench.report.footnotes import Mark, footnotes, mark, value_mark
 from pytest_modelbench.report.terminal import Look
 from tests.unit.report_sessions import FINE, REFERENCE, check
 
@@ -91,3 +93,43 @@ def test_what_is_accepted_has_the_change_that_was_judged() -> None:
         "* the machine ran 26.1% faster than for the baseline, which the change leaves out",
     ]
     assert "-33.5%  replaced" in terminal.render_changes(accepted, width=80, colour=False)
+
+
+def launched(one: Check, share: float) -> Check:
+    """As an accelerator would tell it: launching takes this share of the time."""
+    told = [replace(each, figures={ENQUEUE: 340e-6, ENQUEUE_SHARE: share}) for each in one.measurements]
+    return replace(one, measurements=tuple(told))
+
+
+@pytest.mark.parametrize(("share", "marked"), [(0.97, Mark.LAUNCHING), (0.8, Mark.LAUNCHING), (0.79, None)])
+def test_a_value_is_marked_where_the_device_waits_for_the_cpu(share: float, marked: Mark | None) -> None:
+    assert value_mark(launched(FASTER, share)) is value_mark(launched(SLOWER, share)) is marked
+    assert value_mark(FASTER) is None
+
+
+def test_a_value_that_is_bound_by_launching_is_told_in_table_and_footnote() -> None:
+    launch_bound = launched(check("r", "latency", Verdict.OK, 353e-6, 350e-6, ratio=1.0), 0.97)
+    told = replace(FINE, checks=(launch_bound, *FINE.checks))
+    text = terminal.render(told, Look(width=120, colour=False))
+    assert "353 µs‡ " in text
+    assert "‡ bound by launching: the device waits for the CPU, whose speed this is" in text
+    assert "353 µs‡ |" in markdown.render(told)
+    assert "it is bound by launching, which takes the CPU 340 µs: the device waits for that" in evidence(
+        launch_bound, None, ()
+    )
+
+
+@pytest.mark.parametrize(
+    ("figures", "told"),
+    [
+        ({"gpu_clock_mhz": 1755}, "the GPU ran at 1755 MHz"),
+        (
+            {"gpu_clock_mhz": 1410, "gpu_temperature_c": 81, "gpu_power_w": 349, "gpu_held_by": "power cap"},
+            "the GPU ran at 1410 MHz, 81 °C, 349 W, held there by: power cap",
+        ),
+        ({"gpu_temperature_c": 81}, None),
+    ],
+)
+def test_evidence_has_how_fast_the_gpu_was(figures: dict[str, Figure], told: str | None) -> None:
+    seen = replace(FASTER, measurements=tuple(replace(one, figures=figures) for one in FASTER.measurements))
+    assert [line for line in evidence(seen, None, ()) if "GPU" in line] == ([told] if told else [])

@@ -90,6 +90,27 @@ def test_nights_of_other_code_teach_how_far_that_one_s_days_differ():
     assert (days.dof, days.variance) == (2, pytest.approx(0.02**2, rel=0.01))
 
 
+def test_a_night_that_cannot_be_one_teaches_nothing():
+    """As of a file that is damaged and still valid: 0.01 became 9.01."""
+    own = [night(day, ratio, ratio, accepted="a") for day, ratio in enumerate((0.01, 9.01), 1)]
+    other = [night(day, ratio, ratio, commit="x") for day, ratio in enumerate((0.0, 9.0, 0.02, 0.04), 3)]
+    key = next(iter(own[0].checks))
+    lessons, views = learning(key, nights=[*own, *other])
+    known = taught(lessons, views, key, 0.0, 0.001)
+    assert known.stored.sessions == ((0.01, 0.01),)
+    assert known.days.variance == pytest.approx(0.02**2, rel=0.01)
+
+
+def test_a_check_whose_processes_explain_all_says_next_to_nothing_of_days():
+    lessons, views = learning("a", "b", "c")
+    taught(lessons, views, "b", 0.06, 0.061)
+    calm = taught(lessons, views, "a", 0.0, 0.001).days
+    taught(lessons, views, "c", -0.2, 0.2)  # processes 40 % apart
+    days = taught(lessons, views, "a", 0.0, 0.001).days
+    assert days.variance == pytest.approx(calm.variance, rel=0.05)
+    assert days.dof == pytest.approx(calm.dof, abs=0.1)
+
+
 def test_nights_teach_checks_that_have_none():
     other = [night(day, ratio, ratio, accepted="a") for day, ratio in enumerate((0.01, 0.02, -0.01, 0.0) * 5, 1)]
     key = next(iter(other[0].checks))

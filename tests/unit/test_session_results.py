@@ -541,7 +541,7 @@ def test_how_long_pairs_would_take_counts_both_sides():
     ],
 )
 def test_what_the_budget_leaves_of_unchanged_code_is_unchanged(processes, reason, outcome, verdict):
-    facts = dict.fromkeys(("packages", "variables", "options", "beside_git"), "none")
+    facts = dict.fromkeys(("packages", "variables", "read", "options", "beside_git"), "none")
     here = replace(HERE, provenance=facts)
 
     def open_gate(environment):

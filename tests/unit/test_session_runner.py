@@ -87,6 +87,7 @@ def course(tmp_path, monkeypatch, told):
             f"{place}.Replayer.replay", lambda self, item, entry, told: outcomes.update({item.nodeid: told.outcome})
         )
         config = SimpleNamespace(
+            hook=None,
             rootpath=tmp_path,
             option=SimpleNamespace(modelbench_inline=False),
             pluginmanager=SimpleNamespace(

@@ -97,6 +97,7 @@ def test_only_the_last_sessions_tell_that_the_machine_stays_away() -> None:
         (lambda text: text.replace('"schema": 1', '"schema": 9'), "newer than 1"),
         (lambda text: text.replace("nights", "results", 1), "is not a pytest-modelbench nights file"),
         (lambda text: text.replace('"threads": 1', '"threads": 4'), "of another machine.*rm "),
+        (lambda text: text.replace('"threads": 1, ', ""), "of another machine.*rm "),
         (lambda text: text.replace("0.01", "1e999"), "finite|not JSON"),
         (lambda text: text.replace('"accepted"', '"acepted"'), "acepted: is not a field"),
         (lambda text: "", "is empty"),

@@ -260,24 +260,43 @@ def test_an_untracked_repository_within_counts(project):
     assert not same_code(project, "HEAD")
 
 
-def test_folders_to_ignore_do_not_count_and_nothing_else_is_ignored(project):
+BASELINES = '{"format": "pytest-modelbench baselines", "schema": 3}\n'
+ATTRIBUTES = "*.json merge=union\n# One record a line; pytest-modelbench tells what does not fit.\n"
+
+
+def test_baselines_are_no_code_and_what_lies_beside_them_is(project):
     before = git(project, "rev-parse", "HEAD")
-    commit(project, pkg__baselines__a="1")
-    (project / "pkg/baselines/b.py").write_text("")
-    given = [project / "pkg/baselines", Path("/elsewhere")]
-    assert same_code(project, before, ignoring=given)
-    assert same_code(project / "pkg", before, ignoring=given)
+    folder = project / "pkg/b é"
+    (folder / "cpu").mkdir(parents=True)
+    (folder / "cpu/test_it.json").write_text(BASELINES)
+    (folder / ".gitattributes").write_text(ATTRIBUTES)
+    commit(project)
+    accepted = git(project, "rev-parse", "HEAD")
+    assert same_code(project, before)
+    assert same_code(project / "pkg", before)
+    (folder / "cpu/test_it.json").write_text(BASELINES.replace("3", "4"))
+    commit(project)
+    assert same_code(project, accepted)
+    (folder / "cpu/test_it.json").unlink()
+    commit(project)
+    assert same_code(project, accepted)
+    assert same_code(project, before)
+    (folder / "models.py").write_text("1")
+    assert not same_code(project, accepted)
+    commit(project)
+    assert not same_code(project, accepted)
+
+
+@pytest.mark.parametrize("name", ["cpu/settings.json", ".gitattributes", "cpu/test_it.py"])
+def test_what_is_called_as_baselines_are_and_holds_something_else_counts(project, name):
+    folder = project / "baselines"
+    (folder / "cpu").mkdir(parents=True)
+    (folder / name).write_text(BASELINES if name.endswith(".json") else ATTRIBUTES)
+    commit(project)
+    before = git(project, "rev-parse", "HEAD")
+    (folder / name).write_text('{"depth": 24}')
+    commit(project)
     assert not same_code(project, before)
-    (project / "pkg/layer.py").write_text("3")
-    assert not same_code(project, before, ignoring=given)
-    assert not same_code(project, before, ignoring=[project])  # all of it cannot be meant
-
-
-def test_a_folder_to_ignore_is_a_name_not_a_pattern(project):
-    (project / "b").mkdir()
-    (project / "b/new.py").write_text("")
-    assert not same_code(project, "HEAD", ignoring=[project / "*"])
-    assert same_code(project, "HEAD", ignoring=[project / "b"])
 
 
 def test_a_changed_submodule_is_other_code(project, tmp_path):
@@ -382,7 +401,7 @@ def test_what_a_surrounding_hook_says_of_its_own_repository_is_not_heard(project
     }.items():
         monkeypatch.setenv(name, value)
     assert stamp(project).commit == resolve(project, "HEAD").commit
-    assert same_code(project, "HEAD", ignoring=[project / "baselines"])
+    assert same_code(project, "HEAD")
     with Checkout(project, resolve(project, first), cache) as checkout:
         assert (checkout.root / "net.py").read_text() == "1"
     assert snapshot(other) == before

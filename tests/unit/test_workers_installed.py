@@ -25,3 +25,12 @@ def test_what_is_editable_is_told_with_its_source_unless_something_before_it_hid
     assert editable_sources([str(first), str(second), str(first)]) == [("lib", lib)]
     assert editable_sources([str(second), str(first)]) == [("lib", lib), ("net", net)]
     assert editable_sources([str(tmp_path / "nowhere")]) == []
+
+
+def test_what_older_tools_link_to_is_editable_as_well(tmp_path):
+    site, net = tmp_path / "site", tmp_path / "net"
+    site.mkdir()
+    net.mkdir()
+    (site / "My_Net.egg-link").write_text(f"{net}\n.")
+    (site / "gone.egg-link").write_text(f"{tmp_path}/gone\n.")
+    assert editable_sources([str(site)]) == [("my-net", net)]

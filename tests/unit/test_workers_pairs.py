@@ -1,6 +1,7 @@
 """Base and candidate in lockstep, with fakes in place of processes: each is a script of what it asks and tells."""
 
 from contextlib import contextmanager
+from functools import partial
 from itertools import cycle
 from types import SimpleNamespace
 
@@ -461,9 +462,12 @@ def test_silence_of_either_side_is_told_so_that_time_can_be_shown():
     assert told.count(quiet) == 2
 
 
-def without_room(tests):
+NO_MEMORY = "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB."
+
+
+def without_room(tests, message=NO_MEMORY):
     """A worker's course in which the first test runs out of memory, and the others are timed."""
-    crash = {"reprcrash": {"message": "torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB."}}
+    crash = {"reprcrash": {"message": message}}
     first, *others = tests
     yield Begin(first)
     yield Started(first)
@@ -492,6 +496,20 @@ def test_what_does_not_fit_in_memory_beside_each_other_is_measured_one_after_the
     assert changes([run], CheckKey("a", "latency")) == [pytest.approx(0.25)]
     assert not runs["b"].apart
     assert complete(runs["b"])
+
+
+@pytest.mark.parametrize(
+    ("message", "apart"),
+    [
+        ("RuntimeError: CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`", True),
+        ("RuntimeError: CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`", True),
+        ("RuntimeError: cuDNN error: CUDNN_STATUS_ALLOC_FAILED", True),
+        ("RuntimeError: CUDA error: device-side assert triggered", False),
+    ],
+)
+def test_libraries_without_memory_say_so_in_words_of_their_own(message, apart):
+    runs, _ = pair(partial(without_room, message=message), course(0.0), ["a"], alone=lambda name: measures(0.1))
+    assert runs["a"].apart is apart
 
 
 def test_what_does_not_fit_by_itself_either_fails():

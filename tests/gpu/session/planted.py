@@ -16,6 +16,9 @@ from pathlib import Path
 
 from run import MEASURED, ROOT
 
+from pytest_modelbench.core.verdicts import Verdict
+from pytest_modelbench.store.results import read_results
+
 ZOO = '''
 """A ResNet of stages that a commit can lengthen, and tiny kernels that one can add."""
 
@@ -62,9 +65,9 @@ class Assert(torch.nn.Module):
 
 class Huge(torch.nn.Module):
     def forward(self, images):
-        free, _ = torch.cuda.mem_get_info()
-        self.kept = torch.empty(free * 2 // 3, dtype=torch.uint8, device=images.device)
-        return torch.empty(free * 2 // 3, dtype=torch.uint8, device=images.device)
+        _, total = torch.cuda.mem_get_info()
+        two = [torch.empty(total * 2 // 3, dtype=torch.uint8, device=images.device) for _ in range(2)]
+        return two[0][:1].reshape(1, 1)
 
 def test_1_takes_too_much(build_model, modelbench):
     modelbench.latency(build_model(Huge, image_size=8, name="huge"))
@@ -103,6 +106,9 @@ def copy(folder: str) -> int:
 
 
 def commit(folder: str, message: str) -> int:
+    if not Path(folder, ".git").is_dir():
+        print(f"{folder} is no repository of its own: nothing is committed")
+        return 1
     git(Path(folder), "add", "--all")
     git(Path(folder), "commit", "--quiet", "--allow-empty", "--message", message)
     return 0
@@ -128,10 +134,16 @@ def slow(out: str, device: str) -> int:
         commit(str(folder), message)
         only = ["-k", "1"] if message == "20 more launches" else []
         name = message.replace(" ", "_")
-        status = session(folder, device, "--modelbench-budget=80s", f"--modelbench-json={out}/{name}.json", *only)
-        found = status == 1
-        print(f"PLANTED {message}: exit status {status}, {'as it should be' if found is is_slower else 'WRONG'}")
-        wrong += found is not is_slower
+        results = Path(out, f"{name}.json")
+        status = session(folder, device, "--modelbench-budget=80s", f"--modelbench-json={results}", *only)
+        verdicts = [check.judgement.verdict for check in read_results(results).checks] if results.exists() else []
+        right = status == (1 if is_slower else 0) and {*verdicts} <= (
+            {Verdict.REGRESSED} if is_slower else {Verdict.OK, Verdict.UNCHANGED}
+        )
+        right = right and bool(verdicts)
+        said = ", ".join(verdict.value for verdict in verdicts) or "nothing was measured"
+        print(f"PLANTED {message}: exit status {status}, {said}: {'as it should be' if right else 'WRONG'}")
+        wrong += not right
     return int(wrong > 0)
 
 

@@ -10,8 +10,10 @@ others from running. On ``--device=cpu`` the same runs in small, to see that it 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tarfile
@@ -19,11 +21,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
 #: What a session of this repository measures of itself: its own benchmarks, in a copy that is a repository of its own.
-MEASURED = ("tests/benchmarks", "tests/conftest.py", "conftest.py", "pyproject.toml", "pytest_modelbench")
+MEASURED = ("tests/benchmarks", "conftest.py", "pyproject.toml", "pytest_modelbench")
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ def every_step(device: str, out: Path) -> dict[str, Step]:
             copy,
             300,
         ),
-        "planted": Step([[python, str(HERE / "planted.py"), "slow", str(out), device]], ROOT, 240),
+        "planted": Step([[python, str(HERE / "planted.py"), "slow", str(out), device]], ROOT, 420),
         "lines": Step(
             [
                 [
@@ -110,20 +113,31 @@ def run(name: str, step: Step, out: Path) -> bool:
         for command in step.commands:
             left_s = step.limit_s - (time.monotonic() - begun)
             folder = step.folder if step.folder.exists() else ROOT
-            try:
-                done = subprocess.run(
-                    command, cwd=folder, env=environment, stdout=file, stderr=subprocess.STDOUT, timeout=max(left_s, 1),
-                    check=False,
-                )  # fmt: skip
-                status = status or done.returncode
-            except subprocess.TimeoutExpired:
-                status = 124
-                break
+            if status := ended(command, folder, environment, file, max(left_s, 1)):
+                break  # the next one would work on what this one should have left
     lines = said.read_text(errors="replace").splitlines()
     width = shutil.get_terminal_size().columns
     print(f"== {name}: exit status {status} after {time.monotonic() - begun:.0f} s", flush=True)
     print("\n".join(line[:width] for line in lines[-14:]), flush=True)
     return status == 0
+
+
+def ended(command: Sequence[str], folder: Path, environment: dict[str, str], said: TextIO, limit_s: float) -> int:
+    """How ``command`` ended, with all that it started, after ``limit_s`` at most (124)."""
+    with subprocess.Popen(
+        command, cwd=folder, env=environment, stdout=said, stderr=subprocess.STDOUT, start_new_session=True
+    ) as running:
+        try:
+            return running.wait(limit_s)
+        except subprocess.TimeoutExpired:
+            # A session of tests ends its workers, which are in groups of their own.
+            for number, patience_s in ((signal.SIGTERM, 20.0), (signal.SIGKILL, 5.0)):
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(running.pid, number)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    running.wait(patience_s)
+                    break
+            return 124
 
 
 if __name__ == "__main__":
