@@ -89,7 +89,7 @@ class Bench:
 
     def what_is_lost(self, test: str) -> str:
         """Why no later test may run in this process, after ``test``; empty: nothing is in the way."""
-        if not self.settled or self.device_name == CPU:
+        if not self.settled:
             return ""
         if why := why_lost(self.device_name):
             return f"{test} lost the context of {self.device_name} ({why})"
