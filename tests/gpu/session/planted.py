@@ -124,12 +124,15 @@ def slow(out: str, device: str) -> int:
     )
     (folder / "test_zoo.py").write_text(TESTS.format(batches=batches, size=size))
     (folder / "zoo.py").write_text(ZOO.format(**plain))
+    (folder / ".gitignore").write_text("__pycache__\n")
     git(folder, "init", "--quiet")
     commit(str(folder), "code")
     session(folder, device, "--update-baselines", "-q")
     commit(str(folder), "baselines")
     wrong = 0
-    for message, (change, is_slower) in PLANTED.items():
+    # A CPU launches nothing: what a kernel costs there is its own.
+    planted = {what: how for what, how in PLANTED.items() if device != "cpu" or "launches" not in what}
+    for message, (change, is_slower) in planted.items():
         (folder / "zoo.py").write_text(ZOO.format(**{**plain, **change}) + f"\nWHAT = {message!r}\n")
         commit(str(folder), message)
         only = ["-k", "1"] if message == "20 more launches" else []

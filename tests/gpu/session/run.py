@@ -26,7 +26,7 @@ from typing import TextIO
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
 #: What a session of this repository measures of itself: its own benchmarks, in a copy that is a repository of its own.
-MEASURED = ("tests/benchmarks", "conftest.py", "pyproject.toml", "pytest_modelbench")
+MEASURED = ("tests/benchmarks", "conftest.py", "pyproject.toml", "pytest_modelbench", ".gitignore")
 
 
 @dataclass(frozen=True)
