@@ -141,7 +141,7 @@ def accepted(calm: Calm, kind: str = "quiet", branch: str = "main") -> None:
     shutil.copytree(project.folder / "baselines", kept, dirs_exist_ok=True)
     project.git("add", "--all")
     project.git("commit", "--quiet", "--message", "baselines")
-    project.git("branch", "--force", branch)
+    project.git("checkout", "--quiet", "-B", branch)
     project.git("checkout", "--quiet", "-B", f"{branch}-remark")
     code = project.folder / "nets.py"
     code.write_text(f"# A remark.\n{code.read_text()}")
