@@ -17,7 +17,7 @@ from pytest_modelbench.models.inputs import Placement
 from pytest_modelbench.models.making import Recipe
 from pytest_modelbench.models.options import CLASSIFICATION, KEYWORDS, BuildOptions
 from pytest_modelbench.models.precision import resolve_precision
-from pytest_modelbench.models.sources import ModelSource, timm_source
+from pytest_modelbench.models.sources import ModelSource
 from pytest_modelbench.models.tasks.registry import task_source
 from pytest_modelbench.models.techniques.registry import checked_techniques, with_techniques
 
@@ -75,6 +75,8 @@ def _source(
         create_kwargs[key] = value
     if isinstance(model, str) and ":" not in model:
         if options.task == CLASSIFICATION:
+            from pytest_modelbench.models.timm_models import timm_source  # brings timm, which a callable does without
+
             return timm_source(model, options.size, options.pretrained, create_kwargs)
         return task_source(options.task, model, options.size, options.pretrained, create_kwargs)
     if isinstance(model, nn.Module):

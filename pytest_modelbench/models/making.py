@@ -25,7 +25,7 @@ from pytest_modelbench.models.tensors import placed
 from pytest_modelbench.models.weights import SAMPLES, lite0_state_dict, load_checkpoint
 
 if TYPE_CHECKING:
-    from pytest_modelbench.models.sources import ModelSource  # brings timm, which a callable does without
+    from pytest_modelbench.models.sources import ModelSource
 
 __tracebackhide__ = hide_own_frames
 

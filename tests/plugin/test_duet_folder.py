@@ -19,6 +19,7 @@ from nets import net
 def pixels(image):
     import torch
 
+    image = image.resize((64, 48))
     return torch.tensor(list(image.tobytes())).reshape(image.height, image.width, 3).permute(2, 0, 1)
 
 def logits(output):
@@ -29,7 +30,7 @@ def test_net(build_model, modelbench):
     modelbench.cost(build_model(net, image_size=32))
     assert Path(build_model(net, checkpoint="data/classes.txt", name="weights")._recipe.checkpoint).is_file()
     for name, folder in (("typed", "data/images"), ("beside", Path(__file__).parent / "data" / "images")):
-        model = build_model(net, image_size=(480, 640))
+        model = build_model(net, image_size=(48, 64))
         modelbench.accuracy(model, folder, transform=pixels, logits=logits, name=name, band="100pp")
 
 def test_reads_itself(modelbench):
@@ -54,7 +55,7 @@ def project(pytester, git):
     for name in ("0", "1"):
         folder = pytester.path / "data" / "images" / name
         folder.mkdir(parents=True)
-        image.new("RGB", (640, 480), "red").save(folder / "one.png")
+        image.new("RGB", (64, 48), "red").save(folder / "one.png")
 
 
 @pytest.mark.slow

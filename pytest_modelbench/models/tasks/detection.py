@@ -15,7 +15,7 @@ from torchvision.ops.feature_pyramid_network import ExtraFPNBlock, LastLevelP6P7
 
 from pytest_modelbench.core.errors import UsageError, hide_own_frames
 from pytest_modelbench.core.tasks import USUAL_CLASSES, USUAL_FPN_CHANNELS, headed
-from pytest_modelbench.models.sources import ModelSource, timm_source
+from pytest_modelbench.models.sources import ModelSource
 from pytest_modelbench.models.tasks.detector import (
     Anchors,
     Detector,
@@ -27,6 +27,7 @@ from pytest_modelbench.models.tasks.detector import (
 from pytest_modelbench.models.tasks.options import backbone_options, take_count, take_head
 from pytest_modelbench.models.tasks.region import region_detector
 from pytest_modelbench.models.tasks.targets import box_targets
+from pytest_modelbench.models.timm_models import timm_source
 
 __tracebackhide__ = hide_own_frames
 

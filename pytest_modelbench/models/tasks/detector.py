@@ -25,8 +25,8 @@ from torchvision.ops import FeaturePyramidNetwork
 from torchvision.ops.feature_pyramid_network import ExtraFPNBlock
 
 from pytest_modelbench.core.errors import UsageError, hide_own_frames
-from pytest_modelbench.models.sources import timm_source
 from pytest_modelbench.models.tasks.pyramid import Normalization, Pyramid, last_levels, normalization, padded
+from pytest_modelbench.models.timm_models import timm_source
 
 __tracebackhide__ = hide_own_frames
 

@@ -15,7 +15,7 @@ from timm.layers import LayerNorm2d
 from torch import Tensor, nn
 
 from pytest_modelbench.core.errors import BuildError, hide_own_frames
-from pytest_modelbench.models.sources import timm_source
+from pytest_modelbench.models.timm_models import timm_source
 
 __tracebackhide__ = hide_own_frames
 

@@ -15,10 +15,11 @@ from torch.nn import functional
 from pytest_modelbench.core.errors import BuildError, MissingExtraError, UsageError, hide_own_frames
 from pytest_modelbench.core.tasks import IGNORED, USUAL_CLASSES, headed
 from pytest_modelbench.models.hub import with_weights
-from pytest_modelbench.models.sources import ModelSource, timm_source
+from pytest_modelbench.models.sources import ModelSource
 from pytest_modelbench.models.tasks.options import backbone_options, take_count, take_head
 from pytest_modelbench.models.tasks.pyramid import Normalization, Pyramid, feature_maps, normalization, padded
 from pytest_modelbench.models.tasks.targets import label_targets
+from pytest_modelbench.models.timm_models import timm_source
 
 __tracebackhide__ = hide_own_frames
 
