@@ -12,13 +12,25 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from pytest_modelbench import __version__
-from pytest_modelbench.cli import accept, compare, convert, doctor, guide, merge_conflict, prune, rename, report, show
+from pytest_modelbench.cli import (
+    accept,
+    compare,
+    convert,
+    doctor,
+    guide,
+    merge_conflict,
+    plan,
+    prune,
+    rename,
+    report,
+    show,
+)
 from pytest_modelbench.cli.command import INTERRUPTED, UNUSABLE
 from pytest_modelbench.cli.output import write
 from pytest_modelbench.core.errors import ModelbenchError, UsageError
 
 #: In the order of ``--help``.
-_MODULES = show, compare, accept, prune, rename, merge_conflict, convert, report, guide, doctor
+_MODULES = show, compare, accept, prune, rename, merge_conflict, convert, report, guide, plan, doctor
 _SAID = "pytest-modelbench: interrupted. Each file is as it was or as it was to become: the same again does the rest"
 _COMMANDS = tuple(module.COMMAND for module in _MODULES)
 

@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import re
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from pytest_modelbench.core.errors import UsageError
 from pytest_modelbench.host.nvml import driver_version
 from pytest_modelbench.host.proc import PROC
+from pytest_modelbench.workers.asking import ask
 
 #: Importing torch from a cold disk takes most of a minute.
 _LIMIT_S = 120
-#: Not ``-m``, which would import from the folder that it is started in.
-_ENTRY = (
-    "import sys; sys.path[:] = filter(None, sys.path); from pytest_modelbench.measure.gpu_sight import main; main()"
-)
 #: Of `torch.cuda.get_arch_list`: binary code for one architecture, or PTX, which the driver translates for later ones.
 _KERNELS = re.compile(r"(sm|compute)_(\d+)(\d)([af]?)")
 
@@ -77,12 +73,9 @@ def sight_of(device: str, proc: Path = PROC) -> Sight | None:
     if name.partition(":")[0] != "cuda":
         return None
     try:
-        done = subprocess.run(
-            [sys.executable, "-c", _ENTRY, name], capture_output=True, text=True, timeout=_LIMIT_S, check=False
-        )
-        told = json.loads(done.stdout.splitlines()[-1])
+        told = ask("pytest_modelbench.measure.gpu_sight", {"device": name}, _LIMIT_S)
     except subprocess.TimeoutExpired:
         return Sight(why_unseen=f"it does not answer within {_LIMIT_S} s")
-    except (OSError, ValueError, IndexError):
+    except (OSError, UsageError):
         return None
     return Sight(**{**told, "kernels": tuple(told.get("kernels", ()))})

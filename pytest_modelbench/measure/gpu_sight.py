@@ -8,8 +8,8 @@ from typing import Any
 
 
 def main() -> None:
-    """Print, as one line of JSON, what `gpu_sight` tells of the device that the command line names."""
-    print(json.dumps(gpu_sight(sys.argv[1])))
+    """Print, as one line of JSON, what `gpu_sight` tells of the device that the question names."""
+    print(json.dumps(gpu_sight(json.loads(sys.argv[1])["device"])))
 
 
 def gpu_sight(name: str) -> dict[str, Any]:

@@ -3,24 +3,20 @@
 from __future__ import annotations
 
 import gc
-import weakref
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from pytest_modelbench.core.errors import UsageError, hide_own_frames
-from pytest_modelbench.measure.held import plain_parts
-from pytest_modelbench.measure.in_place import know_holders, replaces_its_first
+from pytest_modelbench.measure.in_place import know_holders
+from pytest_modelbench.measure.storages import LiveStorages
 
 __tracebackhide__ = hide_own_frames
 
-# The CUDA caching allocator hands out multiples of 512 bytes (c10/cuda/CUDACachingAllocator, kMinBlockSize); counting
-# so everywhere makes figures from the meta device and the CPU agree with a GPU's.
-_BLOCK_BYTES = 512
+Tracker = TypeVar("Tracker", bound=LiveStorages)
 
 #: Calls that `live_growth` makes at most: a queue of the last few results is full by then.
 _MOST_CALLS = 12
@@ -71,7 +67,7 @@ def live_peak(fn: Callable[[], object], held: Iterable[torch.Tensor] = ()) -> Li
     memory inside a kernel and inside compiled code is not seen. The same on every run, bit for bit: the garbage
     collector is off meanwhile, so that reference cycles count until the end, whenever it would have run.
     """
-    with _watched(held) as tracker:
+    with watched(LiveStorages(), held) as tracker:
         return _peak_of(fn, tracker)
 
 
@@ -81,7 +77,7 @@ def live_growth(fn: Callable[[], object], held: Iterable[torch.Tensor] = ()) -> 
     What calls keep is looked at between them, garbage collected: reference cycles are not growth. The first call may
     make what all find, and a queue may fill up: calls go on until one leaves nothing, at most `_MOST_CALLS`.
     """
-    with _watched(held) as tracker, _small_heap():
+    with watched(LiveStorages(), held) as tracker, _small_heap():
         peak = _peak_of(fn, tracker)
         after = [_settled_bytes(tracker)]
         while len(after) < _MOST_CALLS and (len(after) == 1 or after[-1] > after[-2]):
@@ -95,25 +91,24 @@ def live_growth(fn: Callable[[], object], held: Iterable[torch.Tensor] = ()) -> 
     return LiveGrowth(peak, (after[-1] - after[half - 1]) // (len(after) - half), len(after))
 
 
-def _peak_of(fn: Callable[[], object], tracker: _LiveStorages) -> LivePeak:
+def _peak_of(fn: Callable[[], object], tracker: LiveStorages) -> LivePeak:
     held_bytes = tracker.live_bytes
     with tracker:
         fn()
     return LivePeak(tracker.peak_bytes, held_bytes, tracker.live_bytes)
 
 
-def _settled_bytes(tracker: _LiveStorages) -> int:
+def _settled_bytes(tracker: LiveStorages) -> int:
     gc.collect()
     return tracker.live_bytes
 
 
 @contextmanager
-def _watched(held: Iterable[torch.Tensor]) -> Iterator[_LiveStorages]:
-    """A tracker that counts ``held``, with the garbage collector off meanwhile."""
+def watched(tracker: Tracker, held: Iterable[torch.Tensor]) -> Iterator[Tracker]:
+    """``tracker``, which counts ``held``, with the garbage collector off meanwhile; it forgets all afterwards."""
     know_holders()
     collecting = gc.isenabled()
     gc.disable()
-    tracker = _LiveStorages()
     try:
         for tensor in held:
             tracker.hold(tensor)
@@ -136,105 +131,6 @@ def _small_heap() -> Iterator[None]:
         yield
     finally:
         gc.unfreeze()
-
-
-class _LiveStorages(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Counts the bytes of storages as they appear in operators' outputs and as they die.
-
-    PyTorch keeps a storage's Python object as long as the storage lives, so a weak reference tells when it dies.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.live_bytes = 0
-        self._peak_bytes = 0
-        self._settled = True  # what is counted is what is alive: nothing is about to be dropped
-        # By identity of the storage. The weak references are kept for their callbacks.
-        self._counted: dict[int, tuple[weakref.ref[Any], int]] = {}
-        self._foreign: dict[int, weakref.ref[Any]] = {}
-
-    @property
-    def peak_bytes(self) -> int:
-        """Most bytes that were counted at once."""
-        return max(self._peak_bytes, self.live_bytes)
-
-    def hold(self, tensor: torch.Tensor) -> None:
-        """Count ``tensor``, which is alive already."""
-        for storage in _storages(tensor):
-            self._count(storage)
-
-    def forget(self) -> None:
-        """Stop watching."""
-        self._counted.clear()
-        self._foreign.clear()
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        """Result of the operator, which is run as it is."""
-        # What an operator takes and nobody declared or created was there before, and is not ours to count.
-        # `lift_fresh` alone takes what is new: the storage that torch.tensor() has just filled.
-        if func is not torch.ops.aten.lift_fresh.default:
-            for tensor in _tensors((args, kwargs)):
-                for storage in _storages(tensor):
-                    self._pass_over(storage)
-        self._settle()
-        result = func(*args, **(kwargs or {}))
-        self._settled = not replaces_its_first(func, args)
-        for tensor in _tensors(result):
-            for storage in _storages(tensor):
-                self._count(storage)
-        # In-place operators without a result, and those that resize what they are given.
-        for tensor in _tensors((args, kwargs)):
-            for storage in _storages(tensor):
-                if id(storage) in self._counted:
-                    self._count(storage)
-        return result
-
-    def _count(self, storage: torch.UntypedStorage) -> None:
-        key = id(storage)
-        if key in self._foreign:
-            return
-        size = -(-storage.nbytes() // _BLOCK_BYTES) * _BLOCK_BYTES
-        if key in self._counted:
-            reference, before = self._counted[key]
-        else:
-            reference, before = weakref.ref(storage, lambda _: self._release(key)), 0
-        self._counted[key] = (reference, size)
-        self.live_bytes += size - before
-        if self._settled:
-            self._peak_bytes = self.peak_bytes
-
-    def _settle(self) -> None:
-        """Look again at what is alive, after an operator that replaced what it was given."""
-        if not self._settled:
-            self._peak_bytes, self._settled = self.peak_bytes, True
-
-    def _release(self, key: int) -> None:
-        _, size = self._counted.pop(key, (None, 0))
-        self.live_bytes -= size
-
-    def _pass_over(self, storage: torch.UntypedStorage) -> None:
-        key = id(storage)
-        if key not in self._counted and key not in self._foreign:
-            # Forgotten when it dies: the next storage may get the same identity.
-            self._foreign[key] = weakref.ref(storage, lambda _: self._foreign.pop(key, None))
-
-
-def _tensors(value: object) -> Iterator[torch.Tensor]:
-    if isinstance(value, torch.Tensor):
-        yield value
-    elif isinstance(value, (tuple, list)):
-        for item in value:
-            yield from _tensors(item)
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _tensors(item)
-
-
-def _storages(tensor: torch.Tensor) -> Iterator[torch.UntypedStorage]:
-    """The memory behind ``tensor``: one storage, or those of the tensors it is made of."""
-    return (part.untyped_storage() for part in plain_parts(tensor))
 
 
 def allocated_peak(fn: Callable[[], object], device: torch.device, *, replayed: bool = False) -> AllocatedPeak:

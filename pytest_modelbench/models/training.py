@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from itertools import chain
 from types import TracebackType
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -175,6 +176,12 @@ class TrainStep:
             (leaf for leaf in state if isinstance(leaf, Tensor)),
             (loss for loss in (self._loss,) if loss is not None),
         )
+
+    @property
+    def optimizer_state(self) -> Mapping[Tensor, Any]:
+        """What the optimizer keeps of each parameter."""
+        state: Mapping[Tensor, Any] = self._entered().state
+        return state
 
     def check_loss(self) -> float | None:
         """The last batch's loss; None without a step or on meta. Waits for the device.

@@ -1,5 +1,6 @@
 """What torch makes of a GPU: whether its wheel has code for it, why it does not see it, what memory others hold."""
 
+import json
 import subprocess
 from dataclasses import replace
 from types import SimpleNamespace
@@ -93,10 +94,10 @@ def answering(monkeypatch, said):
     asked = []
 
     def run(command, **_):
-        asked.append(command[-1])
+        asked.append(json.loads(command[-1])["device"])
         if isinstance(said, Exception):
             raise said
-        return SimpleNamespace(stdout=said)
+        return SimpleNamespace(stdout=said, stderr="", returncode=0)
 
     monkeypatch.setattr(subprocess, "run", run)
     return asked

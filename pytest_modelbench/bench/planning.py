@@ -1,0 +1,204 @@
+"""A memory plan of a model: what its peak consists of, followed on the meta device, and what an allocator needs."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from functools import cache
+from itertools import chain
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils._pytree import tree_leaves
+
+from pytest_modelbench.bench.following import followed
+from pytest_modelbench.core.cards import Fit, Memory, memories
+from pytest_modelbench.core.errors import ModelbenchError, hide_own_frames
+from pytest_modelbench.core.memory_plan import Fitting, Kind, MemoryPlan, Moment, Part
+from pytest_modelbench.core.train_options import TrainOptions
+from pytest_modelbench.measure.caching_allocator import simulate
+from pytest_modelbench.measure.held import packed_weights
+from pytest_modelbench.measure.memory import watched
+from pytest_modelbench.measure.places import Places
+from pytest_modelbench.measure.timeline import Life, Timeline, live_bytes
+from pytest_modelbench.models.build import build
+from pytest_modelbench.models.built import BuiltModel
+from pytest_modelbench.models.training import PHASES, TrainStep
+
+__tracebackhide__ = hide_own_frames
+
+#: Moments that a plan keeps of a step at most: what a picture shows.
+_MOMENTS = 400
+#: What a life is of by the phase that it was born in, unless it is known better.
+_KINDS = {"forward": Kind.ACTIVATIONS, "backward": Kind.TEMPORARY, "optimizer": Kind.TEMPORARY}
+
+
+def memory_plan(model: BuiltModel, training: TrainOptions | None = None) -> MemoryPlan:
+    """The plan of a forward pass of ``model``; with ``training`` of its second training step.
+
+    The peak is that of `modelbench.peak_memory`, or of `modelbench.train_step`, byte for byte.
+    """
+    plan, where = followed(model, lambda bare: _of_pass(bare) if training is None else _of_step(bare, training))
+    return MemoryPlan(model.case.id if training is None else training.case(model.case).id, where, **plan)
+
+
+def _of_pass(bare: BuiltModel) -> dict[str, Any]:
+    known = dict(_held(bare))
+    packed = packed_weights(bare.module)
+    held = chain(bare.tensors(), bare.kept_tensors(), packed)
+    with Places(bare.module) as places, watched(Timeline(places.here), held) as timeline:
+        before = len(timeline.lives)
+        with timeline:
+            bare.forward()
+        return _plan(timeline, before, {id(timeline.life_of(tensor)): kind for tensor, kind in known.items()})
+
+
+def _of_step(bare: BuiltModel, training: TrainOptions) -> dict[str, Any]:
+    with TrainStep(bare, training) as step:
+        step()
+        with Places(bare.module) as places, watched(Timeline(places.here), step.tensors()) as timeline:
+
+            def next_phase(ended: str) -> None:
+                places.phase = PHASES[(PHASES.index(ended) + 1) % len(PHASES)]
+
+            before = len(timeline.lives)
+            known = {id(timeline.life_of(tensor)): kind for tensor, kind in _held(bare, step)}
+            with timeline:
+                step(next_phase)
+            gradients = {
+                id(timeline.life_of(one.grad)): (Kind.GRADIENTS, name.rpartition(".")[0])
+                for name, one in bare.module.named_parameters()
+                if one.grad is not None
+            }
+            return _plan(timeline, before, {**gradients, **known})
+
+
+def _held(bare: BuiltModel, step: TrainStep | None = None) -> Iterator[tuple[Tensor, tuple[Kind, str]]]:
+    """What is alive before, with what it is."""
+    state: Mapping[Any, Any] = step.optimizer_state if step else {}
+    for name, parameter in bare.module.named_parameters():
+        of = name.rpartition(".")[0]
+        yield parameter, (Kind.PARAMETERS, of)
+        if parameter.grad is not None:
+            yield parameter.grad, (Kind.GRADIENTS, of)
+        for leaf in tree_leaves(state.get(parameter, {})):
+            if isinstance(leaf, Tensor):
+                yield leaf, (Kind.OPTIMIZER, of)
+    for name, buffer in bare.module.named_buffers():
+        yield buffer, (Kind.BUFFERS, name.rpartition(".")[0])
+    for tensor in (*bare.arguments.tensors(), *tree_leaves(bare.targets)):
+        if isinstance(tensor, Tensor):
+            yield tensor, (Kind.INPUTS, "")
+
+
+def _plan(timeline: Timeline, held: int, known: Mapping[int, tuple[Kind, str]]) -> dict[str, Any]:
+    """The fields of a plan. The first ``held`` lives were there before; ``known`` says of some what they are."""
+    sizes: Counter[tuple[Kind, str]] = Counter()
+    old = set(map(id, timeline.lives[:held]))
+    for life in timeline.at_peak():
+        born = (Kind.OTHER, "") if id(life) in old else (_KINDS[life.place.phase], life.place.module)
+        sizes[known.get(id(life), born)] += life.size_bytes
+    at_peak = max(timeline.lives, key=lambda life: (life.born <= timeline.peak_change, life.born))
+    simulated = simulate(timeline.steps())
+    return {
+        "peak_bytes": timeline.peak_bytes,
+        "peak": Moment(timeline.peak_bytes, at_peak.place.phase, at_peak.place.module),
+        "operator": at_peak.operator,
+        "parts": tuple(Part(*what, size) for what, size in sizes.most_common()),
+        "timeline": tuple(_moments(timeline)),
+        "allocated_bytes": simulated.allocated_bytes,
+        "reserved_bytes": simulated.reserved_bytes,
+    }
+
+
+def _moments(timeline: Timeline) -> Iterator[Moment]:
+    """The highest of each span of the step, so many that a picture shows them all."""
+    alive = live_bytes(timeline.lives, timeline.changes)
+    places = _places(timeline.lives, timeline.changes)
+    span = max(1, -(-len(alive) // _MOMENTS))
+    for start in range(0, len(alive), span):
+        at = max(range(start, min(start + span, len(alive))), key=alive.__getitem__)
+        yield Moment(alive[at], places[at].phase, places[at].module)
+
+
+def _places(lives: list[Life], changes: int) -> list[Any]:
+    """Where the step was after each of so many changes: where the last storage was made."""
+    made = {life.born: life.place for life in lives}
+    last, found = lives[0].place, []
+    for change in range(changes + 1):
+        last = made.get(change, last)
+        found.append(last)
+    return found
+
+
+#: Batches that are looked at: nobody trains on more of anything.
+_LARGEST_BATCH = 2**20
+
+
+def largest(fits: Callable[[int], bool], needs: Callable[[int], float], room: float) -> int:
+    """The largest batch that ``fits``; 0 if not even one does.
+
+    What a batch ``needs`` grows with it, nearly in proportion, so that the next one to look at is guessed by a line.
+    """
+    if not fits(1):
+        return 0
+    low, high = 1, 2
+    while high < _LARGEST_BATCH and fits(high):
+        slope = (needs(high) - needs(low)) / (high - low)
+        guess = low + int((room - needs(low)) / slope) if slope > 0 else _LARGEST_BATCH
+        low, high = high, min(max(2 * high, guess + 1), _LARGEST_BATCH)
+    while high - low > 1:
+        slope = (needs(high) - needs(low)) / (high - low)
+        guess = low + int((room - needs(low)) / slope) if slope > 0 else low
+        # A line may miss on one side for ever: every other look is in the middle of what is left.
+        middle = min(max(guess, low + 1), high - 1)
+        if fits(middle):
+            low = middle
+            if middle + 1 < high and not fits(middle + 1):
+                return middle
+        else:
+            high = middle
+            if middle - 1 > low and fits(middle - 1):
+                return middle - 1
+        if high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if fits(middle) else (low, middle)
+    return low
+
+
+def fitting(memory: Memory, plan_of: Callable[[int], MemoryPlan]) -> Fitting:
+    """The largest batch that fits into ``memory``, and of which it is too close to call."""
+
+    def fit(batch: int) -> Fit:
+        plan = plan_of(batch)
+        return memory.fit(plan.allocated_bytes, plan.reserved_bytes)
+
+    fits = largest(lambda batch: fit(batch) is Fit.FITS, lambda batch: plan_of(batch).reserved_bytes, memory.size_bytes)
+    perhaps = largest(
+        lambda batch: fit(batch) is not Fit.NOT, lambda batch: plan_of(batch).allocated_bytes, memory.size_bytes
+    )
+    return Fitting(memory.name, memory.size_bytes, fits, max(fits, perhaps))
+
+
+def main() -> None:
+    """Print, as one line of JSON, the plan of what the first argument asks for, which is JSON as well; or why not."""
+    asked = json.loads(sys.argv[1])
+    sys.path.insert(0, asked["folder"])
+    try:
+        training = None if asked["training"] is None else TrainOptions.of(asked["training"])
+
+        @cache
+        def plan_of(batch: int) -> MemoryPlan:
+            options = {**asked["options"], "batch_size": batch}
+            return memory_plan(build(asked["model"], device=torch.device("cpu"), **options), training)
+
+        plan = plan_of(asked["options"]["batch_size"])
+        found = tuple(fitting(memory, plan_of) for memory in memories(asked["fit"])) if asked["fit"] else ()
+        told: dict[str, Any] = {"plan": replace(plan, fitting=found).as_json()}
+    except ModelbenchError as error:
+        told = {"error": str(error)}
+    print(json.dumps(told))

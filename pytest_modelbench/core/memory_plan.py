@@ -1,0 +1,131 @@
+"""What a model's peak memory consists of, and when it is reached: a memory plan, as plain values."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from enum import Enum
+from typing import Any
+
+
+class Kind(str, Enum):
+    """What memory is used for, in the order that reports have."""
+
+    PARAMETERS = "parameters"
+    BUFFERS = "buffers"
+    GRADIENTS = "gradients"
+    OPTIMIZER = "optimizer state"
+    INPUTS = "inputs"  #: and targets
+    ACTIVATIONS = "activations"  #: made in the forward pass, or again in the backward pass
+    TEMPORARY = "temporary"  #: made in the backward pass or by the optimizer, and no gradient of a parameter
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """So many bytes of one kind, of one part of the module by its name; empty: of none."""
+
+    kind: Kind
+    module: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Bytes that were alive at some time of the step, and where that was."""
+
+    live_bytes: int
+    phase: str
+    module: str
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryPlan:
+    """Peak memory of one pass or step of a case.
+
+    ``parts`` are what is alive at the peak, and add up to it. ``operator`` is what ran there. ``allocated_bytes`` and
+    ``reserved_bytes`` are what CUDA's caching allocator makes of the same sequence, from empty and without what
+    libraries take for themselves.
+    """
+
+    case: str
+    followed_on: str  #: meta or cpu
+    peak_bytes: int
+    peak: Moment
+    operator: str
+    parts: tuple[Part, ...]
+    timeline: tuple[Moment, ...]
+    allocated_bytes: int
+    reserved_bytes: int
+    fitting: tuple[Fitting, ...] = ()
+
+    def of_kind(self) -> dict[Kind, int]:
+        """Bytes of each kind that there is, in order."""
+        sizes: Counter[Kind] = Counter()
+        for part in self.parts:
+            sizes[part.kind] += part.size_bytes
+        return {kind: sizes[kind] for kind in Kind if sizes[kind]}
+
+    def as_json(self) -> dict[str, Any]:
+        """As plain values."""
+        return asdict(self)
+
+    @classmethod
+    def of_json(cls, told: dict[str, Any]) -> MemoryPlan:
+        """From `as_json`."""
+        return cls(
+            **{
+                **told,
+                "peak": Moment(**told["peak"]),
+                "parts": tuple(Part(Kind(one["kind"]), one["module"], one["size_bytes"]) for one in told["parts"]),
+                "timeline": tuple(Moment(**one) for one in told["timeline"]),
+                "fitting": tuple(Fitting(**one) for one in told["fitting"]),
+            }
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Fitting:
+    """The largest batch that fits into a memory, and the largest of which it is too close to call; 0: not even one."""
+
+    memory: str
+    size_bytes: float
+    fits: int
+    perhaps: int
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A module with all that is below it, and what its own operators made."""
+
+    name: str
+    size_bytes: int
+    own_bytes: int
+    below: tuple[Branch, ...] = ()
+
+    def walk(self, depth: int = 0) -> Iterator[tuple[int, Branch]]:
+        """This and all below, each with its depth; the largest first."""
+        yield depth, self
+        for branch in self.below:
+            yield from branch.walk(depth + 1)
+
+
+def tree(parts: Iterator[Part] | tuple[Part, ...], kinds: frozenset[Kind] = frozenset(Kind)) -> Branch:
+    """``parts`` of these kinds by the modules that they are of; sizes add up from below."""
+    own: Counter[str] = Counter()
+    for part in parts:
+        if part.kind in kinds:
+            own[part.module] += part.size_bytes
+    children: dict[str, set[str]] = {}
+    for name in [*own]:
+        while name:
+            above = name.rpartition(".")[0]
+            children.setdefault(above, set()).add(name)
+            name = above
+
+    def branch(name: str) -> Branch:
+        below = sorted(map(branch, children.get(name, ())), key=lambda one: (-one.size_bytes, one.name))
+        return Branch(name, own[name] + sum(one.size_bytes for one in below), own[name], tuple(below))
+
+    return branch("")

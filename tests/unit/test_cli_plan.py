@@ -1,0 +1,41 @@
+"""``pytest-modelbench plan``: a real model in a process of its own, and what cannot be planned."""
+
+import json
+
+import pytest
+
+from pytest_modelbench.cli import main
+from pytest_modelbench.core.memory_plan import MemoryPlan
+
+
+@pytest.mark.slow
+def test_a_plan_is_made_in_a_process_of_its_own(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "zoo.py").write_text("def net():\n    from torch import nn\n    return nn.Conv2d(3, 16, 3)\n")
+    assert main(["plan", "zoo:net", "--image-size", "66", "--batch-size", "4", "--json"]) == 0
+    plan = MemoryPlan.of_json(json.loads(capsys.readouterr().out))
+    assert plan.case == "zoo.net-b4-66-fp32"
+    # 4 images of 66x66, of 3 channels; 16 channels of 64x64; 432 weights and 16 biases: in blocks of 512 bytes.
+    sizes = {("inputs", ""): 209_408, ("activations", ""): 4 * 16 * 64 * 64 * 4, ("parameters", ""): 2048 + 512}
+    assert {(part.kind.value, part.module): part.size_bytes for part in plan.parts} == sizes
+    assert plan.peak_bytes == sum(sizes.values())
+
+
+@pytest.mark.slow
+def test_what_torch_has_to_say_is_said(capsys):
+    assert main(["plan", "resnet5"]) == 4
+    assert "has no model 'resnet5'. Did you mean" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("fit", "told"),
+    [
+        ("rtx307", "'rtx307' is neither a size, as 16GiB, nor a card. Did you mean 'rtx3070'"),
+        ("0GiB", "'0GiB' is neither a size"),
+        ("16", "'16' is neither a size"),
+        ("t4,,", "'' is neither a size"),
+    ],
+)
+def test_a_memory_that_cannot_be_is_refused_before_anything_is_built(capsys, fit, told):
+    assert main(["plan", "resnet18", "--fit", fit]) == 4
+    assert told in capsys.readouterr().err
