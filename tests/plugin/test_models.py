@@ -336,7 +336,7 @@ def test_two_meanings(build_model, modelbench):
 """
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_models_of_other_inputs_are_measured_by_whatever_needs_no_labels(bench, pytester):
     result = bench("--modelbench-json=results.json", source=INPUTS)
     result.assert_outcomes(passed=1, failed=2)

@@ -20,6 +20,7 @@ def test_net(build_model, modelbench):
 """
 
 
+@pytest.mark.long
 def test_lifecycle_of_an_output(bench, accept, stored):
     """accept -> weights off by less than is tolerated -> ok -> by more -> regressed, files untouched."""
     accept(source=NET.format(factor=1))

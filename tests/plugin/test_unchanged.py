@@ -129,7 +129,7 @@ def test_nights_are_kept_and_tell_that_the_machine_stays_away_and_accepting_take
     assert [len(one["values"]) for one in sessions.values()] == [3, 2, 3]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_damaged_cache_is_told_and_filled_anew(night, pytester):
     night(0.1)
     nights_in(pytester).write_text("{")

@@ -125,15 +125,17 @@ def test_anchors_and_regions_are_torchvisions_for_a_resnet(head, make):
     ("backbone", "options", "count"),
     [
         ("resnet50", {}, "32.30M"),
-        ("resnet101", {}, "51.29M"),
-        ("efficientnet_b3", {}, "18.12M"),
+        pytest.param("resnet101", {}, "51.29M", marks=pytest.mark.long),
+        pytest.param("efficientnet_b3", {}, "18.12M", marks=pytest.mark.long),
         ("swin_tiny_patch4_window7_224", {}, "35.73M"),
-        ("convnext_small", {}, "57.67M"),
+        pytest.param("convnext_small", {}, "57.67M", marks=pytest.mark.long),
         ("mobilenetv3_large_100", {}, "11.13M"),
         ("resnet50", {"head": "mask_rcnn"}, "44.40M"),
-        ("swin_base_patch4_window7_224", {"head": "mask_rcnn"}, "107.14M"),
+        pytest.param("swin_base_patch4_window7_224", {"head": "mask_rcnn"}, "107.14M", marks=pytest.mark.long),
         # With the 90 class numbers of COCO's files, of which ten are not in use.
-        ("swin_base_patch4_window7_224", {"head": "mask_rcnn", "num_classes": 90}, "107.20M"),
+        pytest.param(
+            "swin_base_patch4_window7_224", {"head": "mask_rcnn", "num_classes": 90}, "107.20M", marks=pytest.mark.long
+        ),
     ],
 )
 def test_parameters_are_those_known_for_the_backbone(backbone, options, count):
@@ -265,7 +267,9 @@ def test_on_meta_regions_are_as_many_as_there_can_be(training, regions, objects)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("precision", ["fp32", pytest.param("amp-fp16", marks=pytest.mark.long), "bf16"])
+@pytest.mark.parametrize(
+    "precision", ["fp32", *(pytest.param(one, marks=pytest.mark.long) for one in ("amp-fp16", "bf16"))]
+)
 @pytest.mark.parametrize("head", HEADS)
 def test_cost_and_memory_are_told_on_meta(head, precision):
     model = small(head, precision=precision).on_meta()

@@ -54,8 +54,8 @@ def test_case_names_head_backbone_and_task(backbone, options, case_id):
     ("backbone", "count"),
     [
         ("resnet50", "26.68M"),
-        ("resnet101", "45.67M"),
-        ("efficientnet_b3", "11.09M"),
+        pytest.param("resnet101", "45.67M", marks=pytest.mark.long),
+        pytest.param("efficientnet_b3", "11.09M", marks=pytest.mark.long),
         ("mobilenetv3_large_100", "4.71M"),
         ("swin_tiny_patch4_window7_224", "29.01M"),
     ],
@@ -89,8 +89,8 @@ def test_deeplab_computes_what_the_library_computes_with_the_librarys_weights(sm
     [
         ("resnet50", {}, (4, 16)),
         ("resnet50", {"output_stride": 8}, (4, 8)),
-        ("convnext_tiny", {}, (4, 16)),
-        ("swin_tiny_patch4_window7_224", {}, (4, 32)),
+        pytest.param("convnext_tiny", {}, (4, 16), marks=pytest.mark.long),
+        pytest.param("swin_tiny_patch4_window7_224", {}, (4, 32), marks=pytest.mark.long),
     ],
 )
 def test_deeplab_looks_at_a_stride_of_16_unless_told_otherwise(backbone, options, strides):

@@ -95,7 +95,14 @@ def backward_peak(model: BuiltModel) -> int:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "builder", ["resnet50", "vit_tiny_patch16_224", "vgg16_bn", "efficientnet_b0", torchvision.models.vgg16]
+    "builder",
+    [
+        "resnet50",
+        "vit_tiny_patch16_224",
+        pytest.param("vgg16_bn", marks=pytest.mark.long),
+        pytest.param("efficientnet_b0", marks=pytest.mark.long),
+        torchvision.models.vgg16,
+    ],
 )
 def test_real_models_need_less_memory(builder):
     plain, checkpointed = (
