@@ -47,7 +47,8 @@ def compile_time(model: BuiltModel) -> CompileTime:
     backend = options.get("backend", _INDUCTOR)
     if backend == _INDUCTOR:
         # What it imports and starts, once in a process, is not the model's.
-        torch.compile(torch.neg)(torch.ones(2, device=model.device))
+        with _from_nothing(backend):
+            torch.compile(torch.neg)(torch.ones(2, device=model.device))
     with model.as_found(), _from_nothing(backend):
         with torch.compiler.set_stance("force_eager"):
             model.forward()  # it is built, and has made what it keeps

@@ -14,9 +14,11 @@ from pytest_modelbench.vcs.git import ask, entries, git
 from pytest_modelbench.vcs.kinds import CODE, CONFIGURATION, generated
 from pytest_modelbench.vcs.listing import LISTING_S, files_below, top_of
 
-#: What code runs or reads, by its name: sources, compiled extensions, exported models and weights, settings.
+#: Sources that git ignores. Those that it would add are other code, which a duet puts beside the baseline's.
+_IGNORED = ("*.py", "*.pyi")
+#: What else code runs or reads, by its name: compiled extensions, exported models and weights, settings.
 _KINDS = (
-    "*.py", "*.pyi", "*.so", "*.so.*", "*.pyd", "*.dylib", "*.pt", "*.pth", "*.pt2", "*.ckpt", "*.onnx",
+    "*.so", "*.so.*", "*.pyd", "*.dylib", "*.pt", "*.pth", "*.pt2", "*.ckpt", "*.onnx",
     "*.safetensors", "*.bin", "*.h5", "*.hdf5", "*.npy", "*.npz", "*.pkl", "*.joblib", "*.msgpack", "*.gguf", "*.pb",
     "*.engine", "*.plan", "*.trt", "*.jit", "*.torchscript", "*.tflite", "*.xml", ".env*", "*.yaml", "*.yml", "*.toml",
     "*.ini", "*.cfg",
@@ -38,13 +40,19 @@ def beside_commits(root: Path) -> list[Path] | None:
     Those of virtual environments are installed, and told elsewhere. Repositories within are not looked into.
     """
     top = top_of(root)
-    patterns = [f":(top,glob)**/{kind}" for kind in _KINDS]
     # Of most environments not even the names are listed: there are tens of thousands.
     near = {path.parent.name for sign in _INSTALLED for path in top.glob(f"*/{sign}")} | {"node_modules"}
-    patterns += [f":(top,exclude,literal){name}" for name in sorted(near)]
-    try:
+    left_out = [f":(top,exclude,literal){name}" for name in sorted(near)]
+
+    def listed(kinds: Sequence[str], *which: str) -> list[str]:
         doing = f"listing what {top} holds beside its commits"
-        names = entries(git(top, "ls-files", "-z", "--others", "--", *patterns, doing=doing, timeout_s=LISTING_S))
+        patterns = [*(f":(top,glob)**/{kind}" for kind in kinds), *left_out]
+        return entries(
+            git(top, "ls-files", "-z", "--others", *which, "--", *patterns, doing=doing, timeout_s=LISTING_S)
+        )
+
+    try:
+        names = listed(_KINDS) + listed(_IGNORED, "--ignored", "--exclude-standard")
     except UsageError:
         return None
     environments: dict[Path, bool] = {}

@@ -96,8 +96,8 @@ def test_lifecycle_of_a_duet(bench, pytester, project, git):
     result = bench("--modelbench-json=results.json", "-v", rounds="2")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines([f"*pair 4 of 4 beside commit {first[:10]}*", "*latency regressed by *"])
-    touched = f"1 commit since the baseline's commit {first[:10]} touches nets.py:"
-    result.stdout.fnmatch_lines([touched, "    * 12 blocks", "the packages installed are those of the baseline"])
+    touched = f"*1 commit since the baseline's commit {first[:10]} touches nets.py:"
+    result.stdout.fnmatch_lines([touched, "    * 12 blocks", "*the packages installed are those of the baseline"])
     latency = checks(pytester)["latency"]
     assert (latency["verdict"], latency["pairs"]) == ("regressed", 4)
     assert 2 < latency["ratio"] < 4  # three times the blocks, and a stem
@@ -240,7 +240,8 @@ def test_it(modelbench):
 
 @pytest.mark.long
 @pytest.mark.parametrize("stays", [False, True])
-def test_a_bad_spell_of_the_machine_is_told_from_one_that_stays(bench, pytester, project, git, stays):
+def test_a_bad_spell_of_the_machine_is_told_from_one_that_stays(bench, pytester, project, git, monkeypatch, stays):
+    """Where more than the code differs: else what a duet clears passes, whatever the machine does."""
     bench_source = SPELL.format(turns=pytester.path / "cache" / "turns", stays=stays and "turn > 2")
     pytester.mkdir("cache")
     project(blocks=2, bench=bench_source)
@@ -248,11 +249,12 @@ def test_a_bad_spell_of_the_machine_is_told_from_one_that_stays(bench, pytester,
     git("add", "--all")
     git("commit", "--quiet", "--message", "accepted")
     project(blocks=3, bench=bench_source)
+    monkeypatch.setenv("MKL_CBWR", "COMPATIBLE")
     result = bench("--modelbench-json=results.json", "-v", rounds="2")
     lap = checks(pytester)["lap"]
-    assert (lap["verdict"], lap["pairs"], lap["processes"]) == ("inconclusive" if stays else "ok", 4, 4)
-    assert ("the machine changed, not the code: the code is as fast as" in result.stdout.str()) is stays
-    assert result.ret == (10 if stays else 0)
+    assert (lap["verdict"], lap["pairs"], lap["processes"]) == ("regressed" if stays else "ok", 4, 4)
+    assert ("the environment changed, not the code: the code is as fast as" in result.stdout.str()) is stays
+    assert result.ret == (1 if stays else 0)
 
 
 SLEEPY = """

@@ -90,6 +90,8 @@ def test_code_that_git_ignores_counts_and_what_a_build_writes_of_its_version_doe
     assert beside_commits(repository) == [repository / "kernels.py", repository / "local_settings.py"]
     (repository / "net" / "_version.py").write_text("DEPTH = 24\n")
     assert len(beside_commits(repository)) == 3
+    (repository / "net" / "helper.py").write_text("")  # not ignored: other code, and no matter of this
+    assert len(beside_commits(repository)) == 3
 
 
 def nested(folder):
