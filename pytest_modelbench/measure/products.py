@@ -30,7 +30,11 @@ _TRANSPOSED = (
     "cudnn_convolution_transpose miopen_convolution_transpose slow_conv_transpose2d slow_conv_transpose3d "
     "_mps_convolution_transpose"
 )
-_ATTENTION = "_scaled_dot_product_fused_attention_overrideable _scaled_dot_product_attention_math_for_mps"
+#: The last has one of PyTorch's own in later versions than 2.9.
+_ATTENTION = (
+    "_scaled_dot_product_fused_attention_overrideable _scaled_dot_product_attention_math_for_mps "
+    "_scaled_dot_product_flash_attention_for_cpu"
+)
 
 
 def formulas() -> dict[Any, Formula]:

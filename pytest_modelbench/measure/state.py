@@ -203,6 +203,10 @@ def _put_default_device(value: Any) -> None:
     # The CPU is the default of a torch that was told nothing, which is another thing than one that was told so: then
     # each call is asked.
     torch.set_default_device(None if value.type == "cpu" else value)
+    # torch 2.9 then has none that it could tell.
+    context: Any = getattr(torch, "_GLOBAL_DEVICE_CONTEXT", None)
+    if context is not None and getattr(context, "device_context", context) is None:
+        del context.device_context
 
 
 def _precisions() -> Iterator[_Switch]:

@@ -16,9 +16,13 @@ from pytest_modelbench.models.build import BuiltModel, build
 CPU = torch.device("cpu")
 
 
-class Net(nn.Sequential):
+class Net(nn.Module):
     def __init__(self) -> None:
-        super().__init__(nn.Conv2d(3, 4, 3), nn.ReLU())
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.conv(images).relu()
 
 
 class Counting:

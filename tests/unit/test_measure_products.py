@@ -167,6 +167,8 @@ def shapes(*values: tuple[int, ...]) -> list[torch.Size]:
 )
 def test_operators_of_other_devices(name, arguments, out, expected):
     """By shapes alone: nothing here runs them. The counter adds up FLOPs, two for each."""
+    if not hasattr(torch.ops.aten, name):
+        pytest.skip("this torch has no such operator")
     sizes = [torch.Size(one) if isinstance(one, tuple) else one for one in arguments]
     assert counted(name, *sizes, out=torch.Size(out) if isinstance(out, tuple) else out) == 2 * expected
 
