@@ -29,7 +29,8 @@ class Progress:
         terminal: Any = config.pluginmanager.get_plugin("terminalreporter")
         # Another plugin may have put one of its own in the place of pytest's.
         self._terminal: Any = terminal if hasattr(terminal, "isatty") and hasattr(terminal, "_tw") else None
-        verbosity = config.get_verbosity() if hasattr(config.option, "verbose") else 0  # without pytest's terminal
+        # Without pytest's terminal there is no such option, and pytest 8.1 fails where it is asked.
+        verbosity = config.get_verbosity() if terminal is not None else 0
         told = self._told = bool(self._terminal) and verbosity >= 0
         self._live = told and bool(getattr(self._terminal, "isatty", False))
         # What tests print comes in between, with -s: the line is then written where something begins, and no more.
