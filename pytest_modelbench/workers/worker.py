@@ -259,7 +259,7 @@ def main() -> int:
     threading.Thread(target=_obey, args=(stream, answers), daemon=True).start()
     os.chdir(folder)
     sys.path[:] = [*site.import_path, *sys.path] if site.import_more else site.import_path
-    sys.argv[:] = site.argv
+    sys.argv[:] = site.argv or sys.argv[:1]  # argparse takes its name from there
     # Until everything is imported, which makes no garbage: looking for it takes a fifth of the time.
     gc.disable()
     turns = WorkerTurns(channel, answers) if job.paired else None

@@ -106,7 +106,7 @@ def test_all_that_is_computed_has_the_types_of_autocast_on_cuda(name, dtype):
 def listed(policy: str) -> set[str]:
     """Operators by the list that PyTorch installs beside itself."""
     header = (Path(torch.__file__).parent / "include" / "ATen" / "autocast_mode.h").read_text()
-    lines = re.search(rf"#define AT_FORALL_{policy}\(_\)(.*?)\n\n", header, re.DOTALL)
+    lines = re.search(rf"#define AT_FORALL_{policy}\(_\)(.*?)\n(?:\n|//|#|$)", header, re.DOTALL)
     assert lines is not None
     return set(re.findall(r"_\((?:ADD_NS\()?(\w+)", lines[1]))
 

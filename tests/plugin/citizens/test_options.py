@@ -12,7 +12,7 @@ class Color(enum.Enum):
 def pytest_addoption(parser):
     parser.addoption("--where", type=pathlib.Path)
     parser.addoption("--paint", type=Color, default=Color.RED)
-    parser.addoption("--names", type=lambda text: frozenset(text.split(",")))
+    parser.addoption("--labels", type=lambda text: frozenset(text.split(",")))
     parser.addoption("--day", type=datetime.date.fromisoformat)
     parser.addoption("--paths", type=pathlib.Path, action="append")
     parser.addoption("--numbered", type=lambda text: {1: text})
@@ -29,7 +29,7 @@ def test_asked(request, modelbench):
     option = request.config.option
     assert option.where == pathlib.Path("a/b")
     assert option.paint.name == "BLUE"
-    assert option.names == frozenset({"x", "y"})
+    assert option.labels == frozenset({"x", "y"})
     assert option.day == datetime.date(2020, 2, 2)
     assert option.paths == [pathlib.Path("p"), pathlib.Path("q")]
     assert option.numbered == {1: "one"}
@@ -39,7 +39,7 @@ def test_asked(request, modelbench):
 """
 
 ALL = [
-    "--where=a/b", "--paint=blue", "--names=x,y", "--day=2020-02-02", "--paths=p", "--paths=q", "--numbered=one",
+    "--where=a/b", "--paint=blue", "--labels=x,y", "--day=2020-02-02", "--paths=p", "--paths=q", "--numbered=one",
     "--pair=l,r", "--html-folder=h", "--cov-mode=c",
 ]  # fmt: skip
 
