@@ -69,12 +69,9 @@ def _of_step(bare: BuiltModel, training: TrainOptions) -> dict[str, Any]:
             known = {id(timeline.life_of(tensor)): kind for tensor, kind in _held(bare, step)}
             with timeline:
                 step(next_phase)
-            gradients = {
-                id(timeline.life_of(one.grad)): (Kind.GRADIENTS, name.rpartition(".")[0])
-                for name, one in bare.module.named_parameters()
-                if one.grad is not None
-            }
-            return _plan(timeline, before, {**gradients, **known})
+            # Gradients are others than before.
+            made = {id(timeline.life_of(tensor)): kind for tensor, kind in _held(bare, step)}
+            return _plan(timeline, before, {**made, **known})
 
 
 def _held(bare: BuiltModel, step: TrainStep | None = None) -> Iterator[tuple[Tensor, tuple[Kind, str]]]:

@@ -67,8 +67,13 @@ def _why_missing(device: torch.device) -> str:
     try:
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError, NotImplementedError) as error:
-        return f": {str(error).strip().partition(chr(10))[0].rstrip('.')}"
+        return f": {first_words(error)}"
     return ""
+
+
+def first_words(error: Exception) -> str:
+    """The first line of what torch says, without a full stop; the rest is advice on how to debug it."""
+    return str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
 
 
 def _devices() -> list[torch.device]:
@@ -95,10 +100,9 @@ def make_current(name: str) -> None:
         torch.accelerator.set_device_index(torch.device(name).index or 0)
         torch.empty(1, device=name)
     except RuntimeError as error:
-        said = str(error).strip().partition("\n")[0].rstrip(".")
         raise UsageError(
-            f"{name} cannot be used by this process: {said}. Is it full, or open to one process at a time (its compute "
-            f"mode)? pytest-modelbench doctor --device={name} looks"
+            f"{name} cannot be used by this process: {first_words(error)}. Is it full, or open to one process "
+            f"at a time (its compute mode)? pytest-modelbench doctor --device={name} looks"
         ) from error
 
 
@@ -106,10 +110,18 @@ def give_back(name: str) -> None:
     """Free what no test holds any more on the accelerator ``name``: a model that failed lives on in a cycle."""
     if (torch := _torch_on(name)) is not None:
         gc.collect()
-        # What cuBLAS keeps for each stream that was ever used; not public, but without an equal.
-        if name.startswith("cuda") and (clear := getattr(torch._C, "_cuda_clearCublasWorkspaces", None)):
-            clear()
+        if name.startswith("cuda"):
+            clear_workspaces()
         torch.get_device_module(name.partition(":")[0]).empty_cache()
+
+
+def clear_workspaces() -> None:
+    """Free the workspaces that cuBLAS keeps, for each stream that was ever used."""
+    import torch
+
+    # Not public, but without an equal: torch's own CUDA graph trees call it for the same reason.
+    if clear := getattr(torch._C, "_cuda_clearCublasWorkspaces", None):
+        clear()
 
 
 def why_lost(name: str) -> str:

@@ -6,6 +6,8 @@ import json
 import sys
 from typing import Any
 
+from pytest_modelbench.measure.devices import first_words
+
 
 def main() -> None:
     """Print, as one line of JSON, what `gpu_sight` tells of the device that the question names."""
@@ -26,8 +28,7 @@ def gpu_sight(name: str) -> dict[str, Any]:
         properties: Any = torch.cuda.get_device_properties(device)
         free_bytes, total_bytes = torch.cuda.mem_get_info(device)
     except Exception as error:  # what torch.cuda raises where it cannot begin is of no class of its own
-        first_line = str(error).strip().partition("\n")[0].rstrip(".")
-        return {**told, "why_unseen": first_line or type(error).__name__}
+        return {**told, "why_unseen": first_words(error)}
     amd = getattr(properties, "gcnArchName", "").partition(":")[0]
     return {
         **told,

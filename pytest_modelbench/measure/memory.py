@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import torch
 
 from pytest_modelbench.core.errors import UsageError, hide_own_frames
+from pytest_modelbench.measure.devices import clear_workspaces
 from pytest_modelbench.measure.in_place import know_holders
 from pytest_modelbench.measure.storages import LiveStorages
 
@@ -152,7 +153,7 @@ def allocated_peak(fn: Callable[[], object], device: torch.device, *, replayed: 
         )
     cuda = torch.cuda
     gc.collect()
-    _clear_workspaces()
+    clear_workspaces()
     before_bytes = cuda.memory_allocated(device)
     fn()
     runs: list[dict[str, int]] = []
@@ -163,7 +164,7 @@ def allocated_peak(fn: Callable[[], object], device: torch.device, *, replayed: 
     reserved_bytes = cuda.max_memory_reserved(device)
     kept_bytes = cuda.memory_stats(device)["requested_bytes.all.current"]
     # They were there all through the run: earlier ones had made them.
-    _clear_workspaces()
+    clear_workspaces()
     kept_bytes -= cuda.memory_stats(device)["requested_bytes.all.current"]
     requested_bytes = _requested(stats) - kept_bytes
     # From torch 2.15 on nothing is kept, and each product asks for what it takes.
@@ -213,10 +214,3 @@ def _no_workspaces() -> Iterator[bool]:
     finally:
         for setting, size in zip(settings, before, strict=True):
             setting(size)
-
-
-def _clear_workspaces() -> None:
-    """Free the workspaces that cuBLAS keeps."""
-    # Not public, but without an equal: torch's own CUDA graph trees call it for the same reason.
-    if clear := getattr(torch._C, "_cuda_clearCublasWorkspaces", None):
-        clear()

@@ -53,15 +53,14 @@ class Around:
     def used(self, check: Check, provenance: Mapping[str, Fact]) -> Collection[str]:
         """Of the packages that changed since the baseline of ``check``, those that the test's process imported."""
         then = check.baseline.provenance if check.baseline and check.baseline.provenance else {}
-        imported = {name for run in self._entry_of(check.key.test).runs for name in run.imported}
-        return used_of(differences(then, provenance), imported)
+        return used_of(differences(then, provenance), self._imported(check.key.test))
 
     def idle(self, test: str, baseline: BaselineView, provenance: Mapping[str, Fact]) -> frozenset[str]:
         """Names of packages that changed since ``baseline`` and that the process of ``test`` does not import.
 
         Not those that are gone, which it may have imported then, nor those that torch computes with.
         """
-        imported = {name for run in self._entry_of(test).runs for name in run.imported}
+        imported = self._imported(test)
         changed = differences(baseline.provenance or {}, provenance)
         if not imported or not changed:
             return frozenset()
@@ -80,6 +79,10 @@ class Around:
         known = [(baseline.provenance or {}, now) for baseline, now in baselines if baseline.accepted]
         same = bool(known) and all(same_packages(then, now) for then, now in known)
         return around([(one, told) for one, told in found if one is not None], same_packages=same)
+
+    def _imported(self, test: str) -> set[str]:
+        """Names of what processes of ``test`` have imported."""
+        return {name for run in self._entry_of(test).runs for name in run.imported}
 
     def _bases(self, baselines: Sequence[BaselineView]) -> list[tuple[str, str]]:
         """The commits compared with, each with what it is called."""
