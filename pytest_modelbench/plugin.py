@@ -117,6 +117,7 @@ def pytest_runtestloop(session: pytest.Session) -> None:
             )
         except ModelbenchError as error:
             worker.refuse(str(error))
+        bench.placing = job.placing
         bench.enough_of = {test: Enough(word) for test, word in job.enough.items()}
         session.config.stash[bench_key] = bench
         worker.model_files, worker.what_is_lost = bench.take_files, bench.what_is_lost

@@ -14,13 +14,13 @@ from pytest_modelbench.bench.handed import of_built_model
 from pytest_modelbench.bench.process import Bench
 from pytest_modelbench.bench.recorder import Own, Recorder
 from pytest_modelbench.core.errors import hide_own_frames
-from pytest_modelbench.core.measurement import Comparability, Measurement
 from pytest_modelbench.measure.samples import Samples
 
 if TYPE_CHECKING:
     import torch
 
     from pytest_modelbench.bench.compiling import CompileTime
+    from pytest_modelbench.bench.counting import Counters
     from pytest_modelbench.bench.reach import Reached
     from pytest_modelbench.bench.timing import Measured, Timed
     from pytest_modelbench.bench.train_step import SpeedRuns, TrainFigures
@@ -204,17 +204,33 @@ class ModelBench:
 
         Counted on the meta device, and on the CPU where the model cannot run there.
         """
-        from pytest_modelbench.bench.following import followed, reach_followed
-        from pytest_modelbench.measure.cost import static_cost
+        from pytest_modelbench.bench.counting import cost_measurements, cost_of
+        from pytest_modelbench.bench.following import reach_followed
 
-        cost, where = followed(model, lambda bare: static_cost(bare.module, bare.forward))
-        way = Comparability(recipe="" if where == "meta" else where)
+        cost, where = cost_of(model)
         figures = self._reached().figures(model, reach_followed(model))
-        for metric in ("parameters", "parameter_bytes", "macs"):
-            count: int = getattr(cost, metric)
-            named = name and f"{name}_{metric}"
-            self._record(Measurement.of(metric, count, model.case, named, comparability=way, figures=figures))
+        for measurement in cost_measurements(cost, where, model, name):
+            self._record(replace(measurement, figures=figures))
         return cost
+
+    @of_built_model
+    def counters(self, model: BuiltModel, *, backward: bool = False, name: str = "") -> Counters:
+        """What a pass asks of PyTorch, to the last operator; with ``backward`` a forward and backward pass in training.
+
+        Recorded are ``operators`` (views are none), ``copied_bytes`` (what copies, casts and changes of layout write),
+        ``allocations``, and ``synchronizations``, where the host waits for an accelerator; with ``backward`` as
+        ``backward_operators`` and so on, and ``backward_macs``. Of a model built with ``compile=`` also ``graphs``,
+        ``graph_breaks`` and ``recompilations``. Each is held to the last one; a change is told with the parts of the
+        model that it is in.
+
+        Counted on the meta device, and on the CPU where the model cannot run there.
+        """
+        from pytest_modelbench.bench.counting import count, measurements
+
+        found = count(model, backward=backward)
+        for measurement in measurements(found, model, name, backward=backward):
+            self._record(measurement)
+        return found
 
     @of_built_model
     def accuracy(

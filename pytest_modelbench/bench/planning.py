@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import json
 import sys
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
 from itertools import chain
 from typing import Any
 
 import torch
-from torch import Tensor
-from torch.utils._pytree import tree_leaves
 
 from pytest_modelbench.bench.following import followed
+from pytest_modelbench.bench.peak_parts import PeakParts, held_by
 from pytest_modelbench.core.cards import Fit, Memory, memories
 from pytest_modelbench.core.errors import ModelbenchError, hide_own_frames
-from pytest_modelbench.core.memory_plan import Fitting, Kind, MemoryPlan, Moment, Part
+from pytest_modelbench.core.memory_plan import Fitting, MemoryPlan, Moment
 from pytest_modelbench.core.train_options import TrainOptions
 from pytest_modelbench.measure.caching_allocator import simulate
 from pytest_modelbench.measure.held import packed_weights
@@ -27,14 +25,12 @@ from pytest_modelbench.measure.places import Places
 from pytest_modelbench.measure.timeline import Life, Timeline, live_bytes
 from pytest_modelbench.models.build import build
 from pytest_modelbench.models.built import BuiltModel
-from pytest_modelbench.models.training import PHASES, TrainStep
+from pytest_modelbench.models.training import TrainStep
 
 __tracebackhide__ = hide_own_frames
 
 #: Moments that a plan keeps of a step at most: what a picture shows.
 _MOMENTS = 400
-#: What a life is of by the phase that it was born in, unless it is known better.
-_KINDS = {"forward": Kind.ACTIVATIONS, "backward": Kind.TEMPORARY, "optimizer": Kind.TEMPORARY}
 
 
 def memory_plan(model: BuiltModel, training: TrainOptions | None = None) -> MemoryPlan:
@@ -47,65 +43,34 @@ def memory_plan(model: BuiltModel, training: TrainOptions | None = None) -> Memo
 
 
 def _of_pass(bare: BuiltModel) -> dict[str, Any]:
-    known = dict(_held(bare))
     packed = packed_weights(bare.module)
     held = chain(bare.tensors(), bare.kept_tensors(), packed)
     with Places(bare.module) as places, watched(Timeline(places.here), held) as timeline:
-        before = len(timeline.lives)
+        parts = PeakParts(timeline, lambda: held_by(bare))
         with timeline:
-            bare.forward()
-        return _plan(timeline, before, {id(timeline.life_of(tensor)): kind for tensor, kind in known.items()})
+            parts.follow(bare.forward)
+        return _plan(timeline, parts)
 
 
 def _of_step(bare: BuiltModel, training: TrainOptions) -> dict[str, Any]:
     with TrainStep(bare, training) as step:
         step()
         with Places(bare.module) as places, watched(Timeline(places.here), step.tensors()) as timeline:
-
-            def next_phase(ended: str) -> None:
-                places.phase = PHASES[(PHASES.index(ended) + 1) % len(PHASES)]
-
-            before = len(timeline.lives)
-            known = {id(timeline.life_of(tensor)): kind for tensor, kind in _held(bare, step)}
+            parts = PeakParts(timeline, lambda: held_by(bare, step))
             with timeline:
-                step(next_phase)
-            # Gradients are others than before.
-            made = {id(timeline.life_of(tensor)): kind for tensor, kind in _held(bare, step)}
-            return _plan(timeline, before, {**made, **known})
+                parts.follow(lambda: step(places.next_phase))
+            return _plan(timeline, parts)
 
 
-def _held(bare: BuiltModel, step: TrainStep | None = None) -> Iterator[tuple[Tensor, tuple[Kind, str]]]:
-    """What is alive before, with what it is."""
-    state: Mapping[Any, Any] = step.optimizer_state if step else {}
-    for name, parameter in bare.module.named_parameters():
-        of = name.rpartition(".")[0]
-        yield parameter, (Kind.PARAMETERS, of)
-        if parameter.grad is not None:
-            yield parameter.grad, (Kind.GRADIENTS, of)
-        for leaf in tree_leaves(state.get(parameter, {})):
-            if isinstance(leaf, Tensor):
-                yield leaf, (Kind.OPTIMIZER, of)
-    for name, buffer in bare.module.named_buffers():
-        yield buffer, (Kind.BUFFERS, name.rpartition(".")[0])
-    for tensor in (*bare.arguments.tensors(), *tree_leaves(bare.targets)):
-        if isinstance(tensor, Tensor):
-            yield tensor, (Kind.INPUTS, "")
-
-
-def _plan(timeline: Timeline, held: int, known: Mapping[int, tuple[Kind, str]]) -> dict[str, Any]:
-    """The fields of a plan. The first ``held`` lives were there before; ``known`` says of some what they are."""
-    sizes: Counter[tuple[Kind, str]] = Counter()
-    old = set(map(id, timeline.lives[:held]))
-    for life in timeline.at_peak():
-        born = (Kind.OTHER, "") if id(life) in old else (_KINDS[life.place.phase], life.place.module)
-        sizes[known.get(id(life), born)] += life.size_bytes
+def _plan(timeline: Timeline, parts: PeakParts) -> dict[str, Any]:
+    """The fields of a plan."""
     at_peak = max(timeline.lives, key=lambda life: (life.born <= timeline.peak_change, life.born))
     simulated = simulate(timeline.steps())
     return {
         "peak_bytes": timeline.peak_bytes,
         "peak": Moment(timeline.peak_bytes, at_peak.place.phase, at_peak.place.module),
         "operator": at_peak.operator,
-        "parts": tuple(Part(*what, size) for what, size in sizes.most_common()),
+        "parts": tuple(sorted(parts.found, key=lambda part: -part.size_bytes)),
         "timeline": tuple(_moments(timeline)),
         "allocated_bytes": simulated.allocated_bytes,
         "reserved_bytes": simulated.reserved_bytes,

@@ -50,8 +50,9 @@ class Bench:
     written: list[set[str]] = field(default_factory=list)  #: of each model, the files that it is written in
     doubt: str = ""  #: why nothing may be recorded here: torch came late and contradicts the environment
     enough_of: Mapping[str, Enough] = field(default_factory=dict)  #: by test, where fewer blocks are asked for
+    placing: bool = False  #: verdicts are known: this process is to say where in its models the time goes
+    test: str = ""  #: that runs
     _sent: set[CheckKey] = field(default_factory=set)
-    _test: str = ""
 
     def __repr__(self) -> str:
         return f"<bench on {self.device_name}>"
@@ -108,13 +109,13 @@ class Bench:
         """
         if self.settled:
             give_back(self.device_name)
-        self._test = test
+        self.test = test
         self._sent = {key for key in self._sent if key.test != test}
 
     @property
     def enough(self) -> Enough:
         """How many blocks are asked of the test that runs."""
-        return self.enough_of.get(self._test, Enough.AGREEING)
+        return self.enough_of.get(self.test, Enough.AGREEING)
 
 
 @dataclass(frozen=True, slots=True)

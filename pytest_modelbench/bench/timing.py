@@ -11,6 +11,7 @@ from torch import nn
 from pytest_modelbench.bench.handed import not_built
 from pytest_modelbench.bench.process import Bench
 from pytest_modelbench.bench.reach import Reached, watched
+from pytest_modelbench.core.breakdown import Breakdown
 from pytest_modelbench.core.case import AnyCase, NamedCase
 from pytest_modelbench.core.errors import UsageError, hide_own_frames
 from pytest_modelbench.core.measurement import (
@@ -49,6 +50,7 @@ class Timed:
     quality: Quality
     turn: int | None = None  #: of a pair: the number of this timing in its test
     figures: Mapping[str, Figure] = field(default_factory=dict)  #: what goes along with each measurement
+    parts: Breakdown | None = None  #: nanoseconds by part of the model, where they were asked for
 
     def seconds(self, metric: str, name: str = "") -> Measurement:
         """Seconds per iteration as a measurement of ``metric``."""
@@ -76,7 +78,7 @@ class Timed:
     ) -> Measurement:
         return Measurement.of(
             metric, value, self.case, name, timing=timing, samples=samples, comparability=self.comparability,
-            quality=self.quality, figures=self.figures,
+            quality=self.quality, figures=self.figures, breakdown=self.parts,
         )  # fmt: skip
 
 
@@ -115,13 +117,26 @@ def time_model(model: Measured, case: str, bench: Bench, reached: Reached) -> Ti
             model.check_output(output)
             figures = reached.figures(model, reach)
             with model.inference() as run:
-                found = _timed_calls(run, model.case, bench, model.renew)
+                found = _timed_passes(run, model, bench)
                 return replace(found, figures={**found.figures, **figures})
     if not callable(model) or isinstance(model, nn.Module):
         raise UsageError(not_built(model, f"{reached.test}: modelbench", or_callable=True))
     if not case:
         raise UsageError(f"{reached.test}: timing a callable needs case=, the name it is known by")
     return _timed_calls(model, NamedCase(case), bench)
+
+
+def _timed_passes(run: Callable[[], object], model: BuiltModel, bench: Bench) -> Timed:
+    """Times of passes of ``model``; by part, where that is what this process is for."""
+    if bench.placing:
+        from pytest_modelbench.bench.placing import part_times, tell_calls
+
+        if (parts := part_times(model)) is not None:
+            with parts:
+                found = _timed_calls(lambda: parts.call(run), model.case, bench, model.renew)
+            tell_calls(model, found.turn, bench)
+            return replace(found, parts=parts.breakdown())
+    return _timed_calls(run, model.case, bench, model.renew)
 
 
 def _timed_calls(

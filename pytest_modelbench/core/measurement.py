@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+from pytest_modelbench.core.breakdown import Breakdown
 from pytest_modelbench.core.case import AnyCase
 from pytest_modelbench.core.errors import MeasureError
 from pytest_modelbench.core.metrics import METRICS, Metric
@@ -21,6 +22,8 @@ from pytest_modelbench.core.sample_names import SampleNames
 Figure = int | float | str | None
 #: The figures that say how many seconds the CPU takes to launch a call on an accelerator, and which share of its time.
 ENQUEUE, ENQUEUE_SHARE = "enqueue_s", "enqueue_share"
+#: What a pair that says where time goes calls the operators of a timing, by its number.
+CALLS_OF_TIMING = "operators of timing "
 
 
 class CheckKey(NamedTuple):
@@ -82,7 +85,8 @@ class Measurement:
 
     ``value`` and the raw ``samples`` behind it are in the metric's unit. ``timing`` is there for noisy metrics alone;
     ``observations`` are what a deterministic value was made of, ``sample_names`` the samples that those are of, in the
-    same order; the names are known until it is judged. ``test`` and ``process`` are filled in where it is recorded.
+    same order; the names are known until it is judged. ``breakdown`` is what a count or a size is the sum of. ``test``
+    and ``process`` are filled in where it is recorded.
     """
 
     name: str
@@ -98,6 +102,7 @@ class Measurement:
     test: str = ""
     process: int = 0
     sample_names: SampleNames | None = None
+    breakdown: Breakdown | None = None
 
     def __post_init__(self) -> None:
         log_ratio = None if self.timing is None else self.timing.log_ratio

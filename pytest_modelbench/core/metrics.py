@@ -29,7 +29,8 @@ class Metric:
     """A named quantity.
 
     ``noisy`` metrics vary from process to process: they are measured in several, and compared on a log scale by the
-    statistics of `judge.comparison`. The others are deterministic: one process settles them.
+    statistics of `judge.comparison`. The others are deterministic: one process settles them. Of those that are
+    ``itemized``, the amount of each kind counts, and not their sum alone.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Metric:
     scope: Scope
     band: Band
     noisy: bool = False
+    itemized: bool = False
 
 
 _SAMPLING = Band(text="sampling", sampling=True)
@@ -67,6 +69,15 @@ METRICS = {
         Metric("parameters", "count", Better.EQUAL, Scope.PORTABLE, Band()),
         Metric("parameter_bytes", "bytes", Better.EQUAL, Scope.PORTABLE, Band()),
         Metric("macs", "count", Better.LOWER, Scope.PORTABLE, Band()),
+        # What a pass asks of PyTorch's dispatcher: the same wherever it runs, for one version of torch.
+        Metric("operators", "count", Better.LOWER, Scope.PORTABLE, Band(), itemized=True),
+        Metric("copied_bytes", "bytes", Better.LOWER, Scope.PORTABLE, Band()),
+        Metric("allocations", "count", Better.LOWER, Scope.PORTABLE, Band()),
+        Metric("synchronizations", "count", Better.LOWER, Scope.PORTABLE, Band()),
+        # What torch.compile makes of a model, whatever it is compiled for.
+        Metric("graphs", "count", Better.LOWER, Scope.PORTABLE, Band()),
+        Metric("graph_breaks", "count", Better.LOWER, Scope.PORTABLE, Band()),
+        Metric("recompilations", "count", Better.LOWER, Scope.PORTABLE, Band()),
         # What a model computes on a fixed input, in short: the root mean square of its output, and projections of it.
         Metric("output", "rms", Better.EQUAL, Scope.PORTABLE, Band(0.001, text="0.1%")),
         # One flipped sample of a hundred is no regression by itself: samples are compared one by one.

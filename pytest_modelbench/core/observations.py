@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from pytest_modelbench.core.lines import line_schema
+
 #: Beyond, one sample more or less moves an accuracy by nothing that matters, and lines in a baseline get long.
 MOST_SAMPLES = 65_536
 #: Scores are kept to one in so many, 0.4 points: far below what differs between two samples.
@@ -46,10 +48,8 @@ class Observations:
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
-        """How files and events are checked: as the line that `text` writes. Asked by pydantic, which is there then."""
-        from pydantic_core import core_schema
-
-        return core_schema.no_info_after_validator_function(read, core_schema.str_schema(strict=True))
+        """How files and events are checked: as the line that `text` writes."""
+        return line_schema(read)
 
 
 def hits(correct: Sequence[bool]) -> Observations | None:

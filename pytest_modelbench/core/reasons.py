@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from pytest_modelbench.core.breakdown import ItemChange
 from pytest_modelbench.core.environment import Difference
 
 # ``kind`` tells them apart in files.
@@ -272,9 +273,30 @@ class SamplesChanged:
     kind: Literal["samples changed"] = "samples changed"
 
 
+@dataclass(frozen=True, slots=True)
+class ItemsChanged:
+    """Which of the items that a value in ``unit`` is the sum of changed, each of a part of the model, and how."""
+
+    unit: str
+    items: tuple[ItemChange, ...]
+    kind: Literal["items changed"] = "items changed"
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Where in the model its time changed, in nanoseconds a call, and which operators it calls more often or less.
+
+    Of a pair of processes that measured this after the verdict; ``calls`` is None where that could not be counted.
+    """
+
+    times: ItemsChanged
+    calls: ItemsChanged | None = None
+    kind: Literal["placed"] = "placed"
+
+
 Reason = (
     OtherKey | UnknownEnvironment | OtherEnvironment | BetweenLooks | Disturbed | Drifted | MayBeAway | AssumedSpread
     | NoPairs | NotConfirmed | OutOfBudget | NotEverywhere | PairsSoFar | Beside | SameCode | Cleared | MeasuredAgain
     | UnknownWhetherAway | EnvironmentMoved | MachineMoved | Since | DisturbedBaseline | Varies | NumbersDiffer
-    | SamplesChanged
+    | SamplesChanged | ItemsChanged | Placed
 )  # fmt: skip

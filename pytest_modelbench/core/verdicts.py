@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
+from pytest_modelbench.core.breakdown import Breakdown
 from pytest_modelbench.core.environment import Fact
 from pytest_modelbench.core.measurement import Comparability
 from pytest_modelbench.core.metrics import Better
@@ -42,6 +43,7 @@ class BaselineView:
     reference_log_s: float | None = None  #: mean log seconds of the reference workload in the accepted session
     commit: str | None = None  #: what the accepted session ran, in full; None if that is unknown or had changes
     observations: Observations | None = None  #: what a deterministic value was made of
+    breakdown: Breakdown | None = None  #: what a deterministic value is the sum of
     disturbed: int = 0  #: processes of the accepted session that the machine was disturbed in, if that was accepted
 
 

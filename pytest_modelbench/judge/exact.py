@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from pytest_modelbench.core.bands import Band
+from pytest_modelbench.core.breakdown import Breakdown
 from pytest_modelbench.core.measurement import Measurement
 from pytest_modelbench.core.metrics import Better
 from pytest_modelbench.core.observations import Observations
-from pytest_modelbench.core.reasons import NumbersDiffer, Reason, Varies
+from pytest_modelbench.core.reasons import ItemsChanged, NumbersDiffer, Reason, Varies
 from pytest_modelbench.core.verdicts import Judgement, Verdict
 from pytest_modelbench.judge.per_sample import largest_deviation, paired_change
 from pytest_modelbench.judge.procedure import Compared
 from pytest_modelbench.judge.stored import since_baseline
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a value was made of, as far as that is known: the pieces of a mean or an output, the items of a sum."""
+
+    observations: Observations | None
+    breakdown: Breakdown | None
 
 
 def judge_exact(compared: Compared) -> Judgement:
@@ -23,13 +33,18 @@ def judge_exact(compared: Compared) -> Judgement:
     is farther out than one whose value is, and whose pieces excuse it: a later process never takes a verdict back.
     """
     metric, baseline, measurements = compared.metric, compared.stored, compared.measurements
-    changes = [(one.value, *_change(one, baseline.value, baseline.observations)) for one in measurements]
-    value, change, reasons = max(changes, key=lambda one: (abs(one[1]), abs(one[0] - baseline.value)))
+    made = Made(baseline.observations, baseline.breakdown)
+    farthest = max(measurements, key=lambda one: _distance(one, baseline.value, made))
+    value, (change, reasons) = farthest.value, _change(farthest, baseline.value, baseline.observations)
     verdict = Verdict.OK
     if _is_out(change, value, baseline.value, metric.band):
         verdict = Verdict.IMPROVED if _is_better(change, metric.better) else Verdict.REGRESSED
         if len({one.value for one in measurements}) > 1:
             verdict, reasons = Verdict.REGRESSED, (Varies(),)
+    elif _other_kinds(farthest, baseline.breakdown):
+        verdict = Verdict.REGRESSED
+    if verdict is not Verdict.OK and (items := _items_changed(farthest, baseline.breakdown)):
+        reasons = (*reasons, items)
     if verdict is Verdict.REGRESSED:
         reasons = (*reasons, *since_baseline(compared))
     of_it = value / baseline.value if baseline.value else math.inf
@@ -37,16 +52,36 @@ def judge_exact(compared: Compared) -> Judgement:
     return Judgement(verdict, value, baseline.value, ratio, ratio, ratio, reasons=reasons, processes=len(measurements))
 
 
-def contradicting(
-    measurements: Sequence[Measurement], value: float, observations: Observations | None
-) -> Measurement | None:
+def contradicting(measurements: Sequence[Measurement], value: float, made: Made) -> Measurement | None:
     """Of measurements in several processes, the one farthest from ``value``, if a gate that held that would not pass.
 
-    ``observations`` are what ``value`` was made of.
+    ``made`` is what ``value`` was made of.
     """
-    changes = [(one, _change(one, value, observations)[0]) for one in measurements]
-    farthest, change = max(changes, key=lambda one: abs(one[1]))
-    return farthest if _is_out(change, farthest.value, value, farthest.metric.band) else None
+    farthest = max(measurements, key=lambda one: _distance(one, value, made))
+    change, _ = _change(farthest, value, made.observations)
+    out = _is_out(change, farthest.value, value, farthest.metric.band) or _other_kinds(farthest, made.breakdown)
+    return farthest if out else None
+
+
+def _distance(one: Measurement, value: float, made: Made) -> tuple[float, float, bool]:
+    """How far ``one`` is from ``value``, which was ``made`` so: by what counts, by itself, by what it is the sum of."""
+    change, _ = _change(one, value, made.observations)
+    return abs(change), abs(one.value - value), _other_kinds(one, made.breakdown)
+
+
+def _other_kinds(one: Measurement, then: Breakdown | None) -> bool:
+    """Whether ``one``, of which each kind counts, is the sum of other kinds than it was ``then``."""
+    if not (one.metric.itemized and one.metric.band.exact) or then is None or one.breakdown is None:
+        return False
+    return one.breakdown.by_kind() != then.by_kind()
+
+
+def _items_changed(one: Measurement, then: Breakdown | None) -> ItemsChanged | None:
+    """Of which items ``one`` is the sum, and was not ``then``; None if that is not known."""
+    if then is None or one.breakdown is None:
+        return None
+    changes = then.changes(one.breakdown)
+    return ItemsChanged(one.metric.unit, changes) if changes else None
 
 
 def _is_out(change: float, value: float, baseline: float, band: Band) -> bool:

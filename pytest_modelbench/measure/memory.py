@@ -60,31 +60,36 @@ class AllocatedPeak:
         return self.allocated_bytes - self.workspace_bytes - self.requested_bytes
 
 
-def live_peak(fn: Callable[[], object], held: Iterable[torch.Tensor] = ()) -> LivePeak:
+def live_peak(
+    fn: Callable[[], object], held: Iterable[torch.Tensor] = (), tracker: LiveStorages | None = None
+) -> LivePeak:
     """Peak of the storages alive while ``fn`` runs: those of ``held`` and all that ``fn`` creates.
 
     ``held`` are tensors already alive that count: parameters, buffers, inputs. Others that ``fn`` merely finds do not.
+    ``tracker`` is what follows them, by default one of this function's own.
     Views and in-place operations share a storage and count once. Follows what passes PyTorch's dispatcher: scratch
     memory inside a kernel and inside compiled code is not seen. The same on every run, bit for bit: the garbage
     collector is off meanwhile, so that reference cycles count until the end, whenever it would have run.
     """
-    with watched(LiveStorages(), held) as tracker:
-        return _peak_of(fn, tracker)
+    with watched(tracker or LiveStorages(), held) as following:
+        return _peak_of(fn, following)
 
 
-def live_growth(fn: Callable[[], object], held: Iterable[torch.Tensor] = ()) -> LiveGrowth:
+def live_growth(
+    fn: Callable[[], object], held: Iterable[torch.Tensor] = (), tracker: LiveStorages | None = None
+) -> LiveGrowth:
     """`live_peak` of the first call of ``fn``, and what each further one leaves behind for good, in bytes.
 
     What calls keep is looked at between them, garbage collected: reference cycles are not growth. The first call may
     make what all find, and a queue may fill up: calls go on until one leaves nothing, at most `_MOST_CALLS`.
     """
-    with watched(LiveStorages(), held) as tracker, _small_heap():
-        peak = _peak_of(fn, tracker)
-        after = [_settled_bytes(tracker)]
+    with watched(tracker or LiveStorages(), held) as following, _small_heap():
+        peak = _peak_of(fn, following)
+        after = [_settled_bytes(following)]
         while len(after) < _MOST_CALLS and (len(after) == 1 or after[-1] > after[-2]):
-            with tracker:
+            with following:
                 fn()
-            after.append(_settled_bytes(tracker))
+            after.append(_settled_bytes(following))
     if after[-1] <= after[-2]:
         return LiveGrowth(peak, 0, len(after))
     # Whoever takes room for several at a time grows in steps: the later half's mean.

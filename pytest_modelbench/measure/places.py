@@ -14,6 +14,8 @@ import torch
 from torch import nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 
+#: What follows each phase of a training step, unless there are more batches than one.
+_NEXT = {"forward": "backward", "backward": "optimizer", "optimizer": "forward"}
 #: What autograd numbers the nodes that add up gradients of parameters by.
 _LEAF = 2**64 - 1
 
@@ -26,10 +28,13 @@ class Place(NamedTuple):
 
 
 class Places:
-    """Knows, while it is entered, where in ``module`` this thread is. ``phase`` is whatever the caller says it is."""
+    """Knows, while it is entered, where in ``module`` this thread is.
 
-    def __init__(self, module: nn.Module, phase: str = "forward") -> None:
-        self.phase = phase
+    Without `next_phase`, a pass is forward but for what autograd runs.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        self._phase = "forward"
         self._names = {id(part): name for name, part in module.named_modules()}
         self._parameters = {id(one): name.rpartition(".")[0] for name, one in module.named_parameters()}
         self._parts = module  # so that what they are known by stays theirs
@@ -52,13 +57,18 @@ class Places:
             hook.remove()
         self._hooks = []
 
+    def next_phase(self, ended: str) -> None:
+        """A phase of a training step has ``ended``."""
+        self._phase = _NEXT[ended]
+
     def here(self) -> Place:
         """Where this thread is now."""
         if self._stack:
             # Of a part that is run again within the backward pass, for what was not kept of it.
-            return Place(self._stack[-1], self.phase)
-        node = torch._C._current_autograd_node()
-        return Place("" if node is None else self._of_node(node), self.phase)
+            return Place(self._stack[-1], self._phase)
+        if (node := torch._C._current_autograd_node()) is None:
+            return Place("", self._phase)
+        return Place(self._of_node(node), "backward" if self._phase == "forward" else self._phase)
 
     def _of_node(self, node: Any) -> str:
         number = node._sequence_nr()
@@ -68,6 +78,8 @@ class Places:
 
     def _begins(self, part: nn.Module, inputs: Any) -> None:
         if (name := self._names.get(id(part))) is not None:
+            if self._phase == "optimizer":  # there was another batch before
+                self._phase = "forward"
             self._stack.append(name)
             self._note()
 

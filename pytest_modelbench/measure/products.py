@@ -38,7 +38,7 @@ _ATTENTION = (
 
 
 def formulas() -> dict[Any, Formula]:
-    """Formulas by operator, for FlopCounterMode's ``custom_mapping``; none where PyTorch has one itself."""
+    """Formulas by operator, for FlopCounterMode's ``custom_mapping``; none where PyTorch has a right one itself."""
     macs: dict[str, Formula] = {}
     for place, names in _SUMMED_ALONG.items():
         macs |= dict.fromkeys(names.split(), partial(_summed, place))
@@ -52,6 +52,8 @@ def formulas() -> dict[Any, Formula]:
     macs |= {"_foreach_mm": _each}
     found = _known(torch.ops.aten, {name: _doubled(count) for name, count in macs.items()})
     found |= _known(torch.ops.aten, dict.fromkeys(_ATTENTION.split(), _attention))
+    # PyTorch's own takes the gradient of a grouped convolution's filters for that of one that is not.
+    found |= {torch.ops.aten.convolution_backward: _doubled(_convolution_backward)}
     return found | _known(torch.ops.torchvision, {"deform_conv2d": _doubled(_convolution)})
 
 
@@ -127,6 +129,25 @@ def _with_ones(shape: Shape, places: Sequence[int]) -> list[int]:
 
 def _convolution(input: Shape, weight: Shape, *_: Any, out_shape: Shape, **__: Any) -> int:
     return prod(out_shape) * prod(weight[1:])
+
+
+def _convolution_backward(
+    grad_output: Shape,
+    input: Shape,
+    weight: Shape,
+    bias: Any,
+    stride: Any,
+    padding: Any,
+    dilation: Any,
+    transposed: bool,
+    output_padding: Any,
+    groups: int,
+    output_mask: Sequence[bool],
+    **_: Any,
+) -> int:
+    # Each gradient, of the input and of the filters, takes the products of the convolution once more.
+    forward = prod(input if transposed else grad_output) * prod(weight[1:])
+    return forward * sum(output_mask[:2])
 
 
 def _transposed_convolution(input: Shape, weight: Shape, *_: Any, **__: Any) -> int:

@@ -66,6 +66,11 @@ class BuiltModel:
         return self._recipe.compile_options
 
     @property
+    def recorded(self) -> bool:
+        """Whether its passes are recorded as a CUDA graph, which is replayed."""
+        return self._recipe.cuda_graph
+
+    @property
     def replayed(self) -> bool:
         """Whether torch.compile records what it makes as CUDA graphs, which are replayed."""
         return (self.compile_options or {}).get("mode") in _RECORDED

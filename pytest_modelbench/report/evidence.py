@@ -7,11 +7,14 @@ from dataclasses import replace
 
 from pytest_modelbench.core.environment import Fact, differences, told_first
 from pytest_modelbench.core.measurement import counted
-from pytest_modelbench.core.reasons import EnvironmentMoved, Reason, SamplesChanged, Since
+from pytest_modelbench.core.reasons import EnvironmentMoved, ItemsChanged, Placed, Reason, SamplesChanged, Since
 from pytest_modelbench.core.session import Check, told_session
 from pytest_modelbench.report.footnotes import SAME_SPEED, behind, launching_s, machine_time, speed
 from pytest_modelbench.report.reasons import lines, sentence
 from pytest_modelbench.report.scale import number, pair
+
+#: What of the pieces that a value is made of changed.
+_PIECES = (SamplesChanged, ItemsChanged)
 
 
 def accepted(session: str) -> str:
@@ -20,10 +23,10 @@ def accepted(session: str) -> str:
 
 
 def measured(check: Check) -> list[str]:
-    """Both values of a noisy check, which its headline does not have; which samples changed of one that counts some."""
+    """Both values of a noisy check, which its headline does not have; of others, which of their pieces changed."""
     if check.metric.noisy:
         return values_of(check)
-    values = lines(one for one in check.judgement.reasons if isinstance(one, SamplesChanged))
+    values = lines(one for one in check.judgement.reasons if isinstance(one, _PIECES))
     if len({one.value for one in check.measurements}) > 1:
         values.append(f"per process: {', '.join(number(one.value, check.metric.unit) for one in check.measurements)}")
     return values
@@ -39,9 +42,9 @@ def evidence(check: Check, provenance: Mapping[str, Fact] | None, used: Collecti
         facts = [_machine(check), _gpu(check), _launching(check)]
     else:
         facts = [accepted(baseline.accepted) if baseline and baseline.accepted else ""]
-    reasons = [_in_order(one, used) for one in judgement.reasons if not isinstance(one, SamplesChanged)]
-    # What else differs comes last: it is no part of the verdict.
-    facts += lines(sorted(reasons, key=lambda one: isinstance(one, Since)))
+    reasons = [_in_order(one, used) for one in judgement.reasons if not isinstance(one, _PIECES)]
+    # Where it is comes first. What else differs comes last: it is no part of the verdict.
+    facts += lines(sorted(reasons, key=lambda one: (not isinstance(one, Placed), isinstance(one, Since))))
     # Some verdicts rest on what differs, and name it already.
     told = judgement.because(Since) or judgement.because(EnvironmentMoved)
     if baseline and baseline.provenance and provenance and not told:

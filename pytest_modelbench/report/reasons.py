@@ -10,6 +10,7 @@ from pytest_modelbench.core import reasons as why
 from pytest_modelbench.core.bands import Band
 from pytest_modelbench.core.environment import Difference, named
 from pytest_modelbench.core.reasons import Reason
+from pytest_modelbench.report.items import item_lines, items_in_short, placed_in_short, placed_lines
 from pytest_modelbench.report.scale import duration
 
 #: Characters of what differs since a baseline: with its lead, a line of 80 columns.
@@ -24,12 +25,16 @@ def sentences(found: Iterable[Reason]) -> str:
 
 
 def lines(found: Iterable[Reason]) -> list[str]:
-    """Each of them on a line of its own below a headline, and samples, with their names, on several."""
+    """Each of them on a line of its own below a headline; samples and parts of a model are named on several."""
     return [line for one in found for line in _lines(one)]
 
 
 def _lines(reason: Reason) -> list[str]:
-    return _sample_lines(reason) if isinstance(reason, why.SamplesChanged) else [sentence(reason)]
+    if isinstance(reason, why.SamplesChanged):
+        return _sample_lines(reason)
+    if isinstance(reason, why.Placed):
+        return placed_lines(reason)
+    return item_lines(reason) if isinstance(reason, why.ItemsChanged) else [sentence(reason)]
 
 
 def sentence(reason: Reason) -> str:
@@ -168,4 +173,6 @@ _SENTENCES: dict[type[Any], Callable[[Any], str]] = {
         + (f", and {one.allowed:.3g} is tolerated" if one.allowed is not None else "")
     ),
     why.SamplesChanged: _samples,
+    why.ItemsChanged: items_in_short,
+    why.Placed: placed_in_short,
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -30,6 +30,7 @@ class Audience(Protocol):
 
     def pairs_started(self, number: int, looks: Sequence[int], tests: Sequence[str], beside: str) -> None: ...
     def pair_ended(self, run: PairRun) -> None: ...
+    def placing_started(self, tests: Sequence[str], beside: str) -> None: ...
     def decided(self, test: str, decision: Decision) -> None: ...
     def out_of_time(self) -> bool: ...
 
@@ -115,6 +116,27 @@ class Confirmation:
             self._decide(tests, Duet(" with ".join(names), settings.pairs, stored=False), base, seed)
 
     def _decide(self, tests: Sequence[str], duet: Duet, base: Base, seed: str | None) -> None:
+        slower: list[str] = []
+        try:
+            self._decide_by_pairs(tests, duet, base, seed, slower)
+            self._place(slower, duet, base)
+        finally:
+            for test in slower:
+                self._told(test, self._results.entry(test).decision)
+
+    def _place(self, tests: Sequence[str], duet: Duet, base: Base) -> None:
+        """Find where ``tests`` became slower, in one more pair: an explanation, which changes no verdict."""
+        if not tests or self._audience.out_of_time():
+            return
+        self._audience.placing_started(tests, duet.base)
+        with suppress(ModelbenchError):
+            for run in self._pairing.pair(base.tree, self._here, tests, placing=True):
+                self._results.place(run)
+
+    def _decide_by_pairs(
+        self, tests: Sequence[str], duet: Duet, base: Base, seed: str | None, slower: list[str]
+    ) -> None:
+        """Run pairs, and tell how tests end as that is known; of those that became ``slower`` later, with where."""
         remaining = list(tests)
         if duet.stored:
             duet = replace(duet, looks=looks_of_duet(duet.looks, len(remaining)))
@@ -137,7 +159,10 @@ class Confirmation:
                 if over and self._results.drop_cut(test):
                     continue  # a pair that was cut short tells nothing
                 decision = self._results.decide_beside(test, duet, last_pair=number == duet.looks[-1])
-                self._told(test, decision)
+                if decision is not None and self._results.is_to_be_placed(test):
+                    slower.append(test)
+                else:
+                    self._told(test, decision)
                 if decision is not None or (duet.stored and not self._results.waiting(test, duet.commit)):
                     remaining.remove(test)
             if over or not remaining:

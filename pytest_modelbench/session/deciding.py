@@ -89,6 +89,8 @@ class Decider:
             return self._by_refusals(measured)
         for outcome in (Outcome.FAILED, Outcome.INCONCLUSIVE):
             if told := [(check, gate) for check, gate in checks if gate.outcome(check) is outcome]:
+                # What cannot be compared is often so because of what regressed.
+                told.sort(key=lambda one: one[0].judgement.verdict is not Verdict.REGRESSED)
                 renamed = self._renames.of(told, gates)
                 judged = [(check, self._advice(check, gate, renamed)) for check, gate in told]
                 text = messages.failure(judged, self._since(test, told))

@@ -108,9 +108,19 @@ class Launcher:
         return self._start(job, site, sys.executable, Path.cwd())
 
     def member(
-        self, tests: Sequence[str], pair: int, tree: Tree, other: Tree, *, in_turns: bool = True
+        self,
+        tests: Sequence[str],
+        pair: int,
+        tree: Tree,
+        other: Tree,
+        *,
+        in_turns: bool = True,
+        placing: bool = False,
     ) -> AbstractContextManager[Connection]:
-        """One side of a pair over ``tests``: the code in ``tree``, beside that in ``other``, in turns or by itself."""
+        """One side of a pair over ``tests``: the code in ``tree``, beside that in ``other``, in turns or by itself.
+
+        ``placing``: it says where in the models the time goes.
+        """
         own, beside = self._top_in(tree), self._top_in(other)
         modules = [module for test in tests if (module := tree.path_of(self.paths[test])) and module.exists()]
         foreign = tree.python != sys.executable
@@ -144,7 +154,9 @@ class Launcher:
         which = (pair, frozenset({tree.root, other.root}))
         if which != self._pair:
             self._pair, self._cores = which, self._choose_cores()
-        return self._start(replace(job, paired=in_turns, cores=self._cores), site, tree.python, tree.folder)
+        return self._start(
+            replace(job, paired=in_turns, placing=placing, cores=self._cores), site, tree.python, tree.folder
+        )
 
     def _choose_cores(self) -> tuple[int, ...]:
         """Where the next process, or both of a pair, will measure; chosen while none does."""

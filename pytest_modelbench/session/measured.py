@@ -47,4 +47,5 @@ def _view(measurements: Sequence[Measurement], environment: Environment | None) 
         identity=environment.identity if environment else None,
         provenance=environment.provenance if environment else None,
         observations=last.observations,
+        breakdown=last.breakdown,
     )

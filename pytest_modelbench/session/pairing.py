@@ -6,6 +6,7 @@ Nothing here knows of baselines, looks or verdicts: `session.confirming` has the
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 from pytest_modelbench.session.launch import Launcher, Tree
 from pytest_modelbench.workers.connection import Timeout
@@ -22,9 +23,14 @@ class Pairing:
         self._listener = listener
         self._timeout_s = timeout_s
 
-    def pair(self, base: Tree, candidate: Tree, tests: Sequence[str], number: int = 1) -> Iterator[PairRun]:
-        """What became of each of ``tests``, measured on both sides in one pair of fresh processes."""
-        member = self._launcher.member
+    def pair(
+        self, base: Tree, candidate: Tree, tests: Sequence[str], number: int = 1, *, placing: bool = False
+    ) -> Iterator[PairRun]:
+        """What became of each of ``tests``, measured on both sides in one pair of fresh processes.
+
+        ``placing``: they say where in the models the time goes, for which hooks take some of it.
+        """
+        member = partial(self._launcher.member, placing=placing)
         sides = Sides(
             lambda tests, pair, in_turns: member(tests, pair, base, candidate, in_turns=in_turns),
             lambda tests, pair, in_turns: member(tests, pair, candidate, base, in_turns=in_turns),

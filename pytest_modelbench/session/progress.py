@@ -46,9 +46,16 @@ class Progress:
         self._stage, self._beside, self._paired = Stage.FIRST, "", False
         self._round, self._rounds, self._done, self._total = 0, 0, 0, 0
 
-    def round_started(self, number: int, looks: Sequence[int], tests: Sequence[str], beside: str = "") -> None:
+    def round_started(
+        self,
+        number: int,
+        looks: Sequence[int],
+        tests: Sequence[str],
+        beside: str = "",
+        stage: Stage | None = None,
+    ) -> None:
         """A round, or ``beside`` other code a pair, begins; open tests are looked at after ``looks`` of them."""
-        stage = self._stage_of(number, looks, beside)
+        stage = stage or self._stage_of(number, looks, beside)
         new = stage is not Stage.FIRST and (stage, beside) != (self._stage, self._beside)
         self._stage, self._beside, self._paired = stage, beside, self._paired or bool(beside)
         self._round, self._rounds = number, next((look for look in looks if look >= number), number)

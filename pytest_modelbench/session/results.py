@@ -203,6 +203,19 @@ class Results:
         entry.decision = decision
         return decision
 
+    def is_to_be_placed(self, test: str) -> bool:
+        """Whether pairs have found ``test`` slower, so that it is worth a look where."""
+        decision = self.entries[test].decision
+        return decision is not None and not decision.own and any(map(_slower_by_pairs, self.entries[test].checks))
+
+    def place(self, run: PairRun) -> None:
+        """Take in where the time of a decided test goes; how it ended stays, and is told with that."""
+        entry = self.entries[run.test]
+        for key, progress, check in list(entry.judged()):
+            if _slower_by_pairs(check) and (placed := run.placed(key.check)) is not None:
+                progress.check = replace(check, judgement=check.judgement.noted(placed))
+        entry.decision = self._by_checks(run.test, entry)
+
     def decide_alone(self, test: str, commit: str, reason: NotConfirmed) -> Decision | None:
         """How ``test`` ends on what is stored, since its pairs beside ``commit`` told nothing; ``reason`` says why.
 
@@ -322,3 +335,7 @@ class Results:
     def _has_baseline(self, test: str) -> bool:
         stored = any(gate.has_baseline(test) for gate in self.gates.values())
         return stored or bool(self.entry(test).gone)
+
+
+def _slower_by_pairs(check: Check) -> bool:
+    return check.metric.noisy and check.judgement.verdict is Verdict.REGRESSED and check.judgement.pairs > 0

@@ -23,7 +23,7 @@ from pytest_modelbench.host.nvml import why_unseen
 from pytest_modelbench.host.run_delay import waits_are_told
 from pytest_modelbench.judge.paired import AFRESH
 from pytest_modelbench.judge.state import Round, State
-from pytest_modelbench.report.progress import early_advice
+from pytest_modelbench.report.progress import Stage, early_advice
 from pytest_modelbench.session.around import Around
 from pytest_modelbench.session.aside import aside_in_workers
 from pytest_modelbench.session.commands import Commands
@@ -318,6 +318,11 @@ class SessionRunner:
         self._begun_s = time.monotonic()
         self.processes += 2
         self._shown().round_started(number, looks, tests, beside)
+
+    def placing_started(self, tests: Sequence[str], beside: str) -> None:
+        """Count, and show."""
+        self.processes += 2
+        self._shown().round_started(1, (1,), tests, beside, Stage.PLACING)
 
     def pair_ended(self, run: PairRun) -> None:
         """Show, and say what was measured otherwise than a duet is meant to be."""

@@ -15,7 +15,7 @@ from pytest_modelbench.core.errors import BaselineError
 from pytest_modelbench.core.measurement import Measurement, counted, disturbance, log_ratios, undisturbed
 from pytest_modelbench.core.session import Check, Outcome, Session, TestResult
 from pytest_modelbench.core.verdicts import Verdict
-from pytest_modelbench.judge.exact import contradicting
+from pytest_modelbench.judge.exact import Made, contradicting
 from pytest_modelbench.judge.widened import MOST_ALLOWANCE, allowance
 from pytest_modelbench.store.documents import first_flaw
 from pytest_modelbench.store.lineage import joined, replacing
@@ -39,7 +39,7 @@ def accept_check(
     fresh = _anchored(check, session)
     if entry is None:
         return fresh, ChangeKind.NEW
-    unfounded = fresh.observations and not entry.observations
+    unfounded = (fresh.observations and not entry.observations) or (fresh.breakdown and not entry.breakdown)
     then, now = _was_disturbed(entry), _was_disturbed(fresh)
     # "ok" was about the entry that the check was judged by: another one may have been accepted since.
     moved = check.baseline is not None and check.baseline.accepted != entry.accepted
@@ -132,7 +132,7 @@ def _disturbed(measurements: Sequence[Measurement]) -> int:
 def _contradiction(check: Check) -> str:
     """Two values that should be one; an empty string if all processes agree as a gate would ask of them."""
     chosen = _typical(check.measurements)
-    other = contradicting(check.measurements, chosen.value, chosen.observations)
+    other = contradicting(check.measurements, chosen.value, Made(chosen.observations, chosen.breakdown))
     if other is None:
         return ""
     if other.value == chosen.value:
@@ -185,6 +185,7 @@ def _fields(check: Check, session: str) -> dict[str, Any]:
         typical = _typical(measurements)
         fields["value"] = _whole(typical.value, check.metric.unit)
         fields["observations"] = typical.observations.text() if typical.observations else ""
+        fields["breakdown"] = typical.breakdown.text() if typical.breakdown else ""
     return fields
 
 
@@ -214,7 +215,7 @@ def _comparable(entry: Entry, fresh: Entry) -> bool:
 def _is_out(entry: Entry, fresh: Entry, check: Check) -> bool:
     """Whether ``fresh``, of ``check``, is farther from ``entry``, which is comparable, than is tolerated."""
     if entry.sessions is None or fresh.sessions is None:
-        return contradicting(check.measurements, entry.value, entry.observed()) is not None
+        return contradicting(check.measurements, entry.value, Made(entry.observed(), entry.broken_down())) is not None
     then, now = (one.sessions[one.accepted].log_ratios for one in (entry, fresh) if one.sessions)
     ratio = math.exp(median(now) - median(then)) if then and now else fresh.value / entry.value
     return abs(ratio - 1) > check.metric.band.ratio(entry.value)
@@ -229,7 +230,7 @@ def _says_the_same(entry: Entry, fresh: Entry) -> bool:
     if not _comparable(entry, fresh) or (entry.value, entry.observations) != (fresh.value, fresh.observations):
         return False
     if entry.sessions is None or fresh.sessions is None:
-        return True
+        return entry.broken_down() == fresh.broken_down()
     return entry.accepted == fresh.accepted and entry.sessions[entry.accepted] == fresh.sessions[fresh.accepted]
 
 

@@ -60,6 +60,7 @@ class BaselineFolder:
             reference_log_s=fmean(map(math.log, anchor.reference_s)) if anchor and anchor.reference_s else None,
             commit=None if origin.dirty else origin.commit,
             observations=entry.observed(),
+            breakdown=entry.broken_down(),
             disturbed=anchor.disturbed if anchor else 0,
         )
 

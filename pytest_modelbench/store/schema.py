@@ -13,6 +13,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, Strict, StringConstraints, model_validator
 from pydantic_core import PydanticCustomError
 
+from pytest_modelbench.core.breakdown import Breakdown
+from pytest_modelbench.core.breakdown import read as read_breakdown
 from pytest_modelbench.core.environment import Fact
 from pytest_modelbench.core.measurement import Comparability
 from pytest_modelbench.core.observations import Observations, Observed
@@ -151,6 +153,7 @@ class Entry(Checked):
     recipe: str = ""
     reference: str = ""
     observations: str = ""
+    breakdown: str = ""
     accepted: Name
     replaces: Names = ()
     sessions: dict[str, Processes] | None = None
@@ -169,6 +172,8 @@ class Entry(Checked):
             made = self._made_of(observed)
             if made is not None and not math.isclose(self.value, made, rel_tol=_ROUNDING):
                 raise _wrong("value", f"{self.value} is not what its observations amount to, which is {made:.9g}")
+        if self.breakdown:
+            self._check_breakdown()
         if self.sessions is None:
             return self
         if self.accepted not in self.sessions:
@@ -179,6 +184,15 @@ class Entry(Checked):
         for processes in self.sessions.values():
             self._check_ratios(processes)
         return self
+
+    def _check_breakdown(self) -> None:
+        """Raise if what the value is said to be the sum of does not add up to it."""
+        try:
+            total = read_breakdown(self.breakdown).total
+        except ValueError as error:
+            raise _wrong("breakdown", str(error)) from None
+        if total != self.value:
+            raise _wrong("value", f"{self.value} is not what its breakdown adds up to, which is {total}")
 
     def _check_ratios(self, processes: Processes) -> None:
         """Raise if log ratios are not those of the times that they stand beside."""
@@ -206,6 +220,10 @@ class Entry(Checked):
     def observed(self) -> Observations | None:
         """What a deterministic value was made of, if that was kept."""
         return read_observations(self.observations) if self.observations else None
+
+    def broken_down(self) -> Breakdown | None:
+        """What a deterministic value is the sum of, if that was kept."""
+        return read_breakdown(self.breakdown) if self.breakdown else None
 
     def _made_of(self, observed: Observations) -> float | None:
         """What the value is by its observations; None where they do not tell: an mIoU is no mean of images."""

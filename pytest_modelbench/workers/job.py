@@ -33,6 +33,7 @@ class Job:
     settings: Mapping[str, Any] = field(default_factory=dict)
     best_reference_s: float | None = None  #: the reference's best time per call so far, if any process told
     paired: bool = False  #: ask before each test and sample
+    placing: bool = False  #: say where in the models the time goes
     handed: Mapping[str, Any] = field(default_factory=dict)  #: by plugins, to their part in a worker
     cores: Sequence[int] = field(default_factory=list)  #: to measure on, if it is the CPU's; empty: the worker chooses
     enough: Mapping[str, str] = field(default_factory=dict)  #: `core.blocks.Enough`, by test, where fewer are asked for

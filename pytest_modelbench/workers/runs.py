@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_modelbench.core.environment import Environment
-from pytest_modelbench.core.measurement import CheckKey, Measurement
+from pytest_modelbench.core.measurement import CALLS_OF_TIMING, CheckKey, Measurement
+from pytest_modelbench.core.reasons import ItemsChanged, Placed
 
 #: How many of the tests that a worker found instead are told.
 _SHOWN = 2
@@ -118,6 +119,20 @@ class PairRun:
             return None
         change = self.timings[one.timing.turn].change
         return -change if one.timing.rate else change
+
+    def placed(self, key: CheckKey) -> Placed | None:
+        """Where what ``key`` is about took more time, or less, of a pair that was to say so; None if it does not."""
+        candidate = self.candidate.measurements if self.candidate and not self.obstacle else []
+        now = next((one for one in candidate if one.key == key), None)
+        then = self._then(now) if now else None
+        if now is None or then is None or now.breakdown is None or then.breakdown is None or now.timing is None:
+            return None
+        times = ItemsChanged("ns", then.breakdown.changes(now.breakdown))
+        calls = next((one for one in candidate if one.name == f"{CALLS_OF_TIMING}{now.timing.turn}"), None)
+        called = self._then(calls) if calls else None
+        if calls is None or called is None or calls.breakdown is None or called.breakdown is None:
+            return Placed(times)
+        return Placed(times, ItemsChanged("count", called.breakdown.changes(calls.breakdown)))
 
     def disturbed(self, one: Measurement) -> bool:
         """Whether the machine was disturbed while what ``one`` tells was measured, on either side."""

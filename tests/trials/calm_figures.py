@@ -1,6 +1,8 @@
 """The tables of the page on trust, from what `calm.py` recorded.
 
-python tests/trials/calm_figures.py tests/trials/results/calm-NAME
+python tests/trials/calm_figures.py tests/trials/results/calm-NAME ...
+
+Of several folders, which are of one machine, together.
 """
 
 from __future__ import annotations
@@ -20,12 +22,11 @@ Record = dict[str, Any]
 
 
 def main() -> None:
-    folder = Path(sys.argv[1])
     for name, table in (("accepted", baselines), ("aa", unchanged), ("slow", slowdowns), ("crossed", crossed)):
-        path = folder / f"{name}.jsonl"
-        if path.exists():
+        paths = [path for folder in sys.argv[1:] if (path := Path(folder, f"{name}.jsonl")).exists()]
+        if paths:
             print(f"\n{name}\n")
-            table([json.loads(line) for line in path.read_text().splitlines()])
+            table([json.loads(line) for path in paths for line in path.read_text().splitlines()])
 
 
 def baselines(records: list[Record]) -> None:

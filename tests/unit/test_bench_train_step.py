@@ -19,6 +19,7 @@ from pytest_modelbench.bench.peak import FollowedPeak, step_peak
 from pytest_modelbench.bench.process import Bench
 from pytest_modelbench.bench.train_step import SpeedRuns, StepPlan, TrainFigures, speed_runs
 from pytest_modelbench.core.blocks import Amount
+from pytest_modelbench.core.breakdown import Breakdown
 from pytest_modelbench.core.case import Case
 from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.errors import MeasureError
@@ -305,7 +306,9 @@ def test_on_cuda_the_allocator_is_asked_before_the_reference_takes_memory(
     clock: FakeClock, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recorder.bench.device_name = "cuda"
-    monkeypatch.setattr(fixture, "step_peak", lambda model, options: FollowedPeak(LivePeak(5, 1, 1), "meta"))
+    monkeypatch.setattr(
+        fixture, "step_peak", lambda model, options: FollowedPeak(LivePeak(5, 1, 1), "meta", Breakdown(()))
+    )
 
     monkeypatch.setattr(FakeStep, "recipe", "loss=sharp")
 

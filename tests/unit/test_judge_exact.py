@@ -8,13 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_modelbench.core.bands import parse_band
+from pytest_modelbench.core.breakdown import Breakdown
 from pytest_modelbench.core.case import NamedCase
 from pytest_modelbench.core.environment import Difference
 from pytest_modelbench.core.measurement import Comparability, Measurement
 from pytest_modelbench.core.metrics import METRICS, Better
 from pytest_modelbench.core.observations import numbers, scores
-from pytest_modelbench.core.reasons import Since
+from pytest_modelbench.core.reasons import ItemsChanged, Since
 from pytest_modelbench.core.verdicts import BaselineView, Verdict
+from pytest_modelbench.judge.exact import Made, contradicting
 from pytest_modelbench.judge.state import Event
 from pytest_modelbench.report.reasons import sentences
 from tests.unit.simulated import ruling
@@ -123,3 +125,53 @@ def test_a_later_process_makes_a_verdict_worse_and_never_better(measured):
     view = VIEWS[measured[0].name]
     verdicts = [ruling(measured[:n], view).judgement.verdict for n in range(1, len(measured) + 1)]
     assert verdicts == sorted(verdicts, key=BADNESS.index)
+
+
+def operators(amounts, metric="operators", band=None):
+    breakdown = Breakdown.of({("stem", what): amount for what, amount in amounts.items()})
+    found = METRICS[metric] if band is None else replace(METRICS[metric], band=parse_band(band, "count", ""))
+    return Measurement(metric, found, CASE, breakdown.total, breakdown=breakdown, test="t")
+
+
+def items(amounts):
+    return BaselineView(
+        "c", "count", Better.LOWER, sum(amounts.values()),
+        breakdown=Breakdown.of({("stem", what): amount for what, amount in amounts.items()}),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "expected"),
+    [
+        ({"a": 2}, {"a": 2}, Verdict.OK),
+        ({"a": 2}, {"a": 3}, Verdict.REGRESSED),
+        ({"a": 2, "b": 1}, {"a": 2}, Verdict.IMPROVED),
+        ({"a": 2, "b": 1}, {"b": 3}, Verdict.REGRESSED),
+        ({"a": 2}, {"b": 1}, Verdict.IMPROVED),
+    ],
+)
+def test_each_kind_of_operator_counts_and_a_change_is_told_item_by_item(then, now, expected):
+    judgement = ruling([operators(now)], items(then)).judgement
+    assert judgement.verdict is expected
+    told = [reason for reason in judgement.reasons if isinstance(reason, ItemsChanged)]
+    changes = items(then).breakdown.changes(operators(now).breakdown)
+    assert told == ([ItemsChanged("count", changes)] if expected is not Verdict.OK else [])
+
+
+def test_other_kinds_of_the_same_sum_pass_where_the_sum_alone_counts_or_a_band_is_asked_for():
+    then, now = {"a": 2}, {"b": 2}
+    assert ruling([operators(now, "allocations")], items(then)).judgement.verdict is Verdict.OK
+    assert ruling([operators(now, band="1%")], items(then)).judgement.verdict is Verdict.OK
+
+
+def test_a_process_with_other_kinds_speaks_for_all():
+    then = {"a": 2}
+    measured = [replace(operators(one), process=number) for number, one in enumerate((then, {"b": 2}, then))]
+    assert ruling(measured, items(then)).judgement.verdict is Verdict.REGRESSED
+    assert contradicting(measured, 2, Made(None, items(then).breakdown)) == measured[1]
+    assert contradicting(measured[::2], 2, Made(None, items(then).breakdown)) is None
+
+
+def test_moved_to_another_part_is_no_change_of_what_runs():
+    moved = replace(operators({"a": 2}), breakdown=Breakdown.of({("head", "a"): 2}))
+    assert ruling([moved], items({"a": 2})).judgement.verdict is Verdict.OK

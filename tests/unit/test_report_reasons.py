@@ -5,6 +5,7 @@ from typing import get_args
 import pytest
 
 from pytest_modelbench.core.bands import parse_band
+from pytest_modelbench.core.breakdown import ItemChange
 from pytest_modelbench.core.environment import Difference
 from pytest_modelbench.core.reasons import (
     AssumedSpread,
@@ -15,6 +16,7 @@ from pytest_modelbench.core.reasons import (
     DisturbedBaseline,
     Drifted,
     EnvironmentMoved,
+    ItemsChanged,
     MachineMoved,
     MayBeAway,
     MeasuredAgain,
@@ -27,6 +29,7 @@ from pytest_modelbench.core.reasons import (
     OtherKey,
     OutOfBudget,
     PairsSoFar,
+    Placed,
     Reason,
     SameCode,
     SamplesChanged,
@@ -155,6 +158,14 @@ TEXTS = [
         "none of 20 samples changed; on average +0.0 pp (95 % sure: -0.4 to +0.4); that may be chance",
     ),
     (Varies(), "it should be the same in every process, and is not: something draws at random"),
+    (
+        ItemsChanged("count", (ItemChange("stem.conv", "aten::clone", 0, 2),)),
+        "in stem.conv: +2 aten::clone",
+    ),
+    (
+        Placed(ItemsChanged("ns", (ItemChange("stem.conv", "Conv2d", 1_000_000, 3_000_000),))),
+        "in stem.conv: +2.00 ms of +2.00 ms",
+    ),
     (NumbersDiffer(0.000123456), "numbers computed from the output moved by up to 0.000123"),
     (NumbersDiffer(784.2, 0.0005), "numbers computed from the output moved by up to 784, and 0.0005 is tolerated"),
     (

@@ -9,9 +9,11 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from pytest_modelbench.cli import main
 from pytest_modelbench.core.acceptance import Cause, Refusal
+from pytest_modelbench.core.breakdown import Breakdown
 from pytest_modelbench.core.errors import BaselineError
 from pytest_modelbench.core.measurement import CheckKey
 from pytest_modelbench.core.metrics import METRICS
@@ -24,6 +26,7 @@ from pytest_modelbench.session.commands import Commands
 from pytest_modelbench.store.accepting import accept
 from pytest_modelbench.store.baselines import BaselineStore
 from pytest_modelbench.store.results import write_results
+from pytest_modelbench.store.schema import Entry
 from tests.unit.store_checks import ENVIRONMENT, INFERENCE, exact, latency, macs, session
 
 PEAK = METRICS["peak_live_memory"]
@@ -60,6 +63,13 @@ def numbers(*values: float) -> Check:
     return replace(check, measurements=(replace(check.measurements[0], observations=made_of),))
 
 
+def summed(amounts: dict[str, int]) -> Check:
+    """Operators by name, all in the model itself."""
+    breakdown = Breakdown.of({("", what): amount for what, amount in amounts.items()})
+    check = exact(METRICS["operators"], breakdown.total)
+    return replace(check, measurements=(replace(check.measurements[0], breakdown=breakdown),))
+
+
 @pytest.mark.parametrize(
     ("value", "refused"),
     [
@@ -82,6 +92,8 @@ def numbers(*values: float) -> Check:
          {MACS: Refusal(Cause.CONTRADICTED, "macs 5 and 6 count")}),
         (session(processes(numbers(1, 2), numbers(2, 1))),
          {CheckKey(INFERENCE, "output"): Refusal(Cause.CONTRADICTED, "output 1 rms of different numbers")}),
+        (session(processes(summed({"a": 2}), summed({"b": 2}))),
+         {CheckKey(INFERENCE, "operators"): Refusal(Cause.CONTRADICTED, "operators 2 count of different numbers")}),
         (session(exact(PEAK, -1)),
          {CheckKey(INFERENCE, "peak_live_memory"):
           Refusal(Cause.UNFIT, "value: -1 is negative, and the unit is 'bytes'")}),
@@ -276,3 +288,27 @@ def test_files_that_cannot_be_written_raise_and_stay(store: BaselineStore) -> No
     assert "nothing is lost: once that is mended, run\n    pytest-modelbench accept --baselines baselines" in report
     write_results(Path("again.json"), session(macs(5)))
     assert main(["accept", "again.json"]) == 4
+
+
+def test_what_a_value_is_the_sum_of_is_accepted_with_it_and_anew_if_that_changed(store: BaselineStore) -> None:
+    def kept() -> Breakdown | None:
+        view = store.find("portable", CheckKey(INFERENCE, "operators"))
+        assert view is not None
+        return view.breakdown
+
+    accept(session(summed({"a": 2, "b": 1})), store)
+    assert kept() == summed({"a": 2, "b": 1}).measurements[0].breakdown
+    swapped = replace(summed({"a": 1, "b": 2}))
+    judged = replace(swapped, judgement=replace(swapped.judgement, verdict=Verdict.REGRESSED))
+    test = ended(outcome=Outcome.FAILED, by_verdict=True)
+    assert len(accept(session(judged, tests=[test]), store).changes) == 1
+    assert kept() == swapped.measurements[0].breakdown
+
+
+def test_an_entry_whose_breakdown_does_not_add_up_is_refused() -> None:
+    line = Breakdown.of({("", "a"): 2}).text()
+    fields = {"case": "c", "value": 3, "unit": "count", "better": "lower", "accepted": "s"}
+    with pytest.raises(ValidationError, match="not what its breakdown adds up to, which is 2"):
+        Entry.model_validate({**fields, "breakdown": line})
+    with pytest.raises(ValidationError, match="no packed breakdown"):
+        Entry.model_validate({**fields, "breakdown": "a line"})

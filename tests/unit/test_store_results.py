@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pytest_modelbench.core.bands import Band
+from pytest_modelbench.core.breakdown import Breakdown
 from pytest_modelbench.core.case import Case, NamedCase
 from pytest_modelbench.core.environment import Difference, Environment
 from pytest_modelbench.core.errors import BaselineError
@@ -45,6 +46,9 @@ _metric = st.builds(
     st.builds(Band, _number, _number, _text, st.booleans()),
 )  # fmt: skip
 _comparability = st.builds(Comparability, _text, _text, _text)
+_breakdown = st.none() | st.builds(
+    Breakdown.of, st.dictionaries(st.tuples(_text, _text), st.integers(1, 2**60), max_size=3)
+)
 _observations = st.none() | (
     st.lists(st.booleans(), min_size=1, max_size=9).map(hits)
     | st.lists(st.floats(0, 1), min_size=1, max_size=3).map(scores)
@@ -56,13 +60,13 @@ _measurement = st.builds(
     st.lists(_number, max_size=3).map(tuple), _comparability,
     st.builds(Quality, _text, st.integers(0, 99), st.integers(0, 99)), _observations,
     st.dictionaries(_text, st.none() | st.integers(-(2**60), 2**60) | _number | _text, max_size=2), _text,
-    st.integers(0, 99),
+    st.integers(0, 99), breakdown=_breakdown,
 )  # fmt: skip
 _numbers = st.lists(_number, max_size=2).map(tuple)
 _view = st.builds(
     BaselineView, _text, _text, st.sampled_from(Better), _number, _comparability, _numbers,
     st.lists(_numbers, max_size=2).map(tuple), st.none() | _facts, st.none() | _facts, _text, _maybe,
-    st.none() | _text, _observations,
+    st.none() | _text, _observations, _breakdown,
 )  # fmt: skip
 
 

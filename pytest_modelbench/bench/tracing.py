@@ -1,0 +1,115 @@
+"""What torch.compile makes of a model: into how many graphs it is cut, where and why, and whether it compiles again."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch._dynamo.utils
+
+from pytest_modelbench.core.breakdown import Breakdown
+from pytest_modelbench.core.errors import BuildError, hide_own_frames
+from pytest_modelbench.core.measurement import Measurement
+from pytest_modelbench.measure.calls import Key
+from pytest_modelbench.models.built import BuiltModel
+from pytest_modelbench.models.precision import forward_modes
+
+__tracebackhide__ = hide_own_frames
+
+#: Passes with the same inputs after the first, in which nothing should have to be compiled.
+_LATER = 2
+#: What Dynamo says of a frame in which it gave up.
+_SKIPPED = re.compile(r"frame skipped: (\w+) \((.*) line (\d+)\)")
+
+
+@dataclass(frozen=True, slots=True)
+class Graphs:
+    """Of the first pass of a model, ``graphs``, and why it is not one; how many more later passes made."""
+
+    graphs: int
+    breaks: Breakdown
+    recompilations: int
+
+
+def graphs_of(model: BuiltModel) -> Graphs:
+    """How torch.compile takes ``model`` apart, without code being made of it: on the meta device, else on the CPU.
+
+    Dynamo forgets all that it has compiled in this process.
+    """
+    if not model.case.precision.startswith("amp"):  # the meta device knows no autocast
+        with suppress(Exception):  # it needs values; what is wrong there as well is told by itself
+            return _traced(model.on_meta(), model)
+    try:
+        return _traced(model.on_cpu(), model)
+    except torch._dynamo.exc.TorchDynamoException as error:
+        raise BuildError(f"{model.case.id} cannot be traced by torch.compile: {str(error).strip()}") from error
+
+
+def _traced(bare: BuiltModel, model: BuiltModel) -> Graphs:
+    given, made = bare.arguments, 0
+
+    def backend(graph: Any, inputs: Sequence[Any]) -> Any:
+        nonlocal made
+        made += 1
+        return graph.forward
+
+    with _from_nothing(), torch.no_grad(), _modes(bare):
+        explained = given.copies().call(torch._dynamo.explain(bare.module))
+        said = "\n".join(torch._dynamo.utils.counters["unimplemented"])
+    dynamic = (model.compile_options or {}).get("dynamic")
+    with _from_nothing(), torch.no_grad(), _modes(bare):
+        compiled = torch.compile(bare.module, backend=backend, dynamic=dynamic)
+        given.copies().call(compiled)
+        first = made
+        for _ in range(_LATER):
+            given.copies().call(compiled)
+    breaks: Counter[Key] = Counter(("", _told(reason)) for reason in explained.break_reasons)
+    if (skipped := explained.graph_break_count - breaks.total()) > 0:
+        breaks["", _skipped_frame(said)] += skipped
+    return Graphs(first, Breakdown.of(breaks), made - first)
+
+
+def _modes(bare: BuiltModel) -> AbstractContextManager[object]:
+    """What a pass runs in; not on meta, where what stands in for a device's attention would be traced as well."""
+    return nullcontext() if bare.device.type == "meta" else forward_modes(bare.case.precision, bare.device)
+
+
+def _told(reason: Any) -> str:
+    """Why a graph ends, and where: the innermost line of the model's own code."""
+    why = str(reason.reason).strip().partition("\n")[0]
+    if not reason.user_stack:
+        return why
+    frame = reason.user_stack[-1]
+    return f"{why} at {Path(frame.filename).name}:{frame.lineno} in {frame.name}"
+
+
+def _skipped_frame(said: str) -> str:
+    """A function that was not compiled as a whole, so that no reason comes with its graphs: as a loop with a break."""
+    if (found := _SKIPPED.search(said)) is None:
+        return "a function that torch.compile leaves to Python"
+    name, path, line = found.groups()
+    return f"a loop that torch.compile leaves to Python at {Path(path).name}:{line} in {name}"
+
+
+@contextmanager
+def _from_nothing() -> Iterator[None]:
+    torch.compiler.reset()
+    try:
+        yield
+    finally:
+        torch.compiler.reset()
+
+
+def graph_measurements(found: Graphs, model: BuiltModel, name: str) -> Iterator[Measurement]:
+    """``found`` as measurements."""
+    prefix = f"{name}_" if name else ""
+    values = {"graphs": found.graphs, "graph_breaks": found.breaks.total, "recompilations": found.recompilations}
+    for metric, value in values.items():
+        breakdown = found.breaks if metric == "graph_breaks" else None
+        yield Measurement.of(metric, value, model.case, prefix and f"{prefix}{metric}", breakdown=breakdown)

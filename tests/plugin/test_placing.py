@@ -1,0 +1,75 @@
+"""A slowdown that pairs have found is told with its place: the part of the model, and the operators that are new."""
+
+import json
+
+import pytest
+
+NETS = """
+import torch
+from torch import nn
+
+
+class Block(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(32, 32, 3, padding=1)
+
+    def forward(self, images):
+        return torch.relu(self.conv(images))
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(3, 32, 1)
+        self.first = nn.Sequential(Block(), Block())
+        self.second = nn.Sequential(BLOCKS)
+
+    def forward(self, images):
+        return self.second(self.first(self.stem(images))).mean((2, 3))
+"""
+TEST = """
+def test_net(build_model, modelbench):
+    modelbench.latency(build_model("nets:Net", image_size=48))
+"""
+FAST, SLOW = NETS.replace("BLOCKS", "Block(), Block()"), NETS.replace("BLOCKS", "*(Block() for _ in range(6))")
+
+
+@pytest.mark.slow
+def test_a_slower_model_is_told_with_the_part_that_slowed(pytester, bench, git):
+    pytester.makepyprojecttoml("[tool.pytest.ini_options]\npythonpath = ['.']\n[tool.modelbench]\npairs = [3]\n")
+    pytester.makepyfile(nets=FAST, test_it=TEST)
+    git("init", "--quiet")
+    git("add", "--all")
+    git("commit", "--quiet", "--message", "fast")
+    pytester.makepyfile(nets=SLOW)
+    result = bench("--modelbench-against=HEAD", "--modelbench-json=results.json", rounds="")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        [
+            "*latency regressed by *",
+            "  where     second, +* of +* (timed with hooks)",
+            "            .* +* .*",
+            "  what      +* Conv2d*",
+            "  calls     +4 aten::convolution, +4 aten::relu*",
+        ]
+    )
+    # What decided is as many pairs as were asked for; the one that was asked where counts with none.
+    (check,) = json.loads((pytester.path / "results.json").read_text())["session"]["checks"]
+    assert check["judgement"]["pairs"] == 3
+    (placed,) = [reason for reason in check["judgement"]["reasons"] if reason["kind"] == "placed"]
+    assert {item["module"].partition(".")[0] for item in placed["calls"]["items"]} == {"second"}
+
+
+@pytest.mark.slow
+def test_nothing_more_is_measured_where_nothing_became_slower(pytester, bench, git):
+    pytester.makepyprojecttoml("[tool.pytest.ini_options]\npythonpath = ['.']\n[tool.modelbench]\npairs = [2]\n")
+    pytester.makepyfile(nets=SLOW, test_it=TEST)
+    git("init", "--quiet")
+    git("add", "--all")
+    git("commit", "--quiet", "--message", "slow")
+    pytester.makepyfile(nets=FAST)
+    result = bench("--modelbench-against=HEAD", "-v", rounds="")
+    result.assert_outcomes(passed=1)
+    result.stdout.no_fnmatch_line("*became slower*")
+    result.stdout.fnmatch_lines(["*4 processes*"])
