@@ -37,20 +37,21 @@ def count(model: BuiltModel, *, backward: bool = False) -> Counters:
     On the meta device, and on the CPU where the model cannot run there.
     """
     found, where = followed(model, lambda bare: _count(bare, backward))
-    traced = graphs_of(model) if model.compile_options is not None else None
+    traced = graphs_of(model) if model.compile_options is not None and not backward else None
     return replace(found, followed_on=where, graphs=traced)
+
+
+def operators_on_meta(model: BuiltModel) -> Breakdown:
+    """The operators of a forward pass of ``model`` on the meta device, and nowhere else; raises whatever is wrong."""
+    return _count(model.on_meta(), backward=False).operators
 
 
 def _count(bare: BuiltModel, backward: bool) -> Counters:
     run = bare.forward_backward if backward else bare.forward
-    _ = bare.module, bare.arguments  # made before, and no part of a pass
-    with (
-        products_one_by_one(),
-        Places(bare.module) as places,
-        Products(places.here) as products,
-        Calls(places.here) as calls,
-    ):
-        run()
+    with products_one_by_one():
+        run()  # what a first pass makes and keeps is no part of the others
+        with Places(bare.module) as places, Products(places.here) as products, Calls(places) as calls:
+            run()
     return Counters(
         operators=Breakdown.of(calls.operators),
         copied_bytes=Breakdown.of(calls.copied_bytes),

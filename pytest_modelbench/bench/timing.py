@@ -134,7 +134,8 @@ def _timed_passes(run: Callable[[], object], model: BuiltModel, bench: Bench) ->
         if (parts := part_times(model)) is not None:
             with parts:
                 found = _timed_calls(lambda: parts.call(run), model.case, bench, model.renew)
-            tell_calls(model, found.turn, bench)
+            if found.turn is not None:
+                tell_calls(model, found.turn, bench)
             return replace(found, parts=parts.breakdown())
     return _timed_calls(run, model.case, bench, model.renew)
 

@@ -24,6 +24,8 @@ __tracebackhide__ = hide_own_frames
 
 #: Passes with the same inputs after the first, in which nothing should have to be compiled.
 _LATER = 2
+#: Of a reason, which some state at length.
+_MOST_CHARACTERS = 60
 #: What Dynamo says of a frame in which it gave up.
 _SKIPPED = re.compile(r"frame skipped: (\w+) \((.*) line (\d+)\)")
 
@@ -61,7 +63,7 @@ def _traced(bare: BuiltModel, model: BuiltModel) -> Graphs:
 
     with _from_nothing(), torch.no_grad(), _modes(bare):
         explained = given.copies().call(torch._dynamo.explain(bare.module))
-        said = "\n".join(torch._dynamo.utils.counters["unimplemented"])
+        frames = _SKIPPED.findall("\n".join(torch._dynamo.utils.counters["unimplemented"]))
     dynamic = (model.compile_options or {}).get("dynamic")
     with _from_nothing(), torch.no_grad(), _modes(bare):
         compiled = torch.compile(bare.module, backend=backend, dynamic=dynamic)
@@ -70,8 +72,12 @@ def _traced(bare: BuiltModel, model: BuiltModel) -> Graphs:
         for _ in range(_LATER):
             given.copies().call(compiled)
     breaks: Counter[Key] = Counter(("", _told(reason)) for reason in explained.break_reasons)
-    if (skipped := explained.graph_break_count - breaks.total()) > 0:
-        breaks["", _skipped_frame(said)] += skipped
+    # A function that Python runs as a whole has no reason, and may have no graph either: that is the worst break.
+    skipped = max(explained.graph_break_count - breaks.total(), len(frames), 0 if first else 1)
+    for name, path, _ in frames[:skipped]:
+        breaks["", f"left to Python: {name} of {Path(path).name}"] += 1
+    if more := skipped - len(frames[:skipped]):
+        breaks["", "left to Python: a function that torch.compile does not name"] += more
     return Graphs(first, Breakdown.of(breaks), made - first)
 
 
@@ -81,25 +87,18 @@ def _modes(bare: BuiltModel) -> AbstractContextManager[object]:
 
 
 def _told(reason: Any) -> str:
-    """Why a graph ends, and where: the innermost line of the model's own code."""
-    why = str(reason.reason).strip().partition("\n")[0]
+    """Why a graph ends, and where: the innermost function of the model's own code. Lines move with every edit."""
+    why = str(reason.reason).strip().partition("\n")[0][:_MOST_CHARACTERS]
     if not reason.user_stack:
         return why
     frame = reason.user_stack[-1]
-    return f"{why} at {Path(frame.filename).name}:{frame.lineno} in {frame.name}"
-
-
-def _skipped_frame(said: str) -> str:
-    """A function that was not compiled as a whole, so that no reason comes with its graphs: as a loop with a break."""
-    if (found := _SKIPPED.search(said)) is None:
-        return "a function that torch.compile leaves to Python"
-    name, path, line = found.groups()
-    return f"a loop that torch.compile leaves to Python at {Path(path).name}:{line} in {name}"
+    return f"{why} in {frame.name} of {Path(frame.filename).name}"
 
 
 @contextmanager
 def _from_nothing() -> Iterator[None]:
     torch.compiler.reset()
+    torch._dynamo.utils.counters.clear()
     try:
         yield
     finally:

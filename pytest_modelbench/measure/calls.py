@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -15,8 +16,9 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from pytest_modelbench.core.errors import MeasureError
 from pytest_modelbench.measure.held import plain_parts
-from pytest_modelbench.measure.places import Place
+from pytest_modelbench.measure.places import Places
 
 #: Views whose schema does not say so, and what only asks or marks.
 _NO_WORK = frozenset(("aten::_unsafe_view", "aten::_has_same_storage_numel"))
@@ -41,14 +43,17 @@ Key = tuple[str, str]
 
 
 class Calls(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Counts what runs while it is entered. ``here`` says in which part of the model.
+    """Counts what runs while it is entered, within the model that ``places`` knows: what is around it is not its own.
 
-    Views and empty tensors are no operators: nothing runs for them on the device. A cast is named with its types.
+    Views and empty tensors are no operators: nothing runs for them on the device. A cast is named with its types. One
+    that calls others (``cond``) is one, whatever it calls.
     """
 
-    def __init__(self, here: Callable[[], Place]) -> None:
+    supports_higher_order_operators = True
+
+    def __init__(self, places: Places) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._here = here
+        self._places = places
         self._fetches = _Fetches(self._fetched)
         self.operators: Counter[Key] = Counter()
         self.copied_bytes: Counter[Key] = Counter()
@@ -73,9 +78,9 @@ class Calls(TorchDispatchMode):  # type: ignore[no-untyped-call]
         sources = [tensor.dtype for tensor in _tensors(args)]
         result = func(*args, **kwargs)
         name = operator_name(func)
-        if _is_view(func, name):
+        if _is_view(func, name) or not self._places.within:
             return result
-        module = self._here().module
+        module = self._places.here().module
         if name not in _EMPTY:
             self.operators[module, name] += 1
         if fresh := _storages(result) - taken:
@@ -88,14 +93,15 @@ class Calls(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _copied(self, module: str, name: str, args: tuple[Any, ...], result: Any, sources: list[torch.dtype]) -> None:
         written = next(_tensors(result), None)
-        if written is None:
+        if written is None or not sources:
             return
         read = sources[1] if name in ("aten::copy_", "aten::copy") and len(sources) > 1 else sources[0]
         cast = "" if read == written.dtype else f" {_short(read)} to {_short(written.dtype)}"
         self.copied_bytes[module, name + cast] += written.numel() * written.element_size()
 
     def _fetched(self, method: str) -> None:
-        self.synchronizations[self._here().module, f"Tensor.{method}"] += 1
+        if self._places.within:
+            self.synchronizations[self._places.here().module, f"Tensor.{method}"] += 1
 
 
 class _Fetches(TorchFunctionMode):
@@ -143,9 +149,13 @@ def _tensors(value: object) -> Iterator[Tensor]:
 
 
 def _storages(value: object) -> set[int]:
-    """By identity, the memory behind the tensors in ``value`` that is not empty."""
-    parts = (part for tensor in _tensors(value) for part in plain_parts(tensor))
-    return {storage._cdata for part in parts if (storage := part.untyped_storage()).nbytes()}
+    """By identity, the memory behind the tensors in ``value`` that is not empty, as far as it can be asked for."""
+    found: set[int] = set()
+    for tensor in _tensors(value):
+        with suppress(MeasureError):
+            storages = (part.untyped_storage() for part in plain_parts(tensor))
+            found.update(storage._cdata for storage in storages if storage.nbytes())
+    return found
 
 
 def _short(dtype: torch.dtype) -> str:

@@ -61,6 +61,11 @@ class Places:
         """A phase of a training step has ``ended``."""
         self._phase = _NEXT[ended]
 
+    @property
+    def within(self) -> bool:
+        """Whether the module runs, or autograd: not whoever calls them."""
+        return bool(self._stack) or torch._C._current_autograd_node() is not None
+
     def here(self) -> Place:
         """Where this thread is now."""
         if self._stack:

@@ -115,28 +115,20 @@ class Confirmation:
                 names.append(python)
             self._decide(tests, Duet(" with ".join(names), settings.pairs, stored=False), base, seed)
 
-    def _decide(self, tests: Sequence[str], duet: Duet, base: Base, seed: str | None) -> None:
-        slower: list[str] = []
-        try:
-            self._decide_by_pairs(tests, duet, base, seed, slower)
-            self._place(slower, duet, base)
-        finally:
-            for test in slower:
-                self._told(test, self._results.entry(test).decision)
-
     def _place(self, tests: Sequence[str], duet: Duet, base: Base) -> None:
-        """Find where ``tests`` became slower, in one more pair: an explanation, which changes no verdict."""
-        if not tests or self._audience.out_of_time():
+        """Find where ``tests`` became slower, in one more pair: an explanation, which changes no verdict.
+
+        Within a budget, what is open comes first.
+        """
+        if not tests or (self._settings.budget_s and self._results.any_undecided):
             return
         self._audience.placing_started(tests, duet.base)
-        with suppress(ModelbenchError):
+        with suppress(ModelbenchError, OSError):
             for run in self._pairing.pair(base.tree, self._here, tests, placing=True):
-                self._results.place(run)
+                self._audience.pair_ended(run)
+                self._results.place(run, duet)
 
-    def _decide_by_pairs(
-        self, tests: Sequence[str], duet: Duet, base: Base, seed: str | None, slower: list[str]
-    ) -> None:
-        """Run pairs, and tell how tests end as that is known; of those that became ``slower`` later, with where."""
+    def _decide(self, tests: Sequence[str], duet: Duet, base: Base, seed: str | None) -> None:
         remaining = list(tests)
         if duet.stored:
             duet = replace(duet, looks=looks_of_duet(duet.looks, len(remaining)))
@@ -155,18 +147,25 @@ class Confirmation:
                 duet = replace(duet, checks=self._results.noisy_checks, looks=looks)
             base.check()
             over = self._audience.out_of_time()
-            for test in order:
-                if over and self._results.drop_cut(test):
-                    continue  # a pair that was cut short tells nothing
-                decision = self._results.decide_beside(test, duet, last_pair=number == duet.looks[-1])
-                if decision is not None and self._results.is_to_be_placed(test):
-                    slower.append(test)
-                else:
-                    self._told(test, decision)
-                if decision is not None or (duet.stored and not self._results.waiting(test, duet.commit)):
-                    remaining.remove(test)
+            slower: list[str] = []
+            with ExitStack() as later:
+                for test in order:
+                    if over and self._results.drop_cut(test):
+                        continue  # a pair that was cut short tells nothing
+                    decision = self._results.decide_beside(test, duet, last_pair=number == duet.looks[-1])
+                    if not over and self._results.became_slower(test, duet):
+                        slower.append(test)
+                        later.callback(self._tell, test)  # whatever comes in between
+                    else:
+                        self._told(test, decision)
+                    if decision is not None or (duet.stored and not self._results.waiting(test, duet.commit)):
+                        remaining.remove(test)
+                self._place(slower, duet, base)
             if over or not remaining:
                 return
+
+    def _tell(self, test: str) -> None:
+        self._told(test, self._results.entry(test).decision)
 
     def _told(self, test: str, decision: Decision | None) -> None:
         if decision is not None:

@@ -47,6 +47,7 @@ class CheckProgress:
     check: Check | None = None
     duet: Duet | None = None  #: what pairs told
     unconfirmed: NotConfirmed | None = None  #: why they told nothing
+    slower: bool = False  #: pairs have found that, and it was asked where
 
     def take(self, check: Check, event: Event) -> None:
         """Take in a judgement. An exact check that is settled can still be contradicted by a later process.

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from pytest_modelbench.core.case import Case
 from pytest_modelbench.core.environment import Environment, differences, named
 from pytest_modelbench.core.errors import UsageError
 from pytest_modelbench.core.measurement import CheckKey, Measurement
-from pytest_modelbench.core.reasons import Disturbed, NotConfirmed, Reason
+from pytest_modelbench.core.reasons import Disturbed, NotConfirmed, Placed, Reason
 from pytest_modelbench.core.session import Check, TestResult
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.judge.procedure import Duet
@@ -111,6 +112,11 @@ class Results:
         """Those of ``tests`` that have not ended."""
         return [test for test in tests if self.entry(test).decision is None]
 
+    @property
+    def any_undecided(self) -> bool:
+        """Whether any test has not ended."""
+        return any(entry.decision is None for entry in self.entries.values())
+
     def waiting(self, test: str, commit: str) -> int:
         """How many checks of ``test`` wait for pairs beside ``commit``."""
         entry = self.entry(test)
@@ -203,18 +209,24 @@ class Results:
         entry.decision = decision
         return decision
 
-    def is_to_be_placed(self, test: str) -> bool:
-        """Whether pairs have found ``test`` slower, so that it is worth a look where."""
-        decision = self.entries[test].decision
-        return decision is not None and not decision.own and any(map(_slower_by_pairs, self.entries[test].checks))
+    def became_slower(self, test: str, duet: Duet) -> bool:
+        """Whether ``duet`` has found a time of ``test`` slower since this was asked last."""
+        found = [one for one in self.entries[test].course.values() if _slower_by(one, duet) and not one.slower]
+        for progress in found:
+            progress.slower = True
+        return bool(found)
 
-    def place(self, run: PairRun) -> None:
-        """Take in where the time of a decided test goes; how it ended stays, and is told with that."""
+    def place(self, run: PairRun, duet: Duet) -> None:
+        """Take in where the time goes of what ``duet`` found slower; how a decided test ended stays."""
         entry = self.entries[run.test]
+        told = None if entry.decision is None else self._by_checks(run.test, entry)
         for key, progress, check in list(entry.judged()):
-            if _slower_by_pairs(check) and (placed := run.placed(key.check)) is not None:
+            if check.judgement.because(Placed) or not _slower_by(progress, duet):
+                continue
+            if (placed := run.placed(key.check)) is not None:
                 progress.check = replace(check, judgement=check.judgement.noted(placed))
-        entry.decision = self._by_checks(run.test, entry)
+        if told is not None and told == entry.decision:  # and not what the test, or the other code, decided
+            entry.decision = self._by_checks(run.test, entry)
 
     def decide_alone(self, test: str, commit: str, reason: NotConfirmed) -> Decision | None:
         """How ``test`` ends on what is stored, since its pairs beside ``commit`` told nothing; ``reason`` says why.
@@ -337,5 +349,20 @@ class Results:
         return stored or bool(self.entry(test).gone)
 
 
-def _slower_by_pairs(check: Check) -> bool:
-    return check.metric.noisy and check.judgement.verdict is Verdict.REGRESSED and check.judgement.pairs > 0
+#: Times of passes, which have parts; and what such a case's id has where these run out of sight.
+_OF_PASSES = ("latency", "throughput")
+_OUT_OF_SIGHT = ("compile", "cuda_graph")
+
+
+def _slower_by(progress: CheckProgress, duet: Duet) -> bool:
+    """Whether pairs beside the same code as those of ``duet`` have found a time of passes slower, and not where."""
+    check, of = progress.check, progress.duet
+    if check is None or of is None or progress.state is not State.SETTLED or of.base != duet.base:
+        return False
+    slower = check.judgement.verdict is Verdict.REGRESSED and check.judgement.pairs > 0
+    passes = check.metric.name in _OF_PASSES and isinstance(check.case, Case)
+    return slower and passes and not _is_out_of_sight(check.case.id)
+
+
+def _is_out_of_sight(case: str) -> bool:
+    return any(word in case for word in _OUT_OF_SIGHT)

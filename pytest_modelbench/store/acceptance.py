@@ -39,7 +39,9 @@ def accept_check(
     fresh = _anchored(check, session)
     if entry is None:
         return fresh, ChangeKind.NEW
-    unfounded = (fresh.observations and not entry.observations) or (fresh.breakdown and not entry.breakdown)
+    unfounded = fresh.observations and not entry.observations
+    # Of the very value, what it is the sum of now: parts have other names, or none were stored.
+    retold = fresh.breakdown and entry.value == fresh.value and entry.broken_down() != fresh.broken_down()
     then, now = _was_disturbed(entry), _was_disturbed(fresh)
     # "ok" was about the entry that the check was judged by: another one may have been accepted since.
     moved = check.baseline is not None and check.baseline.accepted != entry.accepted
@@ -47,6 +49,7 @@ def accept_check(
         check.judgement.verdict in _RE_ANCHORS
         or not _comparable(entry, fresh)
         or unfounded
+        or retold
         or (then and not now)
         or (moved and _is_out(entry, fresh, check))
     ):

@@ -13,6 +13,8 @@ from pytest_modelbench.core.reasons import ItemsChanged, Placed
 
 #: How many of the tests that a worker found instead are told.
 _SHOWN = 2
+#: A slowdown that is less, as a share, is none that a single pair with hooks shows.
+_SHOWN_SLOWER = 0.01
 
 
 def not_found(test: str, stopped: str = "", others: Sequence[str] = ()) -> str:
@@ -121,12 +123,14 @@ class PairRun:
         return -change if one.timing.rate else change
 
     def placed(self, key: CheckKey) -> Placed | None:
-        """Where what ``key`` is about took more time, or less, of a pair that was to say so; None if it does not."""
+        """Where what ``key`` is about took more time, of a pair that was to say so; None if it does not."""
         candidate = self.candidate.measurements if self.candidate and not self.obstacle else []
         now = next((one for one in candidate if one.key == key), None)
         then = self._then(now) if now else None
         if now is None or then is None or now.breakdown is None or then.breakdown is None or now.timing is None:
             return None
+        if now.breakdown.total - then.breakdown.total < _SHOWN_SLOWER * then.breakdown.total:
+            return None  # hooks, or that pair, did not show it
         times = ItemsChanged("ns", then.breakdown.changes(now.breakdown))
         calls = next((one for one in candidate if one.name == f"{CALLS_OF_TIMING}{now.timing.turn}"), None)
         called = self._then(calls) if calls else None

@@ -6,6 +6,7 @@ from torch import nn
 
 from pytest_modelbench.bench.counting import count, measurements
 from pytest_modelbench.core.measurement import Comparability
+from pytest_modelbench.core.metrics import METRICS, Better
 from pytest_modelbench.models.build import build
 
 CPU = torch.device("cpu")
@@ -119,7 +120,10 @@ def test_of_a_compiled_model_graphs_and_breaks_are_counted_with_their_places():
     model = built(Broken, compile={"backend": "eager"})
     broken = count(model).graphs
     assert (broken.graphs, broken.breaks.total, broken.recompilations) == (3, 2, 0)
-    assert all("test_bench_counting.py:" in item.what and "in forward" in item.what for item in broken.breaks.items)
+    assert all("in forward of test_bench_counting.py" in item.what for item in broken.breaks.items)
+    both = [*measurements(count(model), model, "", backward=False)]
+    both += measurements(count(model, backward=True), model, "", backward=True)
+    assert len({one.name for one in both}) == len(both)
     assert [one.name for one in measurements(count(model), model, "", backward=False)][-3:] == [
         *("graphs", "graph_breaks", "recompilations")
     ]
@@ -128,3 +132,57 @@ def test_of_a_compiled_model_graphs_and_breaks_are_counted_with_their_places():
 
 def test_what_is_compiled_again_for_the_same_inputs_is_counted():
     assert count(built(lambda: Broken(counts=True), name="counts", compile={"backend": "eager"})).graphs.recompilations
+
+
+class Given(nn.Module):
+    """torch.compile leaves all of it to Python."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Conv2d(3, 4, 1)
+
+    @torch._dynamo.disable
+    def forward(self, images):
+        return self.body(images)
+
+
+class Loop(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Conv2d(3, 4, 1)
+
+    def forward(self, images):
+        for _ in range(2):
+            torch._dynamo.graph_break()
+        return self.body(images)
+
+
+@pytest.mark.parametrize("net", [Given, Loop])
+def test_a_model_that_is_left_to_python_is_a_break_and_never_a_gain(net):
+    found = count(built(net, compile={"backend": "eager"})).graphs
+    assert found.breaks.total >= 1
+    assert METRICS["graphs"].better is Better.EQUAL
+
+
+class Keeps(nn.Module):
+    """Makes a table in its first pass, and writes to its input, so that it is given a copy of it."""
+
+    def __init__(self):
+        super().__init__()
+        self.table = None
+
+    def forward(self, images):
+        if self.table is None:
+            self.table = torch.arange(3.0, device=images.device).cos()
+        return images.mul_(2).sum() + self.table.sum()
+
+
+def test_what_is_made_once_and_copies_of_inputs_are_no_part_of_a_pass():
+    found = count(built(Keeps))
+    assert found.operators.by_kind() == {"aten::mul_": 1, "aten::sum": 2, "aten::add": 1}
+    assert found.copied_bytes.total == 0
+
+
+def test_scripted_models_are_counted():
+    scripted = torch.jit.script(nn.Sequential(nn.Conv2d(3, 4, 1), nn.ReLU()).eval())
+    assert count(built(lambda: scripted, name="scripted")).operators.total == 2

@@ -21,7 +21,7 @@ class Net(nn.Module):
 
 def counted(run, device="cpu"):
     net, images = Net(run).to(device), torch.ones(2, 3, 8, 8, device=device)
-    with torch.no_grad(), Places(net) as places, Calls(places.here) as calls:
+    with torch.no_grad(), Places(net) as places, Calls(places) as calls:
         net(images)
     return calls
 
@@ -93,10 +93,23 @@ def test_the_host_waits_for_whatever_has_a_value_for_it(run, waits):
 
 def test_what_the_backward_pass_does_is_of_the_part_that_it_is_the_gradient_of():
     net = Net(lambda x: x.mean())
-    with Places(net) as places, Calls(places.here) as calls:
+    with Places(net) as places, Calls(places) as calls:
         net(torch.ones(2, 3, 8, 8)).backward()
     assert calls.operators["body.0", "aten::convolution_backward"] == 1
     assert calls.operators["body.1", "aten::threshold_backward"] == 1
+
+
+def test_what_is_done_around_the_model_is_not_its_own():
+    net, images = Net(lambda x: x), torch.ones(2, 3, 8, 8)
+    with torch.no_grad(), Places(net) as places, Calls(places) as calls:
+        net(images.clone()).sum().item()
+    assert (calls.operators, calls.copied_bytes, calls.synchronizations) == (BODY, {}, {})
+
+
+def test_an_operator_that_calls_others_is_one_and_a_number_that_becomes_a_tensor_is_no_copy():
+    halves = counted(lambda x: torch.cond(x.sum() > 0, lambda x: x + 1, lambda x: x * 2, (x,)))
+    assert halves.operators["", "cond"] == 1
+    assert counted(lambda x: torch.vmap(lambda row: row.sum() * 2)(x)).operators["", "aten::mul"] == 1
 
 
 def test_nothing_is_left_behind():
