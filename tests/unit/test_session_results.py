@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from pytest_modelbench.core.acceptance import Cause
-from pytest_modelbench.core.case import NamedCase
+from pytest_modelbench.core.breakdown import Breakdown
+from pytest_modelbench.core.case import Case, NamedCase
 from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.measurement import CheckKey, Comparability, Measurement, Quality, RelativeTime
 from pytest_modelbench.core.metrics import METRICS
@@ -23,7 +24,7 @@ from pytest_modelbench.judge.state import Nothing, Pair, Round, State
 from pytest_modelbench.session.commands import Commands
 from pytest_modelbench.session.confirming import Recourses
 from pytest_modelbench.session.deciding import Decider, Rule
-from pytest_modelbench.session.entries import ResultKey
+from pytest_modelbench.session.entries import Decision, ResultKey
 from pytest_modelbench.session.gate import Gate, Policy, Recourse
 from pytest_modelbench.session.measured import MeasuredBaselines
 from pytest_modelbench.session.results import Results
@@ -190,6 +191,67 @@ def test_each_check_is_decided_beside_the_commit_of_its_own_baseline():
     decision = beside(results, second, 3, latency=0.0, backward_time=0.2)
     assert decision is not None
     assert verdicts(results) == {"latency": Verdict.REGRESSED, "backward_time": Verdict.REGRESSED}
+
+
+def placing(name="latency", then_ns=1_000_000, now_ns=3_000_000):
+    """A pair that tells how long each part takes."""
+    sides = [run(1, **{name: 0.0}) for _ in range(2)]
+    for side, nanoseconds in zip(sides, (then_ns, now_ns), strict=True):
+        parts = Breakdown.of({("head", "Linear"): 500_000, ("stem", "Conv2d"): nanoseconds})
+        side.measurements = [replace(one, breakdown=parts) for one in side.measurements]
+    return PairRun(TEST, 1, *sides)
+
+
+def found_slower(commits, duet, **changes):
+    """Results in which ``duet`` has found latency slower, of a model; and how the test ends, if it does."""
+    results = results_of(commits)
+    measured(results, *(run(n, **dict.fromkeys(commits, slow)) for n, slow in enumerate(SLOW, 1)))
+    progress = standing(results, "latency")
+    progress.check = replace(progress.check, case=Case("net", 1, (224, 224)))
+    beside(results, duet, 3, **changes)
+    progress.check, entry = replace(progress.check, case=Case("net", 1, (224, 224))), results.entry(TEST)
+    entry.decision = entry.decision and results._by_checks(TEST, entry)  # which names the case
+    return results, entry.decision
+
+
+def test_where_a_slowdown_is_is_told_with_how_the_test_ended():
+    duet = stored_duet("c1", 1)
+    results, decision = found_slower({"latency": "c1"}, duet, latency=0.1)
+    assert results.became_slower(TEST, duet)
+    assert not results.became_slower(TEST, duet)  # it was asked
+    results.place(placing(), duet)
+    placed = results.entry(TEST).decision
+    assert (placed.outcome, placed.own) == (decision.outcome, False) == (Outcome.FAILED, False)
+    assert "  where     stem, +2.00 ms of +2.00 ms (timed with hooks)" in placed.message.splitlines()
+    results.place(placing(), duet)
+    assert results.entry(TEST).decision == placed  # once
+
+
+def test_a_slowdown_is_placed_beside_the_code_that_it_was_found_beside():
+    first, second = stored_duet("c1", 2), stored_duet("c2", 2)
+    results, decision = found_slower({"latency": "c1", "backward_time": "c2"}, first, latency=0.1, backward_time=0.1)
+    assert decision is None
+    assert results.became_slower(TEST, first)
+    results.begin_duet([TEST])
+    beside(results, second, 3, latency=0.0, backward_time=0.2)
+    assert not results.became_slower(TEST, second)
+    results.place(placing(), second)
+    assert "where" not in results.entry(TEST).decision.message
+
+
+@pytest.mark.parametrize("now_ns", [1_000_000, 900_000, 1_004_000])
+def test_a_pair_that_does_not_show_the_slowdown_tells_no_place(now_ns):
+    assert placing(now_ns=now_ns).placed(CheckKey(TEST, "latency")) is None
+    assert placing().placed(CheckKey(TEST, "throughput")) is None
+
+
+def test_what_else_decided_a_test_stays():
+    duet = stored_duet("c1", 1)
+    results, _ = found_slower({"latency": "c1"}, duet, latency=0.1)
+    other = Decision(Outcome.FAILED, "cannot be compared", "cannot be compared")
+    results.entry(TEST).decision = other
+    results.place(placing(), duet)
+    assert results.entry(TEST).decision == other
 
 
 def test_a_duet_takes_along_what_is_open_besides_and_counts_it():
