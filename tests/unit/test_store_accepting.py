@@ -305,6 +305,28 @@ def test_what_a_value_is_the_sum_of_is_accepted_with_it_and_anew_if_that_changed
     assert kept() == swapped.measurements[0].breakdown
 
 
+def test_parts_that_were_renamed_are_taken_over_with_the_same_value_and_never_with_another(
+    store: BaselineStore,
+) -> None:
+    def of(module: str, amount: int) -> Check:
+        found = Breakdown.of({(module, "activations"): amount})
+        check = exact(PEAK, amount, Verdict.OK)
+        return replace(check, measurements=(replace(check.measurements[0], breakdown=found),))
+
+    def parts() -> set[str]:
+        view = store.find("portable", CheckKey(INFERENCE, PEAK.name))
+        assert view is not None
+        assert view.breakdown is not None
+        return {item.module for item in view.breakdown.items}
+
+    for check, expected in ((of("layer1", 1000), "layer1"), (of("stages.0", 1000), "stages.0")):
+        accept(session(check), store)
+        assert parts() == {expected}
+    # Within its band the value stays, and with it what it is the sum of.
+    accept(session(of("stem", 1001)), store)
+    assert parts() == {"stages.0"}
+
+
 def test_an_entry_whose_breakdown_does_not_add_up_is_refused() -> None:
     line = Breakdown.of({("", "a"): 2}).text()
     fields = {"case": "c", "value": 3, "unit": "count", "better": "lower", "accepted": "s"}
