@@ -35,13 +35,25 @@ def test_net(build_model, modelbench):
 FAST, SLOW = NETS.replace("BLOCKS", "Block(), Block()"), NETS.replace("BLOCKS", "*(Block() for _ in range(6))")
 
 
+@pytest.fixture
+def committed(pytester, git):
+    """Commits the test beside a model, as what is compared with, in so many pairs."""
+
+    def write(nets, pairs):
+        pytester.makepyprojecttoml(
+            f"[tool.pytest.ini_options]\npythonpath = ['.']\n[tool.modelbench]\npairs = [{pairs}]\n"
+        )
+        pytester.makepyfile(nets=nets, test_it=TEST)
+        git("init", "--quiet")
+        git("add", "--all")
+        git("commit", "--quiet", "--message", "a model")
+
+    return write
+
+
 @pytest.mark.slow
-def test_a_slower_model_is_told_with_the_part_that_slowed(pytester, bench, git):
-    pytester.makepyprojecttoml("[tool.pytest.ini_options]\npythonpath = ['.']\n[tool.modelbench]\npairs = [3]\n")
-    pytester.makepyfile(nets=FAST, test_it=TEST)
-    git("init", "--quiet")
-    git("add", "--all")
-    git("commit", "--quiet", "--message", "fast")
+def test_a_slower_model_is_told_with_the_part_that_slowed(pytester, bench, committed):
+    committed(FAST, pairs=3)
     pytester.makepyfile(nets=SLOW)
     result = bench("--modelbench-against=HEAD", "--modelbench-json=results.json", rounds="")
     result.assert_outcomes(failed=1)
@@ -62,12 +74,8 @@ def test_a_slower_model_is_told_with_the_part_that_slowed(pytester, bench, git):
 
 
 @pytest.mark.slow
-def test_nothing_more_is_measured_where_nothing_became_slower(pytester, bench, git):
-    pytester.makepyprojecttoml("[tool.pytest.ini_options]\npythonpath = ['.']\n[tool.modelbench]\npairs = [2]\n")
-    pytester.makepyfile(nets=SLOW, test_it=TEST)
-    git("init", "--quiet")
-    git("add", "--all")
-    git("commit", "--quiet", "--message", "slow")
+def test_nothing_more_is_measured_where_nothing_became_slower(pytester, bench, committed):
+    committed(SLOW, pairs=2)
     pytester.makepyfile(nets=FAST)
     result = bench("--modelbench-against=HEAD", "-v", rounds="")
     result.assert_outcomes(passed=1)
