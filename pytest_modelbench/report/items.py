@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pytest_modelbench.core.breakdown import ItemChange
@@ -71,14 +70,23 @@ def _of_whole(times: ItemsChanged, part: str) -> str:
 
 def _part_that_slowed(items: Sequence[ItemChange]) -> str:
     """The smallest part that explains most of what a time changed by: every part's time varies, if by little."""
-    total, part = _net(items), ""
+    return _smallest_with(_MOST, items, _net)
+
+
+def _smallest_with(share: float, items: Sequence[ItemChange], size: Callable[[Sequence[ItemChange]], int]) -> str:
+    """The smallest part of the model that has so much of the ``size`` of all ``items``; empty: the model itself."""
+    least, part = share * size(items), ""
     while True:
-        inside = {_step_below(item.module, part) for item in items} - {None, ""}
-        nets = {name: _net(_within(items, name)) for name in inside if name}
-        largest = max(nets, key=lambda name: nets[name] * (1 if total > 0 else -1), default=None)
-        if largest is None or not total or nets[largest] / total < _MOST:
+        sizes = {name: size(_within(items, name)) for name in _below(items, part)}
+        largest = max(sizes, key=sizes.__getitem__, default=None)
+        if largest is None or sizes[largest] < least:
             return part
         part = largest
+
+
+def _below(items: Sequence[ItemChange], part: str) -> list[str]:
+    """The parts one step below ``part`` that have some of ``items``, in their order."""
+    return [name for name in dict.fromkeys(_step_below(item.module, part) for item in items) if name]
 
 
 def _step_below(module: str, part: str) -> str | None:
@@ -93,21 +101,27 @@ def _step_below(module: str, part: str) -> str | None:
 def _split(times: ItemsChanged, part: str) -> str:
     """What is in ``part``, one step below it, and elsewhere: all that changed."""
     items, least = times.items, _WORTH_TELLING * abs(_net(times.items))
-    below = sorted({name for item in items if (name := _step_below(item.module, part))})
+    below = sorted(_below(items, part))
     nets = sorted(((name, _net(_within(items, name))) for name in below), key=lambda one: -abs(one[1]))
     shown = [(name, net) for name, net in nets if abs(net) >= least][:_MOST_PARTS]
     if not shown:
         return ""
     told = [f"{name[len(part) :]} {_told(_within(items, name), times.unit)}" for name, _ in shown]
     names = {name for name, _ in shown}
-    rest = [item for item in _within(items, part) if _step_below(item.module, part) not in names]
-    outside = [item for item in items if item not in _within(items, part)]
+    inside = _within(items, part)
+    rest = [item for item in inside if _step_below(item.module, part) not in names]
+    outside = [item for item in items if item not in inside]
     told += [f"others {_told(rest, times.unit)}"] if rest else []
     return ", ".join(told) + (f"; elsewhere {_told(outside, times.unit)}" if outside else "")
 
 
 def _net(items: Sequence[ItemChange]) -> int:
     return sum(item.difference for item in items)
+
+
+def _moved(items: Sequence[ItemChange]) -> int:
+    """How much changed, up or down."""
+    return sum(abs(item.difference) for item in items)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,34 +141,14 @@ def _kinds(changed: ItemsChanged) -> list[_Kind]:
         found.setdefault(item.what, []).append(item)
     kinds = []
     for what, items in found.items():
-        then, now = sum(item.then for item in items), sum(item.now for item in items)
         modules = [item.module for item in items]
-        kinds.append(_Kind(what, _told(items, changed.unit), abs(now - then), modules))
+        kinds.append(_Kind(what, _told(items, changed.unit), abs(_net(items)), modules))
     return sorted(kinds, key=lambda one: -one.size)
 
 
 def _part_to_blame(items: Sequence[ItemChange]) -> str:
     """The smallest part of the model that has nearly all of what changed; empty if that is the model itself."""
-    sizes = _sizes(items)
-    part = ""
-    while True:
-        inside = [name for name in sizes if name and name.rpartition(".")[0] == part]
-        largest = max(inside, key=sizes.__getitem__, default=None)
-        if largest is None or sizes[largest] < _NEARLY_ALL * sizes[""]:
-            return part
-        part = largest
-
-
-def _sizes(items: Sequence[ItemChange]) -> Counter[str]:
-    """How much changed in each part with all that is in it, up or down; by the empty name in all."""
-    sizes: Counter[str] = Counter()
-    for item in items:
-        name = item.module
-        while name:
-            sizes[name] += abs(item.difference)
-            name = name.rpartition(".")[0]
-        sizes[""] += abs(item.difference)
-    return sizes
+    return _smallest_with(_NEARLY_ALL, items, _moved)
 
 
 def _within(items: Sequence[ItemChange], part: str) -> list[ItemChange]:
@@ -180,8 +174,7 @@ def _of_all(changed: ItemsChanged, part: str) -> str:
 
 def _parts(changed: ItemsChanged) -> str:
     """The parts that changed most, where there is not one alone."""
-    sizes = _sizes(changed.items)
-    first = sorted((name for name in sizes if name and "." not in name), key=lambda name: -sizes[name])
+    first = sorted(_below(changed.items, ""), key=lambda name: -_moved(_within(changed.items, name)))
     told = [f"{name} {_told(_within(changed.items, name), changed.unit)}" for name in first[:_MOST_PARTS]]
     own = [item for item in changed.items if not item.module]
     if own:

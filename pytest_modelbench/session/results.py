@@ -355,14 +355,10 @@ _OUT_OF_SIGHT = ("compile", "cuda_graph")
 
 
 def _slower_by(progress: CheckProgress, duet: Duet) -> bool:
-    """Whether pairs beside the same code as those of ``duet`` have found a time of passes slower, and not where."""
+    """Whether pairs beside the same code as those of ``duet`` have found a time of passes slower that has parts."""
     check, of = progress.check, progress.duet
     if check is None or of is None or progress.state is not State.SETTLED or of.base != duet.base:
         return False
     slower = check.judgement.verdict is Verdict.REGRESSED and check.judgement.pairs > 0
     passes = check.metric.name in _OF_PASSES and isinstance(check.case, Case)
-    return slower and passes and not _is_out_of_sight(check.case.id)
-
-
-def _is_out_of_sight(case: str) -> bool:
-    return any(word in case for word in _OUT_OF_SIGHT)
+    return slower and passes and not any(word in check.case.id for word in _OUT_OF_SIGHT)
