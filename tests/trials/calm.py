@@ -1,6 +1,7 @@
 """Nights in which nothing changed, and nights that changed something, on a quiet machine and on busy ones.
 
-    python tests/trials/calm.py aa [--rounds 30]     nothing on top of the baselines' commit, a remark, and other code
+    python tests/trials/calm.py aa [--rounds 30]     nothing on top of the baselines' commit, a remark, and other code;
+        with --top "a remark", that one alone, in each round
     python tests/trials/calm.py slow [--rounds 10]   real slowdowns, as commits, quiet and with two competitors a core
     python tests/trials/calm.py crossed              baselines of a busy machine gated on a quiet one, and vice versa
     python tests/trials/calm.py upgraded [--rounds 5] another timm, in which both ResNets are slower
@@ -61,6 +62,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("series", choices=("aa", "slow", "crossed", "upgraded"))
     parser.add_argument("--rounds", type=int, default=0)
+    parser.add_argument("--top", choices=TOPS, help="What of them is looked at, in each round.")
     parser.add_argument("--name", default="", help="Of the series, where a machine has several.")
     parser.add_argument("--project", type=Path, default=Path(tempfile.gettempdir(), "modelbench-calm"))
     arguments = parser.parse_args()
@@ -71,6 +73,8 @@ def main() -> None:
     }
     next(iter(sets.values())).note("machines", machine)
     series = {"aa": unchanged, "slow": slowdowns, "crossed": crossed, "upgraded": upgraded}
+    if arguments.top:
+        ROUNDS_OF.update({top: {0, 1, 2} if top == arguments.top else set() for top in TOPS})
     series[arguments.series](sets, arguments.rounds)
 
 
