@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from pytest_modelbench.bench.following import followed
+from pytest_modelbench.bench.launching import launches_of
 from pytest_modelbench.bench.tracing import Graphs, graph_measurements, graphs_of
 from pytest_modelbench.core.breakdown import Breakdown
 from pytest_modelbench.core.errors import hide_own_frames
@@ -29,16 +30,19 @@ class Counters:
     macs: Breakdown | None  #: None where there are more ways through the model, of which one alone counts
     followed_on: str = ""  #: meta or cpu
     graphs: Graphs | None = None  #: of a model that is compiled
+    launches: Breakdown | None = None  #: of a forward pass on a CUDA device that does not wait for it
 
 
 def count(model: BuiltModel, *, backward: bool = False) -> Counters:
     """Counters of one forward pass of ``model``; with ``backward`` of a forward and backward pass in training mode.
 
-    On the meta device, and on the CPU where the model cannot run there.
+    On the meta device, and on the CPU where the model cannot run there; what is launched, on the model's own.
     """
     found, where = followed(model, lambda bare: _count(bare, backward))
-    traced = graphs_of(model) if model.compile_options is not None and not backward else None
-    return replace(found, followed_on=where, graphs=traced)
+    if backward:
+        return replace(found, followed_on=where)
+    traced = graphs_of(model) if model.compile_options is not None else None
+    return replace(found, followed_on=where, graphs=traced, launches=launches_of(model))
 
 
 def operators_on_meta(model: BuiltModel) -> Breakdown:
@@ -96,5 +100,9 @@ def measurements(found: Counters, model: BuiltModel, name: str, *, backward: boo
         made = Comparability(recipe="" if metric == "synchronizations" else recipe)
         named = prefix and f"{prefix}{metric}"
         yield Measurement.of(metric, breakdown.total, case, named, comparability=made, breakdown=breakdown)
+    if found.launches is not None:
+        yield Measurement.of(
+            "launches", found.launches.total, case, prefix and f"{prefix}launches", breakdown=found.launches
+        )
     if found.graphs is not None:
         yield from graph_measurements(found.graphs, model, name)

@@ -223,7 +223,8 @@ class ModelBench:
         ``graph_breaks`` and ``recompilations``. Each is held to the last one; a change is told with the parts of the
         model that it is in.
 
-        Counted on the meta device, and on the CPU where the model cannot run there.
+        Counted on the meta device, and on the CPU where the model cannot run there. On a CUDA device also ``launches``,
+        what a forward pass that does not wait for the device has it run: kernels, copies and fills.
         """
         from pytest_modelbench.bench.counting import count, measurements
 
@@ -351,14 +352,15 @@ class ModelBench:
         """What ``model`` computes on its seeded inputs, held against what it computed when the baseline was recorded.
 
         For where no labels exist: a refactoring that changes results is caught. Kept are the output's root mean square,
-        eight projections and four values; ``band`` is a share of the first, by default after the precision.
+        eight projections and four values; ``band`` is a share of the first, by default after the precision. A change
+        is told with the first part of the model that puts out something else.
         ``images``: ``(N, C, H, W)`` in place of the inputs, for a detector, say, which finds nothing in noise.
         """
-        from pytest_modelbench.bench.numerics import TOLERANCES, output_fingerprint, output_measurement
+        from pytest_modelbench.bench.numerics import TOLERANCES, output_measurement, output_of
 
-        found = output_fingerprint(model, images)
+        found = output_of(model, images)
         self._record(output_measurement(model, found, images, name), band, default=TOLERANCES[model.case.precision])
-        return found
+        return found.fingerprint
 
     def record(
         self,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -12,10 +13,12 @@ from torch import Tensor, nn
 from pytest_modelbench.core.errors import MeasureError, UsageError, hide_own_frames
 from pytest_modelbench.core.measurement import Comparability, Measurement
 from pytest_modelbench.core.observations import numbers
+from pytest_modelbench.core.trail import Step, Trail
 from pytest_modelbench.data.datasets import DataDigest
-from pytest_modelbench.measure.numerics import Fingerprint, fingerprint
+from pytest_modelbench.measure.numerics import Fingerprint, fingerprint, in_short
 from pytest_modelbench.measure.state import preserved_state
 from pytest_modelbench.models.built import BuiltModel
+from pytest_modelbench.models.modes import is_compiled
 from pytest_modelbench.models.outputs import floating_tensors
 
 __tracebackhide__ = hide_own_frames
@@ -28,8 +31,16 @@ TOLERANCES = {"fp32": "0.1%", "fp16": "2%", "amp-fp16": "2%", "bf16": "10%", "am
 _REPEATED = {"fp32": 1e-4, "fp16": 2e-3, "amp-fp16": 2e-3, "bf16": 1e-2, "amp-bf16": 1e-2}
 
 
-def output_fingerprint(model: BuiltModel, images: Tensor | None = None) -> Fingerprint:
-    """The fingerprint of ``model``'s output on its seeded inputs, or on ``images``; in full float32.
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What a model puts out, in short, and what its parts put out on the way there."""
+
+    fingerprint: Fingerprint
+    trail: Trail | None  #: None of what is compiled
+
+
+def output_of(model: BuiltModel, images: Tensor | None = None) -> Output:
+    """What ``model`` puts out on its seeded inputs, or on ``images``; in full float32.
 
     Raises UsageError for images of another size or number than its case says, and MeasureError for a model whose second
     pass, begun as the first, computes something else: what changes by itself cannot be held against anything.
@@ -41,44 +52,60 @@ def output_fingerprint(model: BuiltModel, images: Tensor | None = None) -> Finge
             return fingerprint(tensor for _, tensor in floating_tensors(output))
 
     with _full_float32():
-        found, again = run(), run()
+        found = run()
+        with _followed(model.module) as steps:
+            again = run()
         if found.differs(again, _REPEATED[model.case.precision]):
-            part = _first_that_differs(model.module, run)
+            with _followed(model.module) as others:
+                run()
+            different = Trail(tuple(steps)).parting(Trail(tuple(others)), 0.0)
+            part = (different and different.module) or type(model.module).__name__
             raise MeasureError(
-                f"{model.case.id} computes something else each time, with the same images, seeds and state: {part}. It "
-                "may draw from a generator that is no torch.Generator, or keep what it met outside of its attributes; "
-                "give the test a model that does not"
+                f"{model.case.id} computes something else each time, with the same images, seeds and state: first in "
+                f"{part}. It may draw from a generator that is no torch.Generator, or keep what it met outside of its "
+                "attributes; give the test a model that does not"
             )
-    return found
+    return Output(found, Trail(tuple(steps)) if steps else None)
 
 
-def output_measurement(model: BuiltModel, found: Fingerprint, images: Tensor | None, name: str = "") -> Measurement:
-    """The output's root mean square, observed by the fingerprint's numbers."""
+def output_measurement(model: BuiltModel, found: Output, images: Tensor | None, name: str = "") -> Measurement:
+    """The output's root mean square, observed by the fingerprint's numbers, with the way to it."""
     data = "" if images is None else f"images {DataDigest().tensor(images.detach().cpu()).text}"
-    observations = numbers((*found.numbers, float(found.size)))
+    output = found.fingerprint
     return Measurement.of(
-        "output", found.rms, model.case, name, comparability=Comparability(data=data), observations=observations
-    )
+        "output", output.rms, model.case, name, comparability=Comparability(data=data),
+        observations=numbers((*output.numbers, float(output.size))), trail=found.trail,
+    )  # fmt: skip
 
 
-def _first_that_differs(module: nn.Module, run: Callable[[], object]) -> str:
-    """The part whose output is another one in each of two runs, named: the first to be done with it."""
-    runs: list[list[tuple[str, list[float]]]] = []
-    names = {part: name or type(part).__name__ for name, part in module.named_modules()}
+@contextmanager
+def _followed(module: nn.Module) -> Iterator[list[Step]]:
+    """What each part of ``module`` puts out meanwhile, in the order in which they are done.
+
+    What hands on the very output of a part of its own is left out. Nothing of what is compiled: it would be compiled
+    anew, and otherwise.
+    """
+    steps: list[Step] = []
+    names = {} if is_compiled(module) else {part: name for name, part in module.named_modules()}
+    last: list[Tensor] = []  # kept, so that no other tensor is taken for them
 
     def note(part: nn.Module, inputs: object, output: object) -> None:
-        runs[-1].append((names[part], [tensor.double().sum().item() for _, tensor in floating_tensors(output)]))
+        nonlocal last
+        tensors = [tensor for _, tensor in floating_tensors(output)]
+        if (found := in_short(tensors)) is None:
+            return
+        # The same tensors may hold something else by now: many activations work in place.
+        handed_on = [*map(id, tensors)] == [*map(id, last)] and steps and found == (steps[-1].rms, *steps[-1].numbers)
+        last = tensors
+        if not handed_on:
+            steps.append(Step(names[part], found[0], found[1:]))
 
     handles = [part.register_forward_hook(note) for part in names]
     try:
-        for _ in range(2):
-            runs.append([])
-            run()
+        yield steps
     finally:
         for handle in handles:
             handle.remove()
-    different = (one[0] for one, other in zip(*runs, strict=False) if one != other)
-    return f"first in {next(different, type(module).__name__)}"
 
 
 def _fitting(images: Tensor, model: BuiltModel) -> Tensor:

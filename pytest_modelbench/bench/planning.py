@@ -16,11 +16,12 @@ from pytest_modelbench.bench.following import followed
 from pytest_modelbench.bench.peak_parts import PeakParts, held_by
 from pytest_modelbench.core.cards import Fit, Memory, memories
 from pytest_modelbench.core.errors import ModelbenchError, hide_own_frames
-from pytest_modelbench.core.memory_plan import Fitting, MemoryPlan, Moment
+from pytest_modelbench.core.memory_plan import Fitting, MemoryPlan, Moment, Verified
 from pytest_modelbench.core.train_options import TrainOptions
 from pytest_modelbench.measure.caching_allocator import simulate
+from pytest_modelbench.measure.devices import resolve_device
 from pytest_modelbench.measure.held import packed_weights
-from pytest_modelbench.measure.memory import watched
+from pytest_modelbench.measure.memory import allocated_peak, watched
 from pytest_modelbench.measure.places import Places
 from pytest_modelbench.measure.timeline import Life, Timeline, live_bytes
 from pytest_modelbench.models.build import build
@@ -40,6 +41,24 @@ def memory_plan(model: BuiltModel, training: TrainOptions | None = None) -> Memo
     """
     plan, where = followed(model, lambda bare: _of_pass(bare) if training is None else _of_step(bare, training))
     return MemoryPlan(model.case.id if training is None else training.case(model.case).id, where, **plan)
+
+
+def verify(model: BuiltModel, training: TrainOptions | None = None) -> Verified:
+    """What the pass or step of `memory_plan` takes on the CUDA device that ``model`` is built for."""
+    if training is None:
+        with model.as_found():
+            peak = allocated_peak(model.forward, model.device, replayed=model.replayed)
+    else:
+        with TrainStep(model, training) as step:
+            step()
+            peak = allocated_peak(step, model.device)
+    return Verified(
+        torch.cuda.get_device_name(model.device),
+        peak.requested_bytes,
+        peak.allocated_bytes,
+        peak.reserved_bytes,
+        peak.workspace_bytes,
+    )
 
 
 def _of_pass(bare: BuiltModel) -> dict[str, Any]:
@@ -153,6 +172,8 @@ def main() -> None:
     try:
         training = None if asked["training"] is None else TrainOptions.of(asked["training"])
 
+        device = torch.device(resolve_device("cuda")) if asked["verify"] else None
+
         @cache
         def plan_of(batch: int) -> MemoryPlan:
             options = {**asked["options"], "batch_size": batch}
@@ -160,7 +181,8 @@ def main() -> None:
 
         plan = plan_of(asked["options"]["batch_size"])
         found = tuple(fitting(memory, plan_of) for memory in memories(asked["fit"])) if asked["fit"] else ()
-        told: dict[str, Any] = {"plan": replace(plan, fitting=found).as_json()}
+        ran = verify(build(asked["model"], device=device, **asked["options"]), training) if device else None
+        told: dict[str, Any] = {"plan": replace(plan, fitting=found, verified=ran).as_json()}
     except ModelbenchError as error:
         told = {"error": str(error)}
     print(json.dumps(told))

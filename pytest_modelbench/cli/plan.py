@@ -29,6 +29,9 @@ def declare(parser: argparse.ArgumentParser) -> None:
         default="",
         help="the largest batch for each memory: a size as 16GiB, or a card as t4, v100-16, rtx3070",
     )
+    parser.add_argument(
+        "--verify", action="store_true", help="run it on this machine's CUDA device, too, and put that beside the plan"
+    )
     parser.add_argument("--json", action="store_true", help="plain values, for machines")
 
 
@@ -61,6 +64,7 @@ def question(arguments: argparse.Namespace) -> dict[str, Any]:
         "options": options,
         "training": training,
         "fit": arguments.fit,
+        "verify": arguments.verify,
         "folder": str(Path.cwd()),
     }
 

@@ -5,16 +5,12 @@ Baselines keep it beside the value, packed as one short line of text, so that it
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
-import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from pytest_modelbench.core.lines import line_schema
+from pytest_modelbench.core.lines import line_schema, packed, unpacked
 
 #: Characters of an unpacked one at most: a hundred thousand items.
 _MOST_CHARACTERS = 2**24
@@ -87,8 +83,7 @@ class Breakdown:
 
     def text(self) -> str:
         """One line that `read` takes."""
-        plain = json.dumps(self.items, ensure_ascii=True, separators=(",", ":"))
-        return base64.b64encode(zlib.compress(plain.encode(), 9)).decode()
+        return packed(self.items)
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
@@ -98,17 +93,7 @@ class Breakdown:
 
 def read(text: str) -> Breakdown:
     """The breakdown that ``text`` holds; ValueError if it holds none."""
-    try:
-        unpacking = zlib.decompressobj()
-        plain = unpacking.decompress(base64.b64decode(text, validate=True), _MOST_CHARACTERS)
-    except (binascii.Error, zlib.error):
-        raise ValueError("this is no packed breakdown") from None
-    if not unpacking.eof or unpacking.unused_data:
-        raise ValueError("a packed breakdown is cut off, or far too long")
-    try:
-        rows = json.loads(plain)  # whose own error is a ValueError
-    except RecursionError:
-        rows = None
+    rows = unpacked(text, "breakdown", _MOST_CHARACTERS)
     if not isinstance(rows, list) or not all(map(_is_item, rows)):
         raise ValueError("a breakdown is a list of a module, a kind and a whole number each")
     return Breakdown(tuple(Item(*row) for row in rows))

@@ -17,6 +17,7 @@ from pytest_modelbench.core.metrics import METRICS, Metric
 from pytest_modelbench.core.observations import Observations
 from pytest_modelbench.core.recipes import same_recipe
 from pytest_modelbench.core.sample_names import SampleNames
+from pytest_modelbench.core.trail import Trail
 
 #: What goes along with a measurement for people: reserved bytes, the number of samples, seconds of a training.
 Figure = int | float | str | None
@@ -85,8 +86,8 @@ class Measurement:
 
     ``value`` and the raw ``samples`` behind it are in the metric's unit. ``timing`` is there for noisy metrics alone;
     ``observations`` are what a deterministic value was made of, ``sample_names`` the samples that those are of, in the
-    same order; the names are known until it is judged. ``breakdown`` is what a count or a size is the sum of. ``test``
-    and ``process`` are filled in where it is recorded.
+    same order; the names are known until it is judged. ``breakdown`` is what a count or a size is the sum of, ``trail``
+    what a model computed on the way to an output. ``test`` and ``process`` are filled in where it is recorded.
     """
 
     name: str
@@ -103,6 +104,7 @@ class Measurement:
     process: int = 0
     sample_names: SampleNames | None = None
     breakdown: Breakdown | None = None
+    trail: Trail | None = None
 
     def __post_init__(self) -> None:
         log_ratio = None if self.timing is None else self.timing.log_ratio

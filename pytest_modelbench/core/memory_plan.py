@@ -59,6 +59,7 @@ class MemoryPlan:
     allocated_bytes: int
     reserved_bytes: int
     fitting: tuple[Fitting, ...] = ()
+    verified: Verified | None = None
 
     def of_kind(self) -> dict[Kind, int]:
         """Bytes of each kind that there is, in order."""
@@ -81,6 +82,7 @@ class MemoryPlan:
                 "parts": tuple(Part(Kind(one["kind"]), one["module"], one["size_bytes"]) for one in told["parts"]),
                 "timeline": tuple(Moment(**one) for one in told["timeline"]),
                 "fitting": tuple(Fitting(**one) for one in told["fitting"]),
+                "verified": Verified(**told["verified"]) if told["verified"] else None,
             }
         )
 
@@ -93,6 +95,17 @@ class Fitting:
     size_bytes: float
     fits: int
     perhaps: int
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """What the same pass or step took on a CUDA device: bytes at most, as its allocator tells."""
+
+    device: str
+    requested_bytes: int  #: asked for, without what libraries keep for themselves: what ``peak_bytes`` predicts
+    allocated_bytes: int
+    reserved_bytes: int
+    workspace_bytes: int  #: that libraries keep for themselves
 
 
 @dataclass(frozen=True, slots=True)

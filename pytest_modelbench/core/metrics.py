@@ -74,6 +74,8 @@ METRICS = {
         Metric("copied_bytes", "bytes", Better.LOWER, Scope.PORTABLE, Band()),
         Metric("allocations", "count", Better.LOWER, Scope.PORTABLE, Band()),
         Metric("synchronizations", "count", Better.LOWER, Scope.PORTABLE, Band()),
+        # What a pass launches on a CUDA device: which kernels a library takes is the device's.
+        Metric("launches", "count", Better.LOWER, Scope.KIND, Band()),
         # What torch.compile makes of a model, whatever it is compiled for.
         Metric("graphs", "count", Better.EQUAL, Scope.PORTABLE, Band()),
         Metric("graph_breaks", "count", Better.LOWER, Scope.PORTABLE, Band()),

@@ -9,6 +9,7 @@ from typing import Any
 
 from pytest_modelbench.core.breakdown import Breakdown
 from pytest_modelbench.core.observations import Observations
+from pytest_modelbench.core.trail import Trail
 
 
 def plain(value: object) -> Any:
@@ -18,7 +19,7 @@ def plain(value: object) -> Any:
     if isinstance(value, str):
         # Half a surrogate pair (a file name that is not UTF-8, in a traceback) is not text; JSON readers refuse it.
         return value.encode("utf-8", "backslashreplace").decode("utf-8")
-    if isinstance(value, (Observations, Breakdown)):
+    if isinstance(value, (Observations, Breakdown, Trail)):
         return value.text()
     if is_dataclass(value) and not isinstance(value, type):
         return {field.name: plain(getattr(value, field.name)) for field in fields(value)}

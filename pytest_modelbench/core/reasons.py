@@ -242,6 +242,18 @@ class NumbersDiffer:
 
 
 @dataclass(frozen=True, slots=True)
+class Parted:
+    """The first part of the model that computes something else is ``module``, by ``share`` of what it puts out.
+
+    None: it was not there.
+    """
+
+    module: str
+    share: float | None
+    kind: Literal["parted"] = "parted"
+
+
+@dataclass(frozen=True, slots=True)
 class Objection:
     """Why chance does not excuse a change: it is beyond ``limit``, or surely real, or not what the samples say."""
 
@@ -298,5 +310,5 @@ Reason = (
     OtherKey | UnknownEnvironment | OtherEnvironment | BetweenLooks | Disturbed | Drifted | MayBeAway | AssumedSpread
     | NoPairs | NotConfirmed | OutOfBudget | NotEverywhere | PairsSoFar | Beside | SameCode | Cleared | MeasuredAgain
     | UnknownWhetherAway | EnvironmentMoved | MachineMoved | Since | DisturbedBaseline | Varies | NumbersDiffer
-    | SamplesChanged | ItemsChanged | Placed
+    | SamplesChanged | ItemsChanged | Parted | Placed
 )  # fmt: skip

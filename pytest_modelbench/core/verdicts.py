@@ -12,6 +12,7 @@ from pytest_modelbench.core.measurement import Comparability
 from pytest_modelbench.core.metrics import Better
 from pytest_modelbench.core.observations import Observations
 from pytest_modelbench.core.reasons import MachineMoved, Reason
+from pytest_modelbench.core.trail import Trail
 
 
 class Verdict(str, Enum):
@@ -44,6 +45,7 @@ class BaselineView:
     commit: str | None = None  #: what the accepted session ran, in full; None if that is unknown or had changes
     observations: Observations | None = None  #: what a deterministic value was made of
     breakdown: Breakdown | None = None  #: what a deterministic value is the sum of
+    trail: Trail | None = None  #: what a model computed on the way to an output
     disturbed: int = 0  #: processes of the accepted session that the machine was disturbed in, if that was accepted
 
 

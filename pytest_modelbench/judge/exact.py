@@ -11,11 +11,14 @@ from pytest_modelbench.core.breakdown import Breakdown
 from pytest_modelbench.core.measurement import Measurement
 from pytest_modelbench.core.metrics import Better
 from pytest_modelbench.core.observations import Observations
-from pytest_modelbench.core.reasons import ItemsChanged, NumbersDiffer, Reason, Varies
-from pytest_modelbench.core.verdicts import Judgement, Verdict
+from pytest_modelbench.core.reasons import ItemsChanged, NumbersDiffer, Parted, Reason, Varies
+from pytest_modelbench.core.verdicts import BaselineView, Judgement, Verdict
 from pytest_modelbench.judge.per_sample import largest_deviation, paired_change
 from pytest_modelbench.judge.procedure import Compared
 from pytest_modelbench.judge.stored import since_baseline
+
+#: What a part computes is another thing if it is so much of the output's band away: ten times what rounding does.
+_OF_BAND = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,8 @@ def judge_exact(compared: Compared) -> Judgement:
         verdict = Verdict.REGRESSED
     if verdict is not Verdict.OK and (items := _items_changed(farthest, baseline.breakdown)):
         reasons = (*reasons, items)
+    if verdict is Verdict.REGRESSED and (parted := _parted(farthest, baseline)):
+        reasons = (*reasons, parted)
     if verdict is Verdict.REGRESSED:
         reasons = (*reasons, *since_baseline(compared))
     of_it = value / baseline.value if baseline.value else math.inf
@@ -82,6 +87,16 @@ def _items_changed(one: Measurement, then: Breakdown | None) -> ItemsChanged | N
         return None
     changes = then.changes(one.breakdown)
     return ItemsChanged(one.metric.unit, changes) if changes else None
+
+
+def _parted(one: Measurement, then: BaselineView) -> Parted | None:
+    """Where in the model an output that is another one became that; None if that is not known."""
+    if then.trail is None or one.trail is None or not then.value:
+        return None
+    # A change grows from part to part as often as it fades: where it begins it may be far below what the output may.
+    share = one.metric.band.allowance(then.value) / abs(then.value) / _OF_BAND
+    parting = then.trail.parting(one.trail, share)
+    return Parted(parting.module, parting.share) if parting else None
 
 
 def _is_out(change: float, value: float, baseline: float, band: Band) -> bool:

@@ -17,6 +17,8 @@ __tracebackhide__ = hide_own_frames
 _PROJECTIONS = 8
 #: Single values besides, which say where to look.
 _VALUES = 4
+#: Projections of what a part of a model puts out: most changes move the first one.
+_ON_THE_WAY = 2
 # Mixing function of Steele, Lea and Flood (OOPSLA 2014, "Fast splittable pseudorandom number generators"), whose
 # constants these are, as signed 64-bit numbers: the same on every machine and in every version of PyTorch.
 _GAMMA = 0x9E3779B97F4A7C15 - 2**64
@@ -42,6 +44,10 @@ class Fingerprint:
         return self.size != other.size or any(abs(one - another) > share * self.rms for one, another in pairs)
 
 
+#: The longest that were asked for so far.
+_known_signs: list[Tensor] = []
+
+
 def fingerprint(tensors: Iterable[Tensor]) -> Fingerprint:
     """The fingerprint of floating point ``tensors`` on any device, taken together; waits for the device.
 
@@ -65,6 +71,27 @@ def fingerprint(tensors: Iterable[Tensor]) -> Fingerprint:
     ]
     chosen = _mixed(torch.arange(_VALUES, dtype=torch.int64), _PROJECTIONS) % size
     return Fingerprint(rms, size, (rms, *projections, *values[chosen].tolist()))
+
+
+def in_short(tensors: Iterable[Tensor]) -> tuple[float, ...] | None:
+    """Root mean square and projections of floating point ``tensors``, taken together; None of nothing, and of NaN.
+
+    As `fingerprint` has them, in float32 and fewer: for outputs of all parts of a model.
+    """
+    values = torch.cat([tensor.detach().to("cpu", torch.float32).flatten() for tensor in tensors] or [torch.empty(0)])
+    if not values.numel() or not values.isfinite().all():
+        return None
+    scale = math.sqrt(values.numel())
+    return (values.norm().item() / scale, *((values @ one).item() / scale for one in _signs(values.numel())))
+
+
+def _signs(size: int) -> list[Tensor]:
+    """Seeded signs by which the first values of anything are weighed, float32 ``(size,)`` each."""
+    global _known_signs
+    if not _known_signs or len(_known_signs[0]) < size:
+        places = torch.arange(size, dtype=torch.int64)
+        _known_signs = [(1 - 2 * (_mixed(places, number) & 1)).to(torch.float32) for number in range(_ON_THE_WAY)]
+    return [one[:size] for one in _known_signs]
 
 
 def _mixed(places: Tensor, stream: int) -> Tensor:

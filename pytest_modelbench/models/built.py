@@ -154,10 +154,20 @@ class BuiltModel:
 
     @contextmanager
     def inference(self) -> Iterator[Callable[[], Any]]:
+        """A callable that does what `forward` does and no more. With ``cuda_graph`` it replays what that did once."""
+        with self.passes() as run:
+            if not self._recipe.cuda_graph:
+                yield run
+                return
+            with graphed(run, self.case.id, self.device) as replay:
+                yield replay
+
+    @contextmanager
+    def passes(self) -> Iterator[Callable[[], Any]]:
         """A callable that does what `forward` does and no more: inference mode is entered once, around all calls.
 
         For timing: entering it costs 2 us a call. Autocast is entered in each, as it casts the weights. A module that
-        changes its inputs gets copies, which count. With ``cuda_graph`` it replays what it did once.
+        changes its inputs gets copies, which count.
         """
         if self._changes_inputs is None:
             self.forward()
@@ -168,12 +178,7 @@ class BuiltModel:
                 run: Callable[[], Any] = partial(module, *given.positional, **given.keywords)
                 if self._changes_inputs:
                     run = partial(lambda: given.copies().call(module))
-                run = cast_each_time(run, self.case.precision, self.device)
-                if not self._recipe.cuda_graph:
-                    yield run
-                    return
-                with graphed(run, self.case.id, self.device) as replay:
-                    yield replay
+                yield cast_each_time(run, self.case.precision, self.device)
         finally:
             leave_inference_mode(module)
 

@@ -7,14 +7,14 @@ from dataclasses import replace
 
 from pytest_modelbench.core.environment import Fact, differences, told_first
 from pytest_modelbench.core.measurement import counted
-from pytest_modelbench.core.reasons import EnvironmentMoved, ItemsChanged, Placed, Reason, SamplesChanged, Since
+from pytest_modelbench.core.reasons import EnvironmentMoved, ItemsChanged, Parted, Placed, Reason, SamplesChanged, Since
 from pytest_modelbench.core.session import Check, told_session
 from pytest_modelbench.report.footnotes import SAME_SPEED, behind, launching_s, machine_time, speed
 from pytest_modelbench.report.reasons import lines, sentence
 from pytest_modelbench.report.scale import number, pair
 
 #: What of the pieces that a value is made of changed.
-_PIECES = (SamplesChanged, ItemsChanged)
+_PIECES = (SamplesChanged, ItemsChanged, Parted)
 
 
 def accepted(session: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pytest_modelbench.core.memory_plan import Branch, Kind, MemoryPlan, tree
+from pytest_modelbench.core.memory_plan import Branch, Kind, MemoryPlan, Verified, tree
 from pytest_modelbench.report.scale import number
 
 #: Parts below this share of what is shown are left to the one above.
@@ -27,6 +27,7 @@ def render_plan(plan: MemoryPlan) -> str:
         f"  CUDA's allocator would hold {number(plan.allocated_bytes, 'bytes')} in use and take "
         f"{number(plan.reserved_bytes, 'bytes')} from the driver,",
         "  besides what libraries take for themselves",
+        *(_verified(plan, plan.verified) if plan.verified else []),
         "",
     ]
     kinds = plan.of_kind()
@@ -44,6 +45,19 @@ def render_plan(plan: MemoryPlan) -> str:
 
 
 _PHASES = {"forward": "forward pass", "backward": "backward pass", "optimizer": "step of the optimizer"}
+
+
+def _verified(plan: MemoryPlan, ran: Verified) -> Iterator[str]:
+    """What it took in fact, beside what was said that it would."""
+    yield f"  on {ran.device} it took"
+    for what, took, planned in (
+        ("asked for", ran.requested_bytes, plan.peak_bytes),
+        ("in use", ran.allocated_bytes - ran.workspace_bytes, plan.allocated_bytes),
+        ("from the driver", ran.reserved_bytes - ran.workspace_bytes, plan.reserved_bytes),
+    ):
+        share = f"{took / planned - 1:+.1%}" if planned else "nothing was planned"
+        yield f"    {what:<15}  {number(took, 'bytes'):>9}  {share}"
+    yield f"    and libraries   {number(ran.workspace_bytes, 'bytes'):>9}"
 
 
 def _fitting(plan: MemoryPlan) -> Iterator[str]:

@@ -34,6 +34,8 @@ def _lines(reason: Reason) -> list[str]:
         return _sample_lines(reason)
     if isinstance(reason, why.Placed):
         return placed_lines(reason)
+    if isinstance(reason, why.Parted):
+        return [f"where     {sentence(reason)}"]
     return item_lines(reason) if isinstance(reason, why.ItemsChanged) else [sentence(reason)]
 
 
@@ -55,6 +57,13 @@ def _drifted(one: why.Drifted) -> str:
     how = "slower" if one.drift > 0 else "faster"
     share = f"{abs(math.expm1(one.drift)):.0%} {how}"
     return f"the machine itself runs {share} than when the baseline was recorded, too much to be left out"
+
+
+def _parted(one: why.Parted) -> str:
+    part = one.module or "the model itself"
+    if one.share is None:
+        return f"{part} is the first part that was not there"
+    return f"{part} is the first part that puts out something else, by up to {one.share:.2g} of its root mean square"
 
 
 def _assumed(one: why.AssumedSpread) -> str:
@@ -174,5 +183,6 @@ _SENTENCES: dict[type[Any], Callable[[Any], str]] = {
     ),
     why.SamplesChanged: _samples,
     why.ItemsChanged: items_in_short,
+    why.Parted: _parted,
     why.Placed: placed_in_short,
 }

@@ -48,4 +48,5 @@ def _view(measurements: Sequence[Measurement], environment: Environment | None) 
         provenance=environment.provenance if environment else None,
         observations=last.observations,
         breakdown=last.breakdown,
+        trail=last.trail,
     )

@@ -39,9 +39,9 @@ def accept_check(
     fresh = _anchored(check, session)
     if entry is None:
         return fresh, ChangeKind.NEW
-    unfounded = fresh.observations and not entry.observations
+    unfounded = (fresh.observations and not entry.observations) or (fresh.trail and not entry.trail)
     # Of the very value, what it is the sum of now: parts have other names, or none were stored.
-    retold = fresh.breakdown and entry.value == fresh.value and entry.broken_down() != fresh.broken_down()
+    retold = (fresh.breakdown or fresh.trail) and entry.value == fresh.value and not _of_the_same(entry, fresh)
     then, now = _was_disturbed(entry), _was_disturbed(fresh)
     # "ok" was about the entry that the check was judged by: another one may have been accepted since.
     moved = check.baseline is not None and check.baseline.accepted != entry.accepted
@@ -189,6 +189,7 @@ def _fields(check: Check, session: str) -> dict[str, Any]:
         fields["value"] = _whole(typical.value, check.metric.unit)
         fields["observations"] = typical.observations.text() if typical.observations else ""
         fields["breakdown"] = typical.breakdown.text() if typical.breakdown else ""
+        fields["trail"] = typical.trail.text() if typical.trail else ""
     return fields
 
 
@@ -224,6 +225,12 @@ def _is_out(entry: Entry, fresh: Entry, check: Check) -> bool:
     return abs(ratio - 1) > check.metric.band.ratio(entry.value)
 
 
+def _of_the_same(entry: Entry, fresh: Entry) -> bool:
+    """Whether two deterministic values come from the same parts of a model: as their sum, or by their way."""
+    then, now = entry.trailed(), fresh.trailed()
+    return entry.broken_down() == fresh.broken_down() and (then and then.parts) == (now and now.parts)
+
+
 def _says_the_same(entry: Entry, fresh: Entry) -> bool:
     """Whether accepting ``fresh`` would only repeat ``entry``.
 
@@ -233,7 +240,7 @@ def _says_the_same(entry: Entry, fresh: Entry) -> bool:
     if not _comparable(entry, fresh) or (entry.value, entry.observations) != (fresh.value, fresh.observations):
         return False
     if entry.sessions is None or fresh.sessions is None:
-        return entry.broken_down() == fresh.broken_down()
+        return _of_the_same(entry, fresh)
     return entry.accepted == fresh.accepted and entry.sessions[entry.accepted] == fresh.sessions[fresh.accepted]
 
 

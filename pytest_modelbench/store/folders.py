@@ -61,6 +61,7 @@ class BaselineFolder:
             commit=None if origin.dirty else origin.commit,
             observations=entry.observed(),
             breakdown=entry.broken_down(),
+            trail=entry.trailed(),
             disturbed=anchor.disturbed if anchor else 0,
         )
 

@@ -147,7 +147,7 @@ def _lines(file: BaselineFile) -> Iterator[str]:
 
 def _fields(entry: Entry) -> dict[str, Any]:
     """Fields of ``entry`` in the order of the model, less those that say nothing; sessions in order of time."""
-    texts = dict.fromkeys(("data", "recipe", "reference", "observations", "breakdown"), "")
+    texts = dict.fromkeys(("data", "recipe", "reference", "observations", "breakdown", "trail"), "")
     silent = {**texts, "replaces": (), "sessions": None}
     fields = {key: value for key, value in entry.model_dump().items() if key not in silent or value != silent[key]}
     if entry.sessions is not None:

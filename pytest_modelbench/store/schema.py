@@ -19,6 +19,8 @@ from pytest_modelbench.core.environment import Fact
 from pytest_modelbench.core.measurement import Comparability
 from pytest_modelbench.core.observations import Observations, Observed
 from pytest_modelbench.core.observations import read as read_observations
+from pytest_modelbench.core.trail import Trail
+from pytest_modelbench.core.trail import read as read_trail
 from pytest_modelbench.store.documents import DocumentKind, shown
 
 BASELINE = DocumentKind(
@@ -154,6 +156,7 @@ class Entry(Checked):
     reference: str = ""
     observations: str = ""
     breakdown: str = ""
+    trail: str = ""
     accepted: Name
     replaces: Names = ()
     sessions: dict[str, Processes] | None = None
@@ -174,6 +177,11 @@ class Entry(Checked):
                 raise _wrong("value", f"{self.value} is not what its observations amount to, which is {made:.9g}")
         if self.breakdown:
             self._check_breakdown()
+        if self.trail:
+            try:
+                read_trail(self.trail)
+            except ValueError as error:
+                raise _wrong("trail", str(error)) from None
         if self.sessions is None:
             return self
         if self.accepted not in self.sessions:
@@ -224,6 +232,10 @@ class Entry(Checked):
     def broken_down(self) -> Breakdown | None:
         """What a deterministic value is the sum of, if that was kept."""
         return read_breakdown(self.breakdown) if self.breakdown else None
+
+    def trailed(self) -> Trail | None:
+        """What the model computed on the way to its output, if that was kept."""
+        return read_trail(self.trail) if self.trail else None
 
     def _made_of(self, observed: Observations) -> float | None:
         """What the value is by its observations; None where they do not tell: an mIoU is no mean of images."""

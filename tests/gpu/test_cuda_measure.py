@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 
+from pytest_modelbench.bench.launching import launches_of
 from pytest_modelbench.core.errors import BuildError
 from pytest_modelbench.measure.clocks import clock_for
 from pytest_modelbench.measure.devices import resolve_device
@@ -115,3 +116,17 @@ def test_what_waits_for_the_device_is_no_graph(device: torch.device) -> None:
     model = build(Waits, device=device, image_size=8, cuda_graph=True)
     with pytest.raises(BuildError, match="cannot be recorded as a CUDA graph"), model.inference():
         pass
+
+
+@pytest.mark.parametrize("name", ["resnet18", "test_vit"])
+def test_launches_are_what_a_profiler_sees(name: str, device: torch.device) -> None:
+    model = build(name, device=device, image_size=64 if name == "resnet18" else 160)
+    launches = launches_of(model)
+    assert launches is not None
+    assert launches == launches_of(model)
+    with model.inference() as run, torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CUDA]) as profile:
+        run()
+        torch.cuda.synchronize()
+    on_device = [event for event in profile.events() if event.device_type == torch.autograd.DeviceType.CUDA]
+    assert launches.total == len(on_device)
+    assert any(item.module.startswith(("layer", "blocks")) for item in launches.items)

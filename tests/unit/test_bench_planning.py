@@ -9,11 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from pytest_modelbench.bench import planning
 from pytest_modelbench.bench.peak import pass_peak, step_peak
 from pytest_modelbench.bench.planning import fitting, largest, memory_plan
 from pytest_modelbench.core.cards import GIB, Memory
 from pytest_modelbench.core.memory_plan import Branch, Fitting, Kind, MemoryPlan, Part, tree
 from pytest_modelbench.core.train_options import TrainOptions
+from pytest_modelbench.measure.memory import AllocatedPeak
 from pytest_modelbench.models.build import build
 from pytest_modelbench.report.memory_plan import render_plan
 
@@ -133,3 +135,24 @@ def test_a_plan_reads_well(capsys):
     assert max(map(len, text.splitlines())) <= 90
     for word in ("parameters", "gradients", "optimizer state", "activations", "reached in the "):
         assert word in text
+
+
+@pytest.mark.parametrize("training", [None, TrainOptions()])
+def test_what_it_took_on_a_device_stands_beside_the_plan(monkeypatch, training):
+    """On an allocator that takes what was planned, a tenth more in blocks, and 32 MiB for libraries."""
+    plan = memory_plan(built("test_resnet"), training)
+
+    def allocated(run, device, replayed=False):
+        run()
+        requested, own = plan.peak_bytes, 32 * 2**20
+        return AllocatedPeak(plan.allocated_bytes + own, plan.reserved_bytes + own, 0, 0, requested * 11 // 10, own)
+
+    monkeypatch.setattr(planning, "allocated_peak", allocated)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda device: "a card")
+    ran = planning.verify(built("test_resnet"), training)
+    told = replace(plan, verified=ran)
+    assert MemoryPlan.of_json(json.loads(json.dumps(told.as_json()))) == told
+    lines = render_plan(told).splitlines()
+    at = lines.index("  on a card it took")
+    assert [line.split()[-1] for line in lines[at + 1 : at + 4]] == ["+10.0%", "+0.0%", "+0.0%"]
+    assert lines[at + 4].split() == ["and", "libraries", "32.0", "MiB"]

@@ -6,6 +6,7 @@ import pytest
 
 from pytest_modelbench.cli import main
 from pytest_modelbench.core.memory_plan import MemoryPlan
+from pytest_modelbench.host.accelerators import accelerator_possible
 
 
 @pytest.mark.slow
@@ -39,3 +40,10 @@ def test_what_torch_has_to_say_is_said(capsys):
 def test_a_memory_that_cannot_be_is_refused_before_anything_is_built(capsys, fit, told):
     assert main(["plan", "resnet18", "--fit", fit]) == 4
     assert told in capsys.readouterr().err
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(accelerator_possible(), reason="there may be a device")
+def test_without_a_device_nothing_is_verified_and_why_is_said(capsys):
+    assert main(["plan", "resnet18", "--verify"]) == 4
+    assert "cuda" in capsys.readouterr().err

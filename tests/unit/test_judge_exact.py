@@ -14,7 +14,8 @@ from pytest_modelbench.core.environment import Difference
 from pytest_modelbench.core.measurement import Comparability, Measurement
 from pytest_modelbench.core.metrics import METRICS, Better
 from pytest_modelbench.core.observations import numbers, scores
-from pytest_modelbench.core.reasons import ItemsChanged, Since
+from pytest_modelbench.core.reasons import ItemsChanged, Parted, Since
+from pytest_modelbench.core.trail import Step, Trail
 from pytest_modelbench.core.verdicts import BaselineView, Verdict
 from pytest_modelbench.judge.exact import Made, contradicting
 from pytest_modelbench.judge.state import Event
@@ -175,3 +176,29 @@ def test_a_process_with_other_kinds_speaks_for_all():
 def test_moved_to_another_part_is_no_change_of_what_runs():
     moved = replace(operators({"a": 2}), breakdown=Breakdown.of({("head", "a"): 2}))
     assert ruling([moved], items({"a": 2})).judgement.verdict is Verdict.OK
+
+
+def trailed(rms, *parts, number=1.0):
+    trail = Trail(tuple(Step(module, size, (size,)) for module, size in parts))
+    metric = replace(METRICS["output"], band=parse_band("1%", "rms", ""))
+    return Measurement("output", metric, CASE, rms, observations=numbers([rms, number]), trail=trail, test="t")
+
+
+@pytest.mark.parametrize(
+    ("now", "expected"),
+    [
+        (trailed(1.0, ("stem", 1.0), ("head", 1.0)), []),
+        (trailed(1.1, ("stem", 1.0005), ("head", 1.2)), [Parted("head", pytest.approx(0.2))]),
+        (trailed(1.1, ("stem", 1.002), ("head", 1.2)), [Parted("stem", pytest.approx(0.002))]),
+        (trailed(1.1, ("new", 1.0), ("head", 1.2)), [Parted("new", None)]),
+        # Within the band, nothing is to be found.
+        (trailed(1.005, ("stem", 1.5), ("head", 1.5)), []),
+        (replace(trailed(1.1), trail=None), []),
+    ],
+)
+def test_an_output_that_is_another_one_is_told_with_the_first_part_that_is(now, expected):
+    stored = trailed(1.0, ("stem", 1.0), ("head", 1.0))
+    view = BaselineView("c", "rms", Better.EQUAL, 1.0, observations=stored.observations, trail=stored.trail)
+    judgement = ruling([now], view).judgement
+    assert (judgement.verdict is Verdict.REGRESSED) == (now.value > 1.01)
+    assert [reason for reason in judgement.reasons if isinstance(reason, Parted)] == expected

@@ -8,12 +8,13 @@ import torch
 from torch import nn
 
 from pytest_modelbench.bench.modelbench import ModelBench
+from pytest_modelbench.bench.numerics import output_of
 from pytest_modelbench.bench.process import Bench
 from pytest_modelbench.core.errors import MeasureError, UsageError
 from pytest_modelbench.core.measurement import Comparability
 from pytest_modelbench.core.metrics import Scope
 from pytest_modelbench.core.settings import Settings
-from pytest_modelbench.measure.numerics import fingerprint
+from pytest_modelbench.measure.numerics import fingerprint, in_short
 from pytest_modelbench.models.build import build
 from pytest_modelbench.models.training import TrainStep
 from pytest_modelbench.testing.worker import ENVIRONMENT
@@ -161,3 +162,70 @@ def test_a_detector_that_finds_nothing_is_told_to_be_given_images(held):
 def test_images_that_the_case_does_not_speak_of_are_refused(held, shape):
     with pytest.raises(UsageError, match=r"Bright-b2-4-fp32: images are .*, and it is built for 2 of 4x4; pass such"):
         held.numerics(build(Bright, device=CPU, batch_size=2, image_size=4), torch.ones(shape))
+
+
+class Block(nn.Module):
+    def __init__(self, act=nn.ReLU, norm=nn.BatchNorm2d, scale=1.0):
+        super().__init__()
+        self.conv = nn.Conv2d(4, 4, 3, padding=1)
+        self.norm = norm(4)
+        self.act = act()
+        self.scale = scale
+
+    def forward(self, images):
+        return images + self.scale * self.act(self.norm(self.conv(images)))
+
+
+def net(**changed):
+    """Three blocks, of which the second is ``changed``."""
+    return nn.Sequential(nn.Conv2d(3, 4, 1), Block(), Block(**changed), Block(), nn.Flatten(), nn.Linear(4 * 64, 2))
+
+
+def in_place():
+    return nn.ReLU(inplace=True)
+
+
+def trail_of(**changed):
+    return output_of(build(lambda: net(**changed), name="net", device=CPU, image_size=8)).trail
+
+
+CHANGED = {
+    "nothing": ({}, None),
+    "the same in place": ({"act": in_place}, None),
+    "another activation": ({"act": nn.GELU}, "2.act"),
+    "a leak, in place": ({"act": lambda: nn.LeakyReLU(0.01, inplace=True)}, "2.act"),
+    "a clip, in place": ({"act": lambda: nn.Hardtanh(0, 0.5, inplace=True)}, "2.act"),
+    "eps of a norm": ({"norm": lambda width: nn.BatchNorm2d(width, eps=0.1)}, "2.norm"),
+    "another norm": ({"norm": lambda width: nn.GroupNorm(2, width)}, "2.norm"),
+    # Its own parts compute what they did.
+    "the block itself": ({"scale": 1.01}, "2"),
+}
+
+
+@pytest.mark.parametrize(("changed", "part"), CHANGED.values(), ids=[*CHANGED])
+def test_where_outputs_part_is_the_part_that_was_changed(changed, part):
+    found = trail_of().parting(trail_of(**changed), 1e-4)
+    assert (found and found.module) == part
+
+
+def test_what_hands_on_the_output_of_a_part_of_its_own_is_no_step():
+    assert trail_of().parts == (
+        "0", *(f"{block}{part}" for block in (1, 2, 3) for part in (".conv", ".norm", ".act", "")), "4", "5",
+    )  # fmt: skip
+
+
+def test_nothing_is_watched_of_a_compiled_model():
+    model = build(net, name="net", device=CPU, image_size=8, compile={"backend": "eager"})
+    found = output_of(model)
+    assert found.trail is None
+    assert found.fingerprint.rms == output_of(build(net, name="net", device=CPU, image_size=8)).fingerprint.rms
+
+
+def test_parts_that_put_out_nothing_of_use_are_no_steps():
+    assert in_short([]) is None
+    assert in_short([torch.empty(0)]) is None
+    assert in_short([torch.tensor([1.0, -math.inf])]) is None
+    assert in_short([torch.full((3, 4), 2.0)])[0] == pytest.approx(2.0)
+    # Which sizes were asked for before makes no difference.
+    values = torch.rand(5)
+    assert in_short([values]) == (in_short([torch.rand(5000)]), in_short([values]))[1]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from pytest_modelbench.bench.following import followed
-from pytest_modelbench.bench.numerics import output_fingerprint
+from pytest_modelbench.bench.numerics import output_of
 from pytest_modelbench.bench.peak import pass_peak, step_peak
 from pytest_modelbench.core.errors import BuildError, UsageError
 from pytest_modelbench.core.train_options import TrainOptions
@@ -86,7 +86,7 @@ def test_every_measure_without_labels_takes_it(model, inputs, case_id, macs):
     with net.inference() as run:
         run()
     net.forward_backward()
-    assert output_fingerprint(net) == output_fingerprint(built(model, inputs=inputs, batch_size=2, name="net"))
+    assert output_of(net) == output_of(built(model, inputs=inputs, batch_size=2, name="net"))
     with TrainStep(net) as step:
         step()
         assert step.check_loss() is not None
@@ -201,7 +201,7 @@ def test_inputs_that_contradict_the_rest_are_refused(given, message):
     "use",
     [
         lambda model: model.predict(torch.rand(1, 3, 4, 4)),
-        lambda model: output_fingerprint(model, torch.rand(1, 3, 4, 4)),
+        lambda model: output_of(model, torch.rand(1, 3, 4, 4)),
         lambda model: TrainStep(model, TrainOptions(input="ones")).__enter__(),
     ],
 )

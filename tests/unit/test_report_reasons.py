@@ -29,6 +29,7 @@ from pytest_modelbench.core.reasons import (
     OtherKey,
     OutOfBudget,
     PairsSoFar,
+    Parted,
     Placed,
     Reason,
     SameCode,
@@ -166,6 +167,11 @@ TEXTS = [
         Placed(ItemsChanged("ns", (ItemChange("stem.conv", "Conv2d", 1_000_000, 3_000_000),))),
         "in stem.conv: +2.00 ms of +2.00 ms",
     ),
+    (
+        Parted("layer2.0.act1", 0.12345),
+        "layer2.0.act1 is the first part that puts out something else, by up to 0.12 of its root mean square",
+    ),
+    (Parted("", None), "the model itself is the first part that was not there"),
     (NumbersDiffer(0.000123456), "numbers computed from the output moved by up to 0.000123"),
     (NumbersDiffer(784.2, 0.0005), "numbers computed from the output moved by up to 784, and 0.0005 is tolerated"),
     (

@@ -14,12 +14,14 @@ from pydantic import ValidationError
 from pytest_modelbench.cli import main
 from pytest_modelbench.core.acceptance import Cause, Refusal
 from pytest_modelbench.core.breakdown import Breakdown
+from pytest_modelbench.core.change import ChangeKind
 from pytest_modelbench.core.errors import BaselineError
 from pytest_modelbench.core.measurement import CheckKey
 from pytest_modelbench.core.metrics import METRICS
 from pytest_modelbench.core.observations import Observations, Observed
 from pytest_modelbench.core.session import Check, Outcome, Session, TestResult
 from pytest_modelbench.core.settings import Settings
+from pytest_modelbench.core.trail import Step, Trail
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.session.closing import Closing
 from pytest_modelbench.session.commands import Commands
@@ -334,3 +336,34 @@ def test_an_entry_whose_breakdown_does_not_add_up_is_refused() -> None:
         Entry.model_validate({**fields, "breakdown": line})
     with pytest.raises(ValidationError, match="no packed breakdown"):
         Entry.model_validate({**fields, "breakdown": "a line"})
+
+
+def output(*parts: str, trailed: bool = True) -> Check:
+    check = exact(METRICS["output"], 1.0, Verdict.OK)
+    trail = Trail(tuple(Step(part, 1.0, (0.5,)) for part in parts)) if trailed else None
+    made = replace(check.measurements[0], observations=Observations(Observed.NUMBERS, (1.0,)), trail=trail)
+    return replace(check, measurements=(made,))
+
+
+def test_the_way_to_an_output_is_accepted_with_it_and_anew_where_its_parts_have_other_names(
+    store: BaselineStore,
+) -> None:
+    def parts() -> tuple[str, ...] | None:
+        view = store.find("portable", CheckKey(INFERENCE, "output"))
+        assert view is not None
+        return view.trail and view.trail.parts
+
+    for check, kind in (
+        (output(trailed=False), ChangeKind.NEW),
+        (output("stem", "head"), ChangeKind.REANCHORED),
+        (output("stem", "head"), ChangeKind.UNCHANGED),
+        (output("stem", "fc"), ChangeKind.REANCHORED),
+    ):
+        assert [change.kind for change in accept(session(check), store).changes] == [kind]
+    assert parts() == ("stem", "fc")
+
+
+def test_an_entry_whose_trail_is_none_is_refused() -> None:
+    fields = {"case": "c", "value": 3, "unit": "count", "better": "lower", "accepted": "s"}
+    with pytest.raises(ValidationError, match="no packed trail"):
+        Entry.model_validate({**fields, "trail": "a line"})

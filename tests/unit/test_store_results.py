@@ -22,6 +22,7 @@ from pytest_modelbench.core.metrics import METRICS, Better, Metric, Scope
 from pytest_modelbench.core.observations import hits, numbers, scores
 from pytest_modelbench.core.reasons import Reason
 from pytest_modelbench.core.session import Absence, Absent, Check, Elsewhere, Outcome, Session, Stamp, TestResult
+from pytest_modelbench.core.trail import Step, Trail
 from pytest_modelbench.core.verdicts import BaselineView, Judgement, Verdict
 from pytest_modelbench.store.results import read_results, write_results
 from tests.unit.report_sessions import RENAMED
@@ -30,6 +31,7 @@ from tests.unit.store_checks import INFERENCE, exact, latency, macs, session
 _text = st.text(max_size=8)
 _number = st.floats(allow_nan=False, allow_infinity=False)
 _maybe = st.none() | _number
+_short = st.floats(-1e9, 1e9).map(lambda number: float(f"{number:.5g}"))
 _facts = st.dictionaries(_text, st.none() | st.booleans() | st.integers(-(2**60), 2**60) | _number | _text, max_size=3)
 _key = st.builds(CheckKey, _text, _text)
 _json = st.recursive(
@@ -49,6 +51,9 @@ _comparability = st.builds(Comparability, _text, _text, _text)
 _breakdown = st.none() | st.builds(
     Breakdown.of, st.dictionaries(st.tuples(_text, _text), st.integers(1, 2**60), max_size=3)
 )
+_trail = st.none() | st.builds(
+    Trail, st.lists(st.builds(Step, _text, _short, st.tuples(_short)), max_size=3).map(tuple)
+)
 _observations = st.none() | (
     st.lists(st.booleans(), min_size=1, max_size=9).map(hits)
     | st.lists(st.floats(0, 1), min_size=1, max_size=3).map(scores)
@@ -60,13 +65,13 @@ _measurement = st.builds(
     st.lists(_number, max_size=3).map(tuple), _comparability,
     st.builds(Quality, _text, st.integers(0, 99), st.integers(0, 99)), _observations,
     st.dictionaries(_text, st.none() | st.integers(-(2**60), 2**60) | _number | _text, max_size=2), _text,
-    st.integers(0, 99), breakdown=_breakdown,
+    st.integers(0, 99), breakdown=_breakdown, trail=_trail,
 )  # fmt: skip
 _numbers = st.lists(_number, max_size=2).map(tuple)
 _view = st.builds(
     BaselineView, _text, _text, st.sampled_from(Better), _number, _comparability, _numbers,
     st.lists(_numbers, max_size=2).map(tuple), st.none() | _facts, st.none() | _facts, _text, _maybe,
-    st.none() | _text, _observations, _breakdown,
+    st.none() | _text, _observations, _breakdown, _trail,
 )  # fmt: skip
 
 

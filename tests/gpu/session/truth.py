@@ -21,6 +21,7 @@ from typing import Any
 
 import torch
 
+from pytest_modelbench.bench.launching import launches_of
 from pytest_modelbench.core.blocks import Amount
 from pytest_modelbench.core.train_options import TrainOptions
 from pytest_modelbench.measure.clocks import clock_for
@@ -134,8 +135,12 @@ def timing(device: torch.device, name: str, batch: int, precision: str, channels
             "enqueue_s": enqueue_s(run, clock),
         }
         if device.type == "cuda":
-            # Last: whatever watches kernels stays attached.
-            row |= {"graph_s": _graph_s(run), **_kernels(run)}
+            row |= {"graph_s": _graph_s(run)}
+    if device.type == "cuda":
+        launches = launches_of(model)
+        row["launches"] = launches.total if launches else None
+        with model.inference() as run:  # last: whatever watches kernels stays attached
+            row |= _kernels(run)
     print({key: round(one, 6) if isinstance(one, float) else one for key, one in row.items() if key[-3:] != "d_s"})
     return row
 
@@ -205,11 +210,14 @@ def _apart(row: dict[str, Any]) -> list[str]:
         "first and second sample": (statistics.median(row["first_s"]), statistics.median(row["second_s"])),
         "alone and in turns": (row["median_s"], row["in_turns_s"]),
     }
-    return [
+    apart = [
         f"{what}: {one * 1e3:.3f} and {other * 1e3:.3f} ms"
         for what, (one, other) in pairs.items()
         if abs(one - other) > LIMITS[what] * max(one, other)
     ]
+    if row.get("launches") != row.get("kernels"):
+        apart.append(f"launches and kernels: {row['launches']} and {row['kernels']}")
+    return apart
 
 
 def _try(found: dict[str, list[Any]], kind: str, measured: Callable[[], dict[str, Any]]) -> None:
