@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
-from itertools import chain
-from typing import Any
+from itertools import chain, zip_longest
+from typing import Any, Protocol
 
 import torch
 
@@ -18,7 +18,7 @@ from pytest_modelbench.core.cards import Fit, Memory, memories
 from pytest_modelbench.core.errors import ModelbenchError, hide_own_frames
 from pytest_modelbench.core.memory_plan import Fitting, MemoryPlan, Moment, Verified
 from pytest_modelbench.core.train_options import TrainOptions
-from pytest_modelbench.measure.caching_allocator import simulate
+from pytest_modelbench.measure.caching_allocator import Simulated, Step, simulate
 from pytest_modelbench.measure.devices import resolve_device
 from pytest_modelbench.measure.held import packed_weights
 from pytest_modelbench.measure.memory import allocated_peak, watched
@@ -39,8 +39,24 @@ def memory_plan(model: BuiltModel, training: TrainOptions | None = None) -> Memo
 
     The peak is that of `modelbench.peak_memory`, or of `modelbench.train_step`, byte for byte.
     """
-    plan, where = followed(model, lambda bare: _of_pass(bare) if training is None else _of_step(bare, training))
-    return MemoryPlan(model.case.id if training is None else training.case(model.case).id, where, **plan)
+    return followed_plan(model, training).plan
+
+
+@dataclass(frozen=True, slots=True)
+class FollowedPlan:
+    """A plan, and what an allocator was asked for in its course."""
+
+    plan: MemoryPlan
+    steps: tuple[Step, ...]
+
+
+def followed_plan(model: BuiltModel, training: TrainOptions | None = None) -> FollowedPlan:
+    """`memory_plan`, with its course."""
+    (plan, steps), where = followed(
+        model, lambda bare: _of_pass(bare) if training is None else _of_step(bare, training)
+    )
+    case = model.case.id if training is None else training.case(model.case).id
+    return FollowedPlan(MemoryPlan(case, where, **plan), steps)
 
 
 def verify(model: BuiltModel, training: TrainOptions | None = None) -> Verified:
@@ -61,7 +77,7 @@ def verify(model: BuiltModel, training: TrainOptions | None = None) -> Verified:
     )
 
 
-def _of_pass(bare: BuiltModel) -> dict[str, Any]:
+def _of_pass(bare: BuiltModel) -> tuple[dict[str, Any], tuple[Step, ...]]:
     packed = packed_weights(bare.module)
     held = chain(bare.tensors(), bare.kept_tensors(), packed)
     with Places(bare.module) as places, watched(Timeline(places.here), held) as timeline:
@@ -71,7 +87,7 @@ def _of_pass(bare: BuiltModel) -> dict[str, Any]:
         return _plan(timeline, parts)
 
 
-def _of_step(bare: BuiltModel, training: TrainOptions) -> dict[str, Any]:
+def _of_step(bare: BuiltModel, training: TrainOptions) -> tuple[dict[str, Any], tuple[Step, ...]]:
     with TrainStep(bare, training) as step:
         step()
         with Places(bare.module) as places, watched(Timeline(places.here), step.tensors()) as timeline:
@@ -81,11 +97,12 @@ def _of_step(bare: BuiltModel, training: TrainOptions) -> dict[str, Any]:
             return _plan(timeline, parts)
 
 
-def _plan(timeline: Timeline, parts: PeakParts) -> dict[str, Any]:
-    """The fields of a plan."""
+def _plan(timeline: Timeline, parts: PeakParts) -> tuple[dict[str, Any], tuple[Step, ...]]:
+    """The fields of a plan, and what an allocator was asked for."""
     at_peak = max(timeline.lives, key=lambda life: (life.born <= timeline.peak_change, life.born))
-    simulated = simulate(timeline.steps())
-    return {
+    steps = tuple(timeline.steps())
+    simulated = simulate(steps)
+    fields = {
         "peak_bytes": timeline.peak_bytes,
         "peak": Moment(timeline.peak_bytes, at_peak.place.phase, at_peak.place.module),
         "operator": at_peak.operator,
@@ -94,6 +111,7 @@ def _plan(timeline: Timeline, parts: PeakParts) -> dict[str, Any]:
         "allocated_bytes": simulated.allocated_bytes,
         "reserved_bytes": simulated.reserved_bytes,
     }
+    return fields, steps
 
 
 def _moments(timeline: Timeline) -> Iterator[Moment]:
@@ -118,25 +136,29 @@ def _places(lives: list[Life], changes: int) -> list[Any]:
 
 #: Batches that are looked at: nobody trains on more of anything.
 _LARGEST_BATCH = 2**20
+#: From what is asked for at these, what others ask for is worked out.
+_SCALED_FROM = (2, 64)
 
 
-def largest(fits: Callable[[int], bool], needs: Callable[[int], float], room: float) -> int:
-    """The largest batch that ``fits``; 0 if not even one does.
+def largest(fits: Callable[[int], bool], needs: Callable[[int], float], room: float, guess: int | None = None) -> int:
+    """The largest batch that ``fits``; 0 if not even one does. ``guess`` is looked at first.
 
     What a batch ``needs`` grows with it, nearly in proportion, so that the next one to look at is guessed by a line.
     """
+    if guess and fits(guess) and not fits(guess + 1):
+        return guess
     if not fits(1):
         return 0
     low, high = 1, 2
     while high < _LARGEST_BATCH and fits(high):
         slope = (needs(high) - needs(low)) / (high - low)
-        guess = low + int((room - needs(low)) / slope) if slope > 0 else _LARGEST_BATCH
-        low, high = high, min(max(2 * high, guess + 1), _LARGEST_BATCH)
+        guessed = low + int((room - needs(low)) / slope) if slope > 0 else _LARGEST_BATCH
+        low, high = high, min(max(2 * high, guessed + 1), _LARGEST_BATCH)
     while high - low > 1:
         slope = (needs(high) - needs(low)) / (high - low)
-        guess = low + int((room - needs(low)) / slope) if slope > 0 else low
+        guessed = low + int((room - needs(low)) / slope) if slope > 0 else low
         # A line may miss on one side for ever: every other look is in the middle of what is left.
-        middle = min(max(guess, low + 1), high - 1)
+        middle = min(max(guessed, low + 1), high - 1)
         if fits(middle):
             low = middle
             if middle + 1 < high and not fits(middle + 1):
@@ -151,18 +173,60 @@ def largest(fits: Callable[[int], bool], needs: Callable[[int], float], room: fl
     return low
 
 
-def fitting(memory: Memory, plan_of: Callable[[int], MemoryPlan]) -> Fitting:
-    """The largest batch that fits into ``memory``, and of which it is too close to call."""
+class Asked(Protocol):
+    """What an allocator makes of a batch: a plan, or a simulation."""
+
+    @property
+    def allocated_bytes(self) -> int:
+        """In use at most."""
+
+    @property
+    def reserved_bytes(self) -> int:
+        """Taken from the driver at most."""
+
+
+def fitting(memory: Memory, plan_of: Callable[[int], Asked], scaled: Callable[[int], Asked] | None = None) -> Fitting:
+    """The largest batch that fits into ``memory``, and of which it is too close to call.
+
+    ``scaled`` knows about what `plan_of` will say, and is asked first: it takes a hundredth of the time.
+    """
+    guess = fitting(memory, scaled) if scaled else None
 
     def fit(batch: int) -> Fit:
-        plan = plan_of(batch)
-        return memory.fit(plan.allocated_bytes, plan.reserved_bytes)
+        asked = plan_of(batch)
+        return memory.fit(asked.allocated_bytes, asked.reserved_bytes)
 
-    fits = largest(lambda batch: fit(batch) is Fit.FITS, lambda batch: plan_of(batch).reserved_bytes, memory.size_bytes)
+    fits = largest(
+        lambda batch: fit(batch) is Fit.FITS, lambda batch: plan_of(batch).reserved_bytes, memory.size_bytes,
+        guess.fits if guess else None,
+    )  # fmt: skip
     perhaps = largest(
-        lambda batch: fit(batch) is not Fit.NOT, lambda batch: plan_of(batch).allocated_bytes, memory.size_bytes
-    )
+        lambda batch: fit(batch) is not Fit.NOT, lambda batch: plan_of(batch).allocated_bytes, memory.size_bytes,
+        guess.perhaps if guess else None,
+    )  # fmt: skip
     return Fitting(memory.name, memory.size_bytes, fits, max(fits, perhaps))
+
+
+def scaled_from(steps_of: Callable[[int], Sequence[Step]]) -> Callable[[int], Simulated] | None:
+    """What an allocator would make of any batch, if all sizes grow in proportion as between two of them.
+
+    None of a model that asks for other things with another batch.
+    """
+    few, many = _SCALED_FROM
+    line: list[tuple[Step, float]] = []  #: what is asked for, and how much more for each further sample
+    for one, other in zip_longest(steps_of(few), steps_of(many)):
+        if one is None or other is None or (one.key, one.ends) != (other.key, other.ends):
+            return None
+        line.append((one, ((other.size_bytes or 0) - (one.size_bytes or 0)) / (many - few)))
+
+    @cache
+    def scaled(batch: int) -> Simulated:
+        return simulate(
+            one if one.size_bytes is None else Step(one.key, max(0, round(one.size_bytes + (batch - few) * more)))
+            for one, more in line
+        )
+
+    return scaled
 
 
 def main() -> None:
@@ -175,12 +239,15 @@ def main() -> None:
         device = torch.device(resolve_device("cuda")) if asked["verify"] else None
 
         @cache
-        def plan_of(batch: int) -> MemoryPlan:
+        def of(batch: int) -> FollowedPlan:
             options = {**asked["options"], "batch_size": batch}
-            return memory_plan(build(asked["model"], device=torch.device("cpu"), **options), training)
+            return followed_plan(build(asked["model"], device=torch.device("cpu"), **options), training)
 
-        plan = plan_of(asked["options"]["batch_size"])
-        found = tuple(fitting(memory, plan_of) for memory in memories(asked["fit"])) if asked["fit"] else ()
+        plan = of(asked["options"]["batch_size"]).plan
+        found: tuple[Fitting, ...] = ()
+        if asked["fit"]:
+            scaled = scaled_from(lambda batch: of(batch).steps)
+            found = tuple(fitting(memory, lambda batch: of(batch).plan, scaled) for memory in memories(asked["fit"]))
         ran = verify(build(asked["model"], device=device, **asked["options"]), training) if device else None
         told: dict[str, Any] = {"plan": replace(plan, fitting=found, verified=ran).as_json()}
     except ModelbenchError as error:

@@ -34,6 +34,11 @@ class Step(NamedTuple):
     key: int
     size_bytes: int | None = None
 
+    @property
+    def ends(self) -> bool:
+        """Whether it is the end of one."""
+        return self.size_bytes is None
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:

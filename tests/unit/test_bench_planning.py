@@ -11,10 +11,11 @@ from torch import nn
 
 from pytest_modelbench.bench import planning
 from pytest_modelbench.bench.peak import pass_peak, step_peak
-from pytest_modelbench.bench.planning import fitting, largest, memory_plan
+from pytest_modelbench.bench.planning import fitting, followed_plan, largest, memory_plan, scaled_from
 from pytest_modelbench.core.cards import GIB, Memory
 from pytest_modelbench.core.memory_plan import Branch, Fitting, Kind, MemoryPlan, Part, tree
 from pytest_modelbench.core.train_options import TrainOptions
+from pytest_modelbench.measure.caching_allocator import Step
 from pytest_modelbench.measure.memory import AllocatedPeak
 from pytest_modelbench.models.build import build
 from pytest_modelbench.report.memory_plan import render_plan
@@ -117,6 +118,35 @@ def test_the_largest_batch_is_found_to_one_whatever_the_line(limit, fixed, jitte
 
     assert largest(fits, needs, fixed + 100 * limit) == limit
     assert len(looked_at) <= 40
+
+
+@given(st.integers(0, 3000), st.integers(-3, 3000))
+def test_a_guess_is_looked_at_first_and_never_believed(limit, guess):
+    looked_at = []
+
+    def fits(batch):
+        looked_at.append(batch)
+        return batch <= limit
+
+    assert largest(fits, lambda batch: 100.0 * batch, 100.0 * limit, max(guess, 0)) == limit
+    if guess == limit > 0:
+        assert looked_at == [limit, limit + 1]
+
+
+@pytest.mark.parametrize("training", [None, TrainOptions()])
+def test_what_any_batch_asks_for_is_worked_out_from_two(training):
+    followed = {batch: followed_plan(built("test_resnet", batch_size=batch), training) for batch in (2, 64, 200)}
+    scaled = scaled_from(lambda batch: followed[batch].steps)
+    for batch, found in followed.items():
+        assert scaled(batch).allocated_bytes == pytest.approx(found.plan.allocated_bytes, rel=0.01)
+        assert scaled(batch).reserved_bytes == pytest.approx(found.plan.reserved_bytes, rel=0.05)
+
+
+@pytest.mark.parametrize("other", [[Step(0, 9)], [Step(0, 9), Step(0)], [Step(0, 9), Step(2, 9)]], ids=str)
+def test_of_a_model_that_asks_for_other_things_with_another_batch_nothing_is_worked_out(other):
+    one = [Step(0, 4), Step(1, 4)]
+    assert scaled_from(lambda batch: one) is not None
+    assert scaled_from(lambda batch: one if batch == 2 else other) is None
 
 
 def test_a_batch_fits_to_one_and_is_perhaps_possible_beyond():

@@ -96,7 +96,13 @@ def outcome(call, device, modes, autocast, dtype, requires_grad):
 def test_all_that_is_computed_has_the_types_of_autocast_on_cuda(name, dtype):
     """PyTorch's own kernels for it, on tensors that say that they are on CUDA, are asked in the same process."""
     for requires_grad in (True, False):
-        expected = outcome(CALLS[name], "cuda", FakeTensorMode(), autocast_of_pytorch(dtype), dtype, requires_grad)
+        try:
+            expected = outcome(CALLS[name], "cuda", FakeTensorMode(), autocast_of_pytorch(dtype), dtype, requires_grad)
+        except RuntimeError as error:
+            # PyTorch 2.11 knows the result of a GRUCell by running it alone.
+            if name != "GRUCell" or "no NVIDIA driver" not in str(error):
+                raise
+            pytest.skip("this PyTorch needs a GPU to say what comes out")
         found = outcome(CALLS[name], "meta", nullcontext(), MetaAutocast(dtype), dtype, requires_grad)
         assert found[0] == expected[0]
         if name not in OTHER_KERNELS:
