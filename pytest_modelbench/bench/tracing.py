@@ -28,15 +28,19 @@ _LATER = 2
 _MOST_CHARACTERS = 60
 #: What Dynamo says of a frame in which it gave up.
 _SKIPPED = re.compile(r"frame skipped: (\w+) \((.*) line (\d+)\)")
+#: In a guard that failed: which graph of which function it is of, parts of the model, and what owns an attribute.
+_NUMBERED = re.compile(r"^\d+/\d+: ")
+_PARTS = re.compile(r"\._modules\['([^']+)'\]")
+_OWNER = re.compile(rf"\w+(?:{_PARTS.pattern})+")
 
 
 @dataclass(frozen=True, slots=True)
 class Graphs:
-    """Of the first pass of a model, ``graphs``, and why it is not one; how many more later passes made."""
+    """Of the first pass of a model, ``graphs``, and why it is not one; which more later passes made, and why."""
 
     graphs: int
     breaks: Breakdown
-    recompilations: int
+    recompilations: Breakdown
 
 
 def graphs_of(model: BuiltModel) -> Graphs:
@@ -65,12 +69,19 @@ def _traced(bare: BuiltModel, model: BuiltModel) -> Graphs:
         explained = given.copies().call(torch._dynamo.explain(bare.module))
         frames = _SKIPPED.findall("\n".join(torch._dynamo.utils.counters["unimplemented"]))
     dynamic = (model.compile_options or {}).get("dynamic")
+    failed: list[str] = []
     with _from_nothing(), torch.no_grad(), _modes(bare):
-        compiled = torch.compile(bare.module, backend=backend, dynamic=dynamic)
+        # As torch.compile does it, but for who is told of what no longer holds.
+        compiled = torch._dynamo.optimize(
+            backend, dynamic=dynamic, guard_fail_fn=lambda one: failed.append(one.reason)
+        )(bare.module)
         given.copies().call(compiled)
-        first = made
+        first, again = made, Counter[Key]()
         for _ in range(_LATER):
+            before = made
+            failed.clear()
             given.copies().call(compiled)
+            again += _why_again(made - before, failed)
     breaks: Counter[Key] = Counter(("", _told(reason)) for reason in explained.break_reasons)
     # A function that Python runs as a whole has no reason, and may have no graph either: that is the worst break.
     skipped = max(explained.graph_break_count - breaks.total(), len(frames), 0 if first else 1)
@@ -78,7 +89,24 @@ def _traced(bare: BuiltModel, model: BuiltModel) -> Graphs:
         breaks["", f"left to Python: {name} of {Path(path).name}"] += 1
     if more := skipped - len(frames[:skipped]):
         breaks["", "left to Python: a function that torch.compile does not name"] += more
-    return Graphs(first, Breakdown.of(breaks), made - first)
+    return Graphs(first, Breakdown.of(breaks), Breakdown.of(again))
+
+
+def _why_again(more: int, failed: Sequence[str]) -> Counter[Key]:
+    """By part of the model, what no longer held when so many ``more`` graphs were made in one pass.
+
+    Each graph that was there for a function says why it will not do: the last one that was made comes first.
+    """
+    found: Counter[Key] = Counter()
+    of_function = {reason.partition("/")[0]: reason for reason in reversed(failed)}
+    for reason in [*of_function.values()][:more]:
+        guard = _NUMBERED.sub("", reason.partition("\n")[0]).partition("  #")[0].strip()
+        told, equal, _ = _OWNER.sub("self", guard).partition(" == ")
+        what = f"another {told}" if equal else f"no longer: {told.partition('. expected')[0]}"
+        found[".".join(_PARTS.findall(guard)), what[:_MOST_CHARACTERS]] += 1
+    if unknown := more - found.total():
+        found["", "for a reason that torch.compile does not tell"] += unknown
+    return found
 
 
 def _modes(bare: BuiltModel) -> AbstractContextManager[object]:
@@ -108,7 +136,6 @@ def _from_nothing() -> Iterator[None]:
 def graph_measurements(found: Graphs, model: BuiltModel, name: str) -> Iterator[Measurement]:
     """``found`` as measurements."""
     prefix = f"{name}_" if name else ""
-    values = {"graphs": found.graphs, "graph_breaks": found.breaks.total, "recompilations": found.recompilations}
-    for metric, value in values.items():
-        breakdown = found.breaks if metric == "graph_breaks" else None
-        yield Measurement.of(metric, value, model.case, prefix and f"{prefix}{metric}", breakdown=breakdown)
+    yield Measurement.of("graphs", found.graphs, model.case, prefix and f"{prefix}graphs")
+    for metric, breakdown in {"graph_breaks": found.breaks, "recompilations": found.recompilations}.items():
+        yield Measurement.of(metric, breakdown.total, model.case, prefix and f"{prefix}{metric}", breakdown=breakdown)

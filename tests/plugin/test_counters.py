@@ -17,7 +17,8 @@ def net(planted=""):
         def forward(self, images):
             images = self.act(self.conv(images))
             if planted == "layout" and self.last:
-                images = images.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2)
+                images = images.permute(0, 2, 3, 1).clone(memory_format=torch.contiguous_format)
+                images = images.permute(0, 3, 1, 2)
             if planted == "wait" and self.last:
                 images = images * images.abs().amax().item()
             return images
