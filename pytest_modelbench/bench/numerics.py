@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.module import register_module_forward_hook
 
 from pytest_modelbench.core.errors import MeasureError, UsageError, hide_own_frames
 from pytest_modelbench.core.measurement import Comparability, Measurement
@@ -86,11 +87,16 @@ def _followed(module: nn.Module) -> Iterator[list[Step]]:
     anew, and otherwise.
     """
     steps: list[Step] = []
-    names = {} if is_compiled(module) else {part: name for name, part in module.named_modules()}
+    if is_compiled(module):
+        yield steps
+        return
+    names = {id(part): name for name, part in module.named_modules()}
     last: list[Tensor] = []  # kept, so that no other tensor is taken for them
 
     def note(part: nn.Module, inputs: object, output: object) -> None:
         nonlocal last
+        if id(part) not in names:
+            return
         tensors = [tensor for _, tensor in floating_tensors(output)]
         if (found := in_short(tensors)) is None:
             return
@@ -98,14 +104,14 @@ def _followed(module: nn.Module) -> Iterator[list[Step]]:
         handed_on = [*map(id, tensors)] == [*map(id, last)] and steps and found == (steps[-1].rms, *steps[-1].numbers)
         last = tensors
         if not handed_on:
-            steps.append(Step(names[part], found[0], found[1:]))
+            steps.append(Step(names[id(part)], found[0], found[1:]))
 
-    handles = [part.register_forward_hook(note) for part in names]
+    # One for all: some refuse hooks of their own, as scripted ones do, and others then take a slower way.
+    hook = register_module_forward_hook(note)
     try:
         yield steps
     finally:
-        for handle in handles:
-            handle.remove()
+        hook.remove()
 
 
 def _fitting(images: Tensor, model: BuiltModel) -> Tensor:

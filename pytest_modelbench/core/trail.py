@@ -84,7 +84,10 @@ def read(text: str) -> Trail:
     rows = unpacked(text, "trail", _MOST_CHARACTERS)
     if not isinstance(rows, list) or not all(map(_is_step, rows)):
         raise ValueError("a trail is a list of a part and its numbers each")
-    return Trail(tuple(Step(module, float(rms), tuple(map(float, numbers))) for module, rms, *numbers in rows))
+    try:
+        return Trail(tuple(Step(module, float(rms), tuple(map(float, numbers))) for module, rms, *numbers in rows))
+    except OverflowError:
+        raise ValueError("a step of a trail is larger than any number") from None
 
 
 def _is_step(row: object) -> bool:

@@ -74,15 +74,17 @@ def fingerprint(tensors: Iterable[Tensor]) -> Fingerprint:
 
 
 def in_short(tensors: Iterable[Tensor]) -> tuple[float, ...] | None:
-    """Root mean square and projections of floating point ``tensors``, taken together; None of nothing, and of NaN.
+    """Root mean square and projections of floating point ``tensors``, taken together.
 
-    As `fingerprint` has them, in float32 and fewer: for outputs of all parts of a model.
+    As `fingerprint` has them, in float32 and fewer, for outputs of all parts of a model. None of nothing, and of what
+    is not finite.
     """
     values = torch.cat([tensor.detach().to("cpu", torch.float32).flatten() for tensor in tensors] or [torch.empty(0)])
-    if not values.numel() or not values.isfinite().all():
+    if not values.numel():
         return None
     scale = math.sqrt(values.numel())
-    return (values.norm().item() / scale, *((values @ one).item() / scale for one in _signs(values.numel())))
+    found = (values.norm().item() / scale, *((values @ one).item() / scale for one in _signs(values.numel())))
+    return found if all(map(math.isfinite, found)) else None
 
 
 def _signs(size: int) -> list[Tensor]:

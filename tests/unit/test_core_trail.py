@@ -69,6 +69,7 @@ def test_out_of_nothing_anything_is_more_than_any_share():
         (packed([["a", True]]), "a list of"),
         (packed([[1, 1.0]]), "a list of"),
         (base64.b64encode(zlib.compress(b'[["a", NaN]]')).decode(), "not finite"),
+        (packed([["a", 10**400]]), "larger than any"),
     ],
 )
 def test_what_is_no_trail_is_refused(text, why):

@@ -225,7 +225,14 @@ def test_parts_that_put_out_nothing_of_use_are_no_steps():
     assert in_short([]) is None
     assert in_short([torch.empty(0)]) is None
     assert in_short([torch.tensor([1.0, -math.inf])]) is None
+    assert in_short([torch.full((9,), 3e38)]) is None  # whose squares are not finite
     assert in_short([torch.full((3, 4), 2.0)])[0] == pytest.approx(2.0)
     # Which sizes were asked for before makes no difference.
     values = torch.rand(5)
     assert in_short([values]) == (in_short([torch.rand(5000)]), in_short([values]))[1]
+
+
+def test_graphs_of_fx_are_watched_by_their_parts_and_a_scripted_model_as_a_whole():
+    for made, parts in ((torch.fx.symbolic_trace, {"1.conv", "2.act", "5"}), (torch.jit.script, {""})):
+        model = build(lambda made=made: made(net()), name="net", device=CPU, image_size=8)
+        assert parts <= set(output_of(model).trail.parts)
