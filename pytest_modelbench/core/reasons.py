@@ -245,7 +245,7 @@ class NumbersDiffer:
 class Parted:
     """The first part of the model that computes something else is ``module``, by ``share`` of what it puts out.
 
-    None: it was not there.
+    None: it was not there, or put out nothing, or something of another kind.
     """
 
     module: str

@@ -29,7 +29,10 @@ class Step(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Parting:
-    """The first part that computes something else: by how much of its root mean square; None: it was not there."""
+    """The first part that computes something else: by how much of its root mean square.
+
+    None: it was not there, or put out nothing, or something of another kind.
+    """
 
     module: str
     share: float | None
@@ -55,11 +58,9 @@ class Trail:
         then = dict(self._numbered())
         for key, step in later._numbered():
             before = then.get(key)
-            if before is None:
-                return Parting(step.module, None)
-            apart = _apart(before, step)
+            apart = math.inf if before is None else _apart(before, step)
             if apart > share:
-                return Parting(step.module, apart)
+                return Parting(step.module, apart if math.isfinite(apart) else None)
         return None
 
     def _numbered(self) -> Iterator[tuple[tuple[str, int], Step]]:

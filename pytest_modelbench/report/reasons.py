@@ -61,9 +61,8 @@ def _drifted(one: why.Drifted) -> str:
 
 def _parted(one: why.Parted) -> str:
     part = one.module or "the model itself"
-    if one.share is None:
-        return f"{part} is the first part that was not there"
-    return f"{part} is the first part that puts out something else, by up to {one.share:.2g} of its root mean square"
+    how = "nothing like it was there" if one.share is None else f"by {100 * one.share:.2g}% of its rms"
+    return f"{part} is the first part to differ, {how}"
 
 
 def _assumed(one: why.AssumedSpread) -> str:

@@ -51,9 +51,9 @@ def test_the_first_part_that_computes_something_else_is_where_two_part(later, pa
 
 
 def test_out_of_nothing_anything_is_more_than_any_share():
-    assert trail(("stem", 0.0)).parting(trail(("stem", 1e-9)), 0.1) == Parting("stem", float("inf"))
+    assert trail(("stem", 0.0)).parting(trail(("stem", 1e-9)), 0.1) == Parting("stem", None)
     more = Trail((Step("stem", 1.0, (1.0, 2.0)),))
-    assert trail(("stem", 1.0)).parting(more, 0.1) == Parting("stem", float("inf"))
+    assert trail(("stem", 1.0)).parting(more, 0.1) == Parting("stem", None)
 
 
 @pytest.mark.parametrize(

@@ -304,8 +304,5 @@ def test_another_epsilon_is_within_what_float32_tolerates_and_told_by_its_part_b
     )
     judgement = ruling([now], stored).judgement
     assert judgement.verdict is verdict
-    told = any(
-        f"where     {BLOCK}.norm is the first part that puts out something else" in one
-        for one in lines_of(judgement.reasons)
-    )
+    told = any(f"where     {BLOCK}.norm is the first part to differ" in one for one in lines_of(judgement.reasons))
     assert told == (verdict is Verdict.REGRESSED)

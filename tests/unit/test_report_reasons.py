@@ -169,9 +169,9 @@ TEXTS = [
     ),
     (
         Parted("layer2.0.act1", 0.12345),
-        "layer2.0.act1 is the first part that puts out something else, by up to 0.12 of its root mean square",
+        "layer2.0.act1 is the first part to differ, by 12% of its rms",
     ),
-    (Parted("", None), "the model itself is the first part that was not there"),
+    (Parted("", None), "the model itself is the first part to differ, nothing like it was there"),
     (NumbersDiffer(0.000123456), "numbers computed from the output moved by up to 0.000123"),
     (NumbersDiffer(784.2, 0.0005), "numbers computed from the output moved by up to 784, and 0.0005 is tolerated"),
     (
