@@ -97,8 +97,12 @@ def _followed(module: nn.Module) -> Iterator[list[Step]]:
         nonlocal last
         if id(part) not in names:
             return
-        tensors = [tensor for _, tensor in floating_tensors(output)]
-        if (found := in_short(tensors)) is None:
+        try:
+            tensors = [tensor for _, tensor in floating_tensors(output)]
+            found = in_short(tensors)
+        except (RuntimeError, NotImplementedError):  # sparse ones, and whatever else has no plain values
+            return
+        if found is None:
             return
         # The same tensors may hold something else by now: many activations work in place.
         handed_on = [*map(id, tensors)] == [*map(id, last)] and steps and found == (steps[-1].rms, *steps[-1].numbers)

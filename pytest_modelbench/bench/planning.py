@@ -15,7 +15,7 @@ import torch
 from pytest_modelbench.bench.following import followed
 from pytest_modelbench.bench.peak_parts import PeakParts, held_by
 from pytest_modelbench.core.cards import Fit, Memory, memories
-from pytest_modelbench.core.errors import ModelbenchError, hide_own_frames
+from pytest_modelbench.core.errors import BuildError, ModelbenchError, hide_own_frames
 from pytest_modelbench.core.memory_plan import Fitting, MemoryPlan, Moment, Verified
 from pytest_modelbench.core.train_options import TrainOptions
 from pytest_modelbench.measure.caching_allocator import Simulated, Step, simulate
@@ -61,13 +61,17 @@ def followed_plan(model: BuiltModel, training: TrainOptions | None = None) -> Fo
 
 def verify(model: BuiltModel, training: TrainOptions | None = None) -> Verified:
     """What the pass or step of `memory_plan` takes on the CUDA device that ``model`` is built for."""
-    if training is None:
-        with model.as_found():
-            peak = allocated_peak(model.forward, model.device, replayed=model.replayed)
-    else:
-        with TrainStep(model, training) as step:
-            step()
-            peak = allocated_peak(step, model.device)
+    try:
+        if training is None:
+            with model.as_found():
+                peak = allocated_peak(model.forward, model.device, replayed=model.replayed)
+        else:
+            with TrainStep(model, training) as step:
+                step()
+                peak = allocated_peak(step, model.device)
+    except torch.OutOfMemoryError as error:
+        told = str(error).partition("\n")[0]
+        raise BuildError(f"{model.case.id} does not fit: {told} Without --verify there is its plan") from error
     return Verified(
         torch.cuda.get_device_name(model.device),
         peak.requested_bytes,
@@ -222,7 +226,7 @@ def scaled_from(steps_of: Callable[[int], Sequence[Step]]) -> Callable[[int], Si
     @cache
     def scaled(batch: int) -> Simulated:
         return simulate(
-            one if one.size_bytes is None else Step(one.key, max(0, round(one.size_bytes + (batch - few) * more)))
+            one if one.size_bytes is None else Step(one.key, max(1, round(one.size_bytes + (batch - few) * more)))
             for one, more in line
         )
 
@@ -246,7 +250,8 @@ def main() -> None:
         plan = of(asked["options"]["batch_size"]).plan
         found: tuple[Fitting, ...] = ()
         if asked["fit"]:
-            scaled = scaled_from(lambda batch: of(batch).steps)
+            # On the CPU a batch is as large as it says.
+            scaled = scaled_from(lambda batch: of(batch).steps) if plan.followed_on == "meta" else None
             found = tuple(fitting(memory, lambda batch: of(batch).plan, scaled) for memory in memories(asked["fit"]))
         ran = verify(build(asked["model"], device=device, **asked["options"]), training) if device else None
         told: dict[str, Any] = {"plan": replace(plan, fitting=found, verified=ran).as_json()}

@@ -31,6 +31,7 @@ _SKIPPED = re.compile(r"frame skipped: (\w+) \((.*) line (\d+)\)")
 #: In a guard that failed: which graph of which function it is of, parts of the model, and what owns an attribute.
 _NUMBERED = re.compile(r"^\d+/\d+: ")
 _PARTS = re.compile(r"\._modules\['([^']+)'\]")
+_IDS = re.compile(r"\b(?:0x[0-9a-f]+|\d{6,})\b")  #: of objects, other ones in each process
 _OWNER = re.compile(rf"\w+(?:{_PARTS.pattern})+")
 
 
@@ -103,7 +104,7 @@ def _why_again(more: int, failed: Sequence[str]) -> Counter[Key]:
         guard = _NUMBERED.sub("", reason.partition("\n")[0]).partition("  #")[0].strip()
         told, equal, _ = _OWNER.sub("self", guard).partition(" == ")
         what = f"another {told}" if equal else f"no longer: {told.partition('. expected')[0]}"
-        found[".".join(_PARTS.findall(guard)), what[:_MOST_CHARACTERS]] += 1
+        found[".".join(_PARTS.findall(guard)), _IDS.sub("...", what)[:_MOST_CHARACTERS]] += 1
     if unknown := more - found.total():
         found["", "for a reason that torch.compile does not tell"] += unknown
     return found

@@ -83,7 +83,7 @@ def in_short(tensors: Iterable[Tensor]) -> tuple[float, ...] | None:
     if not values.numel():
         return None
     scale = math.sqrt(values.numel())
-    found = (values.norm().item() / scale, *((values @ one).item() / scale for one in _signs(values.numel())))
+    found = (values.norm().item() / scale, *((values * one).sum().item() / scale for one in _signs(values.numel())))
     return found if all(map(math.isfinite, found)) else None
 
 

@@ -50,10 +50,10 @@ def driver(monkeypatch):
     return driver
 
 
-def model(driver, device="cuda", replayed=False):
-    net = Net(driver)
+def model(driver, device="cuda", compiled=False):
+    net = torch.compile(Net(driver)) if compiled else Net(driver)
     return SimpleNamespace(
-        device=torch.device(device), replayed=replayed, module=net, case=SimpleNamespace(id="net-b1"),
+        device=torch.device(device), module=net, case=SimpleNamespace(id="net-b1"),
         as_found=nullcontext, passes=lambda: nullcontext(net),
     )  # fmt: skip
 
@@ -62,9 +62,9 @@ def test_one_pass_is_recorded_and_counted(driver):
     assert launches_of(model(driver)) == Breakdown((Item("", "gemm", 1),))
 
 
-def test_what_is_not_on_cuda_or_waits_or_is_replayed_has_none(driver, monkeypatch):
+def test_what_is_not_on_cuda_or_waits_or_is_compiled_has_none(driver, monkeypatch):
     assert launches_of(model(driver, "cpu")) is None
-    assert launches_of(model(driver, replayed=True)) is None
+    assert launches_of(model(driver, compiled=True)) is None
     monkeypatch.setattr(launching, "waits_by_itself", lambda run, device: True)
     assert launches_of(model(driver)) is None
 
@@ -77,6 +77,16 @@ def test_what_cannot_be_recorded_has_none_and_a_warning(driver, monkeypatch):
 
     monkeypatch.setattr(launching, "graphed", graphed)
     with pytest.warns(UserWarning, match=r"net-b1: .* \(why\); its launches are not counted"):
+        assert launches_of(model(driver)) is None
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"), OSError("libcuda.so.1: no such file")])
+def test_counting_launches_never_costs_the_other_counts(driver, monkeypatch, error):
+    def fails(self, run):
+        raise error
+
+    monkeypatch.setattr(launching.Launches, "call", fails)
+    with pytest.warns(UserWarning, match="net-b1 has no launches: "):
         assert launches_of(model(driver)) is None
 
 

@@ -142,6 +142,12 @@ def test_what_any_batch_asks_for_is_worked_out_from_two(training):
         assert scaled(batch).reserved_bytes == pytest.approx(found.plan.reserved_bytes, rel=0.05)
 
 
+def test_what_grows_with_the_square_of_the_batch_is_worked_out_for_one_sample_all_the_same():
+    scaled = scaled_from(lambda batch: [Step(0, 4 * batch**2), Step(1, 100 - batch), Step(0), Step(1)])
+    for batch in (1, 2, 64, 1000):
+        assert scaled(batch).allocated_bytes > 0
+
+
 @pytest.mark.parametrize("other", [[Step(0, 9)], [Step(0, 9), Step(0)], [Step(0, 9), Step(2, 9)]], ids=str)
 def test_of_a_model_that_asks_for_other_things_with_another_batch_nothing_is_worked_out(other):
     one = [Step(0, 4), Step(1, 4)]

@@ -236,3 +236,25 @@ def test_graphs_of_fx_are_watched_by_their_parts_and_a_scripted_model_as_a_whole
     for made, parts in ((torch.fx.symbolic_trace, {"1.conv", "2.act", "5"}), (torch.jit.script, {""})):
         model = build(lambda made=made: made(net()), name="net", device=CPU, image_size=8)
         assert parts <= set(output_of(model).trail.parts)
+
+
+class Sparse(nn.Module):
+    def forward(self, images):
+        return images.to_sparse()
+
+
+class Dense(nn.Module):
+    def forward(self, images):
+        return images.to_dense() * 2
+
+
+def test_a_part_without_plain_values_is_no_step_and_no_error():
+    model = build(lambda: nn.Sequential(Sparse(), Dense()), name="net", device=CPU, image_size=4)
+    assert output_of(model).trail.parts == ("1",)
+
+
+def test_a_way_in_mixed_precision_is_summed_in_float32():
+    values = torch.randn(4096)
+    with torch.autocast("cpu", torch.bfloat16):
+        mixed = in_short([values])
+    assert mixed == in_short([values])
