@@ -234,7 +234,9 @@ def test_a_larger_image_costs_more_everywhere(before):
 def test_a_break_of_the_graph_is_told_with_its_line():
     compiled = {"compile": {"backend": "eager"}}
     lines = told(exact("", **compiled), exact("graph break", **compiled))
-    assert any("graph_breaks: what" in line and "forward of test_planted.py" in line for line in lines)
+    # PyTorch 2.9 counts it, and does not say where it is.
+    where = "left to Python: " if torch.__version__.startswith("2.9.") else "forward of test_planted.py"
+    assert any("graph_breaks: what" in line and where in line for line in lines)
 
 
 def test_training_mode_by_mistake_is_told_by_its_operators(before):
