@@ -92,17 +92,15 @@ def measurements(found: Counters, model: BuiltModel, name: str, *, backward: boo
         "allocations": found.allocations,
         "synchronizations": found.synchronizations,
         "macs": found.macs if backward else None,  # those of a forward pass are `cost`'s
+        "launches": found.launches,
     }
     for metric, breakdown in figures.items():
         if breakdown is None:
             continue
-        # That the host waits is why a model cannot run on meta: of how often, it says nothing else.
-        made = Comparability(recipe="" if metric == "synchronizations" else recipe)
+        # That the host waits is why a model cannot run on meta: of how often, it says nothing else. What is launched is
+        # counted where the model is, and never elsewhere.
+        made = Comparability(recipe="" if metric in ("synchronizations", "launches") else recipe)
         named = prefix and f"{prefix}{metric}"
         yield Measurement.of(metric, breakdown.total, case, named, comparability=made, breakdown=breakdown)
-    if found.launches is not None:
-        yield Measurement.of(
-            "launches", found.launches.total, case, prefix and f"{prefix}launches", breakdown=found.launches
-        )
     if found.graphs is not None:
         yield from graph_measurements(found.graphs, model, name)

@@ -100,7 +100,7 @@ def _followed(module: nn.Module) -> Iterator[list[Step]]:
         try:
             tensors = [tensor for _, tensor in floating_tensors(output)]
             found = in_short(tensors)
-        except (RuntimeError, NotImplementedError):  # sparse ones, and whatever else has no plain values
+        except RuntimeError:  # sparse ones, and whatever else has no plain values
             return
         if found is None:
             return
