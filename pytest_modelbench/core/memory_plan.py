@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import Any
+
+from pytest_modelbench.core.branches import Branch, tree
 
 
 class Kind(str, Enum):
@@ -108,37 +110,10 @@ class Verified:
     workspace_bytes: int  #: that libraries keep for themselves
 
 
-@dataclass(frozen=True, slots=True)
-class Branch:
-    """A module with all that is below it, and what its own operators made."""
-
-    name: str
-    size_bytes: int
-    own_bytes: int
-    below: tuple[Branch, ...] = ()
-
-    def walk(self, depth: int = 0) -> Iterator[tuple[int, Branch]]:
-        """This and all below, each with its depth; the largest first."""
-        yield depth, self
-        for branch in self.below:
-            yield from branch.walk(depth + 1)
-
-
-def tree(parts: Iterator[Part] | tuple[Part, ...], kinds: frozenset[Kind] = frozenset(Kind)) -> Branch:
-    """``parts`` of these kinds by the modules that they are of; sizes add up from below."""
+def by_module(parts: Iterable[Part], kinds: frozenset[Kind] = frozenset(Kind)) -> Branch:
+    """Bytes of ``parts`` of these kinds, by the modules that they are of."""
     own: Counter[str] = Counter()
     for part in parts:
         if part.kind in kinds:
             own[part.module] += part.size_bytes
-    children: dict[str, set[str]] = {}
-    for name in [*own]:
-        while name:
-            above = name.rpartition(".")[0]
-            children.setdefault(above, set()).add(name)
-            name = above
-
-    def branch(name: str) -> Branch:
-        below = sorted(map(branch, children.get(name, ())), key=lambda one: (-one.size_bytes, one.name))
-        return Branch(name, own[name] + sum(one.size_bytes for one in below), own[name], tuple(below))
-
-    return branch("")
+    return tree(own)

@@ -78,7 +78,7 @@ class Calls(TorchDispatchMode):  # type: ignore[no-untyped-call]
         sources = [tensor.dtype for tensor in _tensors(args)]
         result = func(*args, **kwargs)
         name = operator_name(func)
-        if _is_view(func, name) or not self._places.within:
+        if runs_nothing(func, name) or not self._places.within:
             return result
         module = self._places.here().module
         if name not in _EMPTY:
@@ -129,7 +129,8 @@ def operator_name(func: Any) -> str:
     return str(func) if schema is None else str(schema.name)
 
 
-def _is_view(func: Any, name: str) -> bool:
+def runs_nothing(func: Any, name: str) -> bool:
+    """Whether an operator is a view, or one that only asks or marks."""
     if name in _NO_WORK:
         return True
     schema = getattr(func, "_schema", None)

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pytest_modelbench.core.memory_plan import Branch, Kind, MemoryPlan, Verified, tree
+from pytest_modelbench.core.memory_plan import Kind, MemoryPlan, Verified, by_module
+from pytest_modelbench.report.branches import branch_lines
 from pytest_modelbench.report.scale import number
 
-#: Parts below this share of what is shown are left to the one above.
-_LEAST_SHARE = 0.02
-#: Lines of the tree at most.
-_MOST_LINES = 30
 #: What is made in a step, and belongs to one part of a model or another.
 _MADE = frozenset({Kind.ACTIVATIONS, Kind.TEMPORARY})
 _BAR = 20
@@ -38,9 +35,9 @@ def render_plan(plan: MemoryPlan) -> str:
         lines.append(f"  {kind.value:<{width}}  {number(size, 'bytes'):>9}  {share:6.1%}  {bar}".rstrip())
     if plan.fitting:
         lines += ["", "  largest batch", *_fitting(plan)]
-    made = tree(plan.parts, _MADE)
+    made = by_module(plan.parts, _MADE)
     if made.below:
-        lines += ["", "  activations and temporary memory, by module", *_branches(made)]
+        lines += ["", "  activations and temporary memory, by module", *branch_lines(made, "bytes")]
     return "\n".join(lines)
 
 
@@ -66,20 +63,3 @@ def _fitting(plan: MemoryPlan) -> Iterator[str]:
         told = f"{one.fits:,}" if one.fits else "none"
         close = f"; up to {one.perhaps:,} it is too close to call" if one.perhaps > one.fits else ""
         yield f"  {one.memory:<{width}}  {number(one.size_bytes, 'bytes'):>9}  {told}{close}"
-
-
-def _branches(made: Branch) -> Iterator[str]:
-    """The parts that hold most, each below what it is a part of; what is not shown is in the one above."""
-    shown = [(depth, branch) for depth, branch in made.walk() if depth and branch.size_bytes >= _least(made)]
-    for depth, branch in shown[:_MOST_LINES]:
-        name = branch.name.rpartition(".")[2]
-        share = branch.size_bytes / made.size_bytes
-        yield f"  {number(branch.size_bytes, 'bytes'):>9}  {share:6.1%}  {'  ' * (depth - 1)}{name}"
-    if len(shown) > _MOST_LINES:
-        yield f"  and {len(shown) - _MOST_LINES} more parts; --json has all"
-    if made.own_bytes:
-        yield f"  {number(made.own_bytes, 'bytes'):>9}  {made.own_bytes / made.size_bytes:6.1%}  (the model itself)"
-
-
-def _least(made: Branch) -> float:
-    return _LEAST_SHARE * made.size_bytes

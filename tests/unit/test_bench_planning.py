@@ -13,7 +13,8 @@ from pytest_modelbench.bench import planning
 from pytest_modelbench.bench.peak import pass_peak, step_peak
 from pytest_modelbench.bench.planning import fitting, followed_plan, largest, memory_plan, scaled_from
 from pytest_modelbench.core.cards import GIB, Memory
-from pytest_modelbench.core.memory_plan import Branch, Fitting, Kind, MemoryPlan, Part, tree
+from pytest_modelbench.core.branches import Branch
+from pytest_modelbench.core.memory_plan import Fitting, Kind, MemoryPlan, Part, by_module
 from pytest_modelbench.core.train_options import TrainOptions
 from pytest_modelbench.measure.caching_allocator import Step
 from pytest_modelbench.measure.memory import AllocatedPeak
@@ -100,7 +101,7 @@ def test_what_the_backward_pass_makes_is_of_the_part_whose_gradient_it_is():
 def test_a_tree_adds_up_from_below():
     parts = [Part(Kind.ACTIVATIONS, "a.b", 3), Part(Kind.TEMPORARY, "a", 2), Part(Kind.ACTIVATIONS, "c", 7)]
     parts += [Part(Kind.PARAMETERS, "a.b", 100), Part(Kind.ACTIVATIONS, "", 1)]
-    made = tree(tuple(parts), frozenset({Kind.ACTIVATIONS, Kind.TEMPORARY}))
+    made = by_module(tuple(parts), frozenset({Kind.ACTIVATIONS, Kind.TEMPORARY}))
     below = Branch("a", 5, 2, (Branch("a.b", 3, 3),))
     assert made == Branch("", 13, 1, (Branch("c", 7, 7), below))
 
