@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import torch
 
     from pytest_modelbench.bench.compiling import CompileTime
+    from pytest_modelbench.bench.consumption import Instructions
     from pytest_modelbench.bench.counting import Counters
     from pytest_modelbench.bench.reach import Reached
     from pytest_modelbench.bench.timing import Measured, Timed
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from pytest_modelbench.measure.accuracy import Accuracy
     from pytest_modelbench.measure.cost import Cost
     from pytest_modelbench.measure.detection_accuracy import DetectionAccuracy
+    from pytest_modelbench.measure.energy import EnergySamples
     from pytest_modelbench.measure.memory import AllocatedPeak, LivePeak
     from pytest_modelbench.measure.numerics import Fingerprint
     from pytest_modelbench.measure.segmentation_accuracy import SegmentationAccuracy
@@ -106,6 +108,31 @@ class ModelBench:
         timed = self._time(model, case)
         self._record(timed.rate("throughput", handled, name), band)
         return timed.samples
+
+    @of_built_model
+    def instructions(self, model: BuiltModel, *, name: str = "", band: str | None = None) -> Instructions:
+        """Instructions that a forward pass of ``model`` runs on the CPU, counted by the kernel (Linux).
+
+        Raises UnavailableError, which skips the test, where it does not: in most virtual machines and containers.
+        """
+        from pytest_modelbench.bench.consumption import instructions_measurement, instructions_of
+
+        found = instructions_of(model)
+        self._record(instructions_measurement(found, model, name), band)
+        return found
+
+    @of_built_model
+    def energy(self, model: BuiltModel, *, name: str = "", band: str | None = None) -> EnergySamples:
+        """Joules per image of a forward pass of ``model``: of the whole GPU by NVML, of the processors by RAPL.
+
+        In windows of a second or more (ten on a GPU), in turns with the reference workload, whose joules the comparison
+        is relative to. Raises UnavailableError, which skips the test, where the device does not tell.
+        """
+        from pytest_modelbench.bench.consumption import energy_measurement, energy_of
+
+        found = energy_of(model)
+        self._record(energy_measurement(found, model, name), band)
+        return found
 
     @of_built_model
     def compile_time(self, model: BuiltModel, *, name: str = "", band: str | None = None) -> CompileTime:

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 from typing import Any
 
+from pytest_modelbench.cli.building import building, declare_model
 from pytest_modelbench.cli.command import FINE, Command, Outcome
 from pytest_modelbench.core.cards import memories
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add the model, what it is fed, and how it is trained."""
-    parser.add_argument("model", metavar="MODEL", help="a timm name, or package.module:callable")
-    parser.add_argument("--batch-size", metavar="N", type=int, default=1, help="default: %(default)s")
-    parser.add_argument("--image-size", metavar="N", type=int, help="default: the model's own")
+    declare_model(parser)
     parser.add_argument("--precision", default="fp32", help="fp32, bf16, fp16, amp-bf16, amp-fp16, amp")
-    parser.add_argument("--task", help="what a timm name is a backbone for: detection, segmentation, ...")
-    parser.add_argument("--technique", metavar="NAME[,NAME]", help="such as checkpoint or inplace")
-    parser.add_argument("--channels-last", action="store_true", help="of images")
     parser.add_argument("--train", action="store_true", help="the second training step, in place of a forward pass")
     parser.add_argument("--optimizer", default="sgd", help="sgd or adamw; with --train")
     parser.add_argument("--accumulate", metavar="N", type=int, default=1, help="batches of a step; with --train")
@@ -49,24 +44,10 @@ def run(arguments: argparse.Namespace) -> Outcome:
 
 def question(arguments: argparse.Namespace) -> dict[str, Any]:
     """What `bench.planning` is asked."""
-    options: dict[str, Any] = {"batch_size": arguments.batch_size, "precision": arguments.precision}
-    if arguments.image_size is not None:
-        options["image_size"] = arguments.image_size
-    if arguments.task is not None:
-        options["task"] = arguments.task
-    if arguments.technique is not None:
-        options["technique"] = arguments.technique.split(",")
-    if arguments.channels_last:
-        options["channels_last"] = True
     training = {"optimizer": arguments.optimizer, "accumulate": arguments.accumulate} if arguments.train else None
-    return {
-        "model": arguments.model,
-        "options": options,
-        "training": training,
-        "fit": arguments.fit,
-        "verify": arguments.verify,
-        "folder": str(Path.cwd()),
-    }
+    asked = building(arguments)
+    asked["options"]["precision"] = arguments.precision
+    return {**asked, "training": training, "fit": arguments.fit, "verify": arguments.verify}
 
 
 COMMAND = Command("plan", "what a model's peak memory consists of, and what fits in a device", declare, run)

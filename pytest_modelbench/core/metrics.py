@@ -59,6 +59,11 @@ METRICS = {
         Metric("train_throughput", "images/s", Better.HIGHER, Scope.DEVICE, Band(0.05, text="5%"), noisy=True),
         # What torch.compile takes, once in a process: other processes of the machine compile with it.
         Metric("compile_time", "s", Better.LOWER, Scope.DEVICE, Band(0.20, text="20%"), noisy=True),
+        # Of the CPU, in user space: as good as the same from run to run, whoever else is busy; of one processor and one
+        # build of the libraries, which choose their kernels.
+        Metric("instructions", "count", Better.LOWER, Scope.DEVICE, Band(0.01, text="1%"), noisy=True),
+        # Of the whole device while it computes, beside the reference workload's.
+        Metric("energy", "J/image", Better.LOWER, Scope.DEVICE, Band(0.05, text="5%"), noisy=True),
         # What PyTorch's dispatcher keeps alive: exact for one version; 1 % lets a torch release change a detail.
         Metric("peak_live_memory", "bytes", Better.LOWER, Scope.PORTABLE, Band(0.01, text="1%")),
         # What each call leaves behind for good: of a model that may run for days, nothing.

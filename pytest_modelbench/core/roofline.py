@@ -180,3 +180,22 @@ def spent(pass_: Iterable[Work], rates: Rates) -> Spent:
         by_kind[work.kind] += found.seconds  # type: ignore[assignment]
         by_part[work.part] += found.seconds  # type: ignore[assignment]
     return Spent(seconds, memory_s, by_kind, by_part)
+
+
+@dataclass(frozen=True, slots=True)
+class Ceilings:
+    """What a device can do at most: multiply-accumulates a second, and bytes a second by how many are moved.
+
+    ``bytes_per_s``: pairs of a size and the rate at which as much is moved; what is small stays in caches.
+    """
+
+    macs_per_s: float
+    bytes_per_s: tuple[tuple[float, float], ...]
+
+    def floor_s(self, pass_: Iterable[Work]) -> float:
+        """Seconds that a pass cannot be faster than, by the multiplications that it is written with."""
+        return sum(work.calls * max(work.macs / self.macs_per_s, self._memory_s(work)) for work in pass_)
+
+    def _memory_s(self, work: Work) -> float:
+        moved = work.read_bytes + work.written_bytes
+        return moved / next((rate for size, rate in self.bytes_per_s if moved <= size), self.bytes_per_s[-1][1])

@@ -89,6 +89,11 @@ class NvmlGpu:
         busy = frozenset(int(one.pid) for one in new if one.smUtil > 0)
         return busy, max([seen_us, *(int(one.timeStamp) for one in new)])
 
+    def energy_j(self) -> float | None:
+        """Joules since the driver was loaded, of the whole board; None: it does not tell."""
+        found_mj = self._ask("nvmlDeviceGetTotalEnergyConsumption")
+        return None if found_mj is None else found_mj / 1e3
+
     def _ask(self, *names: str, of: int | None = None) -> Any:
         return self._nvml.ask(*names, of=(self._handle,) if of is None else (self._handle, of))
 

@@ -36,6 +36,11 @@ def resolve_precision(precision: str, device: torch.device) -> str:
     return precision
 
 
+def product_dtype(precision: str) -> torch.dtype:
+    """The type that products are computed in."""
+    return _AUTOCAST_DTYPES.get(precision, STORAGE_DTYPES[precision])
+
+
 @contextmanager
 def forward_modes(precision: str, device: torch.device) -> Iterator[None]:
     """Context for a forward pass on ``device``: autocast where ``precision`` asks for it.

@@ -1,0 +1,69 @@
+"""Time on paper of a model's forward pass on devices that need not be here."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import torch
+
+from pytest_modelbench.bench.following import followed
+from pytest_modelbench.core.errors import ModelbenchError, hide_own_frames
+from pytest_modelbench.core.roofline import Work
+from pytest_modelbench.measure.ceilings import ceilings
+from pytest_modelbench.measure.devices import resolve_device
+from pytest_modelbench.measure.places import Places
+from pytest_modelbench.measure.timer import DeviceTimer
+from pytest_modelbench.measure.work import WorkRecorder
+from pytest_modelbench.models.build import build
+from pytest_modelbench.models.built import BuiltModel
+from pytest_modelbench.models.precision import product_dtype
+
+__tracebackhide__ = hide_own_frames
+
+
+def work_of(model: BuiltModel) -> tuple[tuple[Work, ...], str]:
+    """What a forward pass of ``model`` has a device do, and where that was followed: ``meta`` or ``cpu``."""
+    return followed(model, _work)
+
+
+def _work(bare: BuiltModel) -> tuple[Work, ...]:
+    bare.forward()  # what a first pass makes and keeps is no part of the others
+    with Places(bare.module) as places, WorkRecorder(places) as recorder:
+        bare.forward()
+    return tuple(recorder.work())
+
+
+def here(model: BuiltModel) -> dict[str, Any]:
+    """Seconds of a forward pass of ``model`` on its device, and those that the device cannot be below for it."""
+    work, _ = work_of(model)
+    with model.as_found():
+        model.check_output(model.forward())
+        with model.inference() as run:
+            measured_s = DeviceTimer(model.device)(run).median_s
+    floor_s = ceilings(model.device, product_dtype(model.case.precision)).floor_s(work)
+    return {
+        "device": str(model.device), "precision": model.case.precision, "measured_s": measured_s, "floor_s": floor_s,
+    }  # fmt: skip
+
+
+def main() -> None:
+    """Print, as one line of JSON, the work of what the first argument asks for, which is JSON as well; or why not."""
+    asked = json.loads(sys.argv[1])
+    sys.path.insert(0, asked["folder"])
+    try:
+        told: dict[str, Any] = {"passes": {}}
+        for precision in asked["precisions"]:
+            model = build(asked["model"], device=torch.device("cpu"), precision=precision, **asked["options"])
+            work, where = work_of(model)
+            told["passes"][precision] = [one.as_json() for one in work], where
+            told["case"] = model.case.id
+        if asked["threads"] is not None:
+            torch.set_num_threads(asked["threads"])
+            device = torch.device(resolve_device("auto"))
+            model = build(asked["model"], device=device, precision=asked["precision"], **asked["options"])
+            told |= {"here": here(model), "case": model.case.id}
+    except ModelbenchError as error:
+        told = {"error": str(error)}
+    print(json.dumps(told))
