@@ -1,4 +1,4 @@
-"""What ``modelbench.instructions`` and ``modelbench.energy`` do: what a forward pass takes by the machine's counters."""
+"""``modelbench.instructions`` and ``modelbench.energy``: what a forward pass takes by the machine's own counters."""
 
 from __future__ import annotations
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from pytest_modelbench.bench.reach import Reached
     from pytest_modelbench.bench.timing import Measured, Timed
     from pytest_modelbench.bench.train_step import SpeedRuns, TrainFigures
+    from pytest_modelbench.core.prediction import Predicted
     from pytest_modelbench.data.datasets import ClassData, MapData, ObjectData
     from pytest_modelbench.data.photos import LabelledImages
     from pytest_modelbench.measure.accuracy import Accuracy
@@ -108,6 +109,19 @@ class ModelBench:
         timed = self._time(model, case)
         self._record(timed.rate("throughput", handled, name), band)
         return timed.samples
+
+    @of_built_model
+    def predicted_latency(self, model: BuiltModel, device: str, *, name: str = "") -> Predicted:
+        """Seconds of a forward pass of ``model`` on ``device``, such as ``rtx4090``, on paper: none need be here.
+
+        A change is told in the report and never fails; there is no band. ``pytest-modelbench predict`` has the devices,
+        and how far predictions for each were off.
+        """
+        from pytest_modelbench.bench.predicting import predicted_latency, prediction_measurement
+
+        found = predicted_latency(model, device)
+        self._record(prediction_measurement(found, model, name))
+        return found
 
     @of_built_model
     def instructions(self, model: BuiltModel, *, name: str = "", band: str | None = None) -> Instructions:

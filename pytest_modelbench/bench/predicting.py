@@ -9,7 +9,10 @@ from typing import Any
 import torch
 
 from pytest_modelbench.bench.following import followed
-from pytest_modelbench.core.errors import ModelbenchError, hide_own_frames
+from pytest_modelbench.core.device_rates import paper_devices
+from pytest_modelbench.core.errors import ModelbenchError, UsageError, hide_own_frames
+from pytest_modelbench.core.measurement import Measurement
+from pytest_modelbench.core.prediction import Predicted, predicted
 from pytest_modelbench.core.roofline import Work
 from pytest_modelbench.measure.ceilings import ceilings
 from pytest_modelbench.measure.devices import resolve_device
@@ -33,6 +36,25 @@ def _work(bare: BuiltModel) -> tuple[Work, ...]:
     with Places(bare.module) as places, WorkRecorder(places) as recorder:
         bare.forward()
     return tuple(recorder.work())
+
+
+def predicted_latency(model: BuiltModel, device: str) -> Predicted:
+    """Seconds of a forward pass of ``model`` on ``device``, one of `core.device_rates`, by its rates."""
+    (paper,) = paper_devices(device, channels_last=model.channels_last)
+    if model.case.precision != paper.precision:
+        raise UsageError(
+            f"{model.case.id}: what is known of {paper.name} is known in {paper.precision}; build the model with "
+            f"precision={paper.precision!r} for it"
+        )
+    return predicted(work_of(model)[0], paper, model.case.batch_size)
+
+
+def prediction_measurement(found: Predicted, model: BuiltModel, name: str) -> Measurement:
+    """``found`` as the metric ``predicted_latency``, called by its device where it has no name."""
+    figures = {"device": found.device, "held_up_by": found.held_up_by}
+    return Measurement.of(
+        "predicted_latency", found.seconds, model.case, name or f"predicted_latency_{found.device}", figures=figures
+    )
 
 
 def here(model: BuiltModel) -> dict[str, Any]:

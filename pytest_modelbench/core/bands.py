@@ -39,6 +39,10 @@ class Band:
         return self.allowance(baseline) / abs(baseline)
 
 
+#: For what is told and holds nobody up: far beyond any change, and a number that JSON has.
+ANY = Band(relative=1e12, text="any")
+
+
 def parse_band(text: object, unit: str, where: str) -> Band:
     """Band that ``text`` describes, for a metric kept in ``unit``.
 

@@ -91,7 +91,10 @@ def paper_devices(text: str, *, channels_last: bool = False) -> list[PaperDevice
 
 def _device(name: str, channels_last: bool) -> PaperDevice:
     name = _ALSO.get(name, name)
-    known = [*dict.fromkeys(device for device, _ in _FILES), *(one for one in SPECIFICATIONS if (one, False) not in _FILES)]
+    known = [
+        *dict.fromkeys(device for device, _ in _FILES),
+        *(one for one in SPECIFICATIONS if (one, False) not in _FILES),
+    ]
     if name not in known:
         raise UsageError(
             f"there are no timings to predict those of {name!r} by.{did_you_mean(name, [*known, *_ALSO])} There are "
@@ -101,7 +104,9 @@ def _device(name: str, channels_last: bool) -> PaperDevice:
     file = _FILES.get((source, channels_last))
     if file is None:
         there = ", ".join(device for device, last in _FILES if last)
-        raise UsageError(f"nobody published timings of {source} with channels_last that could be gone by; of {there} there are")
+        raise UsageError(
+            f"nobody published timings of {source} with channels_last that could be gone by; of {there} there are"
+        )
     kept = _kept()[file]
     rates, error = _rates(kept), Error(**kept["error"])
     if source != name:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from pytest_modelbench.core.bands import Band
+from pytest_modelbench.core.bands import ANY, Band
 
 
 class Better(str, Enum):
@@ -64,6 +64,8 @@ METRICS = {
         Metric("instructions", "count", Better.LOWER, Scope.DEVICE, Band(0.01, text="1%"), noisy=True),
         # Of the whole device while it computes, beside the reference workload's.
         Metric("energy", "J/image", Better.LOWER, Scope.DEVICE, Band(0.05, text="5%"), noisy=True),
+        # On paper, for a device that need not be here: told where it changes, and never failed.
+        Metric("predicted_latency", "s", Better.LOWER, Scope.PORTABLE, ANY),
         # What PyTorch's dispatcher keeps alive: exact for one version; 1 % lets a torch release change a detail.
         Metric("peak_live_memory", "bytes", Better.LOWER, Scope.PORTABLE, Band(0.01, text="1%")),
         # What each call leaves behind for good: of a model that may run for days, nothing.

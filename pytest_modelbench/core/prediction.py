@@ -36,6 +36,13 @@ class Predicted:
         """Of the device's time, the share of operators that moving bytes holds up."""
         return self.memory_s / sum(self.by_kind.values())
 
+    @property
+    def held_up_by(self) -> str:
+        """What most of the time is for: launches, memory or products."""
+        if self.launch_bound:
+            return "launches"
+        return "memory" if self.memory_share >= 0.5 else "products"
+
 
 @dataclass(frozen=True, slots=True)
 class Here:

@@ -11,7 +11,7 @@ from pytest_modelbench.core.environment import Fact
 from pytest_modelbench.core.measurement import Comparability
 from pytest_modelbench.core.metrics import Better
 from pytest_modelbench.core.observations import Observations
-from pytest_modelbench.core.reasons import MachineMoved, Reason
+from pytest_modelbench.core.reasons import ItemsChanged, MachineMoved, Parted, Placed, Reason
 from pytest_modelbench.core.trail import Trail
 
 
@@ -76,6 +76,11 @@ class Judgement:
     def noted(self, reason: Reason) -> Judgement:
         """Return this judgement with a further ``reason``."""
         return replace(self, reasons=(*self.reasons, reason))
+
+    @property
+    def where(self) -> tuple[Reason, ...]:
+        """Of the reasons, those that say where in a model something changed."""
+        return tuple(one for one in self.reasons if isinstance(one, (ItemsChanged, Parted, Placed)))
 
     @property
     def machine_moved(self) -> MachineMoved | None:

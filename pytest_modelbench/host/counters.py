@@ -1,7 +1,7 @@
 """Instructions that this process's threads have run, by the kernel's own counters (perf_event_open, Linux).
 
-Called directly: what PyPI has for it counts one thread alone, and ``perf stat`` counts from another process, which would
-have to be told when a pass begins and ends.
+Called directly: what PyPI has for it counts one thread alone, and ``perf stat`` counts from another process, which
+would have to be told when a pass begins and ends.
 """
 
 from __future__ import annotations

@@ -95,8 +95,8 @@ def gpu_meter(gpu: NvmlGpu | None) -> GpuEnergy:
     """The counter of a GPU; raises UnavailableError where it has none."""
     if gpu is None or gpu.energy_j() is None:
         raise UnavailableError(
-            "the energy of this GPU is not told: that takes nvidia-ml-py (pip install 'pytest-modelbench[cuda]'), and a "
-            "GPU of Volta's generation or later"
+            "the energy of this GPU is not told: that takes nvidia-ml-py (pip install 'pytest-modelbench[cuda]'), and "
+            "a GPU of Volta's generation or later"
         )
     return GpuEnergy(gpu)
 

@@ -27,8 +27,8 @@ _KINDS = {
         OperatorKind.ARITHMETIC: "add mul sub rsub relu relu6 clamp clamp_min clamp_max hardtanh leaky_relu where neg "
         "abs square threshold bitwise_not logical_not logical_and logical_or maximum minimum eq ne gt lt ge le "
         "masked_fill lerp addcmul addcdiv prelu _prelu_kernel sign",
-        OperatorKind.FUNCTION: "gelu silu sigmoid log_sigmoid_forward hardswish hardsigmoid mish elu celu selu tanh exp "
-        "expm1 softplus erf pow log log1p rsqrt sqrt reciprocal div sin cos atan2",
+        OperatorKind.FUNCTION: "gelu silu sigmoid log_sigmoid_forward hardswish hardsigmoid mish elu celu selu tanh "
+        "exp expm1 softplus erf pow log log1p rsqrt sqrt reciprocal div sin cos atan2",
         OperatorKind.SOFTMAX: "_softmax _log_softmax",
         OperatorKind.REDUCTION: "mean sum amax amin max min var_mean var std std_mean norm linalg_vector_norm cumsum "
         "prod argmax argmin logsumexp any all",
@@ -52,8 +52,30 @@ _IN_A_NAME = {
 _COPIES = frozenset(("_to_copy", "clone", "copy", "_copy_from"))
 #: What makes numbers from none: nothing next to the rest, and once for many passes as a rule.
 _MADE = frozenset(
-    "empty empty_like empty_strided new_empty new_empty_strided full full_like zeros zeros_like new_zeros ones "
-    "ones_like new_ones arange linspace eye scalar_tensor lift_fresh fill zero detach as_strided".split()
+    [
+        "empty",
+        "empty_like",
+        "empty_strided",
+        "new_empty",
+        "new_empty_strided",
+        "full",
+        "full_like",
+        "zeros",
+        "zeros_like",
+        "new_zeros",
+        "ones",
+        "ones_like",
+        "new_ones",
+        "arange",
+        "linspace",
+        "eye",
+        "scalar_tensor",
+        "lift_fresh",
+        "fill",
+        "zero",
+        "detach",
+        "as_strided",
+    ]
 )
 #: Of these the second output and on are for a backward pass.
 _ONE_OUTPUT = frozenset(

@@ -66,6 +66,11 @@ class BuiltModel:
         return self._recipe.compile_options
 
     @property
+    def channels_last(self) -> bool:
+        """Whether images lie channels last in memory."""
+        return self._recipe.channels_last
+
+    @property
     def recorded(self) -> bool:
         """Whether its passes are recorded as a CUDA graph, which is replayed."""
         return self._recipe.cuda_graph

@@ -42,14 +42,14 @@ def item_lines(changed: ItemsChanged) -> list[str]:
 
 def placed_in_short(placed: Placed) -> str:
     """``in layer2: +9.80 ms of +10.2 ms``: one line."""
-    part = _part_that_slowed(placed.times.items)
+    part = _part_that_moved(placed.times.items)
     return f"in {part or 'many parts'}: {_of_whole(placed.times, part)}"
 
 
 def placed_lines(placed: Placed) -> list[str]:
     """Where the time went, split until the whole is told; what took it, and what is called more often or less."""
     times = placed.times
-    part = _part_that_slowed(times.items)
+    part = _part_that_moved(times.items)
     told = [f"where     {part or 'many parts'}, {_of_whole(times, part)} (timed with hooks)"]
     if split := _split(times, part):
         told.append(f"          {split}")
@@ -68,9 +68,10 @@ def _of_whole(times: ItemsChanged, part: str) -> str:
     return f"{_told(_within(times.items, part), times.unit)} of {whole}" if part else f"{whole} in all"
 
 
-def _part_that_slowed(items: Sequence[ItemChange]) -> str:
+def _part_that_moved(items: Sequence[ItemChange]) -> str:
     """The smallest part that explains most of what a time changed by: every part's time varies, if by little."""
-    return _smallest_with(_MOST, items, _net)
+    way = -1 if _net(items) < 0 else 1
+    return _smallest_with(_MOST, items, lambda some: way * _net(some))
 
 
 def _smallest_with(share: float, items: Sequence[ItemChange], size: Callable[[Sequence[ItemChange]], int]) -> str:

@@ -10,7 +10,7 @@ from pytest_modelbench.core.session import Absence, Check, Outcome, Renamed, Ses
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.report.commands import prune_command, rename_command
 from pytest_modelbench.report.messages import as_if, found_from, more_needed
-from pytest_modelbench.report.reasons import sentences
+from pytest_modelbench.report.reasons import sentence, sentences
 from pytest_modelbench.report.scale import percent, plural
 from pytest_modelbench.report.selection import MOST_TESTS, naming
 from pytest_modelbench.report.summary import Notice, Standing, Told, standing
@@ -40,7 +40,24 @@ def notices(session: Session, told: Told | None = None) -> list[Notice]:
     found += _absent(session, told)
     if session.updating or session.interrupted:
         return found
-    return found + _machine(session, told) + _open(session) + _acceptance(session, told)
+    return found + _predicted(session) + _machine(session, told) + _open(session) + _acceptance(session, told)
+
+
+#: Predictions that change by less are not told: they are off by more.
+_TOLD_FROM = 0.005
+
+
+def _predicted(session: Session) -> list[Notice]:
+    """What changes on devices that are not here, on paper: told, and nothing to be failed for."""
+    items = []
+    for check in session.checks:
+        ratio = check.judgement.ratio
+        if check.metric.name == "predicted_latency" and ratio and abs(ratio - 1) >= _TOLD_FROM and check.measurements:
+            figures = check.measurements[-1].figures
+            items.append(
+                f"{check.case.id}: {percent(ratio)} on {figures['device']} (held up by {figures['held_up_by']})"
+            )
+    return [Notice("predicted, not measured:", some(items))] if items else []
 
 
 #: What is told of a test that does not measure what it has a baseline for.
@@ -113,9 +130,10 @@ def _open(session: Session) -> list[Notice]:
         return found
     items = []
     for check in checks:
-        told = [text for text in (more_needed(check), found_from(check)) if text] or [
-            sentences(check.judgement.reasons)
-        ]
+        where = check.judgement.where
+        rest = [one for one in check.judgement.reasons if one not in where]
+        told = [text for text in (more_needed(check), found_from(check)) if text] or [sentences(rest)]
+        told += map(sentence, where)
         items.append(f"{check.case.id} {check.key.name}: {'; '.join(told)}")
     verb = "is" if len(checks) == 1 else "are"
     text = f"{plural(len(checks), 'check')} {verb} undecided, which does not count as ok"
@@ -219,14 +237,25 @@ def _acceptance(session: Session, told: Told) -> list[Notice]:
         ({Standing.IMPROVED}, troubled, "{} improved: accept, or the gain can be lost again unseen"),
         (trouble, set(), "if the change is intended, accept with"),
     ):
-        tests = [
-            check.key.test
+        checks = [
+            check
             for check in session.checks
             if standing(check, session) in wanted and check.key.test not in without | left_out
         ]
+        tests = [check.key.test for check in checks]
+        # What regressed is told in full above.
+        gains = [_gain(check) for check in checks if check.judgement.where and wanted == {Standing.IMPROVED}]
         if tests and told.accept_command:
-            found.append(Notice(text.format(len(tests)), command=accept_of(tests, session, told)))
+            found.append(Notice(text.format(len(tests)), some(gains), accept_of(tests, session, told)))
+        elif gains:
+            found.append(Notice(f"{len(tests)} improved", some(gains)))
     return found
+
+
+def _gain(check: Check) -> str:
+    judgement = check.judgement
+    ratio = "" if judgement.ratio is None else f" {percent(judgement.ratio)}"
+    return f"{check.case.id} {check.key.name}{ratio}, {sentences(judgement.where)}"
 
 
 def accept_of(tests: Iterable[str], session: Session, told: Told) -> str:

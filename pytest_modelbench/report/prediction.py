@@ -40,21 +40,16 @@ def _table(found: Prediction) -> Iterator[str]:
 
 def _ceiling(one: Predicted) -> str:
     if one.launch_bound:
-        return "launches"
-    share = one.memory_share
-    return f"memory, {share:.0%}" if share >= 0.5 else f"products, {1 - share:.0%}"
+        return one.held_up_by
+    return f"{one.held_up_by}, {max(one.memory_share, 1 - one.memory_share):.0%}"
 
 
 def _remarks(found: Prediction) -> Iterator[str]:
     """What the figures are of, each once."""
-    setups = {
-        f"{one.precision}{', compiled' if one.compiled else ''}": [
-            other.device for other in found.devices if (other.precision, other.compiled) == (one.precision, one.compiled)
-        ]
-        for one in found.devices
-    }
-    for setup, names in setups.items():
-        yield f"  in {setup}: {', '.join(names)}"
+    setups: dict[str, list[str]] = {}
+    for one in found.devices:
+        setups.setdefault(f"{one.precision}{', compiled' if one.compiled else ''}", []).append(one.device)
+    yield from (f"  in {setup}: {', '.join(names)}" for setup, names in setups.items())
     for one in found.devices:
         if one.scaled_from:
             yield f"  {one.device}: no published timings; scaled from {one.scaled_from} by what the vendor says of both"

@@ -22,7 +22,7 @@ class Stage(Enum):
     FIRST = ""
     OPEN = "{} still open"  #: a look has left them so
     CONFIRMING = "confirming {}"  #: what is stored does not clear them: they are measured beside the baseline's code
-    PLACING = "finding where {} became slower"  #: pairs have decided, and one more says more
+    PLACING = "finding where {} changed"  #: pairs have decided, and one more says more
     AGAIN = "measuring {} again"  #: pairs clear the code, or told nothing
 
 

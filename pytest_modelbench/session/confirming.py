@@ -116,7 +116,7 @@ class Confirmation:
             self._decide(tests, Duet(" with ".join(names), settings.pairs, stored=False), base, seed)
 
     def _place(self, tests: Sequence[str], duet: Duet, base: Base) -> None:
-        """Find where ``tests`` became slower, in one more pair: an explanation, which changes no verdict.
+        """Find where ``tests`` changed, in one more pair: an explanation, which changes no verdict.
 
         Within a budget, what is open comes first.
         """
@@ -147,20 +147,20 @@ class Confirmation:
                 duet = replace(duet, checks=self._results.noisy_checks, looks=looks)
             base.check()
             over = self._audience.out_of_time()
-            slower: list[str] = []
+            moved: list[str] = []
             with ExitStack() as later:
                 for test in order:
                     if over and self._results.drop_cut(test):
                         continue  # a pair that was cut short tells nothing
                     decision = self._results.decide_beside(test, duet, last_pair=number == duet.looks[-1])
-                    if not over and self._results.became_slower(test, duet):
-                        slower.append(test)
+                    if not over and self._results.moved(test, duet):
+                        moved.append(test)
                         later.callback(self._tell, test)  # whatever comes in between
                     else:
                         self._told(test, decision)
                     if decision is not None or (duet.stored and not self._results.waiting(test, duet.commit)):
                         remaining.remove(test)
-                self._place(slower, duet, base)
+                self._place(moved, duet, base)
             if over or not remaining:
                 return
 

@@ -47,7 +47,7 @@ class CheckProgress:
     check: Check | None = None
     duet: Duet | None = None  #: what pairs told
     unconfirmed: NotConfirmed | None = None  #: why they told nothing
-    slower: bool = False  #: pairs have found that, and it was asked where
+    located: bool = False  #: pairs have found a change, or the lack of a verdict, and it was asked where it comes from
 
     def take(self, check: Check, event: Event) -> None:
         """Take in a judgement. An exact check that is settled can still be contradicted by a later process.

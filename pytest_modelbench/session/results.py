@@ -9,7 +9,7 @@ from pytest_modelbench.core.case import Case
 from pytest_modelbench.core.environment import Environment, differences, named
 from pytest_modelbench.core.errors import UsageError
 from pytest_modelbench.core.measurement import CheckKey, Measurement
-from pytest_modelbench.core.reasons import Disturbed, NotConfirmed, Placed, Reason
+from pytest_modelbench.core.reasons import Disturbed, NotConfirmed, Reason
 from pytest_modelbench.core.session import Check, TestResult
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.judge.procedure import Duet
@@ -209,21 +209,21 @@ class Results:
         entry.decision = decision
         return decision
 
-    def became_slower(self, test: str, duet: Duet) -> bool:
-        """Whether ``duet`` has found a time of ``test`` slower since this was asked last."""
-        found = [one for one in self.entries[test].course.values() if _slower_by(one, duet) and not one.slower]
+    def moved(self, test: str, duet: Duet) -> bool:
+        """Whether ``duet`` has found a time of ``test`` another one since this was asked last, or could not tell."""
+        found = [one for one in self.entries[test].course.values() if _moved_by(one, duet) and not one.located]
         for progress in found:
-            progress.slower = True
+            progress.located = True
         return bool(found)
 
     def place(self, run: PairRun, duet: Duet) -> None:
-        """Take in where the time goes of what ``duet`` found slower; how a decided test ended stays."""
+        """Take in where the time goes of what ``duet`` found moved; how a decided test ended stays."""
         entry = self.entries[run.test]
         told = None if entry.decision is None else self._by_checks(run.test, entry)
         for key, progress, check in list(entry.judged()):
-            if check.judgement.because(Placed) or not _slower_by(progress, duet):
+            if check.judgement.where or not _moved_by(progress, duet):
                 continue
-            if (placed := run.placed(key.check)) is not None:
+            if (placed := run.placed(key.check, check.judgement.verdict)) is not None:
                 progress.check = replace(check, judgement=check.judgement.noted(placed))
         if told is not None and told == entry.decision:  # and not what the test, or the other code, decided
             entry.decision = self._by_checks(run.test, entry)
@@ -351,14 +351,18 @@ class Results:
 
 #: Times of passes, which have parts; and what such a case's id has where these run out of sight.
 _OF_PASSES = ("latency", "throughput")
+_MOVED = frozenset({Verdict.REGRESSED, Verdict.IMPROVED, Verdict.INCONCLUSIVE})
 _OUT_OF_SIGHT = ("compile", "cuda_graph")
 
 
-def _slower_by(progress: CheckProgress, duet: Duet) -> bool:
-    """Whether pairs beside the same code as those of ``duet`` have found a time of passes slower that has parts."""
+def _moved_by(progress: CheckProgress, duet: Duet) -> bool:
+    """Whether pairs beside the same code as those of ``duet`` are done with a time of passes, and it is not the same.
+
+    Of passes that have parts.
+    """
     check, of = progress.check, progress.duet
     if check is None or of is None or progress.state is not State.SETTLED or of.base != duet.base:
         return False
-    slower = check.judgement.verdict is Verdict.REGRESSED and check.judgement.pairs > 0
+    moved = check.judgement.verdict in _MOVED and check.judgement.pairs > 0
     passes = check.metric.name in _OF_PASSES and isinstance(check.case, Case)
-    return slower and passes and not any(word in check.case.id for word in _OUT_OF_SIGHT)
+    return moved and passes and not any(word in check.case.id for word in _OUT_OF_SIGHT)

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.measurement import CALLS_OF_TIMING, CheckKey, Measurement
 from pytest_modelbench.core.reasons import ItemsChanged, Placed
+from pytest_modelbench.core.verdicts import Verdict
 
 #: How many of the tests that a worker found instead are told.
-_SHOWN = 2
-#: A slowdown that is less, as a share, is none that a single pair with hooks shows.
-_SHOWN_SLOWER = 0.01
+_TOLD = 2
+#: A change that is less, as a share, is none that a single pair with hooks shows.
+_SHOWN = 0.01
+#: Whether a pair that was so much slower shows what a verdict says.
+_SHOWN_BY: dict[Verdict, Callable[[float], bool]] = {
+    Verdict.REGRESSED: lambda slower: slower >= _SHOWN,
+    Verdict.IMPROVED: lambda slower: slower <= -_SHOWN,
+    Verdict.INCONCLUSIVE: lambda slower: abs(slower) >= _SHOWN,
+}
 
 
 def not_found(test: str, stopped: str = "", others: Sequence[str] = ()) -> str:
@@ -25,7 +32,7 @@ def not_found(test: str, stopped: str = "", others: Sequence[str] = ()) -> str:
     function = test.partition("[")[0]
     if instead := [one for one in others if one.partition("[")[0] == function]:
         return (
-            f"{said}; it found {', '.join(instead[:_SHOWN])}. Ids have to be the same in every process: give "
+            f"{said}; it found {', '.join(instead[:_TOLD])}. Ids have to be the same in every process: give "
             "parametrize ids= that are made of no address, time, process number or random number"
         )
     return (
@@ -122,21 +129,30 @@ class PairRun:
         change = self.timings[one.timing.turn].change
         return -change if one.timing.rate else change
 
-    def placed(self, key: CheckKey) -> Placed | None:
-        """Where what ``key`` is about took more time, of a pair that was to say so; None if it does not."""
+    def placed(self, key: CheckKey, verdict: Verdict) -> Placed | ItemsChanged | None:
+        """Where what ``key`` is about takes another time, of a pair that was to say so; None if it does not.
+
+        Only what agrees with the ``verdict``: where there is none, a time that moved or else operators that did.
+        """
         candidate = self.candidate.measurements if self.candidate and not self.obstacle else []
         now = next((one for one in candidate if one.key == key), None)
         then = self._then(now) if now else None
         if now is None or then is None or now.breakdown is None or then.breakdown is None or now.timing is None:
             return None
-        if now.breakdown.total - then.breakdown.total < _SHOWN_SLOWER * then.breakdown.total:
-            return None  # hooks, or that pair, did not show it
-        times = ItemsChanged("ns", then.breakdown.changes(now.breakdown))
-        calls = next((one for one in candidate if one.name == f"{CALLS_OF_TIMING}{now.timing.turn}"), None)
+        calls = self._changed_calls(now.timing.turn, candidate)
+        slower = (now.breakdown.total - then.breakdown.total) / then.breakdown.total
+        if _SHOWN_BY[verdict](slower):
+            return Placed(ItemsChanged("ns", then.breakdown.changes(now.breakdown)), calls)
+        # Hooks, or that pair, did not show it.
+        return calls if verdict is Verdict.INCONCLUSIVE and calls and calls.items else None
+
+    def _changed_calls(self, turn: int | None, candidate: Sequence[Measurement]) -> ItemsChanged | None:
+        """Which operators a timing calls more often or less; None where that could not be counted."""
+        calls = next((one for one in candidate if one.name == f"{CALLS_OF_TIMING}{turn}"), None)
         called = self._then(calls) if calls else None
         if calls is None or called is None or calls.breakdown is None or called.breakdown is None:
-            return Placed(times)
-        return Placed(times, ItemsChanged("count", called.breakdown.changes(calls.breakdown)))
+            return None
+        return ItemsChanged("count", called.breakdown.changes(calls.breakdown))
 
     def disturbed(self, one: Measurement) -> bool:
         """Whether the machine was disturbed while what ``one`` tells was measured, on either side."""

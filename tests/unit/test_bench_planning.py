@@ -12,8 +12,8 @@ from torch import nn
 from pytest_modelbench.bench import planning
 from pytest_modelbench.bench.peak import pass_peak, step_peak
 from pytest_modelbench.bench.planning import fitting, followed_plan, largest, memory_plan, scaled_from
-from pytest_modelbench.core.cards import GIB, Memory
 from pytest_modelbench.core.branches import Branch
+from pytest_modelbench.core.cards import GIB, Memory
 from pytest_modelbench.core.memory_plan import Fitting, Kind, MemoryPlan, Part, by_module
 from pytest_modelbench.core.train_options import TrainOptions
 from pytest_modelbench.measure.caching_allocator import Step

@@ -51,7 +51,7 @@ def test_a_call_is_measured_in_windows_of_a_hundred_updates_in_turns_with_the_re
 
 def test_a_counter_that_stands_still_tells_nothing():
     clock, meter = FakeClock(), Meter()
-    with pytest.raises(MeasureError, match="made up says that 10.0 s took no energy"):
+    with pytest.raises(MeasureError, match="made up says that .* took no energy"):
         energy_samples(worker(clock, meter, "T", 1.0, 0.0), worker(clock, meter, "R", 1.0, 1.0), meter, clock)
 
 
@@ -99,7 +99,9 @@ def test_a_gpu_tells_millijoules_or_is_refused():
 def test_a_measurement_is_per_image_and_relative_to_the_reference(monkeypatch):
     model = build("test_resnet", device=torch.device("cpu"), batch_size=4, image_size=32)
     monkeypatch.setattr(consumption, "processor_meter", Meter)
-    monkeypatch.setattr(consumption, "energy_samples", lambda run, *_: run() is None or EnergySamples((8.0,), (2.0,), 1.0))
+    monkeypatch.setattr(
+        consumption, "energy_samples", lambda run, *_: run() is None or EnergySamples((8.0,), (2.0,), 1.0)
+    )
     one = energy_measurement(energy_of(model), model, "")
     assert (one.name, one.value, one.metric.unit, one.samples) == ("energy", 2.0, "J/image", (2.0,))
     assert one.timing.log_ratio == pytest.approx(math.log(8 / 2 / 4))

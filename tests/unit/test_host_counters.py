@@ -68,7 +68,10 @@ def test_all_threads_are_counted_from_nothing(tmp_path, told):
 
 def test_a_count_of_part_of_the_time_is_none(tmp_path, told):
     opens = opening({7: (1000, 50, 50), 9: (234, 100, 60)})
-    with counting(opens=opens, proc=fake_proc(tmp_path)) as counter, pytest.raises(MeasureError, match="60% of the time"):
+    with (
+        counting(opens=opens, proc=fake_proc(tmp_path)) as counter,
+        pytest.raises(MeasureError, match="60% of the time"),
+    ):
         counter.stop()
 
 
@@ -83,9 +86,9 @@ def test_a_count_of_part_of_the_time_is_none(tmp_path, told):
     ],
 )
 def test_what_is_not_counted_is_refused_with_what_helps(tmp_path, number, level, why):
-    with pytest.raises(UnavailableError, match="instructions cannot be counted here: ") as refused:
-        with counting(opens=refusing(number), proc=fake_proc(tmp_path, level)):
-            pytest.fail("nothing is counted")
+    refusal = pytest.raises(UnavailableError, match="instructions cannot be counted here: ")
+    with refusal as refused, counting(opens=refusing(number), proc=fake_proc(tmp_path, level)):
+        pytest.fail("nothing is counted")
     assert why in str(refused.value)
 
 

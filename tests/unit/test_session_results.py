@@ -8,19 +8,27 @@ from dataclasses import replace
 import pytest
 
 from pytest_modelbench.core.acceptance import Cause
-from pytest_modelbench.core.breakdown import Breakdown
+from pytest_modelbench.core.breakdown import Breakdown, ItemChange
 from pytest_modelbench.core.case import Case, NamedCase
 from pytest_modelbench.core.environment import Environment
-from pytest_modelbench.core.measurement import CheckKey, Comparability, Measurement, Quality, RelativeTime
+from pytest_modelbench.core.measurement import (
+    CALLS_OF_TIMING,
+    CheckKey,
+    Comparability,
+    Measurement,
+    Quality,
+    RelativeTime,
+)
 from pytest_modelbench.core.metrics import METRICS
 from pytest_modelbench.core.observations import hits
-from pytest_modelbench.core.reasons import NotEverywhere, OutOfBudget
+from pytest_modelbench.core.reasons import ItemsChanged, NotEverywhere, OutOfBudget
 from pytest_modelbench.core.sample_names import SampleNames
 from pytest_modelbench.core.session import Outcome, Session, Stamp
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.core.verdicts import BaselineView, Verdict
 from pytest_modelbench.judge.procedure import Duet
 from pytest_modelbench.judge.state import Nothing, Pair, Round, State
+from pytest_modelbench.report.reasons import sentences
 from pytest_modelbench.session.commands import Commands
 from pytest_modelbench.session.confirming import Recourses
 from pytest_modelbench.session.deciding import Decider, Rule
@@ -205,7 +213,7 @@ def placing(name="latency", then_ns=1_000_000, now_ns=3_000_000):
 def found_slower(commits, duet, **changes):
     """Results in which ``duet`` has found latency slower, of a model; and how the test ends, if it does."""
     results = results_of(commits)
-    measured(results, *(run(n, **dict.fromkeys(commits, slow)) for n, slow in enumerate(SLOW, 1)))
+    measured(results, *(run(n, **dict.fromkeys(commits, log_ratio)) for n, log_ratio in enumerate(SLOW, 1)))
     progress = standing(results, "latency")
     progress.check = replace(progress.check, case=Case("net", 1, (224, 224)))
     beside(results, duet, 3, **changes)
@@ -217,8 +225,8 @@ def found_slower(commits, duet, **changes):
 def test_where_a_slowdown_is_is_told_with_how_the_test_ended():
     duet = stored_duet("c1", 1)
     results, decision = found_slower({"latency": "c1"}, duet, latency=0.1)
-    assert results.became_slower(TEST, duet)
-    assert not results.became_slower(TEST, duet)  # it was asked
+    assert results.moved(TEST, duet)
+    assert not results.moved(TEST, duet)  # it was asked
     results.place(placing(), duet)
     placed = results.entry(TEST).decision
     assert (placed.outcome, placed.own) == (decision.outcome, False) == (Outcome.FAILED, False)
@@ -231,18 +239,64 @@ def test_a_slowdown_is_placed_beside_the_code_that_it_was_found_beside():
     first, second = stored_duet("c1", 2), stored_duet("c2", 2)
     results, decision = found_slower({"latency": "c1", "backward_time": "c2"}, first, latency=0.1, backward_time=0.1)
     assert decision is None
-    assert results.became_slower(TEST, first)
+    assert results.moved(TEST, first)
     results.begin_duet([TEST])
     beside(results, second, 3, latency=0.0, backward_time=0.2)
-    assert not results.became_slower(TEST, second)
+    assert not results.moved(TEST, second)
     results.place(placing(), second)
     assert "where" not in results.entry(TEST).decision.message
 
 
-@pytest.mark.parametrize("now_ns", [1_000_000, 900_000, 1_004_000])
-def test_a_pair_that_does_not_show_the_slowdown_tells_no_place(now_ns):
-    assert placing(now_ns=now_ns).placed(CheckKey(TEST, "latency")) is None
-    assert placing().placed(CheckKey(TEST, "throughput")) is None
+@pytest.mark.parametrize(
+    ("verdict", "now_ns", "told"),
+    [
+        (Verdict.REGRESSED, 3_000_000, True),
+        (Verdict.REGRESSED, 1_000_000, False),
+        (Verdict.REGRESSED, 900_000, False),
+        (Verdict.REGRESSED, 1_004_000, False),
+        (Verdict.IMPROVED, 900_000, True),
+        (Verdict.IMPROVED, 996_000, False),
+        (Verdict.IMPROVED, 3_000_000, False),
+        (Verdict.INCONCLUSIVE, 900_000, True),
+        (Verdict.INCONCLUSIVE, 3_000_000, True),
+        (Verdict.INCONCLUSIVE, 1_004_000, False),
+    ],
+)
+def test_a_pair_tells_a_place_if_it_shows_what_the_verdict_says(verdict, now_ns, told):
+    assert bool(placing(now_ns=now_ns).placed(CheckKey(TEST, "latency"), verdict)) is told
+    assert placing().placed(CheckKey(TEST, "throughput"), verdict) is None
+
+
+def test_operators_are_told_where_a_time_is_undecided_and_did_not_move():
+    def calls(n, count):
+        one = run(n, latency=0.0)
+        (timed,) = one.measurements
+        called = Measurement.of("operators", count, timed.case, f"{CALLS_OF_TIMING}0", test=TEST, process=n)
+        one.measurements = [
+            replace(timed, breakdown=Breakdown.of({("stem", "Conv2d"): 1_000_000})),
+            replace(called, breakdown=Breakdown.of({("stem", "aten::add"): count})),
+        ]
+        return one
+
+    more = PairRun(TEST, 1, calls(1, 3), calls(1, 5)).placed(CheckKey(TEST, "latency"), Verdict.INCONCLUSIVE)
+    assert more == ItemsChanged("count", (ItemChange("stem", "aten::add", 3, 5),))
+    same = PairRun(TEST, 1, calls(1, 3), calls(1, 3))
+    assert same.placed(CheckKey(TEST, "latency"), Verdict.INCONCLUSIVE) is None
+    assert same.placed(CheckKey(TEST, "latency"), Verdict.REGRESSED) is None
+
+
+@pytest.mark.parametrize("verdict", [Verdict.IMPROVED, Verdict.INCONCLUSIVE])
+def test_what_pairs_found_better_or_could_not_tell_is_placed_too_and_what_is_equal_is_not(verdict):
+    duet = stored_duet("c1", 1)
+    results, _ = found_slower({"latency": "c1"}, duet, latency=0.1)
+    progress = standing(results, "latency")
+    progress.check = replace(progress.check, judgement=replace(progress.check.judgement, verdict=verdict))
+    assert results.moved(TEST, duet)
+    results.place(placing(then_ns=3_000_000, now_ns=1_000_000), duet)
+    (check,) = results.checks()
+    assert sentences(check.judgement.where) == "in stem: -2.00 ms of -2.00 ms"
+    equal, _ = found_slower({"latency": "c1"}, duet, latency=0.0)
+    assert not equal.moved(TEST, duet)
 
 
 def test_what_else_decided_a_test_stays():
