@@ -70,6 +70,11 @@ def here(model: BuiltModel) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _case(model: BuiltModel) -> str:
+    """The case's id without its precision: each device has its own."""
+    return model.case.id.removesuffix(f"-{model.case.precision}")
+
+
 def main() -> None:
     """Print, as one line of JSON, the work of what the first argument asks for, which is JSON as well; or why not."""
     asked = json.loads(sys.argv[1])
@@ -80,12 +85,12 @@ def main() -> None:
             model = build(asked["model"], device=torch.device("cpu"), precision=precision, **asked["options"])
             work, where = work_of(model)
             told["passes"][precision] = [one.as_json() for one in work], where
-            told["case"] = model.case.id
+            told["case"] = _case(model)
         if asked["threads"] is not None:
             torch.set_num_threads(asked["threads"])
             device = torch.device(resolve_device("auto"))
             model = build(asked["model"], device=device, precision=asked["precision"], **asked["options"])
-            told |= {"here": here(model), "case": model.case.id}
+            told |= {"here": here(model), "case": _case(model)}
     except ModelbenchError as error:
         told = {"error": str(error)}
     print(json.dumps(told))

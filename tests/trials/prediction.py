@@ -1,6 +1,7 @@
 """Calibrates `core.roofline` by timm's published timings, and measures its error on models it has not seen.
 
     python tests/trials/prediction.py FOLDER [--rates]
+    python tests/trials/prediction.py table
 
 FOLDER is what `prediction_work.py` made. For each published file: rates fitted to four fifths of the models, the error
 on the other fifth, five times; fifths of models at random, and fifths of families (a file of timm's), so that nothing
@@ -191,7 +192,7 @@ def alike(work, batch):
     calls = Counter()
     for one in work:
         sizes = (one.read_bytes / batch, one.written_bytes / batch, one.bias_bytes / batch)
-        calls[KINDS.index(one.kind), one.macs / batch, one.depth, one.width, *sizes] += one.calls
+        calls[(KINDS.index(one.kind), one.macs / batch, one.depth, one.width, *sizes)] += one.calls
     return calls
 
 
@@ -231,7 +232,27 @@ def read_published(name):
     return {(row["model"], int(row["image_size"])): 1 / float(row["images_per_s"]) for row in rows}
 
 
+def print_tables():
+    """Both tables of ``docs/prediction.md``, of what was written last."""
+    found = json.loads((RESULTS / "prediction.json").read_text())["figures"]
+    print("Half of the models within, nine in ten within, rank correlation:\n")
+    print("| file | models | unseen models | unseen families | three sums |\n| --- | --- | --- | --- | --- |")
+    for name, one in found["files"].items():
+        told = (
+            f"{of['median']:.1%}, {of['within_90']:.0%}, {of['rank']:.3f}"
+            for of in (one["unseen_models"], one["unseen_families"], one["three_sums"])
+        )
+        print(f"| {name} | {one['seen']['models']:,} | {' | '.join(told)} |")
+    print("\n| from | to | by specifications | one number fitted | two numbers, by 20 models |")
+    print("| --- | --- | --- | --- | --- |")
+    for one in found["transfers"]:
+        told = (f"{one[what]['median']:.1%}" for what in ("specifications", "ratio_between_models", "by_a_few_models"))
+        print(f"| {one['from']} | {one['to']} | {' | '.join(told)} |")
+
+
 def main():
+    if sys.argv[1] == "table":
+        return print_tables()
     folder = Path(sys.argv[1])
     torch.set_num_threads(1)
     work = {setup: read_work(folder, setup) for setup in set(FILES.values())}

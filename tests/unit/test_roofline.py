@@ -76,7 +76,9 @@ class Zoo(nn.Module):
         self.head = nn.Linear(16, 10)
 
     def forward(self, images):
-        found = self.norm(self.group(self.depth(self.point(self.dense(self.first(images)[..., ::2, ::2] + self.stem(images))))))
+        found = self.norm(
+            self.group(self.depth(self.point(self.dense(self.first(images)[..., ::2, ::2] + self.stem(images)))))
+        )
         found = nn.functional.gelu(nn.functional.max_pool2d(found, 2))
         tokens = self.layers(found.flatten(2).transpose(1, 2).contiguous())
         tokens = nn.functional.scaled_dot_product_attention(tokens[:, None], tokens[:, None], tokens[:, None])
@@ -99,9 +101,9 @@ def test_operators_are_taken_for_what_they_are():
     }  # fmt: skip
     of = {one.kind: one for one in work}
     # 2 images of 8x8 and 16 channels out, of 8 channels and 9 pixels each; 4 bytes a number.
-    assert of[K.CONVOLUTION] == Work(
-        "dense", "aten::convolution", K.CONVOLUTION, 2 * 64 * 16 * 72, 72, 16, 4 * (2 * 8 * 64 + 16 * 72), 4 * 2 * 16 * 64
-    )
+    read, written = 4 * (2 * 8 * 64 + 16 * 72), 4 * 2 * 16 * 64
+    dense = Work("dense", "aten::convolution", K.CONVOLUTION, 2 * 64 * 16 * 72, 72, 16, read, written)
+    assert of[K.CONVOLUTION] == dense
     assert (of[K.DEPTHWISE].depth, of[K.DEPTHWISE].width, of[K.DEPTHWISE].bias_bytes) == (5, 1, 4 * 2 * 16 * 64)
     assert (of[K.GROUPED].depth, of[K.GROUPED].width) == (36, 4)
     assert (of[K.PRODUCT].macs, of[K.PRODUCT].depth, of[K.PRODUCT].width) == (2 * 16 * 10, 16, 10)

@@ -1,4 +1,4 @@
-"""``pytest-modelbench plan``: a real model in a process of its own, and what cannot be planned."""
+"""``pytest-modelbench plan`` and ``predict``: a real model in a process of its own, and what cannot be told."""
 
 import json
 
@@ -47,3 +47,27 @@ def test_a_memory_that_cannot_be_is_refused_before_anything_is_built(capsys, fit
 def test_without_a_device_nothing_is_verified_and_why_is_said(capsys):
     assert main(["plan", "resnet18", "--verify"]) == 4
     assert "cuda" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_prediction_is_made_in_a_process_of_its_own(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "zoo.py").write_text("def net():\n    from torch import nn\n    return nn.Conv2d(3, 16, 3)\n")
+    asked = ["predict", "zoo:net", "--image-size", "66", "--batch-size", "64", "--device", "rtx4090,here", "--json"]
+    assert main(asked) == 0
+    told = json.loads(capsys.readouterr().out)
+    (device,) = told["devices"]
+    assert (told["case"], told["batch_size"]) == ("zoo.net-b64-66", 64)
+    assert (device["device"], device["precision"], device["within_batches"]) == ("rtx4090", "amp-fp16", True)
+    assert device["seconds"] > 0
+    assert 0 < told["here"]["floor_s"]
+    assert 0 < told["here"]["measured_s"]
+
+
+@pytest.mark.parametrize(
+    ("device", "told"),
+    [("rtx409", "no timings to predict those of 'rtx409' by. Did you mean 'rtx4090'"), ("", "those of ''")],
+)
+def test_a_device_that_nobody_timed_is_refused_before_anything_is_built(capsys, device, told):
+    assert main(["predict", "resnet18", "--device", device]) == 4
+    assert told in capsys.readouterr().err
