@@ -58,11 +58,9 @@ def _remarks(found: Prediction) -> Iterator[str]:
 
 
 def _here(here: Here) -> Iterator[str]:
-    share = here.floor_s / here.measured_s
-    yield (
-        f"  here ({here.device}, {here.precision}): {number(here.measured_s, 's')}, of which this device needs at least "
-        f"{number(here.floor_s, 's')} ({share:.0%})"
-    )
+    took, least = number(here.measured_s, "s"), number(here.floor_s, "s")
+    share = f"{here.floor_s / here.measured_s:.0%}"
+    yield f"  here ({here.device}, {here.precision}): {took}, of which this device needs at least {least} ({share})"
 
 
 def _kinds(first: Predicted) -> Iterator[str]:

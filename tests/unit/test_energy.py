@@ -51,7 +51,7 @@ def test_a_call_is_measured_in_windows_of_a_hundred_updates_in_turns_with_the_re
 
 def test_a_counter_that_stands_still_tells_nothing():
     clock, meter = FakeClock(), Meter()
-    with pytest.raises(MeasureError, match="made up says that .* took no energy"):
+    with pytest.raises(MeasureError, match=r"made up says that .* took no energy"):
         energy_samples(worker(clock, meter, "T", 1.0, 0.0), worker(clock, meter, "R", 1.0, 1.0), meter, clock)
 
 
