@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import torch
 
-from pytest_modelbench.bench.following import followed
+from pytest_modelbench.bench.following import followed, why_not_on_meta
 from pytest_modelbench.bench.peak_parts import PeakParts, held_by
 from pytest_modelbench.core.cards import Fit, Memory, memories
 from pytest_modelbench.core.errors import BuildError, ModelbenchError, hide_own_frames
@@ -56,7 +56,7 @@ def followed_plan(model: BuiltModel, training: TrainOptions | None = None) -> Fo
         model, lambda bare: _of_pass(bare) if training is None else _of_step(bare, training)
     )
     case = model.case.id if training is None else training.case(model.case).id
-    return FollowedPlan(MemoryPlan(case, where, **plan), steps)
+    return FollowedPlan(MemoryPlan(case, where, **plan, why_not_on_meta=why_not_on_meta(model)), steps)
 
 
 def verify(model: BuiltModel, training: TrainOptions | None = None) -> Verified:

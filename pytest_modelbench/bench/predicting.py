@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from pytest_modelbench.bench.following import followed
+from pytest_modelbench.bench.following import followed, why_not_on_meta
 from pytest_modelbench.core.device_rates import paper_devices
 from pytest_modelbench.core.errors import ModelbenchError, UsageError, hide_own_frames
 from pytest_modelbench.core.measurement import Measurement
@@ -80,11 +80,11 @@ def main() -> None:
     asked = json.loads(sys.argv[1])
     sys.path.insert(0, asked["folder"])
     try:
-        told: dict[str, Any] = {"passes": {}}
+        told: dict[str, Any] = {"passes": {}, "why_not_on_meta": ""}
         for precision in asked["precisions"]:
             model = build(asked["model"], device=torch.device("cpu"), precision=precision, **asked["options"])
-            work, where = work_of(model)
-            told["passes"][precision] = [one.as_json() for one in work], where
+            told["passes"][precision] = [one.as_json() for one in work_of(model)[0]]
+            told["why_not_on_meta"] = why_not_on_meta(model)
             told["case"] = _case(model)
         if asked["threads"] is not None:
             torch.set_num_threads(asked["threads"])

@@ -47,11 +47,9 @@ def run(arguments: argparse.Namespace) -> Outcome:
             "threads": max(1, arguments.threads) if is_here else None,
         },
     )
-    passes = {
-        precision: ([Work.of_json(one) for one in work], where) for precision, (work, where) in told["passes"].items()
-    }
+    passes = {precision: [Work.of_json(one) for one in work] for precision, work in told["passes"].items()}
     here = Here(**told["here"]) if is_here else None
-    found = prediction(told["case"], arguments.batch_size, passes, devices, here)
+    found = prediction(told["case"], arguments.batch_size, passes, devices, here, told["why_not_on_meta"])
     return json.dumps(found.as_json(), indent=2) if arguments.json else render_prediction(found), FINE
 
 

@@ -60,6 +60,7 @@ class MemoryPlan:
     timeline: tuple[Moment, ...]
     allocated_bytes: int
     reserved_bytes: int
+    why_not_on_meta: str = ""  #: where in the model it could not be followed there, and why
     fitting: tuple[Fitting, ...] = ()
     verified: Verified | None = None
 

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from pytest_modelbench.core.device_rates import Error, PaperDevice
+from pytest_modelbench.core.errors import UsageError
 from pytest_modelbench.core.roofline import Work, spent
 
 #: What a host takes at least to ask for an operator, in Python, one by one: an assumption, and no measured rate.
@@ -26,7 +27,7 @@ class Predicted:
     seconds: float
     memory_s: float
     launch_bound: bool  #: whether the host takes longer to ask for it all than the device to do it
-    within_batches: bool  #: whether batches of this size were among those that the error is of
+    known: bool  #: whether the error is of passes like this one: of such a batch, and not held up by launches
     error: Error
     by_kind: Mapping[str, float]
     by_part: Mapping[str, float]
@@ -62,6 +63,7 @@ class Prediction:
     batch_size: int
     devices: tuple[Predicted, ...]
     here: Here | None = None
+    why_not_on_meta: str = ""  #: where in the model it could not be followed there, and why
 
     def as_json(self) -> dict[str, Any]:
         """As plain values."""
@@ -69,9 +71,14 @@ class Prediction:
 
 
 def predicted(work: Sequence[Work], device: PaperDevice, batch_size: int) -> Predicted:
-    """What ``device`` takes for a pass over a batch of this size."""
+    """What ``device`` takes for a pass over a batch of this size. Raises UsageError where nothing is computed."""
+    if not work:
+        raise UsageError(
+            "it computes nothing: no operator runs in its forward pass, so that there is nothing to predict"
+        )
     time = spent(work, device.rates)
     asked_s = 0.0 if device.is_cpu else HOST_CALL_S * sum(one.calls for one in work)
+    launch_bound = asked_s > time.seconds
     return Predicted(
         device.name,
         device.precision,
@@ -79,8 +86,8 @@ def predicted(work: Sequence[Work], device: PaperDevice, batch_size: int) -> Pre
         device.scaled_from,
         max(time.seconds, asked_s),
         time.memory_s,
-        asked_s > time.seconds,
-        batch_size == 1 if device.is_cpu else batch_size >= _LEAST_BATCH,
+        launch_bound,
+        not launch_bound and (batch_size == 1 if device.is_cpu else batch_size >= _LEAST_BATCH),
         device.error,
         {kind.value: seconds for kind, seconds in time.by_kind.items()},
         dict(time.by_part),
@@ -90,10 +97,11 @@ def predicted(work: Sequence[Work], device: PaperDevice, batch_size: int) -> Pre
 def prediction(
     case: str,
     batch_size: int,
-    passes: Mapping[str, tuple[Sequence[Work], str]],
+    passes: Mapping[str, Sequence[Work]],
     devices: Iterable[PaperDevice],
     here: Here | None = None,
+    why_not_on_meta: str = "",
 ) -> Prediction:
-    """What is foretold on ``devices``; ``passes`` are the work by precision, and where each was followed."""
-    found = tuple(predicted(passes[device.precision][0], device, batch_size) for device in devices)
-    return Prediction(case, batch_size, found, here)
+    """What is foretold on ``devices``; ``passes`` are the work by precision."""
+    found = tuple(predicted(passes[device.precision], device, batch_size) for device in devices)
+    return Prediction(case, batch_size, found, here, why_not_on_meta)

@@ -22,7 +22,7 @@ from pytest_modelbench.measure.places import Places
 _KINDS = {
     name: kind
     for kind, names in {
-        OperatorKind.PRODUCT: "mm addmm mv addmv dot vdot _addmm_activation",
+        OperatorKind.PRODUCT: "linear mm addmm mv addmv dot vdot _addmm_activation",
         OperatorKind.BATCHED: "bmm baddbmm addbmm",
         OperatorKind.ARITHMETIC: "add mul sub rsub relu relu6 clamp clamp_min clamp_max hardtanh leaky_relu where neg "
         "abs square threshold bitwise_not logical_not logical_and logical_or maximum minimum eq ne gt lt ge le "
@@ -49,6 +49,8 @@ _IN_A_NAME = {
     "upsample": OperatorKind.RESIZE,
     "grid_sampler": OperatorKind.RESIZE,
 }
+#: The second is what traced modules call.
+_CONVOLUTIONS = frozenset(("convolution", "_convolution"))
 _COPIES = frozenset(("_to_copy", "clone", "copy", "_copy_from"))
 #: What makes numbers from none: nothing next to the rest, and once for many passes as a rule.
 _MADE = frozenset(
@@ -121,14 +123,15 @@ class WorkRecorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 def _work(part: str, name: str, macs: int, args: tuple[Any, ...], inputs: list[Tensor], outputs: list[Tensor]) -> Work:
     plain = name.rpartition("::")[2].rstrip("_")
     kind, depth, width, biased = OperatorKind.OTHER, 1, 1, False
-    if plain == "convolution":
+    if plain in _CONVOLUTIONS:
         kind, depth, width, biased = _convolution(args)
     elif plain in _COPIES:
         kind = _copy(inputs, outputs)
     else:
         kind = _KINDS.get(plain) or next((kind for word, kind in _IN_A_NAME.items() if word in plain), kind)
     if kind in (OperatorKind.PRODUCT, OperatorKind.BATCHED) and outputs:
-        depth, width = inputs[-1].shape[-2] if inputs[-1].dim() > 1 else inputs[-1].shape[-1], outputs[0].shape[-1]
+        depth = macs // max(outputs[0].numel(), 1)  # of each output
+        width = outputs[0].shape[-1] if outputs[0].dim() else 1
     elif kind is OperatorKind.ATTENTION:
         inputs = inputs[:3]
         depth, width = inputs[0].shape[-1], inputs[1].shape[-2]
@@ -142,7 +145,7 @@ def _work(part: str, name: str, macs: int, args: tuple[Any, ...], inputs: list[T
 
 def _convolution(args: tuple[Any, ...]) -> tuple[OperatorKind, int, int, bool]:
     """Kind, depth and width of ``aten::convolution``, and whether it has a bias."""
-    _, weight, bias, stride, _, _, transposed, _, groups = args
+    _, weight, bias, stride, _, _, transposed, _, groups = args[:9]
     size, of_group = list(weight.shape[2:]), weight.shape[0 if transposed else 1]
     filters = weight.shape[1] if transposed else weight.shape[0] // groups
     depth = prod(weight.shape[1:])

@@ -24,6 +24,7 @@ def render_plan(plan: MemoryPlan) -> str:
         f"  CUDA's allocator would hold {number(plan.allocated_bytes, 'bytes')} in use and take "
         f"{number(plan.reserved_bytes, 'bytes')} from the driver,",
         "  besides what libraries take for themselves",
+        *([f"  {followed_on_cpu(plan.why_not_on_meta)}"] if plan.why_not_on_meta else []),
         *(_verified(plan, plan.verified) if plan.verified else []),
         "",
     ]
@@ -42,6 +43,11 @@ def render_plan(plan: MemoryPlan) -> str:
 
 
 _PHASES = {"forward": "forward pass", "backward": "backward pass", "optimizer": "step of the optimizer"}
+
+
+def followed_on_cpu(why: str) -> str:
+    """That what is told is of the CPU, since the model cannot run without values, and where it cannot."""
+    return f"followed on the CPU, as the CPU computes it: it cannot run on the meta device ({why})"
 
 
 def _verified(plan: MemoryPlan, ran: Verified) -> Iterator[str]:

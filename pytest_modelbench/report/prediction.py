@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pytest_modelbench.core.branches import tree
 from pytest_modelbench.core.prediction import Here, Predicted, Prediction
 from pytest_modelbench.report.branches import branch_lines
+from pytest_modelbench.report.memory_plan import followed_on_cpu
 from pytest_modelbench.report.scale import number
 
 #: Kinds of operators below this share of a pass are left out.
@@ -33,7 +34,7 @@ def _table(found: Prediction) -> Iterator[str]:
     for one in found.devices:
         rate = f"{found.batch_size / one.seconds:,.0f}"
         error = f"{one.error.median:.1%}, {one.error.within_90:.0%}"
-        if not one.within_batches:
+        if not one.known:
             error = "not known"
         yield f"  {one.device:<{width}}  {number(one.seconds, 's'):>9}  {rate:>9}  {error:<25}  {_ceiling(one)}"
 
@@ -53,8 +54,10 @@ def _remarks(found: Prediction) -> Iterator[str]:
     for one in found.devices:
         if one.scaled_from:
             yield f"  {one.device}: no published timings; scaled from {one.scaled_from} by what the vendor says of both"
-    if any(not one.within_batches for one in found.devices):
+    if any(not one.known for one in found.devices):
         yield "  the published timings are of batches of 64 and more on GPUs, of single images on CPUs"
+    if found.why_not_on_meta:
+        yield f"  {followed_on_cpu(found.why_not_on_meta)}"
 
 
 def _here(here: Here) -> Iterator[str]:

