@@ -149,6 +149,12 @@ OPTIONS = (
         help="Write everything that was measured and decided to FILE.",
     ),
     Option(
+        flag="--modelbench-html",
+        kind=OptionType.PATH,
+        metavar="FILE",
+        help="Write the report as a page to FILE, which opens from disk.",
+    ),
+    Option(
         flag="--modelbench-inline",
         kind=OptionType.SWITCH,
         help="Measure once, in this very process: for debugging, with --pdb and the like. Times are less certain.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from pathlib import Path
 from typing import Any
 
 from pytest_modelbench.cli.building import building, declare_model
@@ -27,6 +28,9 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--verify", action="store_true", help="run it on this machine's CUDA device, too, and put that beside the plan"
     )
+    parser.add_argument(
+        "--html", metavar="FILE", type=Path, help="a page of its own, with the course of memory over the step"
+    )
     parser.add_argument("--json", action="store_true", help="plain values, for machines")
 
 
@@ -39,7 +43,13 @@ def run(arguments: argparse.Namespace) -> Outcome:
     if arguments.fit:
         memories(arguments.fit)  # what cannot be meant is told before torch is imported
     told = ask("pytest_modelbench.bench.planning", question(arguments))["plan"]
-    return json.dumps(told, indent=2) if arguments.json else render_plan(MemoryPlan.of_json(told)), FINE
+    plan = MemoryPlan.of_json(told)
+    if arguments.html is not None:
+        from pytest_modelbench.report.page import plan as page
+        from pytest_modelbench.store.atomic import write_atomically
+
+        write_atomically(arguments.html, page.render(plan))
+    return json.dumps(told, indent=2) if arguments.json else render_plan(plan), FINE
 
 
 def question(arguments: argparse.Namespace) -> dict[str, Any]:

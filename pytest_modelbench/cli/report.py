@@ -13,7 +13,9 @@ from pytest_modelbench.cli.output import terminal_width
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add the results file and the format."""
     parser.add_argument("results", metavar="RESULTS", type=Path, help="file of --modelbench-json")
-    parser.add_argument("--format", choices=("markdown", "terminal"), default="terminal", help="default: %(default)s")
+    parser.add_argument(
+        "--format", choices=("html", "markdown", "terminal"), default="terminal", help="default: %(default)s"
+    )
     add_config_file(parser)
 
 
@@ -29,6 +31,10 @@ def run(arguments: argparse.Namespace) -> Outcome:
         from pytest_modelbench.report import markdown
 
         return markdown.render(session, told).rstrip("\n"), FINE
+    if arguments.format == "html":
+        from pytest_modelbench.report.page import session as page
+
+        return page.render(session, told).rstrip("\n"), FINE
     from pytest_modelbench.report import terminal
 
     return terminal.render(session, terminal.Look(terminal_width()), told), FINE

@@ -9,7 +9,7 @@ from pytest_modelbench.report.branches import branch_lines
 from pytest_modelbench.report.scale import number
 
 #: What is made in a step, and belongs to one part of a model or another.
-_MADE = frozenset({Kind.ACTIVATIONS, Kind.TEMPORARY})
+MADE = frozenset({Kind.ACTIVATIONS, Kind.TEMPORARY})
 _BAR = 20
 
 
@@ -20,7 +20,7 @@ def render_plan(plan: MemoryPlan) -> str:
     operator = f" ({plan.operator})" if plan.operator else ""
     lines = [
         f"{plan.case}: {number(plan.peak_bytes, 'bytes')} at most",
-        f"  reached in the {_PHASES[peak.phase]}{where}{operator}",
+        f"  reached in the {PHASES[peak.phase]}{where}{operator}",
         f"  CUDA's allocator would hold {number(plan.allocated_bytes, 'bytes')} in use and take "
         f"{number(plan.reserved_bytes, 'bytes')} from the driver,",
         "  besides what libraries take for themselves",
@@ -36,13 +36,14 @@ def render_plan(plan: MemoryPlan) -> str:
         lines.append(f"  {kind.value:<{width}}  {number(size, 'bytes'):>9}  {share:6.1%}  {bar}".rstrip())
     if plan.fitting:
         lines += ["", "  largest batch", *_fitting(plan)]
-    made = by_module(plan.parts, _MADE)
+    made = by_module(plan.parts, MADE)
     if made.below:
         lines += ["", "  activations and temporary memory, by module", *branch_lines(made, "bytes")]
     return "\n".join(lines)
 
 
-_PHASES = {"forward": "forward pass", "backward": "backward pass", "optimizer": "step of the optimizer"}
+#: What a phase of a step is called.
+PHASES = {"forward": "forward pass", "backward": "backward pass", "optimizer": "step of the optimizer"}
 
 
 def followed_on_cpu(why: str) -> str:

@@ -53,19 +53,23 @@ def _given(config: pytest.Config, option: Option) -> str | None:
     return value
 
 
+def _check_folder(flag: str, folder: Path, here: Path) -> None:
+    """Raise UsageError where no file can be written into ``folder``."""
+    if not folder.is_dir():
+        raise UsageError(f"{flag}: there is no folder {told_path(folder, here)}; make it, or name another")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise UsageError(f"{flag}: {told_path(folder, here)} is not writable; make it so, or name another folder")
+
+
 def check_paths(config: pytest.Config, settings: Settings) -> None:
     """Raise UsageError for a path of the command line that leads nowhere: what is given there is meant to be there."""
     here = here_of(config)
-    if given := config.option.modelbench_json:
-        folder = Path(resolved(given, str(here))).parent
-        if not folder.is_dir():
-            raise UsageError(
-                f"--modelbench-json: there is no folder {told_path(folder, here)}; make it, or name another"
-            )
-        if not os.access(folder, os.W_OK | os.X_OK):
-            raise UsageError(
-                f"--modelbench-json: {told_path(folder, here)} is not writable; make it so, or name another folder"
-            )
+    for flag, given in (
+        ("--modelbench-json", config.option.modelbench_json),
+        ("--modelbench-html", config.option.modelbench_html),
+    ):
+        if given:
+            _check_folder(flag, Path(resolved(given, str(here))).parent, here)
     if config.option.modelbench_data and not Path(settings.data).exists():
         raise UsageError(
             f"--modelbench-data: there is no {told_path(settings.data, here)}; {_from_here(config, 'data')}"

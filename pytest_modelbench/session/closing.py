@@ -10,6 +10,7 @@ from dataclasses import replace
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -24,6 +25,9 @@ from pytest_modelbench.store.accepting import Acceptance, accept
 from pytest_modelbench.store.atomic import write_atomically
 from pytest_modelbench.store.attributes import written_note
 from pytest_modelbench.store.nights import NightsFile
+
+if TYPE_CHECKING:
+    from pytest_modelbench.report.summary import Told
 
 #: Exit status of a session in which nothing failed, but checks stayed open. pytest itself uses 0 to 6.
 INCONCLUSIVE = 10
@@ -88,20 +92,12 @@ class Closing:
         from pytest_modelbench.report import terminal
         from pytest_modelbench.report.notices import accept_of
         from pytest_modelbench.report.refusals import refusal_notices
-        from pytest_modelbench.report.summary import Told
 
         result = self._result
         if result is None or not (result.tests or result.checks or self._notes or self._runner.processes):
             return ""
-        commands = self._runner.commands
         even = "" if self._runner.even_if_disturbed else "--modelbench-even-if-disturbed"
-        told = Told(
-            accept_command=commands.accept(),
-            baselines=commands.baselines,
-            selection=commands.chosen,
-            here=commands.here,
-            failures_listed=not getattr(self._option, "no_summary", True),
-        )
+        told = self._told(failures_listed=not getattr(self._option, "no_summary", True))
         refused = refusal_notices(self._acceptance.refused, lambda tests: accept_of(tests, result, told), even)
         text = terminal.render(result, terminal.Look(width, colour, quiet), replace(told, refused=tuple(refused)))
         if result.updating and self._acceptance.changes:
@@ -111,6 +107,19 @@ class Closing:
         if path := self._runner.store.attributes:
             self._notes.append(written_note(told_path(path, self._config.invocation_params.dir)))
         return "\n".join([text, *self._notes])
+
+    def _told(self, *, failures_listed: bool) -> Told:
+        """What a report says beside the session itself."""
+        from pytest_modelbench.report.summary import Told
+
+        commands = self._runner.commands
+        return Told(
+            accept_command=commands.accept(),
+            baselines=commands.baselines,
+            selection=commands.chosen,
+            here=commands.here,
+            failures_listed=failures_listed,
+        )
 
     def _write_files(self, result: Session) -> None:
         here = self._config.invocation_params.dir
@@ -122,6 +131,15 @@ class Closing:
             command = shlex.join(["pytest-modelbench", "accept", *where])
             self._notes.append(f"nothing is lost: once that is mended, run\n    {command}")
         self._written(self._save_benchmark)
+        if self._option.modelbench_html:
+            self._written(partial(self._write_page, result))
+
+    def _write_page(self, result: Session) -> None:
+        from pytest_modelbench.report.page import session as page
+
+        path = Path(resolved(self._option.modelbench_html, str(self._config.invocation_params.dir)))
+        write_atomically(path, page.render(result, self._told(failures_listed=True)))
+        self._notes.append(f"page written to {self._option.modelbench_html}")
 
     def _leave_night(self, result: Session) -> None:
         """Leave for later sessions what this one tells of how far days differ; it is a cache, and may be missing."""

@@ -204,7 +204,7 @@ def test_what_one_environment_refuses_another_may_accept(store: BaselineStore) -
 def closed(value: Session, store: BaselineStore) -> tuple[Closing, str]:
     """The session closed as by ``--update-baselines --modelbench-json=results.json``, and its report."""
     here = store.folder.absolute().parent
-    option = SimpleNamespace(modelbench_json="results.json", modelbench_save_benchmark=None)
+    option = SimpleNamespace(modelbench_json="results.json", modelbench_save_benchmark=None, modelbench_html=None)
     config: Any = SimpleNamespace(option=option, rootpath=here, invocation_params=SimpleNamespace(dir=here))
     runner: Any = SimpleNamespace(
         config=config,

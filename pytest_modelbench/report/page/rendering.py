@@ -1,0 +1,32 @@
+"""Templates, filled. Whatever goes in is text: names come from files and from other people's tests."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from pytest_modelbench.core.printable import printable, printable_lines
+
+_TEMPLATES = Path(__file__).with_name("templates")
+
+
+def fill(template: str, **values: Any) -> str:
+    """The page that ``template`` makes of ``values``: everything is escaped but what `svg` drew."""
+    return _environment().get_template(template).render(**values)
+
+
+@cache
+def _environment() -> Environment:
+    found = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    found.filters |= {"plain": printable, "plain_lines": printable_lines}
+    return found

@@ -1,0 +1,119 @@
+"""The page of a session: what came out, why, and what to do; then every check with its evidence."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from pytest_modelbench.core.environment import Environment
+from pytest_modelbench.core.session import Check, Outcome, Session, told_sources
+from pytest_modelbench.report.footnotes import footnotes
+from pytest_modelbench.report.notices import notices
+from pytest_modelbench.report.page.rendering import fill
+from pytest_modelbench.report.page.svg import dots, interval
+from pytest_modelbench.report.reasons import lines as reason_lines
+from pytest_modelbench.report.scale import percent, plural
+from pytest_modelbench.report.summary import Line, Standing, Told, circumstances, lines, tally
+
+#: How a standing looks, and a mark that says the same without colour.
+_LOOKS = {
+    Standing.REGRESSED: ("bad", "✖"),
+    Standing.MISSING: ("bad", "✖"),
+    Standing.INCOMPARABLE: ("odd", "≠"),
+    Standing.INCONCLUSIVE: ("odd", "?"),
+    Standing.IMPROVED: ("good", "▲"),
+    Standing.NEW: ("odd", "+"),
+    Standing.UNCHANGED: ("plain", "="),
+    Standing.OK: ("plain", "✓"),
+}
+_FAILED = (Outcome.FAILED, Outcome.INCONCLUSIVE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A check in words and pictures. ``sorts`` are the numbers that columns are sorted by."""
+
+    id: str
+    line: Line
+    look: str
+    mark: str
+    test: str
+    picture: Markup | str
+    shares: float  #: of its band that the change takes; 0: nothing was compared
+    evidence: tuple[Markup, ...]
+    reasons: tuple[str, ...]
+    rank: int
+
+
+def render(session: Session, told: Told | None = None) -> str:
+    """The page, a file of its own."""
+    found = lines(session)
+    worst = _LOOKS[found[0].standing][0] if found else "odd"
+    return fill(
+        "session.html",
+        worst=worst,
+        tally=tally(session),
+        circumstances=circumstances(session),
+        started=session.stamp.started[:16].replace("T", " "),
+        sources=told_sources(session.stamp.commit, session.stamp.dirty),
+        against=session.against,
+        notices=notices(session, told or Told()),
+        failures=[one for one in session.tests if one.outcome in _FAILED and one.message],
+        rows=[_row(line, rank) for rank, line in enumerate(found)],
+        standings=[(how.value, _LOOKS[how][1]) for how in Standing if any(one.standing is how for one in found)],
+        notes=list(footnotes(line.check for line in found)),
+        environments=[(one.name, list(_facts(one))) for one in session.environments],
+        tests=plural(len(session.tests), "test"),
+    )  # fmt: skip
+
+
+def address(check: Check) -> str:
+    """Where a check is on its page: the same in every session."""
+    key = f"{check.environment}\n{check.key.test}\n{check.key.name}"
+    return "c" + hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+
+
+def _row(line: Line, rank: int) -> _Row:
+    check, judgement = line.check, line.check.judgement
+    look, mark = _LOOKS[line.standing]
+    share = 0.0
+    picture: Markup | str = ""
+    if judgement.ratio is not None and judgement.baseline:
+        band = check.metric.band.ratio(judgement.baseline)
+        share = abs(judgement.ratio - 1) / band if band else math.inf if judgement.ratio != 1 else 0.0
+        low, high = judgement.low_ratio or judgement.ratio, judgement.high_ratio or judgement.ratio
+        if check.metric.noisy:
+            words = f"{percent(judgement.ratio)}, 95 % sure: {percent(low)} to {percent(high)}"
+            picture = interval(judgement.ratio, low, high, band, look, words)
+    return _Row(
+        address(check), line, look, mark, check.key.test, picture, min(share, 1e9), tuple(_evidence(check)),
+        tuple(reason_lines(judgement.reasons)), rank,
+    )  # fmt: skip
+
+
+def _evidence(check: Check) -> Iterator[Markup]:
+    """Pictures of what a verdict on a noisy check rests on: processes then and now, and pairs."""
+    if not check.metric.noisy:
+        return
+    now = [one.log_ratio for one in check.measurements]
+    then = list(check.baseline.anchor) if check.baseline else []
+    if now and then:
+        middle = sum(then) / len(then)
+        rows = [("baseline", _percents(then, middle)), ("now", _percents(now, middle))]
+        yield dots(rows, "Processes of the baseline and of now, in percent of the baseline's mean", " %")
+    if check.changes:
+        yield dots([("pairs", _percents(check.changes, 0.0))], "Change in each pair of processes, in percent", " %")
+
+
+def _percents(logs: Sequence[float], middle: float) -> list[float]:
+    return [100 * math.expm1(one - middle) for one in logs]
+
+
+def _facts(environment: Environment) -> Iterator[tuple[str, str]]:
+    for name, fact in {**environment.identity, **environment.provenance}.items():
+        if isinstance(fact, (str, int, float, bool)) and fact != "":
+            yield name, str(fact)
