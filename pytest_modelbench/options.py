@@ -149,6 +149,13 @@ OPTIONS = (
         help="Write everything that was measured and decided to FILE.",
     ),
     Option(
+        flag="--modelbench-history",
+        setting="history",
+        kind=OptionType.PATH,
+        metavar="DIR",
+        help="Add this session to the history in DIR, for `pytest-modelbench history`.",
+    ),
+    Option(
         flag="--modelbench-html",
         kind=OptionType.PATH,
         metavar="FILE",

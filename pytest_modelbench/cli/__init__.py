@@ -18,6 +18,7 @@ from pytest_modelbench.cli import (
     convert,
     doctor,
     guide,
+    history,
     merge_conflict,
     plan,
     predict,
@@ -31,7 +32,7 @@ from pytest_modelbench.cli.output import write
 from pytest_modelbench.core.errors import ModelbenchError, UsageError
 
 #: In the order of ``--help``.
-_MODULES = show, compare, accept, prune, rename, merge_conflict, convert, report, guide, plan, predict, doctor
+_MODULES = show, compare, accept, prune, rename, merge_conflict, convert, report, history, guide, plan, predict, doctor
 _SAID = "pytest-modelbench: interrupted. Each file is as it was or as it was to become: the same again does the rest"
 _COMMANDS = tuple(module.COMMAND for module in _MODULES)
 

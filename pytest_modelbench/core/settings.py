@@ -129,6 +129,7 @@ class Settings:
     against_python: str = default_of("against-python")
     budget_s: float | None = default_of("budget")
     data: str = default_of("data")
+    history: str = default_of("history")
     baselines: str = default_of("baselines")
     missing: str = default_of("missing")
     skipped: str = default_of("skipped")

@@ -133,6 +133,24 @@ class Closing:
         self._written(self._save_benchmark)
         if self._option.modelbench_html:
             self._written(partial(self._write_page, result))
+        if self._runner.settings.history and not result.interrupted:
+            self._keep(result)
+
+    def _keep(self, result: Session) -> None:
+        """Add the session to the project's history; where that cannot be, beside it. Verdicts stand either way."""
+        from pytest_modelbench.store.history import keep
+
+        folder = Path(self._runner.settings.history)
+        try:
+            keep(folder, result)
+        except (ModelbenchError, OSError) as error:
+            told = f"NOT KEPT in the history: {printable_lines(str(error))}"
+            with suppress(ModelbenchError, OSError):
+                beside = Path(tempfile.mkdtemp(prefix="modelbench-history-"))
+                if keep(beside, result):
+                    files = shlex.quote(f"{beside}/") + "*"
+                    told += f"; once that is mended, run\n    cp {files} {shlex.quote(str(folder))}"
+            self._notes.append(told)
 
     def _write_page(self, result: Session) -> None:
         from pytest_modelbench.report.page import session as page

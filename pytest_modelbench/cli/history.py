@@ -1,0 +1,73 @@
+"""``history``: how checks went from session to session."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+from pytest_modelbench.cli.command import FINE, REFUSED, Command, Outcome
+from pytest_modelbench.cli.folder import add_config_file, settings_here
+from pytest_modelbench.cli.output import terminal_width
+from pytest_modelbench.core.errors import UsageError
+from pytest_modelbench.core.places import told_path
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Add what to show, and of which folder."""
+    parser.add_argument(
+        "words", metavar="WORD", nargs="*", help="show checks whose test, case or metric have all of these"
+    )
+    parser.add_argument(
+        "--history", metavar="DIR", type=Path, help="folder of the history; default: that of the settings"
+    )
+    parser.add_argument(
+        "--environment", metavar="NAME", default="", help="only of this folder of baselines, such as portable"
+    )
+    parser.add_argument("--json", action="store_true", help="plain values, for machines")
+    add_config_file(parser)
+
+
+def run(arguments: argparse.Namespace) -> Outcome:
+    """The series; of one check alone, its nights. Status 1 where a file cannot be used."""
+    from pytest_modelbench.report.history import render_nights, render_series
+    from pytest_modelbench.report.scale import plural
+    from pytest_modelbench.store.history import read_history
+
+    kept = read_history(_folder(arguments))
+    words = [word.lower() for word in arguments.words]
+    found = [
+        one
+        for one in kept.series
+        if arguments.environment in ("", one.folder)
+        and all(word in f"{one.test} {one.case} {one.name}".lower() for word in words)
+    ]
+    status = REFUSED if kept.damaged else FINE
+    if arguments.json:
+        told = {"series": [asdict(one) for one in found], "damaged": list(kept.damaged)}
+        return json.dumps(told, indent=1), status
+    colour = sys.stdout.isatty()
+    parts = [f"left out: {one}" for one in kept.damaged]
+    if len(found) == 1:
+        parts.append(render_nights(found[0], terminal_width(), colour=colour))
+    elif found:
+        parts.append(render_series(found, terminal_width(), colour=colour))
+    else:
+        parts.append("no check of the history has all of these words" if words else "nothing is kept there yet")
+    parts.append(f"{plural(kept.sessions, 'session')}, {plural(len(kept.series), 'check')}")
+    return "\n\n".join(parts), status
+
+
+def _folder(arguments: argparse.Namespace) -> Path:
+    if arguments.history is not None:
+        return Path(arguments.history)
+    if folder := settings_here(arguments).history:
+        return Path(told_path(folder, Path.cwd()))
+    raise UsageError(
+        "which history? Name its folder with --history DIR, or in pyproject.toml: [tool.modelbench] history = 'DIR'"
+    )
+
+
+COMMAND = Command("history", "how checks went from session to session", declare, run)

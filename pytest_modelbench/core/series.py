@@ -1,0 +1,74 @@
+"""How one check went from session to session, in one environment: a series, as a value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+from pytest_modelbench.core.verdicts import Verdict
+
+#: Verdicts that fail, or leave a check undecided.
+_BAD = frozenset({Verdict.REGRESSED, Verdict.INCOMPARABLE, Verdict.INCONCLUSIVE})
+
+
+@dataclass(frozen=True, slots=True)
+class Night:
+    """A check in one session. Ratios are of the baseline of that night; None where it had none.
+
+    ``allowed`` is the band as a share of that baseline, ``accepted`` tells which baseline it was.
+    """
+
+    session: str
+    started: str  #: ISO 8601, UTC
+    commit: str | None
+    value: float
+    verdict: Verdict
+    log_ratio: float | None = None  #: of noisy checks, to the reference workload: what is compared across sessions
+    spread: float | None = None  #: standard deviation of that between the session's processes
+    processes: int = 1
+    ratio: float | None = None
+    low: float | None = None
+    high: float | None = None
+    allowed: float | None = None
+    accepted: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """A check by what it belongs to: the folder of its baseline, which names the environment, its test and name.
+
+    ``nights`` are the oldest first.
+    """
+
+    folder: str
+    test: str
+    name: str
+    case: str
+    unit: str
+    better: str
+    nights: tuple[Night, ...]
+
+    @property
+    def last(self) -> Night:
+        """The newest night."""
+        return self.nights[-1]
+
+    @property
+    def bad_nights(self) -> int:
+        """For how many nights it has failed or been undecided, up to the last one."""
+        return next((ago for ago, one in enumerate(reversed(self.nights)) if one.verdict not in _BAD), len(self.nights))
+
+    @property
+    def band_used(self) -> float | None:
+        """The share of its band that the last change takes; None without a baseline, or where nothing is tolerated."""
+        if self.last.ratio is None or not self.last.allowed:
+            return None
+        return abs(self.last.ratio - 1) / self.last.allowed
+
+    def age_days(self) -> int | None:
+        """Days from the acceptance of its baseline to the last night; None where that is not known."""
+        try:
+            accepted = datetime.strptime(self.last.accepted[:10], "%Y-%m-%d").replace(tzinfo=timezone.utc)
+            return (datetime.fromisoformat(self.last.started.replace("Z", "+00:00")) - accepted).days
+        except ValueError:
+            return None

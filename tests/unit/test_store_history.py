@@ -1,0 +1,146 @@
+"""A history: nothing is ever changed, copies merge by union, what cannot be read is named, and series come in order."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_modelbench.cli import main
+from pytest_modelbench.core.errors import BaselineError
+from pytest_modelbench.core.metrics import METRICS
+from pytest_modelbench.core.session import Session, Stamp
+from pytest_modelbench.core.verdicts import Verdict
+from pytest_modelbench.report.history import sparkline
+from pytest_modelbench.store.history import keep, read_history
+from tests.unit.report_sessions import EMPTY, ENVIRONMENT, FOLDER, SESSION, check
+
+
+def session(day: int, value: float = 0.1, verdict: Verdict = Verdict.OK, **changes: object) -> Session:
+    one = replace(check("net", METRICS["latency"], verdict, value, 0.1), environment=ENVIRONMENT.slug, folder=FOLDER)
+    stamp = Stamp(f"2026-11-{day:02}T08:00:00.000Z", f"{day:040x}")
+    return replace(EMPTY, stamp=stamp, environments=(ENVIRONMENT,), checks=(one,), **changes)
+
+
+def test_sessions_come_back_in_the_order_of_time_whichever_was_kept_first(tmp_path):
+    for day in (3, 1, 2):
+        (path,) = keep(tmp_path / "history", session(day, value=day / 10))
+        assert path.name.startswith(f"2026-11-{day:02}T08-00-00.000Z_{FOLDER}_0000000000_")
+    kept = read_history(tmp_path / "history")
+    (series,) = kept.series
+    assert (series.folder, series.name, series.case, series.unit) == (FOLDER, "latency", "net", "s")
+    assert [one.value for one in series.nights] == [0.1, 0.2, 0.3]
+    assert (kept.sessions, kept.damaged) == (3, ())
+    last = series.last
+    assert (last.commit, last.verdict, last.allowed) == (f"{3:040x}", Verdict.OK, pytest.approx(0.05))
+    assert last.spread > 0
+    assert last.low < last.ratio < last.high
+
+
+def test_a_whole_session_is_kept_but_what_it_compared_with_other_code(tmp_path):
+    keep(tmp_path, replace(SESSION, checks=tuple(replace(one, environment=ENVIRONMENT.slug) for one in SESSION.checks)))
+    assert {(one.test, one.name) for one in read_history(tmp_path).series} == {tuple(one.key) for one in SESSION.checks}
+    shutil.rmtree(tmp_path)
+    keep(tmp_path, session(1, against="main"))
+    assert (read_history(tmp_path).series, read_history(tmp_path).sessions) == ((), 1)
+    assert keep(tmp_path, EMPTY) == []
+
+
+def test_copies_are_one_by_putting_their_files_together(tmp_path):
+    keep(tmp_path / "a", session(1))
+    keep(tmp_path / "b", session(1))
+    keep(tmp_path / "b", session(2))
+    keep(tmp_path / "b", session(2))
+    assert len(list((tmp_path / "b").iterdir())) == 2
+    assert read_history(tmp_path).sessions == 2
+    assert read_history(tmp_path).damaged == ()
+
+
+def test_many_write_at_once(tmp_path):
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda day: keep(tmp_path, session(day)), range(1, 29)))
+    assert read_history(tmp_path).sessions == 28
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        (lambda text: text[:100], "is cut off|is not JSON"),
+        (lambda text: "", "is empty"),
+        (lambda text: text.replace('"schema":1', '"schema":2'), "is newer than 1"),
+        (lambda text: text.replace('"verdict":"ok"', '"verdict":"superb"'), "verdict"),
+        (lambda text: text.replace('"value":0.1', '"value":NaN'), "value"),
+        (lambda text: text.replace('"value":0.1', '"value":0.2'), "another file tells otherwise"),
+    ],
+)
+def test_what_is_damaged_is_named_and_left_out(tmp_path, damage, told, capsys):
+    (good,) = keep(tmp_path, session(1))
+    (other,) = keep(tmp_path / "copy", session(1) if "otherwise" in told else session(2))
+    other.write_text(damage(other.read_text()))
+    kept = read_history(tmp_path)
+    assert kept.sessions == 1
+    (why,) = kept.damaged
+    assert str(tmp_path) in why
+    assert any(word in why for word in told.split("|"))
+    assert main(["history", "--history", str(tmp_path)]) == 1
+    assert f"left out: {why}" in capsys.readouterr().out
+    assert good.exists()
+
+
+def test_no_folder_is_told_with_how_it_comes_to_be(tmp_path):
+    with pytest.raises(BaselineError, match="sessions make it: pytest --modelbench-history"):
+        read_history(tmp_path / "none")
+
+
+def test_nights_that_fail_are_counted_from_the_last(tmp_path):
+    verdicts = [Verdict.REGRESSED, Verdict.OK, Verdict.REGRESSED, Verdict.INCONCLUSIVE]
+    for day, verdict in enumerate(verdicts, 22):
+        keep(tmp_path, session(day, 0.104, verdict))
+    (series,) = read_history(tmp_path).series
+    assert series.bad_nights == 2
+    assert series.band_used == pytest.approx(0.8, rel=0.05)
+    assert series.age_days() == 5  # accepted on the 20th
+    assert replace(series, nights=series.nights[:2]).bad_nights == 0
+
+
+def test_the_command_shows_a_line_each_and_of_one_its_nights(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    for day in (1, 2, 3):
+        one = session(day, day / 10, Verdict.REGRESSED if day > 1 else Verdict.OK)
+        more = replace(
+            check("other", METRICS["macs"], Verdict.OK, 7, 7), environment=ENVIRONMENT.slug, folder="portable"
+        )
+        keep(tmp_path, replace(one, checks=(*one.checks, more)))
+    assert main(["history", "--history", str(tmp_path)]) == 0
+    shown = capsys.readouterr().out
+    assert "▁▅█" in shown
+    assert "regressed, for 2 nights" in shown
+    assert shown.endswith("3 sessions, 2 checks\n")
+    assert main(["history", "--history", str(tmp_path), "net", "LATENCY"]) == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith(f"net latency, {FOLDER}: tests/benchmarks/test_inference.py::test_inference[net]\n▁▅█\n")
+    assert "2026-11-02 08:00  0000000000" in shown
+    assert main(["history", "--history", str(tmp_path), "--environment=portable", "--json"]) == 0
+    (told,) = json.loads(capsys.readouterr().out)["series"]
+    assert (told["name"], len(told["nights"])) == ("macs", 3)
+    assert main(["history", "--history", str(tmp_path), "nothing"]) == 0
+    assert "no check of the history has all of these words" in capsys.readouterr().out
+
+
+def test_without_a_folder_it_is_said_how_to_name_one(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(["history"]) == 4
+    assert "Name its folder with --history DIR, or in pyproject.toml" in capsys.readouterr().err
+
+
+@given(st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=40))
+def test_a_sparkline_has_a_bar_for_each_value_the_lowest_and_the_highest_at_the_ends(values):
+    drawn = sparkline(values)
+    assert len(drawn) == len(values)
+    assert drawn[values.index(min(values))] == "▁"
+    assert drawn[values.index(max(values))] == ("█" if max(values) > min(values) else "▁")
