@@ -16,6 +16,9 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--format", choices=("html", "markdown", "terminal"), default="terminal", help="default: %(default)s"
     )
+    parser.add_argument(
+        "--history", metavar="DIR", type=Path, help="show what this history knows of each check; html only"
+    )
     add_config_file(parser)
 
 
@@ -33,8 +36,10 @@ def run(arguments: argparse.Namespace) -> Outcome:
         return markdown.render(session, told).rstrip("\n"), FINE
     if arguments.format == "html":
         from pytest_modelbench.report.page import session as page
+        from pytest_modelbench.store.history import read_history
 
-        return page.render(session, told).rstrip("\n"), FINE
+        history = read_history(arguments.history).series if arguments.history else ()
+        return page.render(session, told, history).rstrip("\n"), FINE
     from pytest_modelbench.report import terminal
 
     return terminal.render(session, terminal.Look(terminal_width()), told), FINE

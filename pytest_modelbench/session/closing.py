@@ -27,6 +27,7 @@ from pytest_modelbench.store.attributes import written_note
 from pytest_modelbench.store.nights import NightsFile
 
 if TYPE_CHECKING:
+    from pytest_modelbench.core.series import Series
     from pytest_modelbench.report.summary import Told
 
 #: Exit status of a session in which nothing failed, but checks stayed open. pytest itself uses 0 to 6.
@@ -131,10 +132,10 @@ class Closing:
             command = shlex.join(["pytest-modelbench", "accept", *where])
             self._notes.append(f"nothing is lost: once that is mended, run\n    {command}")
         self._written(self._save_benchmark)
-        if self._option.modelbench_html:
-            self._written(partial(self._write_page, result))
         if self._runner.settings.history and not result.interrupted:
             self._keep(result)
+        if self._option.modelbench_html:
+            self._written(partial(self._write_page, result))
 
     def _keep(self, result: Session) -> None:
         """Add the session to the project's history; where that cannot be, beside it. Verdicts stand either way."""
@@ -156,7 +157,13 @@ class Closing:
         from pytest_modelbench.report.page import session as page
 
         path = Path(resolved(self._option.modelbench_html, str(self._config.invocation_params.dir)))
-        write_atomically(path, page.render(result, self._told(failures_listed=True)))
+        history: tuple[Series, ...] = ()
+        if folder := self._runner.settings.history:
+            from pytest_modelbench.store.history import read_history
+
+            with suppress(ModelbenchError, OSError):  # that it could not be kept is told
+                history = read_history(Path(folder)).series
+        write_atomically(path, page.render(result, self._told(failures_listed=True), history))
         self._notes.append(f"page written to {self._option.modelbench_html}")
 
     def _leave_night(self, result: Session) -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from pytest_modelbench.cli import main
 from pytest_modelbench.core.memory_plan import Fitting, Kind, MemoryPlan, Moment, Part
 from pytest_modelbench.core.metrics import METRICS
+from pytest_modelbench.core.series import Night, Series
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.report.page import plan as plan_page
 from pytest_modelbench.report.page import session as session_page
@@ -73,6 +74,22 @@ def test_a_noisy_check_shows_its_processes_then_and_now_and_its_pairs():
     page = session_page.render(replace(EMPTY, checks=(anchored,)))
     assert page.count('<circle class="dot"') == 3 + len(one.measurements) + 3
     assert 'aria-label="Change in each pair of processes, in percent"' in page
+
+
+def test_a_check_has_its_course_where_a_history_is_known():
+    nights = tuple(
+        Night(f"s{day}", f"2026-11-{day:02}T00:00:00.000Z", None, value, verdict)
+        for day, value, verdict in ((1, 0.1, Verdict.OK), (2, 0.3, Verdict.REGRESSED), (3, 0.2, Verdict.OK))
+    )
+    one = SESSION.checks[0]
+    series = Series(one.folder, *one.key, one.case.id, one.metric.unit, "lower", nights)
+    page = session_page.render(SESSION, history=[series])
+    assert (
+        '<polyline class="plain line" points="2,17 60,3 118,10"/><circle class="bad" cx="60" cy="3" r="2.5"/>' in page
+    )
+    assert page.count("<polyline") == 1
+    assert "3 nights, " in page
+    assert "<polyline" not in session_page.render(SESSION)
 
 
 def test_an_empty_session_says_so():

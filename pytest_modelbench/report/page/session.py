@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from pytest_modelbench.core.environment import Environment
+from pytest_modelbench.core.series import Series
 from pytest_modelbench.core.session import Check, Outcome, Session, told_sources
+from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.report.footnotes import footnotes
 from pytest_modelbench.report.notices import notices
 from pytest_modelbench.report.page.rendering import fill
-from pytest_modelbench.report.page.svg import dots, interval
+from pytest_modelbench.report.page.svg import dots, interval, trend
 from pytest_modelbench.report.reasons import lines as reason_lines
-from pytest_modelbench.report.scale import percent, plural
+from pytest_modelbench.report.scale import number, percent, plural
 from pytest_modelbench.report.summary import Line, Standing, Told, circumstances, lines, tally
 
 #: How a standing looks, and a mark that says the same without colour.
@@ -30,6 +32,8 @@ _LOOKS = {
     Standing.UNCHANGED: ("plain", "="),
     Standing.OK: ("plain", "✓"),
 }
+#: Nights that a line shows.
+_NIGHTS = 90
 _FAILED = (Outcome.FAILED, Outcome.INCONCLUSIVE)
 
 
@@ -47,10 +51,12 @@ class _Row:
     evidence: tuple[Markup, ...]
     reasons: tuple[str, ...]
     rank: int
+    trend: Markup | str
 
 
-def render(session: Session, told: Told | None = None) -> str:
-    """The page, a file of its own."""
+def render(session: Session, told: Told | None = None, history: Sequence[Series] = ()) -> str:
+    """The page, a file of its own; with what is known of each check in the ``history``."""
+    series = {(one.folder, one.test, one.name): one for one in history}
     found = lines(session)
     worst = _LOOKS[found[0].standing][0] if found else "odd"
     return fill(
@@ -63,7 +69,8 @@ def render(session: Session, told: Told | None = None) -> str:
         against=session.against,
         notices=notices(session, told or Told()),
         failures=[one for one in session.tests if one.outcome in _FAILED and one.message],
-        rows=[_row(line, rank) for rank, line in enumerate(found)],
+        rows=[_row(line, rank, series.get((line.check.folder, *line.check.key))) for rank, line in enumerate(found)],
+        has_history=bool(series),
         standings=[(how.value, _LOOKS[how][1]) for how in Standing if any(one.standing is how for one in found)],
         notes=list(footnotes(line.check for line in found)),
         environments=[(one.name, list(_facts(one))) for one in session.environments],
@@ -77,7 +84,7 @@ def address(check: Check) -> str:
     return "c" + hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
-def _row(line: Line, rank: int) -> _Row:
+def _row(line: Line, rank: int, series: Series | None) -> _Row:
     check, judgement = line.check, line.check.judgement
     look, mark = _LOOKS[line.standing]
     share = 0.0
@@ -91,8 +98,16 @@ def _row(line: Line, rank: int) -> _Row:
             picture = interval(judgement.ratio, low, high, band, look, words)
     return _Row(
         address(check), line, look, mark, check.key.test, picture, min(share, 1e9), tuple(_evidence(check)),
-        tuple(reason_lines(judgement.reasons)), rank,
+        tuple(reason_lines(judgement.reasons)), rank, "" if series is None else _trend(series),
     )  # fmt: skip
+
+
+def _trend(series: Series) -> Markup:
+    nights = series.nights[-_NIGHTS:]
+    lowest, highest = (number(end([one.value for one in nights]), series.unit) for end in (min, max))
+    failing = f", the last {series.bad_nights} failing" if series.bad_nights else ""
+    words = f"{plural(len(nights), 'night')}, {lowest} to {highest}{failing}"
+    return trend([one.value for one in nights], [one.verdict is Verdict.REGRESSED for one in nights], words)
 
 
 def _evidence(check: Check) -> Iterator[Markup]:

@@ -53,6 +53,21 @@ def dots(rows: Sequence[tuple[str, Sequence[float]]], words: str, unit: str = ""
     return _svg(400, y + 6, words, "".join(parts))
 
 
+def trend(values: Sequence[float], bad: Sequence[bool], words: str) -> Markup:
+    """Values one after the other as a line, dots on those that are ``bad``, and one on the last."""
+    across, up = Scale(0, max(len(values) - 1, 1), 116), Scale(min(values), max(values), 14)
+    points = [(across(at) + 2, round(17 - up(value), 1)) for at, value in enumerate(values)]
+    line = " ".join(f"{x:g},{y:g}" for x, y in points)
+    marked = [
+        f'<circle class="bad" cx="{x:g}" cy="{y:g}" r="2.5"/>'
+        for (x, y), fails in zip(points, bad, strict=True)
+        if fails
+    ]
+    x, y = points[-1]
+    last = f'<circle class="dot" cx="{x:g}" cy="{y:g}" r="3"/>'
+    return _svg(120, 20, words, f'<polyline class="plain line" points="{line}"/>{"".join(marked)}{last}')
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """A moment of a step: how much there is, of which of the colours, and what is said of it."""
