@@ -71,7 +71,7 @@ def verify(model: BuiltModel, training: TrainOptions | None = None) -> Verified:
                 peak = allocated_peak(step, model.device)
     except torch.OutOfMemoryError as error:
         told = str(error).partition("\n")[0]
-        raise BuildError(f"{model.case.id} does not fit: {told} Without --verify there is its plan") from error
+        raise BuildError(f"{model.case.id} does not fit: {told}") from error
     return Verified(
         torch.cuda.get_device_name(model.device),
         peak.requested_bytes,
@@ -253,8 +253,12 @@ def main() -> None:
             # On the CPU a batch is as large as it says.
             scaled = scaled_from(lambda batch: of(batch).steps) if plan.followed_on == "meta" else None
             found = tuple(fitting(memory, lambda batch: of(batch).plan, scaled) for memory in memories(asked["fit"]))
-        ran = verify(build(asked["model"], device=device, **asked["options"]), training) if device else None
-        told: dict[str, Any] = {"plan": replace(plan, fitting=found, verified=ran).as_json()}
+        ran, unverified = None, ""
+        try:
+            ran = verify(build(asked["model"], device=device, **asked["options"]), training) if device else None
+        except ModelbenchError as error:
+            unverified = str(error)  # the plan stands all the same
+        told: dict[str, Any] = {"plan": replace(plan, fitting=found, verified=ran, unverified=unverified).as_json()}
     except ModelbenchError as error:
         told = {"error": str(error)}
     print(json.dumps(told))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_modelbench.cli.building import building, declare_model
-from pytest_modelbench.cli.command import FINE, Command, Outcome
+from pytest_modelbench.cli.command import FINE, REFUSED, Command, Outcome
 from pytest_modelbench.core.cards import memories
 
 
@@ -49,7 +49,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
         from pytest_modelbench.store.atomic import write_atomically
 
         write_atomically(arguments.html, page.render(plan))
-    return json.dumps(told, indent=2) if arguments.json else render_plan(plan), FINE
+    return json.dumps(told, indent=2) if arguments.json else render_plan(plan), REFUSED if plan.unverified else FINE
 
 
 def question(arguments: argparse.Namespace) -> dict[str, Any]:

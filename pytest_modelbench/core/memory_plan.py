@@ -63,6 +63,7 @@ class MemoryPlan:
     why_not_on_meta: str = ""  #: where in the model it could not be followed there, and why
     fitting: tuple[Fitting, ...] = ()
     verified: Verified | None = None
+    unverified: str = ""  #: why it was to be run on a device, and could not
 
     def of_kind(self) -> dict[Kind, int]:
         """Bytes of each kind that there is, in order."""

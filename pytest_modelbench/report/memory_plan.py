@@ -26,6 +26,7 @@ def render_plan(plan: MemoryPlan) -> str:
         "  besides what libraries take for themselves",
         *([f"  {followed_on_cpu(plan.why_not_on_meta)}"] if plan.why_not_on_meta else []),
         *(_verified(plan, plan.verified) if plan.verified else []),
+        *([f"  NOT VERIFIED: {plan.unverified}"] if plan.unverified else []),
         "",
     ]
     kinds = plan.of_kind()

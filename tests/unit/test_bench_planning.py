@@ -1,6 +1,7 @@
 """Memory plans: the peak is that of the metrics, its parts add up to it, and each is where it belongs."""
 
 import json
+import sys
 from dataclasses import replace
 
 import pytest
@@ -14,6 +15,7 @@ from pytest_modelbench.bench.peak import pass_peak, step_peak
 from pytest_modelbench.bench.planning import fitting, followed_plan, largest, memory_plan, scaled_from
 from pytest_modelbench.core.branches import Branch
 from pytest_modelbench.core.cards import GIB, Memory
+from pytest_modelbench.core.errors import BuildError
 from pytest_modelbench.core.memory_plan import Fitting, Kind, MemoryPlan, Part, by_module
 from pytest_modelbench.core.train_options import TrainOptions
 from pytest_modelbench.measure.caching_allocator import Step
@@ -193,3 +195,17 @@ def test_what_it_took_on_a_device_stands_beside_the_plan(monkeypatch, training):
     at = lines.index("  on a card it took")
     assert [line.split()[-1] for line in lines[at + 1 : at + 4]] == ["+10.0%", "+0.0%", "+0.0%"]
     assert lines[at + 4].split() == ["and", "libraries", "32.0", "MiB"]
+
+
+def test_a_plan_stands_where_what_it_is_verified_by_does_not_fit(monkeypatch, capsys, tmp_path):
+    def too_large(model, training):
+        raise BuildError(f"{model.case.id} does not fit: out of memory")
+
+    monkeypatch.setattr(planning, "verify", too_large)
+    monkeypatch.setattr(planning, "resolve_device", lambda _: "cpu")
+    asked = {"model": "test_resnet", "options": {"batch_size": 1, "image_size": 32}, "training": None, "fit": ""}
+    monkeypatch.setattr(sys, "argv", ["", json.dumps({**asked, "verify": True, "folder": str(tmp_path)})])
+    planning.main()
+    plan = MemoryPlan.of_json(json.loads(capsys.readouterr().out)["plan"])
+    assert plan.unverified == "test_resnet-b1-32-fp32 does not fit: out of memory"
+    assert "  NOT VERIFIED: test_resnet-b1-32-fp32 does not fit" in render_plan(plan)
