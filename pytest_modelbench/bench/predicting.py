@@ -11,10 +11,11 @@ import torch
 from pytest_modelbench.bench.following import followed, why_not_on_meta
 from pytest_modelbench.core.device_rates import paper_devices
 from pytest_modelbench.core.errors import ModelbenchError, UsageError, hide_own_frames
-from pytest_modelbench.core.measurement import Measurement
+from pytest_modelbench.core.measurement import Comparability, Measurement
 from pytest_modelbench.core.prediction import Predicted, predicted
 from pytest_modelbench.core.roofline import Work
 from pytest_modelbench.measure.ceilings import ceilings
+from pytest_modelbench.measure.cost import products_one_by_one
 from pytest_modelbench.measure.devices import resolve_device
 from pytest_modelbench.measure.places import Places
 from pytest_modelbench.measure.timer import DeviceTimer
@@ -28,7 +29,8 @@ __tracebackhide__ = hide_own_frames
 
 def work_of(model: BuiltModel) -> tuple[tuple[Work, ...], str]:
     """What a forward pass of ``model`` has a device do, and where that was followed: ``meta`` or ``cpu``."""
-    return followed(model, _work)
+    with products_one_by_one():
+        return followed(model, _work)
 
 
 def _work(bare: BuiltModel) -> tuple[Work, ...]:
@@ -40,7 +42,10 @@ def _work(bare: BuiltModel) -> tuple[Work, ...]:
 
 def predicted_latency(model: BuiltModel, device: str) -> Predicted:
     """Seconds of a forward pass of ``model`` on ``device``, one of `core.device_rates`, by its rates."""
-    (paper,) = paper_devices(device, channels_last=model.channels_last)
+    found = paper_devices(device, channels_last=model.channels_last)
+    if len(found) > 1:
+        raise UsageError(f"predicted_latency takes one device, and {device!r} are {len(found)}: call it for each")
+    (paper,) = found
     if model.case.precision != paper.precision:
         raise UsageError(
             f"{model.case.id}: what is known of {paper.name} is known in {paper.precision}; build the model with "
@@ -53,8 +58,9 @@ def prediction_measurement(found: Predicted, model: BuiltModel, name: str) -> Me
     """``found`` as the metric ``predicted_latency``, called by its device where it has no name."""
     figures = {"device": found.device, "held_up_by": found.held_up_by}
     return Measurement.of(
-        "predicted_latency", found.seconds, model.case, name or f"predicted_latency_{found.device}", figures=figures
-    )
+        "predicted_latency", found.seconds, model.case, name or f"predicted_latency_{found.device}", figures=figures,
+        comparability=Comparability(recipe=found.device),
+    )  # fmt: skip
 
 
 def here(model: BuiltModel) -> dict[str, Any]:
@@ -72,7 +78,8 @@ def here(model: BuiltModel) -> dict[str, Any]:
 
 def _case(model: BuiltModel) -> str:
     """The case's id without its precision: each device has its own."""
-    return model.case.id.removesuffix(f"-{model.case.precision}")
+    before, _, after = model.case.id.rpartition(f"-{model.case.precision}")
+    return before + after
 
 
 def main() -> None:

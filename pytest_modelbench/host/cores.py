@@ -16,6 +16,8 @@ PCI_DEVICES = Path("/sys/bus/pci/devices")
 _LOOK_S = 0.2
 #: What a core has to be less busy by for another one to be left: a share of the time.
 _QUIETER = 0.1
+#: How the kernel writes sizes of caches.
+_SHIFTS = {"K": 10, "M": 20, "G": 30}
 
 
 def allowed_cores() -> tuple[int, ...]:
@@ -33,6 +35,13 @@ def smt_groups(cores: Sequence[int], cpus: Path = SYSTEM_CPUS) -> tuple[tuple[in
     lists = {file_text(cpus / f"cpu{core}/topology/thread_siblings_list") for core in cores} - {""}
     groups = {tuple(core for core in parse_cpu_list(text) if core in cores) for text in lists}
     return tuple(sorted(group for group in groups if len(group) > 1)) if lists else None
+
+
+def largest_cache_bytes(cpus: Path = SYSTEM_CPUS) -> int | None:
+    """Bytes of the largest cache of the first core, which it may share with others; None where it is not told."""
+    sizes = [file_text(path).strip() for path in cpus.glob("cpu0/cache/index*/size")]
+    known = [int(size[:-1]) << _SHIFTS[size[-1]] for size in sizes if size[:-1].isdecimal() and size[-1] in _SHIFTS]
+    return max(known, default=None)
 
 
 def parse_cpu_list(text: str) -> tuple[int, ...]:

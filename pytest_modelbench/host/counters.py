@@ -12,10 +12,11 @@ import fcntl
 import os
 import platform
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from pytest_modelbench.core.errors import MeasureError, UnavailableError
 from pytest_modelbench.host.files import file_text
@@ -30,7 +31,7 @@ _READ_FORMAT_AT = 32
 _FLAGS = 1 << 0 | 1 << 1 | 1 << 5 | 1 << 6
 #: A reading is followed by the nanoseconds that it was wanted, and that it was in fact counted.
 _READ_FORMAT = 1 | 2
-_ENABLE, _DISABLE, _RESET = 0x2400, 0x2401, 0x2403
+_ENABLE, _DISABLE = 0x2400, 0x2401
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,11 @@ class Event:
 
 
 INSTRUCTIONS = Event(0, 1, "instructions")
+
+_HARDWARE = 0
+#: Where the kernel lists what counts, and what those are called that belong to some of the cores alone.
+DEVICES = Path("/sys/bus/event_source/devices")
+_CORES = ("cpu_", "armv8_", "armv9_")
 
 #: Opens a counter of a thread, by its number; raises OSError.
 Opens = Callable[[Event, int], int]
@@ -64,16 +70,26 @@ def open_counter(event: Event, thread: int) -> int:
     return int(descriptor)
 
 
+class _Reading(NamedTuple):
+    """What a counter says: how many, and the nanoseconds that it was wanted and that it was in fact counted."""
+
+    events: int
+    wanted_ns: int
+    counted_ns: int
+
+
 class Counter:
     """Counts of one event over all threads of this process, from `start` to `stop`."""
 
-    def __init__(self, descriptors: list[int]) -> None:
+    def __init__(self, descriptors: Sequence[int]) -> None:
         self._descriptors = descriptors
+        self._before: list[_Reading] = []
 
     def start(self) -> None:
-        """Begin at 0."""
+        """Begin anew."""
+        # To reset a counter leaves what threads have added to it that have ended since.
+        self._before = [_read(descriptor) for descriptor in self._descriptors]
         for descriptor in self._descriptors:
-            fcntl.ioctl(descriptor, _RESET, 0)
             fcntl.ioctl(descriptor, _ENABLE, 0)
 
     def stop(self) -> int:
@@ -81,8 +97,8 @@ class Counter:
         for descriptor in self._descriptors:
             fcntl.ioctl(descriptor, _DISABLE, 0)
         total = 0
-        for descriptor in self._descriptors:
-            count, wanted_ns, counted_ns = struct.unpack("QQQ", os.read(descriptor, 24))
+        for descriptor, before in zip(self._descriptors, self._before, strict=True):
+            count, wanted_ns, counted_ns = (now - then for now, then in zip(_read(descriptor), before, strict=True))
             if counted_ns < wanted_ns:
                 raise MeasureError(
                     f"the processor's counters were shared with another program: {counted_ns / wanted_ns:.0%} of the "
@@ -92,21 +108,47 @@ class Counter:
         return total
 
 
+def _read(descriptor: int) -> _Reading:
+    return _Reading(*struct.unpack("QQQ", os.read(descriptor, 24)))
+
+
 @contextmanager
-def counting(event: Event = INSTRUCTIONS, opens: Opens = open_counter, proc: Path = PROC) -> Iterator[Counter]:
+def counting(
+    event: Event = INSTRUCTIONS, opens: Opens = open_counter, proc: Path = PROC, devices: Path = DEVICES
+) -> Iterator[Counter]:
     """A counter of ``event`` over all threads of this process, those that they start among them.
 
     Raises UnavailableError, with why and what helps, where this machine does not count it.
     """
+    if event.kind == _HARDWARE and len(kinds := _kinds_of_cores(devices)) > 1:
+        raise UnavailableError(
+            f"{event.what} cannot be counted here: this processor has cores of several kinds ({', '.join(kinds)}), "
+            "each with counters of its own, and a thread may move from one to another"
+        )
     with ExitStack() as stack:
-        descriptors = []
+        opened: dict[int, int] = {}
         try:
-            for thread in _threads(proc):
-                descriptors.append(opens(event, thread))
-                stack.callback(os.close, descriptors[-1])
+            # Threads may start others until theirs are opened as well.
+            while new := [thread for thread in _threads(proc) if thread not in opened]:
+                for thread in new:
+                    opened[thread] = descriptor = _open(event, thread, opens)
+                    if descriptor >= 0:
+                        stack.callback(os.close, descriptor)
         except OSError as error:
             raise UnavailableError(_why_not(event, error, proc)) from None
-        yield Counter(descriptors)
+        yield Counter([descriptor for descriptor in opened.values() if descriptor >= 0])
+
+
+def _open(event: Event, thread: int, opens: Opens) -> int:
+    """The counter of ``thread``; -1 if it has ended."""
+    try:
+        return opens(event, thread)
+    except ProcessLookupError:
+        return -1
+
+
+def _kinds_of_cores(devices: Path) -> list[str]:
+    return sorted(path.name for path in devices.glob("*") if (path / "cpus").exists() and path.name.startswith(_CORES))
 
 
 def _threads(proc: Path) -> list[int]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from pytest_modelbench.core.errors import MeasureError, UnavailableError
+from pytest_modelbench.host.files import file_text
 from pytest_modelbench.host.gpu import NvmlGpu
 
 #: Where the kernel has RAPL's counters (Documentation/power/powercap).
@@ -77,7 +78,8 @@ class GpuEnergy:
 
 def processor_meter(root: Path = POWERCAP) -> Rapl:
     """RAPL's packages; raises UnavailableError, with why and what helps, where they are not told."""
-    found = sorted(path for path in root.glob("intel-rapl:*") if path.name.count(":") == 1)
+    # The whole platform (psys) has packages in it, and they have cores and memory in them.
+    found = sorted(path for path in root.glob("intel-rapl:*") if _is_package(path))
     if not found:
         raise UnavailableError(
             f"the energy of this processor is not told: no {root}/intel-rapl:0, as in virtual machines; use bare metal"
@@ -85,10 +87,15 @@ def processor_meter(root: Path = POWERCAP) -> Rapl:
     try:
         return Rapl([_Zone(path, _number(path / "max_energy_range_uj"), _number(path / "energy_uj")) for path in found])
     except OSError as error:
+        files = " ".join(f"{path}/energy_uj" for path in found)
         raise UnavailableError(
             f"the energy of this processor is not told: {error.strerror or error}; the kernel keeps it for root: sudo "
-            f"chmod a+r {found[0]}/energy_uj"
+            f"chmod a+r {files}"
         ) from None
+
+
+def _is_package(path: Path) -> bool:
+    return file_text(path / "name").startswith("package")
 
 
 def gpu_meter(gpu: NvmlGpu | None) -> GpuEnergy:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
 from torch.nn import functional
 
 from pytest_modelbench.core.roofline import Ceilings
+from pytest_modelbench.host.cores import largest_cache_bytes
 from pytest_modelbench.measure.timer import DeviceTimer
 
 #: Of square matrices, and of images of a convolution: large enough to fill a device, and some 0.1 s on one core.
 _PRODUCTS = {"cpu": (1024, (8, 128, 56)), "other": (8192, (64, 256, 56))}
 #: Bytes of what is copied: within a core's own caches, within those that cores share, and beyond all.
 _COPIED = (2**18, 2**22, 2**28)
+#: Caches that hold a fourth of what moves, and less, do not speed it up by much.
+_BEYOND = 4
 #: Calls of each, of which the fastest counts: a ceiling is what was reached once.
 _CALLS = 10
 
@@ -28,8 +32,20 @@ def ceilings(device: torch.device, dtype: torch.dtype) -> Ceilings:
         of_matrices = side**3 / _fastest_s(lambda: one @ other, device)
         convolution_s = _fastest_s(lambda: functional.conv2d(images, weight, padding=1), device)
         of_convolution = batch * size**2 * 9 * channels**2 / convolution_s
-        moved = tuple((2.0 * size, 2 * size / _copy_s(size, device)) for size in _COPIED)
-    return Ceilings(max(of_matrices, of_convolution), moved)
+        small, middle, large = (2 * size / _copy_s(size, device) for size in _COPIED)
+    caches = _caches_bytes(device)
+    # What caches may still hold moves as fast as they do: a floor is one only where it is not too high.
+    edges = (2.0 * _COPIED[0], math.inf if caches is None else float(_BEYOND * caches), math.inf)
+    rates = (max(small, middle, large), max(middle, large), large)
+    return Ceilings(max(of_matrices, of_convolution), tuple(zip(edges, rates, strict=True)))
+
+
+def _caches_bytes(device: torch.device) -> int | None:
+    """The largest cache of ``device``; None where it is not known."""
+    if device.type == "cuda":
+        return getattr(torch.cuda.get_device_properties(device), "L2_cache_size", None)
+    sizes = [largest_cache_bytes()] if device.type == "cpu" else []
+    return next((size for size in sizes if size), None)
 
 
 def _copy_s(size: int, device: torch.device) -> float:

@@ -132,7 +132,7 @@ def _work(part: str, name: str, macs: int, args: tuple[Any, ...], inputs: list[T
     if kind in (OperatorKind.PRODUCT, OperatorKind.BATCHED) and outputs:
         depth = macs // max(outputs[0].numel(), 1)  # of each output
         width = outputs[0].shape[-1] if outputs[0].dim() else 1
-    elif kind is OperatorKind.ATTENTION:
+    elif kind is OperatorKind.ATTENTION and len(inputs) > 1 and inputs[0].dim() and inputs[1].dim() > 1:
         inputs = inputs[:3]
         depth, width = inputs[0].shape[-1], inputs[1].shape[-2]
     if kind in _ONE_OUTPUT:
@@ -148,7 +148,7 @@ def _convolution(args: tuple[Any, ...]) -> tuple[OperatorKind, int, int, bool]:
     _, weight, bias, stride, _, _, transposed, _, groups = args[:9]
     size, of_group = list(weight.shape[2:]), weight.shape[0 if transposed else 1]
     filters = weight.shape[1] if transposed else weight.shape[0] // groups
-    depth = prod(weight.shape[1:])
+    depth = of_group // (groups if transposed else 1) * prod(size)
     if groups > 1 and weight.shape[1] == 1 and filters <= _DEPTHWISE_FILTERS:
         return OperatorKind.DEPTHWISE, max(size), filters, bias is not None
     if groups > 1:

@@ -66,6 +66,8 @@ class Closing:
                 reason = reason.removeprefix("Skipped: ")
                 told = self._runner.commands.here.argument(path)
                 self._notes.append(f"NOT GATED: {told} was skipped as a whole, with {count} baseline entries: {reason}")
+        if self._option.modelbench_html:
+            self._written(partial(self._write_page, result))
 
     def exit_status(self, status: int | pytest.ExitCode) -> int | pytest.ExitCode:
         """The session's exit status, ``status`` so far: one that is not 0 stays, unless files could not be written."""
@@ -91,16 +93,12 @@ class Closing:
     def summary(self, width: int, *, colour: bool, quiet: bool) -> str:
         """The report for the terminal; empty where nothing happened that is worth one."""
         from pytest_modelbench.report import terminal
-        from pytest_modelbench.report.notices import accept_of
-        from pytest_modelbench.report.refusals import refusal_notices
 
         result = self._result
         if result is None or not (result.tests or result.checks or self._notes or self._runner.processes):
             return ""
-        even = "" if self._runner.even_if_disturbed else "--modelbench-even-if-disturbed"
-        told = self._told(failures_listed=not getattr(self._option, "no_summary", True))
-        refused = refusal_notices(self._acceptance.refused, lambda tests: accept_of(tests, result, told), even)
-        text = terminal.render(result, terminal.Look(width, colour, quiet), replace(told, refused=tuple(refused)))
+        told = self._told(result, failures_listed=not getattr(self._option, "no_summary", True))
+        text = terminal.render(result, terminal.Look(width, colour, quiet), told)
         if result.updating and self._acceptance.changes:
             here = self._config.invocation_params.dir
             changes = [replace(one, file=told_path(one.file, here)) for one in self._acceptance.changes]
@@ -109,18 +107,23 @@ class Closing:
             self._notes.append(written_note(told_path(path, self._config.invocation_params.dir)))
         return "\n".join([text, *self._notes])
 
-    def _told(self, *, failures_listed: bool) -> Told:
+    def _told(self, result: Session, *, failures_listed: bool) -> Told:
         """What a report says beside the session itself."""
+        from pytest_modelbench.report.notices import accept_of
+        from pytest_modelbench.report.refusals import refusal_notices
         from pytest_modelbench.report.summary import Told
 
         commands = self._runner.commands
-        return Told(
+        told = Told(
             accept_command=commands.accept(),
             baselines=commands.baselines,
             selection=commands.chosen,
             here=commands.here,
             failures_listed=failures_listed,
         )
+        even = "" if self._runner.even_if_disturbed else "--modelbench-even-if-disturbed"
+        refused = refusal_notices(self._acceptance.refused, lambda tests: accept_of(tests, result, told), even)
+        return replace(told, refused=tuple(refused))
 
     def _write_files(self, result: Session) -> None:
         here = self._config.invocation_params.dir
@@ -134,8 +137,6 @@ class Closing:
         self._written(self._save_benchmark)
         if self._runner.settings.history and not result.interrupted:
             self._keep(result)
-        if self._option.modelbench_html:
-            self._written(partial(self._write_page, result))
 
     def _keep(self, result: Session) -> None:
         """Add the session to the project's history; where that cannot be, beside it. Verdicts stand either way."""
@@ -163,7 +164,7 @@ class Closing:
 
             with suppress(ModelbenchError, OSError):  # that it could not be kept is told
                 history = read_history(Path(folder)).series
-        write_atomically(path, page.render(result, self._told(failures_listed=True), history))
+        write_atomically(path, page.render(result, self._told(result, failures_listed=True), history, self._notes))
         self._notes.append(f"page written to {self._option.modelbench_html}")
 
     def _leave_night(self, result: Session) -> None:

@@ -84,6 +84,9 @@ def test_a_faster_model_passes_and_is_told_with_the_part_that_became_faster(pyte
 
 @pytest.mark.slow
 def test_nothing_more_is_measured_where_nothing_changed(pytester, bench, committed):
-    committed(FAST, pairs=2)
+    committed(FAST, pairs=8)
+    pytester.makepyfile(nets=f"{FAST}\nNAME = 'other code that does the same'\n")
     result = bench("--modelbench-against=HEAD", "-v", rounds="")
+    result.assert_outcomes(passed=1)
     result.stdout.no_fnmatch_line("*finding where*")
+    result.stdout.fnmatch_lines(["*16 processes*"])

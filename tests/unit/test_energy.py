@@ -58,6 +58,7 @@ def test_a_counter_that_stands_still_tells_nothing():
 def package(root, name, now, most=1_000_000):
     folder = root / name
     folder.mkdir(parents=True)
+    (folder / "name").write_text("package-0\n" if name.count(":") == 1 else "core\n")
     (folder / "energy_uj").write_text(f"{now}\n")
     (folder / "max_energy_range_uj").write_text(f"{most}\n")
     return folder / "energy_uj"
@@ -66,6 +67,8 @@ def package(root, name, now, most=1_000_000):
 def test_packages_add_up_parts_of_them_do_not_and_counters_that_start_again_go_on(tmp_path):
     first, second = package(tmp_path, "intel-rapl:0", 900_000), package(tmp_path, "intel-rapl:1", 100_000)
     package(tmp_path, "intel-rapl:0:0", 500_000)
+    package(tmp_path, "intel-rapl:2", 700_000)
+    (tmp_path / "intel-rapl:2/name").write_text("psys\n")
     meter = processor_meter(tmp_path)
     start = meter.joules()
     first.write_text("100000")

@@ -39,12 +39,15 @@ def told(monkeypatch):
 
 
 def opening(readings):
-    """Counters that are pipes, in which their readings are."""
+    """Counters that are pipes, in which their readings are: before, and after."""
     opened = {}
 
     def opens(event, thread):
+        if thread not in readings:
+            raise ProcessLookupError
         read, write = os.pipe()
-        os.write(write, struct.pack("QQQ", *readings[thread]))
+        for reading in readings[thread]:
+            os.write(write, struct.pack("QQQ", *reading))
         os.close(write)
         opened[thread] = read
         return read
@@ -54,25 +57,46 @@ def opening(readings):
 
 
 def test_all_threads_are_counted_from_nothing(tmp_path, told):
-    opens = opening({7: (1000, 50, 50), 9: (234, 50, 50)})
-    with counting(opens=opens, proc=fake_proc(tmp_path)) as counter:
+    opens = opening({7: [(500, 10, 10), (1500, 60, 60)], 9: [(0, 0, 0), (234, 50, 50)]})
+    with counting(opens=opens, proc=fake_proc(tmp_path), devices=tmp_path) as counter:
         counter.start()
         assert counter.stop() == 1234
     seven, nine = opens.opened[7], opens.opened[9]
-    reset, enable, disable = 0x2403, 0x2400, 0x2401
-    assert told == [(seven, reset), (seven, enable), (nine, reset), (nine, enable), (seven, disable), (nine, disable)]
+    enable, disable = 0x2400, 0x2401
+    assert told == [(seven, enable), (nine, enable), (seven, disable), (nine, disable)]
     for descriptor in (seven, nine):
         with pytest.raises(OSError, match="Bad file descriptor"):
             os.fstat(descriptor)
 
 
 def test_a_count_of_part_of_the_time_is_none(tmp_path, told):
-    opens = opening({7: (1000, 50, 50), 9: (234, 100, 60)})
-    with (
-        counting(opens=opens, proc=fake_proc(tmp_path)) as counter,
-        pytest.raises(MeasureError, match="60% of the time"),
-    ):
-        counter.stop()
+    opens = opening({7: [(0, 0, 0), (1000, 50, 50)], 9: [(0, 0, 0), (234, 100, 60)]})
+    with counting(opens=opens, proc=fake_proc(tmp_path), devices=tmp_path) as counter:
+        counter.start()
+        with pytest.raises(MeasureError, match="60% of the time"):
+            counter.stop()
+
+
+def test_threads_that_end_meanwhile_are_left_out_and_those_that_begin_are_not(tmp_path, told):
+    readings = {7: [(0, 0, 0), (10, 5, 5)], 11: [(0, 0, 0), (20, 5, 5)]}
+    proc = fake_proc(tmp_path, threads=("7", "9"))
+    opens = opening(readings)
+
+    def opens_and_starts(event, thread):
+        (proc / "self/task/11").mkdir(exist_ok=True)
+        return opens(event, thread)
+
+    with counting(opens=opens_and_starts, proc=proc, devices=tmp_path) as counter:
+        counter.start()
+        assert counter.stop() == 30
+
+
+def test_cores_of_several_kinds_are_refused(tmp_path):
+    for name in ("cpu_core", "cpu_atom", "uncore_imc"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "cpus").write_text("0-3")
+    with pytest.raises(UnavailableError, match=r"several kinds \(cpu_atom, cpu_core\)"), counting(devices=tmp_path):
+        pytest.fail("nothing is counted")
 
 
 @pytest.mark.parametrize(
@@ -87,13 +111,13 @@ def test_a_count_of_part_of_the_time_is_none(tmp_path, told):
 )
 def test_what_is_not_counted_is_refused_with_what_helps(tmp_path, number, level, why):
     refusal = pytest.raises(UnavailableError, match="instructions cannot be counted here: ")
-    with refusal as refused, counting(opens=refusing(number), proc=fake_proc(tmp_path, level)):
+    with refusal as refused, counting(opens=refusing(number), proc=fake_proc(tmp_path, level), devices=tmp_path):
         pytest.fail("nothing is counted")
     assert why in str(refused.value)
 
 
 def test_without_proc_it_takes_linux(tmp_path):
-    with pytest.raises(UnavailableError, match="that takes Linux"), counting(proc=tmp_path):
+    with pytest.raises(UnavailableError, match="that takes Linux"), counting(proc=tmp_path, devices=tmp_path):
         pytest.fail("nothing is counted")
 
 
@@ -113,6 +137,8 @@ def test_the_kernel_understands_what_it_is_told():
         later.start()
         later.join()
         assert counter.stop() > 10 * least > 0
+        counter.start()
+        assert counter.stop() < 10 * least  # what threads did that have ended is of the time before
 
 
 def test_no_counter_is_known_on_other_processors(monkeypatch):

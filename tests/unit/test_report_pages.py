@@ -65,6 +65,7 @@ def test_a_session_has_every_check_its_evidence_and_what_to_do():
         assert verdict.value in text
     for told in ("NOT GATED: 1 test skipped", "pytest-modelbench prune --test", "BuildError: <no> swin", "a|b<c>&*d*"):
         assert told in text
+    assert text.split("modelbench: ", 1)[1].startswith("1 test failed, 5 regressed")
     assert page.tags.count("svg") == sum(one.metric.noisy and one.judgement.ratio is not None for one in SESSION.checks)
 
 
@@ -105,7 +106,7 @@ def test_no_name_leaves_its_place(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["</script><script>alert(1)</script>", "\x1b[31mred", "\u202eabc", "a" * 10_000, "{{ 7 * 7 }}"]
+    "name", ["</script><script>alert(1)</script>", "\x1b[31mred", "\u202eabc", "a" * 10_000, "{{ 7 * 7 }}", "\udc80"]
 )
 def test_names_that_want_more_are_text(name):
     one = check(name, METRICS["latency"], Verdict.OK, 0.1, 0.1)
@@ -131,7 +132,7 @@ def test_pictures_are_drawn_to_scale_and_say_what_they_show():
     assert re.findall(r'cx="([\d.]+)"', dots([("now", [1.0, 2.0])], "two", " %")) == ["103.6", "376.4"]
     runs = columns([Column(1, 0, "a"), Column(2, 0, "a"), Column(4, 3, "b")], 2, [("forward", 0)], "memory")
     assert re.findall(r'<path class="(c\d)" d="([^"]+)"', runs) == [
-        ("c0", "M0.0 220.0V165.0h300.00V110.0h300.00V220.0Z"), ("c3", "M600.0 220.0V0.0h300.00V220.0Z"),
+        ("c0", "M0.0 220.0V165.0H300.0V110.0H600.0V220.0Z"), ("c3", "M600.0 220.0V0.0H900.0V220.0Z"),
     ]  # fmt: skip
 
 

@@ -165,6 +165,36 @@ def test_small_batches_are_bound_by_launches_and_their_error_is_not_known():
     assert math.isclose(sum(found.by_part.values()), sum(found.by_kind.values()))
 
 
+def test_a_transposed_convolution_sums_over_what_goes_in():
+    model = build(functools.partial(nn.ConvTranspose2d, 3, 1, 3), device=CPU, image_size=8, name="up")
+    (one,) = [one for one in work_of(model)[0] if one.macs]
+    assert (one.depth, one.width) == (27, 1)
+
+
+class Encoder(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.TransformerEncoderLayer(32, 4, batch_first=True)
+
+    def forward(self, images):
+        return self.layer(images[:, 0]) if images.sum() < 1e9 else images
+
+
+@pytest.mark.parametrize("precision", ["fp32", "amp-fp16"])
+def test_fused_layers_are_taken_apart_on_the_cpu_as_well(precision):
+    work, where = work_of(build(Encoder, device=CPU, image_size=32, batch_size=2, precision=precision))
+    assert where == "cpu"
+    assert sum(one.calls * one.macs for one in work if one.kind is K.PRODUCT) > 2 * 32 * 32 * 2048 * 2
+
+
+def test_a_prediction_is_for_one_device_and_not_compared_with_anothers():
+    model = zoo(precision="amp-fp16")
+    with pytest.raises(UsageError, match="'rtx4090,t4' are 2: call it for each"):
+        predicted_latency(model, "rtx4090,t4")
+    one, other = (prediction_measurement(predicted_latency(model, name), model, "paper") for name in ("t4", "rtx4090"))
+    assert not one.comparability.matches(other.comparability)
+
+
 def test_a_metric_wants_the_precision_that_is_known():
     with pytest.raises(UsageError, match="rtx4090 is known in amp-fp16; build the model with precision='amp-fp16'"):
         predicted_latency(zoo(), "rtx4090")

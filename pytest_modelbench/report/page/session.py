@@ -54,20 +54,25 @@ class _Row:
     trend: Markup | str
 
 
-def render(session: Session, told: Told | None = None, history: Sequence[Series] = ()) -> str:
-    """The page, a file of its own; with what is known of each check in the ``history``."""
+def render(
+    session: Session, told: Told | None = None, history: Sequence[Series] = (), notes: Sequence[str] = ()
+) -> str:
+    """The page, a file of its own; with what is known of each check in the ``history``, and what else is to be said."""
+    told = told or Told()
     series = {(one.folder, one.test, one.name): one for one in history}
     found = lines(session)
     worst = _LOOKS[found[0].standing][0] if found else "odd"
+    failed = sum(one.outcome is Outcome.FAILED and not one.by_verdict for one in session.tests)
     return fill(
         "session.html",
-        worst=worst,
-        tally=tally(session),
+        worst="bad" if failed else worst,
+        tally=f"{plural(failed, 'test')} failed, {tally(session)}" if failed else tally(session),
         circumstances=circumstances(session),
         started=session.stamp.started[:16].replace("T", " "),
         sources=told_sources(session.stamp.commit, session.stamp.dirty),
         against=session.against,
-        notices=notices(session, told or Told()),
+        notices=[*notices(session, told), *told.refused],
+        said=notes,
         failures=[one for one in session.tests if one.outcome in _FAILED and one.message],
         rows=[_row(line, rank, series.get((line.check.folder, *line.check.key))) for rank, line in enumerate(found)],
         has_history=bool(series),

@@ -80,7 +80,6 @@ class Column:
 def columns(moments: Sequence[Column], marked: int, phases: Iterable[tuple[str, int]], words: str) -> Markup:
     """Columns side by side, runs of one colour as one area; ``marked`` is the highest, ``phases`` begin where told."""
     width, height = 900.0, 220.0
-    step = width / len(moments)
     across, up = Scale(0, len(moments), width), Scale(0, max(one.height for one in moments), height)
     parts, first = [], 0
     for last in range(1, len(moments) + 1):
@@ -89,7 +88,7 @@ def columns(moments: Sequence[Column], marked: int, phases: Iterable[tuple[str, 
             moments[first].title,
         ):
             continue
-        top = "".join(f"V{height - up(moments[at].height):.1f}h{step:.2f}" for at in range(first, last))
+        top = "".join(f"V{height - up(moments[at].height):.1f}H{across(at + 1)}" for at in range(first, last))
         parts.append(
             f'<path class="c{moments[first].colour}" d="M{across(first)} {height}{top}V{height}Z">'
             f"<title>{escape(moments[first].title)}</title></path>"
