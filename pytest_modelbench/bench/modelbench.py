@@ -114,8 +114,8 @@ class ModelBench:
     def predicted_latency(self, model: BuiltModel, device: str, *, name: str = "") -> Predicted:
         """Seconds of a forward pass of ``model`` on ``device``, such as ``rtx4090``, on paper: none need be here.
 
-        A change is told in the report and fails nothing; there is no band. ``pytest-modelbench predict`` has the devices,
-        and how far predictions for each were off.
+        A change is told in the report and fails nothing; there is no band. ``pytest-modelbench predict`` has the
+        devices, and how far predictions for each were off.
         """
         from pytest_modelbench.bench.predicting import predicted_latency, prediction_measurement
 
