@@ -6,7 +6,9 @@ import pytest
 import torch
 from torch import nn
 
+from pytest_modelbench.bench.consumption import energy_of
 from pytest_modelbench.bench.launching import launches_of
+from pytest_modelbench.bench.predicting import here
 from pytest_modelbench.core.errors import BuildError
 from pytest_modelbench.measure.clocks import clock_for
 from pytest_modelbench.measure.devices import resolve_device
@@ -130,3 +132,17 @@ def test_launches_are_what_a_profiler_sees(name: str, device: torch.device) -> N
     on_device = [event for event in profile.events() if event.device_type == torch.autograd.DeviceType.CUDA]
     assert launches.total == len(on_device)
     assert any(item.module.startswith(("layer", "blocks")) for item in launches.items)
+
+
+def test_joules_are_those_of_the_power_that_the_driver_tells(device: torch.device) -> None:
+    """A board takes tens of watts at rest and hundreds at work: joules over seconds lie between."""
+    model = build("resnet50", device=device, batch_size=64, image_size=224)
+    found = energy_of(model)
+    calls_s = DeviceTimer(device)(model.forward).median_s
+    assert 20 < found.joules / calls_s < 1500
+    assert max(found.target_j) < 1.3 * min(found.target_j)
+
+
+def test_a_pass_is_not_below_the_floor_of_its_device(device: torch.device) -> None:
+    told = here(build("resnet50", device=device, batch_size=64, image_size=224))
+    assert 0 < told["floor_s"] < told["measured_s"]

@@ -191,7 +191,7 @@ def test_only_the_edge_knows_pytest():
     }
 
 
-HEAVY = ("torch", "numpy", "timm", "torchmetrics", "torchvision", "pydantic")
+HEAVY = ("torch", "numpy", "timm", "torchmetrics", "torchvision", "pydantic", "jinja2")
 
 AT_EXIT = """
 import atexit, json, sys
