@@ -42,7 +42,7 @@ def measures(found: list[Measurement]) -> ModelBench:
 
 def methods() -> list[str]:
     """Every public method whose first argument is a model."""
-    public = [name for name in vars(ModelBench) if not name.startswith("_")]
+    public = [name for name in dir(ModelBench) if not name.startswith("_")]
     taking = [name for name in public if callable(one := getattr(ModelBench, name)) and "model" in _named(one)]
     assert len(taking) == 17
     return taking
