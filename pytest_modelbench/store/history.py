@@ -10,12 +10,13 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Sequence
+import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal, NamedTuple
 
-from pydantic import StringConstraints, ValidationError
+from pydantic import Field, StringConstraints, ValidationError
 
 from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.errors import BaselineError
@@ -25,14 +26,17 @@ from pytest_modelbench.core.session import Check, Session
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.store.atomic import make_folder, write_atomically
 from pytest_modelbench.store.documents import DocumentKind, read_document
-from pytest_modelbench.store.schema import Checked, Facts, Name, Number
+from pytest_modelbench.store.schema import Checked, Facts, Name
 
 NIGHT = DocumentKind("pytest-modelbench night", 1, "It is left out of the history; nothing else needs it: rm {file}")
 _SUFFIX = ".night.json"
+_VERDICTS = {one.value: one for one in Verdict}
 #: Whatever a file's name should not hold, on any system.
 _NO_NAME = re.compile(r"[^A-Za-z0-9.-]+")
 
 
+#: Checked where it is parsed, not by a function of ours for each.
+Number = Annotated[float, Field(allow_inf_nan=False)]
 #: What is none of these is of a version to come.
 _Verdict = Annotated[str, StringConstraints(pattern=f"^({'|'.join(one.value for one in Verdict)})$")]
 
@@ -64,6 +68,11 @@ class _Night(Checked):
     identity: Facts
     provenance: Facts
     checks: dict[str, dict[str, _Point]]
+
+
+class _File(_Night):
+    format: Literal["pytest-modelbench night"]
+    schema_: Literal[1] = Field(alias="schema")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,29 +109,43 @@ def read_history(folder: Path) -> History:
         raise BaselineError(
             f"{folder}: there is no such folder; sessions make it: pytest --modelbench-history {folder}"
         )
-    nights: dict[tuple[str, str], _Night] = {}
+    told: dict[tuple[str, str], str] = {}  #: by what each session says, which is in the name of its file
     damaged = []
+    gathered = _Gathered()
     for path in sorted(folder.rglob(f"*{_SUFFIX}")):
         found = _read(path)
         if isinstance(found, str):
             damaged.append(found)
-            continue
-        # The same in two copies of a folder is one.
-        if nights.setdefault((found.session, found.environment), found) != found:
+        elif told.setdefault((found.session, found.environment), _said(path)) != _said(path):
             damaged.append(f"{path}: another file tells otherwise of the session {found.session}; remove one of them")
-    ordered = sorted(nights.values(), key=lambda one: (one.started, one.session))
-    return History(tuple(_series(ordered)), tuple(damaged), len(ordered))
+        elif len(told) > gathered.nights:  # the same in two copies of a folder is one
+            gathered.add(found)
+    return History(tuple(gathered.series()), tuple(damaged), len(told))
 
 
 def _read(path: Path) -> _Night | str:
     """The night in the file at ``path``, or what is wrong with it."""
     try:
-        _, content = read_document(path, NIGHT)
-        return _Night.model_validate({key: content[key] for key in content if key not in ("format", "schema")})
+        # At once, as there may be thousands; what is wrong with one that is not good is then looked for.
+        data = path.read_bytes()
+        found = _File.model_validate_json(data)
+    except (OSError, ValidationError):
+        pass
+    else:
+        return found if _hash(data) == _said(path) else str(NIGHT.fault(path, "was changed since it was written"))
+    try:
+        read_document(path, NIGHT)
+        return _flaw(path)
     except BaselineError as error:
         return str(error)
+
+
+def _flaw(path: Path) -> str:
+    try:
+        _File.model_validate_json(path.read_bytes())
     except ValidationError as error:
         return str(NIGHT.invalid(path, error))
+    return str(NIGHT.fault(path, "it changed while it was read"))
 
 
 def _night(session: Session, environment: Environment, checks: list[Check]) -> _Night:
@@ -170,27 +193,59 @@ def _point(check: Check) -> _Point:
 
 def _name(session: Session, environment: Environment, text: str) -> str:
     commit = (session.stamp.commit or "no-commit")[:10]
-    parts = (session.stamp.started, environment.slug, commit, hashlib.sha256(text.encode()).hexdigest()[:8])
+    parts = (session.stamp.started, environment.slug, commit, _hash(text.encode()))
     return "_".join(_NO_NAME.sub("-", part)[:80] for part in parts) + _SUFFIX
 
 
-def _series(nights: Sequence[_Night]) -> Iterator[Series]:
-    """Of each check, by the folder that it is compared in; sessions beside other code are in none."""
-    found: dict[tuple[str, str, str], list[tuple[_Night, _Point]]] = {}
-    for night in nights:
-        if not night.against:
-            for test, checks in night.checks.items():
-                for name, point in checks.items():
-                    found.setdefault((point.folder, test, name), []).append((night, point))
-    for (folder, test, name), points in sorted(found.items()):
-        last = points[-1][1]
-        # Figures in another unit are of another thing.
-        same = tuple(_of(night, point) for night, point in points if point.unit == last.unit)
-        yield Series(folder, test, name, last.case, last.unit, last.better, same)
+def _hash(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:8]
+
+
+def _said(path: Path) -> str:
+    """The hash of what is in a file, as its name has it."""
+    return path.name.removesuffix(_SUFFIX).rpartition("_")[2]
+
+
+class _Gathered:
+    """Points of nights by check, as they are read: a night itself is forgotten."""
+
+    def __init__(self) -> None:
+        self.nights = 0
+        self._by_check: dict[tuple[str, str, str], list[tuple[_About, Night]]] = {}
+        self._known: dict[_About, _About] = {}
+
+    def add(self, night: _Night) -> None:
+        """Add a night; of one beside other code, only that there is one."""
+        self.nights += 1
+        if night.against:
+            return
+        for test, checks in night.checks.items():
+            for name, point in checks.items():
+                about = _About(point.case, point.unit, point.better)
+                about = self._known.setdefault(about, about)
+                key = point.folder, test, name
+                self._by_check.setdefault(key, []).append((about, _of(night, point)))
+
+    def series(self) -> Iterator[Series]:
+        """Of each check, by the folder that it is compared in."""
+        for (folder, test, name), points in sorted(self._by_check.items()):
+            points.sort(key=lambda one: (one[1].started, one[1].session))
+            last = points[-1][0]
+            # Figures in another unit are of another thing.
+            same = tuple(point for about, point in points if about.unit == last.unit)
+            yield Series(folder, test, name, last.case, last.unit, last.better, same)
+
+
+class _About(NamedTuple):
+    """What a point is of, beside its check."""
+
+    case: str
+    unit: str
+    better: str
 
 
 def _of(night: _Night, point: _Point) -> Night:
     return Night(
-        night.session, night.started, night.commit, point.value, Verdict(point.verdict), point.log_ratio, point.spread,
-        point.processes, point.ratio, point.low, point.high, point.allowed, point.accepted,
+        night.session, night.started, night.commit, point.value, _VERDICTS[point.verdict], point.log_ratio,
+        point.spread, point.processes, point.ratio, point.low, point.high, point.allowed, sys.intern(point.accepted),
     )  # fmt: skip

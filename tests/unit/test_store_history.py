@@ -75,12 +75,12 @@ def test_many_write_at_once(tmp_path):
         (lambda text: text.replace('"schema":1', '"schema":2'), "is newer than 1"),
         (lambda text: text.replace('"verdict":"ok"', '"verdict":"superb"'), "verdict"),
         (lambda text: text.replace('"value":0.1', '"value":NaN'), "value"),
-        (lambda text: text.replace('"value":0.1', '"value":0.2'), "another file tells otherwise"),
+        (lambda text: text.replace('"value":0.1', '"value":0.2'), "was changed since it was written"),
     ],
 )
 def test_what_is_damaged_is_named_and_left_out(tmp_path, damage, told, capsys):
     (good,) = keep(tmp_path, session(1))
-    (other,) = keep(tmp_path / "copy", session(1) if "otherwise" in told else session(2))
+    (other,) = keep(tmp_path / "copy", session(2))
     other.write_text(damage(other.read_text()))
     kept = read_history(tmp_path)
     assert kept.sessions == 1
@@ -90,6 +90,16 @@ def test_what_is_damaged_is_named_and_left_out(tmp_path, damage, told, capsys):
     assert main(["history", "--history", str(tmp_path)]) == 1
     assert f"left out: {why}" in capsys.readouterr().out
     assert good.exists()
+
+
+def test_two_files_that_tell_otherwise_of_one_session_are_told(tmp_path):
+    keep(tmp_path / "a", session(1, 0.1))
+    (other,) = keep(tmp_path / "b", session(1, 0.2))
+    kept = read_history(tmp_path)
+    assert kept.sessions == 1
+    assert kept.damaged == (
+        f"{other}: another file tells otherwise of the session {session(1).stamp.id}; remove one of them",
+    )
 
 
 def test_no_folder_is_told_with_how_it_comes_to_be(tmp_path):
