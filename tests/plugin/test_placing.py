@@ -39,9 +39,10 @@ FAST, SLOW = NETS.replace("BLOCKS", "Block(), Block()"), NETS.replace("BLOCKS", 
 def committed(pytester, git):
     """Commits the test beside a model, as what is compared with, in so many pairs."""
 
-    def write(nets, pairs):
+    def write(nets, pairs, band="5%"):
         pytester.makepyprojecttoml(
             f"[tool.pytest.ini_options]\npythonpath = ['.']\n[tool.modelbench]\npairs = [{pairs}]\n"
+            f"[tool.modelbench.bands]\nlatency = '{band}'\n"
         )
         pytester.makepyfile(nets=nets, test_it=TEST)
         git("init", "--quiet")
@@ -84,9 +85,9 @@ def test_a_faster_model_passes_and_is_told_with_the_part_that_became_faster(pyte
 
 @pytest.mark.slow
 def test_nothing_more_is_measured_where_nothing_changed(pytester, bench, committed):
-    committed(FAST, pairs=8)
+    committed(FAST, pairs=2, band="60%")
     pytester.makepyfile(nets=f"{FAST}\nNAME = 'other code that does the same'\n")
     result = bench("--modelbench-against=HEAD", "-v", rounds="")
     result.assert_outcomes(passed=1)
     result.stdout.no_fnmatch_line("*finding where*")
-    result.stdout.fnmatch_lines(["*16 processes*"])
+    result.stdout.fnmatch_lines(["*4 processes*"])
