@@ -22,4 +22,4 @@ def printable_lines(text: str) -> str:
 
 def _drives(character: str) -> bool:
     turns = unicodedata.bidirectional(character) in {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
-    return turns or unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"}
+    return turns or unicodedata.category(character) in {"Cc", "Zl", "Zp"}

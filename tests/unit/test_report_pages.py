@@ -111,6 +111,7 @@ def test_no_name_leaves_its_place(name):
 def test_names_that_want_more_are_text(name):
     one = check(name, METRICS["latency"], Verdict.OK, 0.1, 0.1)
     page = session_page.render(replace(EMPTY, checks=(one,)))
+    page.encode("utf-8")
     assert Whole(page).tags.count("script") == 1
     assert "\x1b" not in page
     assert "\u202e" not in page

@@ -15,7 +15,9 @@ _TEMPLATES = Path(__file__).with_name("templates")
 
 def fill(template: str, **values: Any) -> str:
     """The page that ``template`` makes of ``values``: everything is escaped but what `svg` drew."""
-    return _environment().get_template(template).render(**values)
+    page = _environment().get_template(template).render(**values)
+    # Names of files that are no text come as halves of characters, which UTF-8 has none of.
+    return page.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 @cache
