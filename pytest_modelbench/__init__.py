@@ -1,6 +1,23 @@
-"""Regression gate for PyTorch vision models, as a pytest plugin."""
+"""Regression gate for PyTorch vision models, as a pytest plugin.
+
+What tests annotate their fixtures with is here: ``def test_it(build_model: BuildModel, modelbench: ModelBench)``. Each
+is imported as it is asked for, so that to import this package costs nothing.
+"""
+
+from __future__ import annotations
 
 import os
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pytest_modelbench.bench.building import BuildModel
+    from pytest_modelbench.bench.modelbench import ModelBench
+    from pytest_modelbench.bench.peak import PeakMemory
+    from pytest_modelbench.measure.timer import DeviceTimer
+    from pytest_modelbench.models.built import BuiltModel
+
+__all__ = ["BuildModel", "BuiltModel", "DeviceTimer", "ModelBench", "PeakMemory", "__version__", "is_worker"]
 
 __version__ = "0.1.0"
 
@@ -15,3 +32,19 @@ def is_worker() -> bool:
     done there. A worker also looks like one of pytest-xdist's, by ``config.workerinput``.
     """
     return WORKER_VARIABLE in os.environ
+
+
+#: Where what is public is written.
+_HOMES = {
+    "BuildModel": "bench.building",
+    "BuiltModel": "models.built",
+    "DeviceTimer": "measure.timer",
+    "ModelBench": "bench.modelbench",
+    "PeakMemory": "bench.peak",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -22,11 +22,11 @@ from pytest_modelbench.options import OPTIONS, OptionType
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
+    from pytest_modelbench.bench.building import BuildModel
     from pytest_modelbench.bench.modelbench import ModelBench
     from pytest_modelbench.bench.peak import PeakMemory
     from pytest_modelbench.bench.process import Bench
     from pytest_modelbench.measure.timer import DeviceTimer
-    from pytest_modelbench.models.build import BuiltModel
 
 _GROUP = "modelbench"
 bench_key = pytest.StashKey["Bench"]()
@@ -267,9 +267,7 @@ def modelbench(request: pytest.FixtureRequest, _modelbench_state: None, _modelbe
 
 
 @pytest.fixture
-def build_model(
-    request: pytest.FixtureRequest, _modelbench_state: None, _modelbench_bench: Bench
-) -> Callable[..., BuiltModel]:
+def build_model(request: pytest.FixtureRequest, _modelbench_state: None, _modelbench_bench: Bench) -> BuildModel:
     """Builds a model with inputs on the session's device: ``build_model("resnet50", batch_size=8)``.
 
     The model: a timm name, a callable that returns a module, or ``"package.module:callable"``. Arguments:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
 
 from torch import nn
 
@@ -15,6 +16,31 @@ from pytest_modelbench.models.weights import SAMPLES
 from pytest_modelbench.samples import SCENES, sample_checkpoint
 
 __tracebackhide__ = hide_own_frames
+
+
+class BuildModel(Protocol):
+    """What the fixture ``build_model`` is; keywords that are none of these go to the model's builder."""
+
+    def __call__(
+        self,
+        model: str | Callable[..., nn.Module],
+        *,
+        batch_size: int = 1,
+        image_size: int | tuple[int, int] | None = None,
+        inputs: Any = None,
+        precision: str = "fp32",
+        channels_last: bool = False,
+        compile: bool | Mapping[str, Any] = False,
+        cuda_graph: bool = False,
+        pretrained: bool = False,
+        checkpoint: str | Path | None = None,
+        seed: int = 0,
+        name: str | None = None,
+        task: str = CLASSIFICATION,
+        technique: str | Sequence[str] = (),
+        builder_args: Mapping[str, Any] | None = None,
+        **builder_arguments: Any,
+    ) -> BuiltModel: ...
 
 
 def build_on(bench: Bench, test_module: str, model: str | Callable[..., nn.Module], **arguments: Any) -> BuiltModel:
