@@ -76,7 +76,6 @@ class PaperDevice:
     precision: str  #: that the timings were taken in
     compiled: bool
     scaled_from: str = ""
-    channels_last: bool = False
 
     @property
     def is_cpu(self) -> bool:
@@ -108,15 +107,13 @@ def _device(name: str, channels_last: bool) -> PaperDevice:
             f"nobody published timings of {source} with channels_last that could be gone by; of {there} there are"
         )
     kept = _kept()[file]
-    rates, error = _rates(kept), Error(**kept["error"])
+    rates, error, scaled_from = _rates(kept), Error(**kept["error"]), ""
     if source != name:
-        here, there_ = SPECIFICATIONS[name], SPECIFICATIONS[source]
-        rates = rates.scaled(here.flops / there_.flops, here.bytes_per_s / there_.bytes_per_s)
+        asked, known_by, scaled_from = SPECIFICATIONS[name], SPECIFICATIONS[source], source
+        rates = rates.scaled(asked.flops / known_by.flops, asked.bytes_per_s / known_by.bytes_per_s)
         error = Error(**_kept()["scaled"]["error"])
-    cpu = file.endswith("dynamo")
-    return PaperDevice(
-        name, rates, error, "fp32" if cpu else "amp-fp16", cpu, source if source != name else "", channels_last
-    )
+    compiled = file.endswith("dynamo")  # as processors were timed, and GPUs were not
+    return PaperDevice(name, rates, error, "fp32" if compiled else "amp-fp16", compiled, scaled_from)
 
 
 @cache

@@ -7,7 +7,7 @@ operator reaches depends on its kind, and of a product on how deep and how wide 
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -41,20 +41,6 @@ class OperatorKind(str, Enum):
     GATHER = "gather or pad"
     RESIZE = "resizing"
     OTHER = "other"
-
-    @property
-    def multiplies(self) -> bool:
-        """Whether it is a product, whose multiply-accumulates count."""
-        return self in _PRODUCTS
-
-
-_PRODUCTS = frozenset(
-    {
-        OperatorKind.CONVOLUTION, OperatorKind.POINTWISE, OperatorKind.PATCHES, OperatorKind.STEM,
-        OperatorKind.GROUPED, OperatorKind.DEPTHWISE, OperatorKind.PRODUCT, OperatorKind.BATCHED,
-        OperatorKind.ATTENTION,
-    }
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,14 +157,14 @@ class Spent:
 def spent(pass_: Iterable[Work], rates: Rates) -> Spent:
     """What a pass takes at these rates."""
     seconds = memory_s = 0.0
-    by_kind: Counter[OperatorKind] = Counter()
-    by_part: Counter[str] = Counter()
+    by_kind: defaultdict[OperatorKind, float] = defaultdict(float)
+    by_part: defaultdict[str, float] = defaultdict(float)
     for work in pass_:
         found = rates.seconds(work)
         seconds += found.seconds
         memory_s += found.seconds if found.memory_bound else 0.0
-        by_kind[work.kind] += found.seconds  # type: ignore[assignment]
-        by_part[work.part] += found.seconds  # type: ignore[assignment]
+        by_kind[work.kind] += found.seconds
+        by_part[work.part] += found.seconds
     return Spent(seconds, memory_s, by_kind, by_part)
 
 

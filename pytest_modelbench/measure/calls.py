@@ -75,7 +75,7 @@ class Calls(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """Result of the operator, which is run as it is."""
         kwargs = kwargs or {}
         taken = _storages((args, kwargs))
-        sources = [tensor.dtype for tensor in _tensors(args)]
+        sources = [tensor.dtype for tensor in tensors_in(args)]
         result = func(*args, **kwargs)
         name = operator_name(func)
         if runs_nothing(func, name) or not self._places.within:
@@ -92,7 +92,7 @@ class Calls(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return result
 
     def _copied(self, module: str, name: str, args: tuple[Any, ...], result: Any, sources: list[torch.dtype]) -> None:
-        written = next(_tensors(result), None)
+        written = next(tensors_in(result), None)
         if written is None or not sources:
             return
         read = sources[1] if name in ("aten::copy_", "aten::copy") and len(sources) > 1 else sources[0]
@@ -141,18 +141,19 @@ def runs_nothing(func: Any, name: str) -> bool:
 def _chooses_by_values(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     """Whether an operator's output is as large as values say: an index of booleans, repeats that nobody sums up."""
     if name in ("aten::index", "aten::index_put", "aten::index_put_", "aten::_index_put_impl_"):
-        return any(index.dtype in (torch.bool, torch.uint8) for index in _tensors(args[1:2]))
+        return any(index.dtype in (torch.bool, torch.uint8) for index in tensors_in(args[1:2]))
     return name == "aten::repeat_interleave" and kwargs.get("output_size") is None and len(args) < 3
 
 
-def _tensors(value: object) -> Iterator[Tensor]:
+def tensors_in(value: object) -> Iterator[Tensor]:
+    """The tensors that ``value`` is made of."""
     return (leaf for leaf in tree_leaves(value) if isinstance(leaf, Tensor))
 
 
 def _storages(value: object) -> set[int]:
     """By identity, the memory behind the tensors in ``value`` that is not empty, as far as it can be asked for."""
     found: set[int] = set()
-    for tensor in _tensors(value):
+    for tensor in tensors_in(value):
         with suppress(MeasureError):
             storages = (part.untyped_storage() for part in plain_parts(tensor))
             found.update(storage._cdata for storage in storages if storage.nbytes())

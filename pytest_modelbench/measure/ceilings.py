@@ -43,9 +43,8 @@ def ceilings(device: torch.device, dtype: torch.dtype) -> Ceilings:
 def _caches_bytes(device: torch.device) -> int | None:
     """The largest cache of ``device``; None where it is not known."""
     if device.type == "cuda":
-        return getattr(torch.cuda.get_device_properties(device), "L2_cache_size", None)
-    sizes = [largest_cache_bytes()] if device.type == "cpu" else []
-    return next((size for size in sizes if size), None)
+        return getattr(torch.cuda.get_device_properties(device), "L2_cache_size", None) or None
+    return largest_cache_bytes() if device.type == "cpu" else None
 
 
 def _copy_s(size: int, device: torch.device) -> float:

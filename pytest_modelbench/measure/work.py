@@ -11,10 +11,9 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 from pytest_modelbench.core.roofline import OperatorKind, Work
-from pytest_modelbench.measure.calls import operator_name, runs_nothing
+from pytest_modelbench.measure.calls import operator_name, runs_nothing, tensors_in
 from pytest_modelbench.measure.cost import Products
 from pytest_modelbench.measure.places import Places
 
@@ -54,31 +53,12 @@ _CONVOLUTIONS = frozenset(("convolution", "_convolution"))
 _COPIES = frozenset(("_to_copy", "clone", "copy", "_copy_from"))
 #: What makes numbers from none: nothing next to the rest, and once for many passes as a rule.
 _MADE = frozenset(
-    [
-        "empty",
-        "empty_like",
-        "empty_strided",
-        "new_empty",
-        "new_empty_strided",
-        "full",
-        "full_like",
-        "zeros",
-        "zeros_like",
-        "new_zeros",
-        "ones",
-        "ones_like",
-        "new_ones",
-        "arange",
-        "linspace",
-        "eye",
-        "scalar_tensor",
-        "lift_fresh",
-        "fill",
-        "zero",
-        "detach",
-        "as_strided",
-    ]
-)
+    (
+        "empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided", "full", "full_like", "zeros",
+        "zeros_like", "new_zeros", "ones", "ones_like", "new_ones", "arange", "linspace", "eye", "scalar_tensor",
+        "lift_fresh", "fill", "zero", "detach", "as_strided",
+    )
+)  # fmt: skip
 #: Of these the second output and on are for a backward pass.
 _ONE_OUTPUT = frozenset(
     {OperatorKind.ATTENTION, OperatorKind.BATCH_NORM, OperatorKind.LAYER_NORM, OperatorKind.POOLING}
@@ -107,11 +87,10 @@ class WorkRecorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         kwargs = kwargs or {}
         result = func(*args, **kwargs)
         name = operator_name(func)
-        plain = name.rpartition("::")[2].rstrip("_")
-        if not runs_nothing(func, name) and plain not in _MADE and self._places.within:
+        if not runs_nothing(func, name) and _plain(name) not in _MADE and self._places.within:
             formula = self._formulas.get(getattr(func, "_overloadpacket", None))
             macs = 0 if formula is None else formula(*args, **kwargs, out_val=result) // 2
-            inputs, outputs = _tensors((args, kwargs)), _tensors(result)
+            inputs, outputs = list(tensors_in((args, kwargs))), list(tensors_in(result))
             self._calls[_work(self._places.here().module, name, macs, args, inputs, outputs)] += 1
         return result
 
@@ -121,7 +100,7 @@ class WorkRecorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def _work(part: str, name: str, macs: int, args: tuple[Any, ...], inputs: list[Tensor], outputs: list[Tensor]) -> Work:
-    plain = name.rpartition("::")[2].rstrip("_")
+    plain = _plain(name)
     kind, depth, width, biased = OperatorKind.OTHER, 1, 1, False
     if plain in _CONVOLUTIONS:
         kind, depth, width, biased = _convolution(args)
@@ -137,10 +116,16 @@ def _work(part: str, name: str, macs: int, args: tuple[Any, ...], inputs: list[T
         depth, width = inputs[0].shape[-1], inputs[1].shape[-2]
     if kind in _ONE_OUTPUT:
         outputs = outputs[:1]
+    written_bytes = sum(map(_bytes, outputs))
     return Work(
-        part, name, kind, macs, max(depth, 1), max(width, 1), sum(map(_bytes, inputs)), sum(map(_bytes, outputs)),
-        sum(map(_bytes, outputs)) if biased else 0,
+        part, name, kind, macs, max(depth, 1), max(width, 1), sum(map(_bytes, inputs)), written_bytes,
+        written_bytes if biased else 0,
     )  # fmt: skip
+
+
+def _plain(name: str) -> str:
+    """An operator's name as `_KINDS` has it."""
+    return name.rpartition("::")[2].rstrip("_")
 
 
 def _convolution(args: tuple[Any, ...]) -> tuple[OperatorKind, int, int, bool]:
@@ -172,7 +157,3 @@ def _copy(inputs: list[Tensor], outputs: list[Tensor]) -> OperatorKind:
 
 def _bytes(tensor: Tensor) -> int:
     return tensor.numel() * tensor.element_size()
-
-
-def _tensors(value: object) -> list[Tensor]:
-    return [leaf for leaf in tree_leaves(value) if isinstance(leaf, Tensor)]

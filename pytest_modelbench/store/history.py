@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean, stdev
 from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field, StringConstraints, ValidationError
@@ -33,8 +34,6 @@ _SUFFIX = ".night.json"
 _VERDICTS = {one.value: one for one in Verdict}
 #: Whatever a file's name should not hold, on any system.
 _NO_NAME = re.compile(r"[^A-Za-z0-9.-]+")
-
-
 #: Checked where it is parsed, not by a function of ours for each.
 Number = Annotated[float, Field(allow_inf_nan=False)]
 #: What is none of these is of a version to come.
@@ -109,43 +108,36 @@ def read_history(folder: Path) -> History:
         raise BaselineError(
             f"{folder}: there is no such folder; sessions make it: pytest --modelbench-history {folder}"
         )
-    told: dict[tuple[str, str], str] = {}  #: by what each session says, which is in the name of its file
+    told: dict[tuple[str, str], str] = {}  #: the hash of what each session says
     damaged = []
     gathered = _Gathered()
     for path in sorted(folder.rglob(f"*{_SUFFIX}")):
         found = _read(path)
         if isinstance(found, str):
             damaged.append(found)
-        elif told.setdefault((found.session, found.environment), _said(path)) != _said(path):
-            damaged.append(f"{path}: another file tells otherwise of the session {found.session}; remove one of them")
-        elif len(told) > gathered.nights:  # the same in two copies of a folder is one
+        elif (key := (found.session, found.environment)) not in told:
+            told[key] = _said(path)
             gathered.add(found)
+        elif told[key] != _said(path):  # and not the same in another copy of the folder
+            damaged.append(f"{path}: another file tells otherwise of the session {found.session}; remove one of them")
     return History(tuple(gathered.series()), tuple(damaged), len(told))
 
 
 def _read(path: Path) -> _Night | str:
     """The night in the file at ``path``, or what is wrong with it."""
     try:
-        # At once, as there may be thousands; what is wrong with one that is not good is then looked for.
         data = path.read_bytes()
+        # At once, as there may be thousands: what is no night at all is told better by who looks closer.
         found = _File.model_validate_json(data)
-    except (OSError, ValidationError):
-        pass
-    else:
-        return found if _hash(data) == _said(path) else str(NIGHT.fault(path, "was changed since it was written"))
-    try:
-        read_document(path, NIGHT)
-        return _flaw(path)
-    except BaselineError as error:
-        return str(error)
-
-
-def _flaw(path: Path) -> str:
-    try:
-        _File.model_validate_json(path.read_bytes())
+    except OSError as error:
+        return str(NIGHT.fault(path, f"cannot be read: {error.strerror or error}"))
     except ValidationError as error:
+        try:
+            read_document(path, NIGHT)
+        except BaselineError as closer:
+            return str(closer)
         return str(NIGHT.invalid(path, error))
-    return str(NIGHT.fault(path, "it changed while it was read"))
+    return found if _hash(data) == _said(path) else str(NIGHT.fault(path, "was changed since it was written"))
 
 
 def _night(session: Session, environment: Environment, checks: list[Check]) -> _Night:
@@ -168,10 +160,6 @@ def _night(session: Session, environment: Environment, checks: list[Check]) -> _
 def _point(check: Check) -> _Point:
     judgement, metric = check.judgement, check.metric
     ratios = log_ratios(counted(check.measurements)) if metric.noisy else []
-    mean = sum(ratios) / len(ratios) if ratios else None
-    spread = None
-    if mean is not None and len(ratios) > 1:
-        spread = (sum((one - mean) ** 2 for one in ratios) / (len(ratios) - 1)) ** 0.5
     baseline = judgement.baseline
     return _Point(
         folder=check.folder,
@@ -181,8 +169,8 @@ def _point(check: Check) -> _Point:
         value=judgement.value,
         verdict=judgement.verdict.value,
         processes=judgement.processes,
-        log_ratio=mean,
-        spread=spread,
+        log_ratio=fmean(ratios) if ratios else None,
+        spread=stdev(ratios) if len(ratios) > 1 else None,
         ratio=judgement.ratio,
         low=judgement.low_ratio,
         high=judgement.high_ratio,
@@ -210,13 +198,11 @@ class _Gathered:
     """Points of nights by check, as they are read: a night itself is forgotten."""
 
     def __init__(self) -> None:
-        self.nights = 0
         self._by_check: dict[tuple[str, str, str], list[tuple[_About, Night]]] = {}
         self._known: dict[_About, _About] = {}
 
     def add(self, night: _Night) -> None:
-        """Add a night; of one beside other code, only that there is one."""
-        self.nights += 1
+        """Add a night; one beside other code is in no series."""
         if night.against:
             return
         for test, checks in night.checks.items():

@@ -88,8 +88,9 @@ def _phases(timeline: tuple[Moment, ...]) -> Iterator[tuple[str, int]]:
 
 
 def _shown(branch: Branch, whole: float) -> _Shown:
-    below = tuple(_shown(one, whole) for one in branch.below if one.amount >= _LEAST_SHARE * whole)
-    own = branch.amount - sum(one.amount for one in branch.below if one.amount >= _LEAST_SHARE * whole)
+    large = [one for one in branch.below if one.amount >= _LEAST_SHARE * whole]
+    own = branch.amount - sum(one.amount for one in large)
     name = branch.name.rpartition(".")[2]
-    told = number(own, "bytes") if own and below else ""
+    told = number(own, "bytes") if own and large else ""
+    below = tuple(_shown(one, whole) for one in large)
     return _Shown(name, number(branch.amount, "bytes"), branch.amount / whole, told, below)
