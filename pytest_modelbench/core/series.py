@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
+from pytest_modelbench.core.environment import Fact
 from pytest_modelbench.core.verdicts import Verdict
 
 #: Verdicts that fail, or leave a check undecided.
@@ -15,7 +17,8 @@ _BAD = frozenset({Verdict.REGRESSED, Verdict.INCOMPARABLE, Verdict.INCONCLUSIVE}
 class Night:
     """A check in one session. Ratios are of the baseline of that night; None where it had none.
 
-    ``allowed`` is the band as a share of that baseline, ``accepted`` tells which baseline it was.
+    ``allowed`` is the band as a share of that baseline, ``accepted`` tells which baseline it was. ``facts`` are those
+    of the session's environment, which is where versions and the machine are found to be others.
     """
 
     session: str
@@ -31,6 +34,7 @@ class Night:
     high: float | None = None
     allowed: float | None = None
     accepted: str = ""
+    facts: Mapping[str, Fact] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

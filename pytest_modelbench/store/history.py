@@ -205,12 +205,13 @@ class _Gathered:
         """Add a night; one beside other code is in no series."""
         if night.against:
             return
+        facts = {**night.identity, **night.provenance}
         for test, checks in night.checks.items():
             for name, point in checks.items():
                 about = _About(point.case, point.unit, point.better)
                 about = self._known.setdefault(about, about)
                 key = point.folder, test, name
-                self._by_check.setdefault(key, []).append((about, _of(night, point)))
+                self._by_check.setdefault(key, []).append((about, _of(night, point, facts)))
 
     def series(self) -> Iterator[Series]:
         """Of each check, by the folder that it is compared in."""
@@ -230,8 +231,9 @@ class _About(NamedTuple):
     better: str
 
 
-def _of(night: _Night, point: _Point) -> Night:
+def _of(night: _Night, point: _Point, facts: Facts) -> Night:
     return Night(
         night.session, night.started, night.commit, point.value, _VERDICTS[point.verdict], point.log_ratio,
         point.spread, point.processes, point.ratio, point.low, point.high, point.allowed, sys.intern(point.accepted),
+        facts,
     )  # fmt: skip
