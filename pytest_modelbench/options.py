@@ -126,6 +126,13 @@ OPTIONS = (
         "--modelbench-against, with that revision in that interpreter.",
     ),
     Option(
+        flag="--modelbench-bisect",
+        kind=OptionType.TEXT,
+        metavar="GOOD..BAD",
+        help="Search the commits of this range for those that changed the tests, side by side here and now: what "
+        "`pytest-modelbench bisect` starts, which has more to ask for.",
+    ),
+    Option(
         flag="--modelbench-budget",
         setting="budget",
         kind=OptionType.DURATION,

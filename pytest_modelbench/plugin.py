@@ -78,9 +78,15 @@ def pytest_configure(config: pytest.Config) -> None:
                 raise pytest.UsageError(f"{flag} needs --modelbench")
         return
     if not _is_worker(config):
-        from pytest_modelbench.session.hooks import BenchSession
+        if config.option.modelbench_bisect:
+            from pytest_modelbench.session.bisect_hooks import BisectSession
 
-        config.pluginmanager.register(BenchSession.from_config(config), "modelbench-session")
+            session = BisectSession.from_config(config)
+        else:
+            from pytest_modelbench.session.hooks import BenchSession
+
+            session = BenchSession.from_config(config)
+        config.pluginmanager.register(session, "modelbench-session")
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

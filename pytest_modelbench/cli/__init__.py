@@ -14,6 +14,7 @@ from typing import NoReturn
 from pytest_modelbench import __version__
 from pytest_modelbench.cli import (
     accept,
+    bisect,
     compare,
     convert,
     doctor,
@@ -32,7 +33,22 @@ from pytest_modelbench.cli.output import write
 from pytest_modelbench.core.errors import ModelbenchError, UsageError
 
 #: In the order of ``--help``.
-_MODULES = show, compare, accept, prune, rename, merge_conflict, convert, report, history, guide, plan, predict, doctor
+_MODULES = (
+    show,
+    compare,
+    accept,
+    prune,
+    rename,
+    merge_conflict,
+    convert,
+    report,
+    history,
+    bisect,
+    guide,
+    plan,
+    predict,
+    doctor,
+)
 _SAID = "pytest-modelbench: interrupted. Each file is as it was or as it was to become: the same again does the rest"
 _COMMANDS = tuple(module.COMMAND for module in _MODULES)
 

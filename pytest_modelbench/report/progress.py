@@ -23,6 +23,7 @@ class Stage(Enum):
     OPEN = "{} still open"  #: a look has left them so
     CONFIRMING = "confirming {}"  #: what is stored does not clear them: they are measured beside the baseline's code
     PLACING = "finding where {} changed"  #: pairs have decided, and one more says more
+    SEARCHING = "searching with {}"  #: for the revision that changed them
     AGAIN = "measuring {} again"  #: pairs clear the code, or told nothing
 
 

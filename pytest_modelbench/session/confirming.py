@@ -89,7 +89,7 @@ class Confirmation:
                 continue  # they failed by themselves beside another commit
             try:
                 with Checkout(self._here.root, resolve(self._here.root, commit)) as checkout:
-                    self._decide(group, duet, Base(_tree(checkout, commit), checkout.check), seed)
+                    self._decide(group, duet, Base(tree_of(checkout, commit), checkout.check), seed)
             except ModelbenchError as error:
                 for test in group:
                     if self._results.waiting(test, commit):
@@ -107,7 +107,7 @@ class Confirmation:
             if settings.against:
                 revision: Revision = resolve(here.root, settings.against)
                 checkout = stack.enter_context(Checkout(here.root, revision))
-                base = Base(_tree(checkout, revision.commit), checkout.check)
+                base = Base(tree_of(checkout, revision.commit), checkout.check)
                 names.append(f"{settings.against} ({revision.commit[:10]})")
             if settings.against_python:
                 python = interpreter(settings.against_python)
@@ -172,7 +172,8 @@ class Confirmation:
             self._audience.decided(test, decision)
 
 
-def _tree(checkout: Checkout, commit: str) -> Tree:
+def tree_of(checkout: Checkout, commit: str) -> Tree:
+    """The code of ``commit``, which is checked out."""
     return Tree(checkout.root, checkout.path_of, code=Code(commit, checkout.prefix))
 
 

@@ -88,14 +88,14 @@ class BenchSession:
             raise pytest.UsageError(
                 "--modelbench-rounds is about comparing; a baseline takes the update-rounds of [tool.modelbench]"
             )
-        against = option.modelbench_against or option.modelbench_against_python
+        against = option.modelbench_against or option.modelbench_against_python or option.modelbench_bisect
         for flag, given in (
             ("--update-baselines", option.update_baselines),
             ("--modelbench-inline", option.modelbench_inline),
         ):
             if against and given:
                 raise pytest.UsageError(
-                    f"{flag} goes with stored baselines; with --modelbench-against there is nothing for it to act on"
+                    f"{flag} goes with stored baselines; beside other code there is nothing for it to act on"
                 )
         if option.modelbench_even_if_disturbed and not option.update_baselines:
             raise pytest.UsageError(

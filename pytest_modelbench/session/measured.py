@@ -27,14 +27,15 @@ class MeasuredBaselines:
         """What the base measured; None if it did not."""
         sides = [pair.base for pair in self._pairs_of(key.test) if pair.base]
         found = [one for side in sides for one in side.measurements if one.key == key]
-        return _view(found, sides[-1].environment) if found else None
+        return view_of(found, sides[-1].environment) if found else None
 
     def keys(self, folder: str) -> list[CheckKey]:
         """What has to be there, which is nothing: an absent test of other code is not missed."""
         return []
 
 
-def _view(measurements: Sequence[Measurement], environment: Environment | None) -> BaselineView:
+def view_of(measurements: Sequence[Measurement], environment: Environment | None) -> BaselineView:
+    """What was measured, as what is compared with: of times all processes, of exact values the last one."""
     last = measurements[-1]
     values = sorted(one.value for one in measurements)
     return BaselineView(

@@ -6,13 +6,15 @@ Nothing here knows of baselines, looks or verdicts: `session.confirming` has the
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 
 from pytest_modelbench.session.launch import Launcher, Tree
-from pytest_modelbench.workers.connection import Timeout
+from pytest_modelbench.workers.connection import Connection, Timeout
 from pytest_modelbench.workers.driver import Listener
 from pytest_modelbench.workers.pairs import Sides, run_pair
-from pytest_modelbench.workers.runs import PairRun
+from pytest_modelbench.workers.runs import PairRun, TestRun
+from pytest_modelbench.workers.untimed import run_untimed
 
 
 class Pairing:
@@ -36,3 +38,11 @@ class Pairing:
             lambda tests, pair, in_turns: member(tests, pair, candidate, base, in_turns=in_turns),
         )
         return run_pair(tests, number, sides, self._listener, self._timeout_s)
+
+    def untimed(self, tree: Tree, other: Tree, tests: Sequence[str], number: int) -> Iterator[TestRun]:
+        """What became of each of ``tests`` in ``tree`` alone, for what is exact; ``other``: what it goes with."""
+
+        def launch(tests: Sequence[str], number: int, in_turns: bool) -> AbstractContextManager[Connection]:
+            return self._launcher.member(tests, number, tree, other, in_turns=in_turns)
+
+        return run_untimed(tests, number, launch, self._listener, self._timeout_s)

@@ -31,7 +31,7 @@ from pytest_modelbench.session.confirming import Confirmation, Recourses
 from pytest_modelbench.session.deciding import Decider, Rule
 from pytest_modelbench.session.entries import Decision
 from pytest_modelbench.session.gate import Gate, Policy
-from pytest_modelbench.session.launch import Launcher
+from pytest_modelbench.session.launch import Launcher, Tree
 from pytest_modelbench.session.marks import Marks
 from pytest_modelbench.session.measured import MeasuredBaselines
 from pytest_modelbench.session.nights import nights_folder
@@ -157,10 +157,16 @@ class SessionRunner:
         """Where sessions leave what later ones learn from; None without pytest's cache (``-p no:cacheprovider``)."""
         return nights_folder(getattr(self.config, "cache", None))
 
+    def here(self) -> Tree:
+        """The working tree."""
+        return self._launcher.here()
+
     # --- the session
 
-    def run(self, session: pytest.Session, marks: Marks) -> None:
-        """Measure and decide all of the session's tests."""
+    def run(
+        self, session: pytest.Session, marks: Marks, course: Callable[[Pairing, Sequence[str]], None] | None = None
+    ) -> None:
+        """Measure and decide all of the session's tests; or have another ``course`` measure them, in pairs."""
         self._session, self._marks = session, marks
         self._progress = Progress(self.config, fixed=self.updating)
         self.config.pluginmanager.register(self._replayer)
@@ -170,14 +176,18 @@ class SessionRunner:
         self._launcher.enough = self._enough
         with deferred_interrupts():
             try:
-                self._measure(list(self._items), self.stamp.started if self.settings.order == "random" else None)
+                pairing = Pairing(self._launcher, self, self._timeout_s)
+                if course is not None:
+                    course(pairing, list(self._items))
+                else:
+                    self._measure(pairing, self.stamp.started if self.settings.order == "random" else None)
                 self.complete = True
             finally:
                 self._progress.clear()
                 self._duration_s = time.monotonic() - self._started_s
 
-    def _measure(self, tests: Sequence[str], seed: str | None) -> None:
-        pairing = Pairing(self._launcher, self, self._timeout_s)
+    def _measure(self, pairing: Pairing, seed: str | None) -> None:
+        tests = list(self._items)
         confirmation = Confirmation(self.settings, self.results, pairing, self._launcher.here(), self)
         if self.against:
             confirmation.against(tests, seed)
@@ -323,6 +333,16 @@ class SessionRunner:
         """Count, and show."""
         self.processes += 2
         self._shown().round_started(1, (1,), tests, beside, Stage.PLACING)
+
+    def search_started(self, number: int, tests: Sequence[str], beside: str) -> None:
+        """Count, and show."""
+        self._begun_s = time.monotonic()
+        self.processes += 2
+        self._shown().round_started(number, (number,), tests, beside, Stage.SEARCHING)
+
+    def tell(self, line: str) -> None:
+        """Say at once what became known."""
+        self._shown().advise(line)
 
     def pair_ended(self, run: PairRun) -> None:
         """Show, and say what was measured otherwise than a duet is meant to be."""

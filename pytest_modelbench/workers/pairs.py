@@ -108,7 +108,7 @@ def _one_after_the_other(test: str, number: int, sides: Sides, listener: Listene
             side.leave()
         ran[launch] = side.runs.get(test) or TestRun(test, number, trouble=side.trouble or side.not_found(test))
     run.base, run.candidate = ran[sides.base], ran[sides.candidate]
-    run.obstacle = _failure(run.base)
+    run.obstacle = failure(run.base)
     return run
 
 
@@ -166,7 +166,7 @@ def _test(run: PairRun, base: Driver, candidate: Driver) -> PairRun:
     if run.base is not None:
         # What one side imported from elsewhere is often why the other cannot import it at all.
         run.obstacle = "; ".join(
-            filter(None, [_failure(run.base) or run.obstacle, told(strays) if strays else ""]),
+            filter(None, [failure(run.base) or run.obstacle, told(strays) if strays else ""]),
         )
     return run
 
@@ -205,10 +205,10 @@ def _file(test: str) -> str:
     return test.partition("::")[0]
 
 
-def _failure(run: TestRun) -> str:
-    """Why the base's run of a test does not count, or an empty string."""
+def failure(run: TestRun, where: str = "in the code compared with") -> str:
+    """Why the run of a test, of the base or ``where``, does not count, or an empty string."""
     if run.trouble:
-        return f"it does not get through in the code compared with: {run.trouble}"
+        return f"it does not get through {where}: {run.trouble}"
     outcomes: set[Any] = {report["outcome"] for report in run.reports}
     if "failed" in outcomes:
         how, why = "fails", first_line(run.reports, "failed").partition("\n")[0]
@@ -216,4 +216,4 @@ def _failure(run: TestRun) -> str:
         how, why = "is skipped", skip_reason(run.reports)
     else:
         return ""
-    return ": ".join(filter(None, [f"it {how} in the code compared with", why]))
+    return ": ".join(filter(None, [f"it {how} {where}", why]))

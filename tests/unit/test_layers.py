@@ -177,6 +177,7 @@ def test_only_the_edge_knows_pytest():
         "workers/worker.py",
         "session/aside.py",
         "session/beside.py",
+        "session/bisect_hooks.py",
         "session/closing.py",
         "session/hooks.py",
         "session/inline.py",

@@ -1,0 +1,78 @@
+"""``bisect``: which commit of a range, or which version of a package, changed benchmark tests."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from pytest_modelbench.cli.command import Command, Outcome
+from pytest_modelbench.cli.folder import add_config_file
+from pytest_modelbench.core.bisection import Request
+from pytest_modelbench.core.errors import UsageError
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Add the range, the tests, and what is searched for."""
+    parser.add_argument("range", metavar="GOOD..BAD", help="commits, as in v1.2..HEAD; with --package versions of it")
+    parser.add_argument("tests", metavar="TEST", nargs="*", help="benchmark tests, as pytest takes them; default: all")
+    parser.add_argument(
+        "--package", metavar="NAME", default="", help="search its versions: --package timm 1.0.20..1.0.31"
+    )
+    parser.add_argument(
+        "--metric", metavar="NAME", action="append", default=[], help="only checks by this name or metric; repeatable"
+    )
+    parser.add_argument(
+        "--maker",
+        metavar="COMMAND",
+        default="",
+        help="makes the virtual environment {folder} with {version} of the package; default: that version over what "
+        "is installed here, without what it depends on",
+    )
+    parser.add_argument(
+        "--own-tests", action="store_true", help="run the tests as they are here on every commit, not as it has them"
+    )
+    parser.add_argument("--fresh", action="store_true", help="measure anew what an earlier search has measured")
+    parser.add_argument("--json", action="store_true", help="plain values, for machines; progress goes to stderr")
+    parser.add_argument(
+        "--pytest", metavar="OPTION", action="append", default=[], help="hand this on, as in --pytest=--device=cuda"
+    )
+    add_config_file(parser)
+
+
+def run(arguments: argparse.Namespace) -> Outcome:
+    """What was found, as pytest's session tells it; its status: 0 if the revision of every change was found."""
+    if arguments.maker and not arguments.package:
+        raise UsageError("--maker makes environments with versions of a package: name it with --package")
+    if not arguments.package:
+        from pytest_modelbench.vcs.range import split_range
+
+        split_range(arguments.range)
+    with tempfile.TemporaryDirectory(prefix="modelbench-") as folder:
+        results = Path(folder, "bisection.json")
+        request = Request(
+            arguments.range, arguments.package, tuple(arguments.metric), arguments.maker, arguments.own_tests,
+            arguments.fresh, str(results) if arguments.json else "",
+        )  # fmt: skip
+        command = [sys.executable, "-m", "pytest", "--modelbench", f"--modelbench-bisect={request.text()}"]
+        command += ["-c", str(arguments.config_file)] if arguments.config_file else []
+        status = _run([*command, *arguments.pytest, *arguments.tests], to_stderr=arguments.json)
+        if arguments.json and results.exists():
+            return results.read_text(encoding="utf-8").rstrip("\n"), status
+    return "", status
+
+
+def _run(command: list[str], *, to_stderr: bool) -> int:
+    """The status of pytest, which an interrupt of the terminal reaches as well: it says so itself."""
+    sys.stdout.flush()
+    with subprocess.Popen(command, stdout=sys.stderr if to_stderr else None) as process:
+        while process.poll() is None:
+            with suppress(KeyboardInterrupt):
+                process.wait()
+        return process.returncode
+
+
+COMMAND = Command("bisect", "which commit, or which version of a package, changed benchmark tests", declare, run)

@@ -1,0 +1,291 @@
+"""Which revision of a range changed a check: a bisection in which a wrong turn has a stated probability.
+
+Every revision is measured beside the first one, in pairs, at looks that are fixed before (as in `judge.paired`). First
+the last revision, which tells how large the whole change is; then the middle of what is left. A revision goes to the
+side before the change as soon as it is sure to have less than two thirds of it, to the side after it as soon as it is
+sure to have more than one third. Between two commits that share the change evenly either is right, and one commit that
+has all of it is told apart twice as fast as by its half. Each decision errs at an equal part of the rate, so that the
+whole search does at the rate itself at most (Bonferroni). Logs throughout.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from pytest_modelbench.core.bisection import Answer, Ended, Shift, Side
+from pytest_modelbench.core.metrics import Better
+from pytest_modelbench.core.verdicts import Verdict
+from pytest_modelbench.judge.estimate import Edges, Estimate, paired, spent
+from pytest_modelbench.judge.procedure import ALPHA
+from pytest_modelbench.judge.ruling import sure_verdict
+from pytest_modelbench.judge.spread import MOST_OF_OTHERS, of_sample, pooled
+
+#: Less of the whole change than the one is a revision before it, more than the other one after it.
+_BEFORE, _AFTER = 2 / 3, 1 / 3
+#: A part of the whole change that lies elsewhere is told from here on.
+_ELSEWHERE = 0.1
+#: Revisions that the noise leaves open until the search ends with a range: their neighbours are like them.
+_MOST_OPEN = 2
+
+
+class Search(Protocol):
+    """A search for the revision that changed one check: it asks, is told, and answers once it has nothing to ask."""
+
+    def wants(self) -> int | None:
+        """The revision to measure next; None: `answer` has it."""
+
+    def pass_over(self, at: int) -> None:
+        """Revision ``at`` cannot be measured."""
+
+    def side(self, at: int) -> Side | None:
+        """Where revision ``at`` lies; None as long as that is not sure."""
+
+    def shift(self, at: int) -> Shift | None:
+        """How far revision ``at`` is from the first one; None as long as too little is known of it."""
+
+    def answer(self) -> Answer:
+        """What it found."""
+
+
+def middle(good: int, bad: int, passed: Collection[int]) -> int | None:
+    """The revision nearest to the middle between two, of those that can be measured; None if none is left."""
+    left = [at for at in range(good + 1, bad) if at not in passed]
+    return min(left, key=lambda at: (abs(2 * at - good - bad), at), default=None)
+
+
+def decisions(revisions: int) -> int:
+    """How many decisions a search over so many ``revisions`` takes: that there is a change, and its turns."""
+    return 1 + math.ceil(math.log2(max(1, revisions)))
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """What is looked for: a change beyond the ``edges`` of a metric of which so much is ``better``."""
+
+    edges: Edges
+    better: Better
+
+
+class _Bounds:
+    """What is known of each revision, and what that leaves."""
+
+    def __init__(self, last: int) -> None:
+        self.last = last
+        self.sides: dict[int, Side] = {}
+        self.passed: set[int] = set()
+
+    @property
+    def good(self) -> int:
+        return max((at for at, side in self.sides.items() if side is Side.BEFORE), default=0)
+
+    @property
+    def bad(self) -> int:
+        return min((at for at, side in self.sides.items() if side is Side.AFTER), default=self.last)
+
+    def middle(self) -> int | None:
+        return middle(self.good, self.bad, self.passed)
+
+    def answer(self, whole: Shift, own: Shift | None, *, several: bool) -> Answer:
+        ended = Ended.FOUND if self.bad - self.good == 1 else Ended.BETWEEN
+        return Answer(ended, whole, self.good, self.bad, own, several)
+
+
+class TimesSearch:
+    """A search by times: each revision is measured in pairs beside the first one, until its side is sure.
+
+    ``looks``: after how many pairs a revision is looked at; one that is not told by the last is passed over.
+    """
+
+    def __init__(self, revisions: int, sought: Sought, looks: Sequence[int], rate: float = ALPHA) -> None:
+        self._bounds = _Bounds(revisions)
+        self._sought = sought
+        self._looks = tuple(looks)
+        self._rate = rate / decisions(revisions)
+        self._changes: dict[int, list[float]] = {}
+        self._pairs: dict[int, int] = {}
+        self._verdict: Verdict | None = None  #: of the whole range, once it is sure
+        self._open = 0  #: revisions that are passed over since the noise leaves them open
+        self._sure_of_own = False
+
+    def tell(self, at: int, slower: float | None) -> None:
+        """One more pair has measured revision ``at``, so much slower in log; None: it did not tell.
+
+        Up is slower, whatever the metric counts.
+        """
+        self._pairs[at] = self._pairs.get(at, 0) + 1
+        if slower is not None:
+            self._changes.setdefault(at, []).append(slower)
+        if at == self._bounds.last and self._verdict is None:
+            self._verdict = self._verdict_on_whole()
+        elif self._is_changed and at not in self._bounds.sides and at != self._bounds.last:
+            self._decide(at)
+
+    def pass_over(self, at: int) -> None:
+        self._bounds.passed.add(at)
+
+    def side(self, at: int) -> Side | None:
+        if at == self._bounds.last:
+            return Side.AFTER if self._is_changed else None
+        return self._bounds.sides.get(at)
+
+    def shift(self, at: int) -> Shift | None:
+        return _shift(self._estimate(at)) if len(self._changes.get(at, ())) > 1 else None
+
+    def wants(self) -> int | None:
+        last = self._bounds.last
+        if self._verdict is None:
+            return None if self._is_through(last) else last
+        if not self._is_changed or self._open >= _MOST_OPEN:
+            return None
+        at = self._bounds.middle()
+        if at is None:
+            return self._unsure_of_own()
+        return last if self._whole_is_worse_known(at) else at
+
+    def answer(self) -> Answer:
+        if not self._is_changed:
+            ended = Ended.ALIKE if self._verdict is Verdict.OK else Ended.OPEN
+            return Answer(ended, self.shift(self._bounds.last), 0, self._bounds.last)
+        whole, own = self._estimate(self._bounds.last), self._own()
+        return self._bounds.answer(_shift(whole), _shift(own), several=self._lies_elsewhere(own))
+
+    # --- what pairs tell
+
+    @property
+    def _is_changed(self) -> bool:
+        return self._verdict is not None and self._verdict is not Verdict.OK
+
+    def _is_through(self, at: int) -> bool:
+        return self._pairs.get(at, 0) >= self._looks[-1]
+
+    def _alpha(self, at: int) -> float | None:
+        """The error rate at this look; None between looks, and as long as too few pairs have told anything."""
+        pairs = self._pairs[at]
+        if len(self._changes.get(at, ())) < 2 or pairs not in self._looks:
+            return None
+        return spent(self._rate, self._looks, pairs)
+
+    def _estimate(self, at: int) -> Estimate:
+        """The change of one revision; how far pairs spread, those of the other revisions tell, too."""
+        others = pooled(of_sample(found) for revision, found in self._changes.items() if revision != at)
+        return paired(self._changes[at], others.known_to(MOST_OF_OTHERS))
+
+    def _verdict_on_whole(self) -> Verdict | None:
+        alpha = self._alpha(self._bounds.last)
+        if alpha is None:
+            return None
+        # One that is better was changed as well: what is looked for is where.
+        change, edges = self._estimate(self._bounds.last), self._sought.edges
+        either = sure_verdict(change, Better.EQUAL, edges, alpha, alpha)
+        if either is not Verdict.REGRESSED or self._sought.better is Better.EQUAL:
+            return either
+        return Verdict.REGRESSED if change.theta > 0 else Verdict.IMPROVED
+
+    def _decide(self, at: int) -> None:
+        """Put a revision on its side, if that is sure; pass it over if it will not be."""
+        alpha = self._alpha(at)
+        whole, here = self._estimate(self._bounds.last), self._estimate(at) if alpha is not None else None
+        if alpha is not None and here is not None:
+            sign = math.copysign(1.0, whole.theta)
+            before = _contrast(here, whole, _BEFORE, sign).upper(alpha)
+            after = _contrast(here, whole, _AFTER, sign).lower(alpha)
+            if before < 0 or after > 0:
+                self._bounds.sides[at] = Side.BEFORE if -before > after else Side.AFTER
+                return
+        if self._is_through(at):
+            self._open += 1
+            self._bounds.passed.add(at)
+
+    def _whole_is_worse_known(self, at: int) -> bool:
+        """Whether what a revision lacks to be told is how large the whole change is."""
+        if len(self._changes.get(at, ())) < 2 or self._is_through(self._bounds.last):
+            return False
+        return _BEFORE * self._estimate(self._bounds.last).se > self._estimate(at).se
+
+    # --- the last step
+
+    def _own(self) -> Estimate:
+        """The change between the two revisions that are left."""
+        bad = self._estimate(self._bounds.bad)
+        if self._bounds.good == 0:
+            return bad
+        return _contrast(bad, self._estimate(self._bounds.good), 1.0)
+
+    def _unsure_of_own(self) -> int | None:
+        """Which of the two revisions that are left to measure again, until the step between them is sure."""
+        own, whole = self._own(), self._estimate(self._bounds.last)
+        sign = math.copysign(1.0, whole.theta)
+        if self._sure_of_own or _contrast(own, whole, _AFTER, sign).lower(self._rate) > 0:
+            self._sure_of_own = True
+            return None
+        ends = [at for at in (self._bounds.good, self._bounds.bad) if at and not self._is_through(at)]
+        return min(ends, key=lambda at: (self._pairs.get(at, 0), at), default=None)
+
+    def _lies_elsewhere(self, own: Estimate) -> bool:
+        whole = self._estimate(self._bounds.last)
+        if self._bounds.bad == self._bounds.last and self._bounds.good == 0:
+            return False
+        sign = math.copysign(1.0, whole.theta)
+        return _contrast(whole, own, 1.0, sign).lower(ALPHA) > _ELSEWHERE * abs(whole.theta)
+
+
+def _contrast(one: Estimate, other: Estimate, share: float, sign: float = 1.0) -> Estimate:
+    """``one`` less that share of the ``other``, with up in the direction of ``sign``; known as well as the worse."""
+    theta = sign * (one.theta - share * other.theta)
+    return Estimate(theta, math.hypot(one.se, share * other.se), min(one.dof, other.dof))
+
+
+def _shift(change: Estimate) -> Shift:
+    return Shift(change.theta, change.lower(0.025), change.upper(0.025))
+
+
+class ValueSearch:
+    """A search by values that do not vary: a revision is on the side of the end that it is nearer to.
+
+    ``first`` and ``last`` are those of the ends, which differ; ``differ`` says so of what they are made of where the
+    values are the same.
+    """
+
+    def __init__(self, revisions: int, first: float, last: float, *, differ: bool = True) -> None:
+        self._bounds = _Bounds(revisions)
+        self._differ = differ
+        self._values: dict[int, float] = {0: first, revisions: last}
+
+    def tell(self, at: int, value: float, *, differs: bool) -> None:
+        """Revision ``at`` has this value; ``differs``: what it is made of is not what the first one's is."""
+        self._values[at] = value
+        first, last = self._values[0], self._values[self._bounds.last]
+        after = differs if first == last else differs and abs(value - last) <= abs(value - first)
+        if at != self._bounds.last:
+            self._bounds.sides[at] = Side.AFTER if after else Side.BEFORE
+
+    def pass_over(self, at: int) -> None:
+        self._bounds.passed.add(at)
+
+    def side(self, at: int) -> Side | None:
+        if at == self._bounds.last:
+            return Side.AFTER if self._differ else None
+        return self._bounds.sides.get(at)
+
+    def shift(self, at: int) -> Shift | None:
+        return _exact_shift(self._values[0], self._values[at]) if at in self._values else None
+
+    def wants(self) -> int | None:
+        return self._bounds.middle() if self._differ else None
+
+    def answer(self) -> Answer:
+        first, last = self._values[0], self._values[self._bounds.last]
+        whole = _exact_shift(first, last)
+        if not self._differ:
+            return Answer(Ended.ALIKE, whole, 0, self._bounds.last)
+        good, bad = self._values[self._bounds.good], self._values[self._bounds.bad]
+        several = abs((last - first) - (bad - good)) > _ELSEWHERE * abs(last - first)
+        return self._bounds.answer(whole, _exact_shift(good, bad), several=several)
+
+
+def _exact_shift(then: float, now: float) -> Shift:
+    log = math.log(now / then) if then > 0 and now > 0 else None
+    return Shift(log, log, log)

@@ -1,0 +1,175 @@
+"""A bisection in words: a line for each revision that was told, and what it came to."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pytest_modelbench.core.bisection import Answer, Bisection, Ended, Found, Shift, Side, Step
+from pytest_modelbench.core.printable import printable
+from pytest_modelbench.report.reasons import lines as reason_lines
+from pytest_modelbench.report.reasons import sentences
+from pytest_modelbench.report.scale import duration, pair, percent, plural
+
+_SIDES = {Side.BEFORE: "as before", Side.AFTER: "changed"}
+#: Of the lines of commits' messages, and of revisions that were left out, so much is shown.
+_MESSAGE, _MOST_PASSED = 60, 5
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """One revision for one check: on which side it is, and how far from the first one; ``why`` it was passed over."""
+
+    step: Step
+    name: str
+    side: Side | None
+    shift: Shift | None
+    why: str = ""
+
+
+def told_step(placed: Placed, answer: Answer) -> str:
+    """What is known of a revision, and how many of them are left."""
+    if placed.why:
+        what = f"left out, {printable(placed.why.partition(chr(10))[0])}"
+    else:
+        changed = f"{placed.name} {_shifted(placed.shift)}" if placed.shift else placed.name
+        what = f"{changed}: {_SIDES[placed.side] if placed.side else 'not told'}"
+    left = answer.bad - answer.good - 1
+    return (
+        f"{_named(placed.step)}: {what}; {left or 'none'} left"
+        if answer.ended is not Ended.ALIKE
+        else (f"{_named(placed.step)}: {what}")
+    )
+
+
+def render(one: Bisection) -> str:
+    """What it came to: for each check that changed its revision, and what is left open."""
+    first, last = one.steps[0], one.steps[-1]
+    of = f"versions of {one.package}" if one.package else "commits"
+    parts = ["\n".join(_found(found, one)) for found in sorted(one.found, key=_order)]
+    parts += [f"{printable(test)}: not searched for, {printable(why)}" for test, why in one.missed]
+    if not one.found and not one.missed:
+        parts.append("nothing was measured at both ends")
+    cost = (
+        f"{first.name}..{last.name}: {one.measured} of {len(one.steps) - 1} {of} measured in "
+        f"{plural(one.runs, 'run')}, {duration(one.duration_s)}"
+    )
+    if one.error_rate and not one.interrupted:
+        cost += f"; a turn of it is wrong with a probability of at most {one.error_rate:.0%}"
+    parts.append("\n".join([cost, *one.notes]))
+    if one.interrupted:
+        parts.append("interrupted: the same command goes on from here")
+    return "\n\n".join(parts)
+
+
+def to_json(one: Bisection) -> dict[str, Any]:
+    """Plain values; revisions by their ids, and changes as ratios."""
+    return {
+        "first": one.steps[0].id,
+        "last": one.steps[-1].id,
+        "package": one.package,
+        "checks": [_plain(found, one.steps) for found in one.found],
+        "missed": dict(one.missed),
+        "revisions": len(one.steps) - 1,
+        "measured": one.measured,
+        "runs": one.runs,
+        "duration_s": one.duration_s,
+        "error_rate": one.error_rate,
+        "interrupted": one.interrupted,
+    }
+
+
+def _plain(found: Found, steps: Sequence[Step]) -> dict[str, Any]:
+    answer = found.answer
+    changed = answer.ended in (Ended.FOUND, Ended.BETWEEN)
+    return {
+        "test": found.test,
+        "check": found.name,
+        "case": found.case,
+        "ended": answer.ended.value,
+        "then": found.then,
+        "now": found.now,
+        "whole": _ratios(answer.whole),
+        "own": _ratios(answer.own),
+        "last_before": steps[answer.good].id if changed else None,
+        "first_after": asdict(steps[answer.bad]) if changed else None,
+        "several": answer.several,
+        "left_out": {step.id: why for step, why in found.passed},
+        "where": sentences(found.reasons),
+    }
+
+
+def _ratios(shift: Shift | None) -> dict[str, float | None] | None:
+    if shift is None:
+        return None
+    logs = {"ratio": shift.log, "low_ratio": shift.low, "high_ratio": shift.high}
+    return {name: None if log is None else math.exp(log) for name, log in logs.items()}
+
+
+def _order(found: Found) -> tuple[int, str, str]:
+    return [Ended.FOUND, Ended.BETWEEN, Ended.OPEN, Ended.ALIKE].index(found.answer.ended), found.test, found.name
+
+
+def _found(found: Found, one: Bisection) -> Iterator[str]:
+    answer, steps = found.answer, one.steps
+    lead = f"{printable(found.case)} {found.name}"
+    then, now = pair(found.then, found.now, found.unit)
+    whole = f"{lead}: {_shifted(answer.whole)}, {then} -> {now}" if answer.whole and not found.noisy else lead
+    if found.noisy and answer.whole:
+        whole = f"{lead}: {_shifted(answer.whole)}"
+    yield f"{whole}  ({printable(found.test)})"
+    if answer.ended is Ended.ALIKE:
+        yield f"  {steps[0].name} and {steps[-1].name} do the same here, side by side: it is {_not_this(one)}"
+        return
+    if answer.ended is Ended.OPEN:
+        yield "  whether it changed is not told: the machine is too noisy for so small a change"
+        return
+    if answer.ended is Ended.FOUND:
+        yield from _one(steps[answer.bad], found, one)
+    else:
+        between = steps[answer.good + 1 : answer.bad + 1]
+        yield f"  in one of {len(between)}: {_named(between[0])} to {_named(between[-1])}"
+        yield "  those in between could not be measured, or the noise leaves open on which side they are"
+    for step, why in found.passed[:_MOST_PASSED]:
+        yield f"  left out {_named(step)}: {printable(why.partition(chr(10))[0])}"
+    if len(found.passed) > _MOST_PASSED:
+        yield f"  left out {len(found.passed) - _MOST_PASSED} more"
+
+
+def _one(step: Step, found: Found, one: Bisection) -> Iterator[str]:
+    answer, steps = found.answer, one.steps
+    date = f", {step.date}" if step.date else ""
+    yield f"  first in {_named(step)}{date}: {_shifted(answer.own)}" if answer.own else f"  first in {_named(step)}"
+    for line in reason_lines(found.reasons):
+        yield f"    {line}"
+    if answer.several:
+        yield "  not by this one alone: the rest lies elsewhere in the range; search on either side of it:"
+        for good, bad in ((0, answer.good), (answer.bad, len(steps) - 1)):
+            if bad - good > 0:
+                package = f"--package {one.package} " if one.package else ""
+                yield f"    pytest-modelbench bisect {package}{steps[good].name}..{steps[bad].name} '{found.test}'"
+    if step.is_merge:
+        yield f"  it is a merge; what it brought: pytest-modelbench bisect {step.name}^1..{step.name}^2 '{found.test}'"
+
+
+def _not_this(one: Bisection) -> str:
+    if one.package:
+        return f"not {one.package}, but the code, another package or the machine"
+    return "not the code, but installed packages, the driver or the machine"
+
+
+def _named(step: Step) -> str:
+    message = printable(step.told)
+    message = message if len(message) <= _MESSAGE else f"{message[: _MESSAGE - 3]}..."
+    return f'{step.name} "{message}"' if message else step.name
+
+
+def _shifted(shift: Shift | None) -> str:
+    if shift is None or shift.log is None:
+        return "another value"
+    told = percent(math.exp(shift.log))
+    if shift.low is None or shift.high is None or shift.low == shift.high:
+        return told
+    return f"{told} ({percent(math.exp(shift.low))} to {percent(math.exp(shift.high))})"
