@@ -56,7 +56,7 @@ _COMMANDS = tuple(module.COMMAND for module in _MODULES)
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit status of the command with arguments ``argv``, by default the process's own."""
     try:
-        arguments = _parser().parse_args(argv)
+        arguments = _parsed(_parser(), argv)
         text, status = arguments.run(arguments)
     except ModelbenchError as error:
         write(sys.stderr, f"pytest-modelbench: {error}")
@@ -67,6 +67,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     if text:
         write(sys.stdout, text)
     return int(status)
+
+
+def _parsed(parser: argparse.ArgumentParser, argv: Sequence[str] | None) -> argparse.Namespace:
+    """What ``argv`` says. argparse ends a list of words at the first option: what comes after belongs to it as well."""
+    arguments, left = parser.parse_known_args(argv)
+    words: list[str] | None = getattr(arguments, getattr(arguments, "list", ""), None)
+    if left and (words is None or any(word.startswith("-") for word in left)):
+        parser.error(f"unrecognized arguments: {' '.join(left)}")
+    if words is not None:
+        words += left
+    return arguments
 
 
 class _Parser(argparse.ArgumentParser):

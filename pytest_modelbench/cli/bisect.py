@@ -41,6 +41,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
         "--pytest", metavar="OPTION", action="append", default=[], help="hand this on, as in --pytest=--device=cuda"
     )
     add_config_file(parser)
+    parser.set_defaults(list="tests")
 
 
 def run(arguments: argparse.Namespace) -> Outcome:

@@ -35,6 +35,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
         "default: %(default)g; 0: only look",
     )
     parser.add_argument("--json", action="store_true", help="plain values, for machines")
+    parser.set_defaults(list="tests")
     parser.add_argument(
         "tests",
         metavar="TESTS",

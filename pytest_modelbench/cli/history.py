@@ -28,6 +28,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", action="store_true", help="plain values, for machines")
     add_config_file(parser)
+    parser.set_defaults(list="words")
 
 
 def run(arguments: argparse.Namespace) -> Outcome:

@@ -77,13 +77,15 @@ class Answer:
     """What a search over revisions found. They are numbered from 1; 0 is the one that all are compared with.
 
     ``good`` is the last revision known to be as it was, ``bad`` the first known to be changed. ``whole`` is the change
-    from end to end, ``own`` that between these two. ``several``: surely more than a tenth of the whole lies elsewhere.
+    from end to end, ``before`` that up to the former, ``own`` that between these two. ``several``: surely more than a
+    tenth of the whole lies elsewhere.
     """
 
     ended: Ended
     whole: Shift | None = None
     good: int = 0
     bad: int = 0
+    before: Shift | None = None
     own: Shift | None = None
     several: bool = False
 

@@ -4,8 +4,9 @@ Every revision is measured beside the first one, in pairs, at looks that are fix
 the last revision, which tells how large the whole change is; then the middle of what is left. A revision goes to the
 side before the change as soon as it is sure to have less than two thirds of it, to the side after it as soon as it is
 sure to have more than one third. Between two commits that share the change evenly either is right, and one commit that
-has all of it is told apart twice as fast as by its half. Each decision errs at an equal part of the rate, so that the
-whole search does at the rate itself at most (Bonferroni). Logs throughout.
+has all of it is told apart twice as fast as by its half. Where the two that are left in the end do not differ, which
+comes of such turns, the search goes on between that level and the end that is farther from it. Each decision errs at an
+equal part of the rate, so that the whole search does at the rate itself at most (Bonferroni). Logs throughout.
 """
 
 from __future__ import annotations
@@ -74,23 +75,29 @@ class _Bounds:
 
     def __init__(self, last: int) -> None:
         self.last = last
+        self.floor, self.ceiling = 0, last  #: what is searched between
         self.sides: dict[int, Side] = {}
         self.passed: set[int] = set()
 
     @property
     def good(self) -> int:
-        return max((at for at, side in self.sides.items() if side is Side.BEFORE), default=0)
+        return max((at for at, side in self.sides.items() if side is Side.BEFORE), default=self.floor)
 
     @property
     def bad(self) -> int:
-        return min((at for at, side in self.sides.items() if side is Side.AFTER), default=self.last)
+        return min((at for at, side in self.sides.items() if side is Side.AFTER), default=self.ceiling)
+
+    def narrow(self, floor: int, ceiling: int) -> None:
+        """Search between these, with nothing known of what lies in between."""
+        self.floor, self.ceiling = floor, ceiling
+        self.sides = {}
 
     def middle(self) -> int | None:
         return middle(self.good, self.bad, self.passed)
 
-    def answer(self, whole: Shift, own: Shift | None, *, several: bool) -> Answer:
+    def answer(self, whole: Shift, before: Shift | None, own: Shift, *, several: bool) -> Answer:
         ended = Ended.FOUND if self.bad - self.good == 1 else Ended.BETWEEN
-        return Answer(ended, whole, self.good, self.bad, own, several)
+        return Answer(ended, whole, self.good, self.bad, before, own, several)
 
 
 class TimesSearch:
@@ -108,7 +115,6 @@ class TimesSearch:
         self._pairs: dict[int, int] = {}
         self._verdict: Verdict | None = None  #: of the whole range, once it is sure
         self._open = 0  #: revisions that are passed over since the noise leaves them open
-        self._sure_of_own = False
 
     def tell(self, at: int, slower: float | None) -> None:
         """One more pair has measured revision ``at``, so much slower in log; None: it did not tell.
@@ -140,17 +146,24 @@ class TimesSearch:
             return None if self._is_through(last) else last
         if not self._is_changed or self._open >= _MOST_OPEN:
             return None
-        at = self._bounds.middle()
-        if at is None:
-            return self._unsure_of_own()
-        return last if self._whole_is_worse_known(at) else at
+        while (at := self._bounds.middle()) is None:
+            if self._is_sure_of_own():
+                return None
+            if ends := [at for at in (self._bounds.good, self._bounds.bad) if at and not self._is_through(at)]:
+                return min(ends, key=lambda at: (self._pairs.get(at, 0), at))
+            if not self._goes_on():
+                return None
+        return self._worse_known_than(at) or at
 
     def answer(self) -> Answer:
         if not self._is_changed:
             ended = Ended.ALIKE if self._verdict is Verdict.OK else Ended.OPEN
             return Answer(ended, self.shift(self._bounds.last), 0, self._bounds.last)
         whole, own = self._estimate(self._bounds.last), self._own()
-        return self._bounds.answer(_shift(whole), _shift(own), several=self._lies_elsewhere(own))
+        before = self.shift(self._bounds.good) if self._bounds.good else None
+        several = _towards(_combined((1.0, whole), (-1.0, own)), whole).lower(ALPHA) > _ELSEWHERE * abs(whole.theta)
+        several = several and (self._bounds.good, self._bounds.bad) != (0, self._bounds.last)
+        return self._bounds.answer(_shift(whole), before, _shift(own), several=several)
 
     # --- what pairs tell
 
@@ -170,6 +183,8 @@ class TimesSearch:
 
     def _estimate(self, at: int) -> Estimate:
         """The change of one revision; how far pairs spread, those of the other revisions tell, too."""
+        if at == 0:
+            return Estimate(0.0, 0.0, math.inf)
         others = pooled(of_sample(found) for revision, found in self._changes.items() if revision != at)
         return paired(self._changes[at], others.known_to(MOST_OF_OTHERS))
 
@@ -187,11 +202,8 @@ class TimesSearch:
     def _decide(self, at: int) -> None:
         """Put a revision on its side, if that is sure; pass it over if it will not be."""
         alpha = self._alpha(at)
-        whole, here = self._estimate(self._bounds.last), self._estimate(at) if alpha is not None else None
-        if alpha is not None and here is not None:
-            sign = math.copysign(1.0, whole.theta)
-            before = _contrast(here, whole, _BEFORE, sign).upper(alpha)
-            after = _contrast(here, whole, _AFTER, sign).lower(alpha)
+        if alpha is not None:
+            before, after = self._beyond(at, _BEFORE).upper(alpha), self._beyond(at, _AFTER).lower(alpha)
             if before < 0 or after > 0:
                 self._bounds.sides[at] = Side.BEFORE if -before > after else Side.AFTER
                 return
@@ -199,43 +211,55 @@ class TimesSearch:
             self._open += 1
             self._bounds.passed.add(at)
 
-    def _whole_is_worse_known(self, at: int) -> bool:
-        """Whether what a revision lacks to be told is how large the whole change is."""
-        if len(self._changes.get(at, ())) < 2 or self._is_through(self._bounds.last):
-            return False
-        return _BEFORE * self._estimate(self._bounds.last).se > self._estimate(at).se
+    def _beyond(self, at: int, share: float) -> Estimate:
+        """By how much a revision is beyond that share of the way between the levels that are searched between."""
+        floor, ceiling = (self._estimate(end) for end in (self._bounds.floor, self._bounds.ceiling))
+        change = _combined((1.0, self._estimate(at)), (share - 1, floor), (-share, ceiling))
+        return _towards(change, _combined((1.0, ceiling), (-1.0, floor)))
+
+    def _worse_known_than(self, at: int) -> int | None:
+        """The level that is searched between, if what a revision lacks to be told is how high that one is."""
+        if len(self._changes.get(at, ())) < 2:
+            return None
+        own_se = self._estimate(at).se
+        ends = [end for end in (self._bounds.ceiling, self._bounds.floor) if end and not self._is_through(end)]
+        return next((end for end in ends if _BEFORE * self._estimate(end).se > own_se), None)
 
     # --- the last step
 
     def _own(self) -> Estimate:
         """The change between the two revisions that are left."""
-        bad = self._estimate(self._bounds.bad)
-        if self._bounds.good == 0:
-            return bad
-        return _contrast(bad, self._estimate(self._bounds.good), 1.0)
+        return _combined((1.0, self._estimate(self._bounds.bad)), (-1.0, self._estimate(self._bounds.good)))
 
-    def _unsure_of_own(self) -> int | None:
-        """Which of the two revisions that are left to measure again, until the step between them is sure."""
-        own, whole = self._own(), self._estimate(self._bounds.last)
-        sign = math.copysign(1.0, whole.theta)
-        if self._sure_of_own or _contrast(own, whole, _AFTER, sign).lower(self._rate) > 0:
-            self._sure_of_own = True
-            return None
-        ends = [at for at in (self._bounds.good, self._bounds.bad) if at and not self._is_through(at)]
-        return min(ends, key=lambda at: (self._pairs.get(at, 0), at), default=None)
+    def _is_sure_of_own(self) -> bool:
+        """Whether the step between the two that are left surely is a part of the change that counts."""
+        floor, ceiling = (self._estimate(end) for end in (self._bounds.floor, self._bounds.ceiling))
+        searched = _combined((1.0, ceiling), (-1.0, floor))
+        rest = _towards(_combined((1.0, self._own()), (-_AFTER, searched)), searched)
+        through = all(self._is_through(at) for at in (self._bounds.good, self._bounds.bad) if at)
+        return rest.lower(self._rate) > 0 or (through and rest.theta > 0)
 
-    def _lies_elsewhere(self, own: Estimate) -> bool:
-        whole = self._estimate(self._bounds.last)
-        if self._bounds.bad == self._bounds.last and self._bounds.good == 0:
+    def _goes_on(self) -> bool:
+        """Search on from the level of the two that are left to the end farther from it; False: that is no range."""
+        bounds = self._bounds
+        below = abs(self._estimate(bounds.good).theta - self._estimate(bounds.floor).theta)
+        above = abs(self._estimate(bounds.ceiling).theta - self._estimate(bounds.bad).theta)
+        floor, ceiling = (bounds.bad, bounds.ceiling) if above >= below else (bounds.floor, bounds.good)
+        if floor >= ceiling or (floor, ceiling) == (bounds.floor, bounds.ceiling):
             return False
-        sign = math.copysign(1.0, whole.theta)
-        return _contrast(whole, own, 1.0, sign).lower(ALPHA) > _ELSEWHERE * abs(whole.theta)
+        bounds.narrow(floor, ceiling)
+        return True
 
 
-def _contrast(one: Estimate, other: Estimate, share: float, sign: float = 1.0) -> Estimate:
-    """``one`` less that share of the ``other``, with up in the direction of ``sign``; known as well as the worse."""
-    theta = sign * (one.theta - share * other.theta)
-    return Estimate(theta, math.hypot(one.se, share * other.se), min(one.dof, other.dof))
+def _combined(*parts: tuple[float, Estimate]) -> Estimate:
+    """The sum of these shares of changes, known as well as the one that is known worst."""
+    theta = math.fsum(share * one.theta for share, one in parts)
+    return Estimate(theta, math.hypot(*(share * one.se for share, one in parts)), min(one.dof for _, one in parts))
+
+
+def _towards(change: Estimate, other: Estimate) -> Estimate:
+    """``change`` with up in the direction of the other."""
+    return change if other.theta >= 0 else change.mirrored()
 
 
 def _shift(change: Estimate) -> Shift:
@@ -283,7 +307,7 @@ class ValueSearch:
             return Answer(Ended.ALIKE, whole, 0, self._bounds.last)
         good, bad = self._values[self._bounds.good], self._values[self._bounds.bad]
         several = abs((last - first) - (bad - good)) > _ELSEWHERE * abs(last - first)
-        return self._bounds.answer(whole, _exact_shift(good, bad), several=several)
+        return self._bounds.answer(whole, _exact_shift(first, good), _exact_shift(good, bad), several=several)
 
 
 def _exact_shift(then: float, now: float) -> Shift:

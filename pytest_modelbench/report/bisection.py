@@ -15,7 +15,9 @@ from pytest_modelbench.report.scale import duration, pair, percent, plural
 
 _SIDES = {Side.BEFORE: "as before", Side.AFTER: "changed"}
 #: Of the lines of commits' messages, and of revisions that were left out, so much is shown.
-_MESSAGE, _MOST_PASSED = 60, 5
+_MESSAGE, _MOST_PASSED, _MOST_ALIKE = 60, 5, 4
+#: Where less of the whole change lies, it is not worth a search.
+_LEAST_PART = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,10 @@ def render(one: Bisection) -> str:
     """What it came to: for each check that changed its revision, and what is left open."""
     first, last = one.steps[0], one.steps[-1]
     of = f"versions of {one.package}" if one.package else "commits"
-    parts = ["\n".join(_found(found, one)) for found in sorted(one.found, key=_order)]
+    told = [found for found in one.found if found.answer.ended is not Ended.ALIKE]
+    parts = ["\n".join(_found(found, one)) for found in sorted(told, key=_order)]
+    if alike := [f"{printable(found.case)} {found.name}" for found in one.found if found not in told]:
+        parts.append(_alike(alike, one, nothing_else=not told))
     parts += [f"{printable(test)}: not searched for, {printable(why)}" for test, why in one.missed]
     if not one.found and not one.missed:
         parts.append("nothing was measured at both ends")
@@ -120,9 +125,6 @@ def _found(found: Found, one: Bisection) -> Iterator[str]:
     if found.noisy and answer.whole:
         whole = f"{lead}: {_shifted(answer.whole)}"
     yield f"{whole}  ({printable(found.test)})"
-    if answer.ended is Ended.ALIKE:
-        yield f"  {steps[0].name} and {steps[-1].name} do the same here, side by side: it is {_not_this(one)}"
-        return
     if answer.ended is Ended.OPEN:
         yield "  whether it changed is not told: the machine is too noisy for so small a change"
         return
@@ -145,13 +147,30 @@ def _one(step: Step, found: Found, one: Bisection) -> Iterator[str]:
     for line in reason_lines(found.reasons):
         yield f"    {line}"
     if answer.several:
-        yield "  not by this one alone: the rest lies elsewhere in the range; search on either side of it:"
-        for good, bad in ((0, answer.good), (answer.bad, len(steps) - 1)):
-            if bad - good > 0:
-                package = f"--package {one.package} " if one.package else ""
-                yield f"    pytest-modelbench bisect {package}{steps[good].name}..{steps[bad].name} '{found.test}'"
+        yield "  not by this one alone: the rest lies elsewhere; what finds that:"
+        for good, bad in _elsewhere(answer, len(steps) - 1):
+            package = f"--package {one.package} " if one.package else ""
+            yield f"    pytest-modelbench bisect {package}{steps[good].name}..{steps[bad].name} '{found.test}'"
     if step.is_merge:
         yield f"  it is a merge; what it brought: pytest-modelbench bisect {step.name}^1..{step.name}^2 '{found.test}'"
+
+
+def _alike(checks: Sequence[str], one: Bisection, *, nothing_else: bool) -> str:
+    """What does the same at both ends; where that is all, what it then comes from."""
+    more = f" and {len(checks) - _MOST_ALIKE} more" if len(checks) > _MOST_ALIKE else ""
+    told = f"the same at both ends, side by side here: {', '.join(checks[:_MOST_ALIKE])}{more}"
+    return f"{told}\nwhat changed is {_not_this(one)}" if nothing_else else told
+
+
+def _elsewhere(answer: Answer, last: int) -> Iterator[tuple[int, int]]:
+    """On which sides of the revision the rest of the change lies."""
+    parts = [one.log if one else None for one in (answer.whole, answer.before, answer.own)]
+    whole, before, own = parts[0], parts[1] if answer.good else 0.0, parts[2]
+    known = whole is not None and before is not None and own is not None
+    after = whole - before - own if whole is not None and before is not None and own is not None else 0.0
+    for part, (good, bad) in ((before, (0, answer.good)), (after, (answer.bad, last))):
+        if bad > good and not (known and abs(part or 0.0) < _LEAST_PART * abs(whole or 0.0)):
+            yield good, bad
 
 
 def _not_this(one: Bisection) -> str:

@@ -36,6 +36,7 @@ class Pairing:
         sides = Sides(
             lambda tests, pair, in_turns: member(tests, pair, base, candidate, in_turns=in_turns),
             lambda tests, pair, in_turns: member(tests, pair, candidate, base, in_turns=in_turns),
+            collected=not candidate.code.revision,
         )
         return run_pair(tests, number, sides, self._listener, self._timeout_s)
 

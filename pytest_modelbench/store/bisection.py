@@ -88,7 +88,7 @@ class Memory:
 
 def _read(line: bytes) -> Told | None:
     try:
-        return _Line.model_validate_json(line)
+        return Told(**_Line.model_validate_json(line).model_dump(exclude={"schema_"}))
     except ValidationError:
         return None
 

@@ -108,8 +108,10 @@ class Driver:
         """The test before which (`Begin`) or in which (`Ready`, `Taken`) it waits for an answer; else empty."""
         return self.asked.test if isinstance(self.asked, kind) else ""
 
-    def not_found(self, test: str) -> str:
-        """Why a worker that went through did not run ``test``."""
+    def not_found(self, test: str, *, collected: bool = True) -> str:
+        """Why a worker that went through did not run ``test``, which was ``collected`` of the same files before."""
+        if not collected:
+            return self.why_absent(test) or "there is no such test"
         return not_found(test, self._stopped, self._others)
 
     @property

@@ -34,10 +34,14 @@ MemberLaunch = Callable[[Sequence[str], int, bool], AbstractContextManager[Conne
 
 @dataclass(frozen=True, slots=True)
 class Sides:
-    """How workers on either code are started: on tests, as process number so-and-so, to take turns or by themselves."""
+    """How workers on either code are started: on tests, as process number so-and-so, to take turns or by themselves.
+
+    ``collected``: the candidate is the code that the tests were collected from.
+    """
 
     base: MemberLaunch
     candidate: MemberLaunch
+    collected: bool = True
 
 
 def run_pair(
@@ -56,7 +60,7 @@ def run_pair(
         with sides.base(left, number, True) as of_base, sides.candidate(left, number, True) as of_candidate:
             # Side by side: nothing is measured, and no core chosen, before each waits to begin its first test.
             base = Driver(of_base, number, timeout_s, _Base(listener))
-            candidate = Driver(of_candidate, number, timeout_s, _Candidate(listener))
+            candidate = Driver(of_candidate, number, timeout_s, CandidateListener(listener))
             base.go()
             candidate.go()
             # If the base cannot even start, the tests still have outcomes of their own.
@@ -66,7 +70,7 @@ def run_pair(
                 if candidate.trouble or (base.trouble and not alone):
                     break
                 listener.heard(Started(test))
-                run = _test(PairRun(test, number), base, candidate)
+                run = _test(PairRun(test, number), base, candidate, collected=sides.collected)
                 ended += 1
                 if _ran_out_of_memory(run):
                     crowded.append(test)
@@ -99,7 +103,7 @@ def _ran_out_of_memory(run: PairRun) -> bool:
 def _one_after_the_other(test: str, number: int, sides: Sides, listener: Listener, timeout_s: Timeout) -> PairRun:
     """One test on both sides, each with the device to itself; which comes first alternates from pair to pair."""
     run = PairRun(test, number, apart=True)
-    order = [(sides.base, _Base(listener)), (sides.candidate, _Candidate(listener))]
+    order = [(sides.base, _Base(listener)), (sides.candidate, CandidateListener(listener))]
     ran: dict[MemberLaunch, TestRun] = {}
     for launch, hears in order if number % 2 else reversed(order):
         with launch([test], number, False) as connection:
@@ -127,7 +131,7 @@ class _Base:
         """A test is over when both sides have left it."""
 
 
-class _Candidate(_Base):
+class CandidateListener(_Base):
     """Hears the candidate, and passes on where it measures and what it is warned of; a pair starts its tests itself."""
 
     def heard(self, event: Heard) -> None:
@@ -136,7 +140,7 @@ class _Candidate(_Base):
             self._listener.heard(event)
 
 
-def _test(run: PairRun, base: Driver, candidate: Driver) -> PairRun:
+def _test(run: PairRun, base: Driver, candidate: Driver, *, collected: bool) -> PairRun:
     """One test on both sides, from where both wait to begin it to where both have left it."""
     test = run.test
     # A test that is new has no counterpart to wait for.
@@ -161,7 +165,8 @@ def _test(run: PairRun, base: Driver, candidate: Driver) -> PairRun:
             side.go("enough")
     run.base, run.candidate = base.runs.get(test), candidate.runs.get(test)
     if run.candidate is None:
-        run.candidate = TestRun(test, run.pair, trouble=candidate.trouble or candidate.not_found(test))
+        trouble = candidate.trouble or candidate.not_found(test, collected=collected)
+        run.candidate = TestRun(test, run.pair, trouble=trouble)
     strays = base.strays or candidate.strays
     if run.base is not None:
         # What one side imported from elsewhere is often why the other cannot import it at all.

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pytest_modelbench.workers.connection import Timeout
 from pytest_modelbench.workers.driver import Driver, Listener
 from pytest_modelbench.workers.events import Begin
-from pytest_modelbench.workers.pairs import MemberLaunch
+from pytest_modelbench.workers.pairs import CandidateListener, MemberLaunch
 from pytest_modelbench.workers.runs import TestRun
 
 
@@ -19,11 +19,11 @@ def run_untimed(
     Raises UsageError with the worker's own words if it says that nothing can be measured there at all.
     """
     with launch(tests, number, True) as connection:
-        driver = Driver(connection, number, timeout_s, listener)
+        driver = Driver(connection, number, timeout_s, CandidateListener(listener))
         driver.go()
         while driver.asked:
             driver.go("go" if isinstance(driver.asked, Begin) else "enough")
         driver.leave()
     for test in tests:
         run = driver.runs.get(test)
-        yield run or TestRun(test, number, trouble=driver.trouble or driver.not_found(test))
+        yield run or TestRun(test, number, trouble=driver.trouble or driver.not_found(test, collected=False))

@@ -1,0 +1,195 @@
+"""The course of a bisection, with revisions that are numbers and pairs that are scripts."""
+
+import contextlib
+from types import SimpleNamespace
+
+import pytest
+
+from pytest_modelbench.core.bisection import Ended, Step
+from pytest_modelbench.core.case import NamedCase
+from pytest_modelbench.core.errors import ModelbenchError
+from pytest_modelbench.core.measurement import Measurement, RelativeTime
+from pytest_modelbench.report.bisection import render, to_json
+from pytest_modelbench.session.bisecting import Bisecting, Wanted
+from pytest_modelbench.store.bisection import Memory
+from pytest_modelbench.testing.worker import ENVIRONMENT, reported
+from pytest_modelbench.workers.runs import PairedTiming, PairRun, TestRun
+
+LOOKS = (2, 3, 5)
+
+
+class Revisions:
+    package = ""
+    notes = ()
+
+    def __init__(self, count, gone=()):
+        self.steps = [Step(f"{at:040x}", f"r{at}", f"number {at}", "2026-11-28") for at in range(count + 1)]
+        self.gone = gone
+
+    @contextlib.contextmanager
+    def tree(self, at):
+        if at in self.gone:
+            raise ModelbenchError("it does not check out")
+        yield at
+
+
+class Pairing:
+    """Revision ``at`` is slower by ``level(at)`` in log, and counts ``blocks(at)``; where it is ``broken``, it fails."""
+
+    def __init__(self, level=lambda at: 0.0, blocks=lambda at: 3, broken=(), absent=(), obstacle=""):
+        self.level, self.blocks, self.broken, self.absent, self.obstacle = level, blocks, broken, absent, obstacle
+        self.pairs, self.alone, self.placed = [], [], []
+
+    def run(self, at, test, number):
+        run = TestRun(test, number, ENVIRONMENT)
+        outcome = "failed" if at in self.broken else "passed"
+        run.reports = [one.report for one in reported(test, outcome=outcome) if "report" in one.__slots__]
+        if at in self.broken:
+            return run
+        timing = RelativeTime(0.0, turn=0)
+        more = {"test": test, "process": number}
+        run.measurements = [
+            Measurement.of("latency", 0.1, NamedCase("net"), timing=timing, **more),
+            Measurement.of("macs", float(self.blocks(at)), NamedCase("net"), **more),
+        ]
+        return run
+
+    def pair(self, base, tree, tests, number=1, *, placing=False):
+        (self.placed if placing else self.pairs).append(tree)
+        for test in tests:
+            run = PairRun(test, number, self.run(base, test, number), self.run(tree, test, number))
+            run.obstacle = "there is no such test in the code compared with" if tree in self.absent else self.obstacle
+            wobble = 0.001 * (-1) ** number
+            run.timings = {0: PairedTiming("net", (self.level(tree) - self.level(base) + wobble,))}
+            yield run
+
+    def untimed(self, tree, other, tests, number):
+        self.alone.append(tree)
+        for test in tests:
+            yield self.run(tree, test, number)
+
+
+class Audience(SimpleNamespace):
+    def __init__(self):
+        super().__init__(lines=[])
+
+    def measuring(self, step, number, tests):
+        pass
+
+    def pair_ended(self, run):
+        pass
+
+    def told(self, line):
+        self.lines.append(line)
+
+
+def bisected(pairing, revisions, tests=("t",), memory=None, **wanted):
+    audience = Audience()
+    one = Bisecting(revisions, Wanted(LOOKS, **wanted), audience, lambda place: memory or Memory(None), lambda: 0.0)
+    one.run(pairing, list(tests))
+    return one.result(), audience.lines
+
+
+def slower_from(at, by=0.1):
+    return lambda revision: by * (revision >= at)
+
+
+def blocks_from(at):
+    return lambda revision: 3 + (revision >= at)
+
+
+def ended(result):
+    return {one.name: (one.answer.ended, one.answer.bad) for one in result.found}
+
+
+def test_times_are_searched_in_pairs_beside_the_first_revision_and_exact_values_in_single_processes():
+    pairing = Pairing(slower_from(11), blocks_from(3))
+    result, lines = bisected(pairing, Revisions(16))
+    assert ended(result) == {"latency": (Ended.FOUND, 11), "macs": (Ended.FOUND, 3)}
+    assert set(pairing.alone) & set(pairing.pairs) == set()
+    assert (result.runs, result.measured) == (
+        len(pairing.pairs) + len(pairing.alone) + 1,
+        len(set(pairing.pairs + pairing.alone)),
+    )
+    assert pairing.placed == [11]
+    assert any(line.startswith('r11 "number 11": latency +10.5%') for line in lines)
+    assert "macs +33.3%: changed; none left" in "".join(lines)
+
+
+def test_exact_values_alone_take_one_pair_for_both_ends():
+    pairing = Pairing(blocks=blocks_from(5))
+    result, _ = bisected(pairing, Revisions(64), metrics=("macs",))
+    assert ended(result) == {"macs": (Ended.FOUND, 5)}
+    assert (pairing.pairs, len(pairing.alone), pairing.placed) == ([64], 6, [])
+    assert result.error_rate == 0.0
+
+
+def test_what_did_not_change_is_alike_and_not_the_code():
+    result, _ = bisected(Pairing(), Revisions(8))
+    assert {one.answer.ended for one in result.found} == {Ended.ALIKE}
+    assert "what changed is not the code, but installed packages, the driver or the machine" in render(result)
+
+
+@pytest.mark.parametrize("how", ["broken", "absent", "gone"])
+def test_revisions_that_cannot_be_measured_are_passed_over_and_named(how):
+    out = {7, 8, 9}
+    revisions = Revisions(16, gone=out if how == "gone" else ())
+    more = {} if how == "gone" else {how: out}
+    result, _ = bisected(Pairing(slower_from(8), **more), revisions, metrics=("latency",))
+    found = result.found[0]
+    assert (found.answer.ended, found.answer.good, found.answer.bad) == (Ended.BETWEEN, 6, 10)
+    assert {step.name for step, _ in found.passed} <= {"r7", "r8", "r9"}
+    why = {"broken": "it fails there", "absent": "there is no such test", "gone": "it does not check out"}[how]
+    assert all(why in told for _, told in found.passed)
+    assert 'in one of 4: r7 "number 7" to r10 "number 10"' in render(result)
+
+
+def test_a_test_that_an_end_does_not_have_is_told_and_the_others_are_searched():
+    class OneAbsent(Pairing):
+        def pair(self, base, tree, tests, number=1, *, placing=False):
+            for run in super().pair(base, tree, tests, number, placing=placing):
+                run.obstacle = "there is no such test in the code compared with" if run.test == "u" else ""
+                yield run
+
+    result, _ = bisected(OneAbsent(blocks=blocks_from(5)), Revisions(8), ("t", "u"), metrics=("macs",))
+    assert ended(result) == {"macs": (Ended.FOUND, 5)}
+    assert dict(result.missed) == {"u": "at r0: there is no such test in the code compared with"}
+    assert "u: not searched for, at r0: there is no such test" in render(result)
+
+
+def test_a_search_goes_on_where_it_was_left(tmp_path):
+    file = tmp_path / "memory.jsonl"
+    first = Pairing(slower_from(11))
+    result, _ = bisected(first, Revisions(16), memory=Memory(file), metrics=("latency",))
+    again = Pairing(slower_from(11))
+    resumed, _ = bisected(again, Revisions(16), memory=Memory(file), metrics=("latency",))
+    assert ended(resumed) == ended(result)
+    # The ends are measured once more, which tells what there is to search for.
+    assert (len(first.pairs), again.pairs) == (len(first.pairs), [16])
+    assert resumed.measured == result.measured
+
+
+def test_where_the_base_fails_now_and_then_the_revision_is_measured_again():
+    class Chance(Pairing):
+        def pair(self, base, tree, tests, number=1, *, placing=False):
+            for run in super().pair(base, tree, tests, number, placing=placing):
+                if number == 3:
+                    run.base.trouble = run.obstacle = "it was killed"
+                yield run
+
+    result, _ = bisected(Chance(slower_from(11)), Revisions(16), metrics=("latency",))
+    assert ended(result) == {"latency": (Ended.FOUND, 11)}
+    assert result.found[0].passed == ()
+
+
+def test_what_came_out_is_plain_values_as_well():
+    result, _ = bisected(Pairing(slower_from(11), blocks_from(3)), Revisions(16))
+    told = to_json(result)
+    latency, macs = told["checks"]
+    assert (latency["ended"], latency["first_after"]["name"], latency["several"]) == ("found", "r11", False)
+    assert macs["whole"] == {
+        "ratio": pytest.approx(4 / 3),
+        "low_ratio": pytest.approx(4 / 3),
+        "high_ratio": pytest.approx(4 / 3),
+    }
+    assert (told["error_rate"], told["revisions"], told["interrupted"]) == (0.05, 16, False)
