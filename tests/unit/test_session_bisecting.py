@@ -34,7 +34,7 @@ class Revisions:
 
 
 class Pairing:
-    """Revision ``at`` is slower by ``level(at)`` in log, and counts ``blocks(at)``; where it is ``broken``, it fails."""
+    """Revision ``at`` is slower by ``level(at)`` in log, and counts ``blocks(at)``; ``broken``: it fails."""
 
     def __init__(self, level=lambda at: 0.0, blocks=lambda at: 3, broken=(), absent=(), obstacle=""):
         self.level, self.blocks, self.broken, self.absent, self.obstacle = level, blocks, broken, absent, obstacle
