@@ -14,10 +14,13 @@ from typing import NoReturn
 from pytest_modelbench import __version__
 from pytest_modelbench.cli import (
     accept,
+    badge,
     bisect,
+    comment,
     compare,
     convert,
     doctor,
+    export,
     guide,
     history,
     merge_conflict,
@@ -42,6 +45,9 @@ _MODULES = (
     merge_conflict,
     convert,
     report,
+    comment,
+    badge,
+    export,
     history,
     bisect,
     guide,
