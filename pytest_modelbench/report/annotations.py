@@ -24,12 +24,9 @@ class Place:
     line: int
 
 
-def annotation_lines(tests: Sequence[TestResult], places: Mapping[str, Place], *, errors: bool = True) -> list[str]:
-    """Lines to print for the ``tests`` that the gate failed or left undecided, each at its place, failed ones first.
-
-    ``errors=False`` leaves out those that failed: somebody else tells them.
-    """
-    failed = [test for test in tests if test.by_verdict] if errors else []
+def annotation_lines(tests: Sequence[TestResult], places: Mapping[str, Place]) -> list[str]:
+    """Lines to print for the ``tests`` that the gate failed or left undecided, each at its place, failed ones first."""
+    failed = [test for test in tests if test.by_verdict]
     undecided = [test for test in tests if test.outcome is Outcome.INCONCLUSIVE]
     return [*_of_kind("error", failed, places, "failed"), *_of_kind("warning", undecided, places, "are undecided")]
 

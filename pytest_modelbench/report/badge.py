@@ -22,10 +22,12 @@ _HEIGHT, _PADDING = 20, 7
 #: Pixels that a character takes at 11 px, of Verdana and what stands in for it; the text is fitted to its place.
 _WIDTH, _NARROW, _WIDE = 6.8, 4.2, 11.0
 _MOST_CHARACTERS = 60
+#: Kinds of trouble that are named.
+_MOST_TOLD = 2
 
 
 def render(session: Session, label: str = "modelbench") -> str:
-    """The badge: ``label``, and what came out: ``128 ok``, ``2 of 130 regressed``, ``nothing gated``."""
+    """The badge: ``label``, and what came out: ``128 ok``, ``2 regressed, 1 inconclusive``, ``nothing gated``."""
     text, (colour, mark) = _message(session)
     label, right = printable(label)[:_MOST_CHARACTERS], f"{mark} {text}"
     left_px, right_px = _pixels(label), _pixels(right)
@@ -45,14 +47,14 @@ def render(session: Session, label: str = "modelbench") -> str:
 
 def _message(session: Session) -> tuple[str, tuple[str, str]]:
     failed = sum(test.outcome is Outcome.FAILED and not test.by_verdict for test in session.tests)
-    if failed:
-        return f"{failed} failed", _BAD
-    if session.interrupted:
-        return "interrupted", _OPEN
     counts = Counter(standing(check, session) for check in session.checks)
-    for how, (word, look) in _TROUBLE.items():
-        if counts[how]:
-            return f"{counts[how]} of {counts.total()} {word}", look
+    trouble = [(f"{failed} failed", _BAD)] if failed else []
+    trouble += [(f"{counts[how]} {word}", look) for how, (word, look) in _TROUBLE.items() if counts[how]]
+    if session.interrupted:
+        trouble.append(("interrupted", _OPEN))
+    if trouble:
+        more = " ..." if len(trouble) > _MOST_TOLD else ""
+        return ", ".join(text for text, _ in trouble[:_MOST_TOLD]) + more, trouble[0][1]
     fine = counts[Standing.OK] + counts[Standing.UNCHANGED] + counts[Standing.IMPROVED]
     new = f", {counts[Standing.NEW]} new" if counts[Standing.NEW] else ""
     return (f"{fine} ok{new}", _GOOD) if fine else ("nothing gated", _NOTHING)

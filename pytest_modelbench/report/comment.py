@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import accumulate
 
 from pytest_modelbench.core.errors import UsageError
 from pytest_modelbench.core.series import Series
@@ -15,8 +16,8 @@ from pytest_modelbench.report.summary import FINE, Told, lines
 
 #: What GitHub takes of a comment, in characters; counted here in bytes, which are no fewer.
 _MOST = 65_536
-#: Nights that a course shows, and checks that have one.
-_NIGHTS, _MOST_COURSES = 30, 20
+#: Nights that a course shows, checks that have one, and how much they may take of a comment in all.
+_NIGHTS, _MOST_COURSES, _MOST_OF_COURSES = 30, 20, 8_000
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._/-]{0,59}")
 
 
@@ -56,4 +57,5 @@ def _courses(session: Session, history: Sequence[Series]) -> str:
         failing = f", the last {one.bad_nights} failing or undecided" if one.bad_nights else ""
         course = sparkline([night.value for night in one.nights[-_NIGHTS:]])
         rows.append(f"- {escape(f'{line.case} {line.metric}')}: {course} {plural(len(one.nights), 'night')}{failing}")
-    return "\n".join(rows[:_MOST_COURSES])
+    sizes = accumulate(len(row.encode()) + 1 for row in rows[:_MOST_COURSES])
+    return "\n".join(rows[: sum(size <= _MOST_OF_COURSES for size in sizes)])

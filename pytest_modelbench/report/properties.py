@@ -34,7 +34,7 @@ def _name(check: Check, shared: Counter[str]) -> str:
 
 def _of_one(check: Check) -> Iterator[tuple[str, str]]:
     judgement = check.judgement
-    yield "value", repr(judgement.value)
+    yield "value", _told(judgement.value)
     yield "unit", check.metric.unit
     yield "verdict", judgement.verdict.value
     for what, number in (
@@ -44,6 +44,11 @@ def _of_one(check: Check) -> Iterator[tuple[str, str]]:
         ("high_ratio", judgement.high_ratio),
     ):
         if number is not None:
-            yield what, repr(number)
+            yield what, _told(number)
     yield "band", check.metric.band.text
     yield "environment", check.environment
+
+
+def _told(number: float) -> str:
+    """All digits of ``number``, and no others: whether a count was kept as a float says nothing."""
+    return str(int(number)) if float(number).is_integer() else repr(float(number))

@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 
     from pytest_modelbench.report.annotations import Place
 
-#: A plugin that annotates whatever fails.
-_ANOTHER = "pytest_github_actions_annotate_failures"
-
 
 def annotations_of(
     config: pytest.Config, items: Iterable[pytest.Item], tests: Sequence[TestResult], variables: Mapping[str, str]
@@ -29,7 +26,7 @@ def annotations_of(
     workspace = Path(variables.get("GITHUB_WORKSPACE") or config.rootpath)
     told = {test.test for test in tests if test.message}
     places = {item.nodeid: _place(item, workspace) for item in items if item.nodeid in told}
-    return annotation_lines(tests, places, errors=not config.pluginmanager.has_plugin(_ANOTHER))
+    return annotation_lines(tests, places)
 
 
 def _place(item: pytest.Item, workspace: Path) -> Place:

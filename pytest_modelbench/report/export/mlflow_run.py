@@ -14,13 +14,14 @@ from pytest_modelbench.core.errors import MissingExtraError, ServiceError
 from pytest_modelbench.core.packages import summary
 from pytest_modelbench.core.printable import printable
 from pytest_modelbench.core.session import Session
-from pytest_modelbench.report.export.names import at_most, named_tests
+from pytest_modelbench.report.export.names import at_most, digest, named_tests
 from pytest_modelbench.report.summary import tally
 
 #: The tag that a session is known by: it is added once.
 SESSION_TAG = "modelbench.session"
 #: MLflow's limits: characters of a key and of a parameter (those of its older versions), and entries in a request.
-_MOST_OF_A_KEY, _MOST_OF_A_PARAMETER, _MOST_METRICS, _MOST_PARAMETERS = 250, 500, 1000, 100
+#: The key of a ratio is that of its value, with more behind it.
+_MOST_OF_A_KEY, _MOST_OF_A_PARAMETER, _MOST_METRICS, _MOST_PARAMETERS = 250 - len(".ratio"), 500, 1000, 100
 _T = TypeVar("_T")
 
 
@@ -46,10 +47,13 @@ def run_of(session: Session) -> Run:
         tags |= {"mlflow.source.git.commit": stamp.commit, "modelbench.dirty": str(stamp.dirty).lower()}
     metrics: dict[str, float] = {}
     for test, check in named_tests(session):
-        key = _key(f"{test}/{check.key.name}")
+        name = f"{test}/{check.key.name}"
+        key = _key(name)
+        if key in metrics:  # of another test, which differs by signs that MLflow does not take
+            key = f"{_key(name, _MOST_OF_A_KEY - len(digest(name)) - 1)} {digest(name)}"
         metrics[key] = float(check.judgement.value)
         if check.judgement.ratio is not None:
-            metrics[_key(f"{test}/{check.key.name}.ratio")] = float(check.judgement.ratio)
+            metrics[f"{key}.ratio"] = float(check.judgement.ratio)
     return Run(
         stamp.id,
         started_ms,
@@ -80,13 +84,13 @@ def log(run: Run, tracking_uri: str, experiment: str) -> str:
         there = client.search_runs([where], f"tags.`{SESSION_TAG}` = '{run.tags[SESSION_TAG]}'", max_results=1)
         return str(there[0].info.run_id) if there else _add(client, where, run)
     except (MlflowException, OSError) as error:
-        # An address may hold a password.
-        told = re.sub(r"//[^/@\s]+@", "//", printable(str(error)))
-        raise ServiceError(f"MLflow at {_without_password(tracking_uri)} does not take the session: {told}") from None
+        told = f"MLflow at {tracking_uri} does not take the session: {error}"
+        raise ServiceError(_without_passwords(told)) from None
 
 
-def _without_password(address: str) -> str:
-    return re.sub(r"//[^/@\s]+@", "//", printable(address))
+def _without_passwords(text: str) -> str:
+    """``text`` with addresses that do not say who asks."""
+    return re.sub(r"//[^/@\s]+@", "//", printable(text))
 
 
 def _add(client: Any, experiment_id: str, run: Run) -> str:
@@ -107,10 +111,10 @@ def _in_parts(items: Sequence[_T], most: int) -> Iterator[Sequence[_T]]:
         yield items[at : at + most]
 
 
-def _key(text: str) -> str:
+def _key(text: str, most: int = _MOST_OF_A_KEY) -> str:
     """``text`` with what MLflow takes in a key: letters, digits and some signs, and no way up or out of a folder."""
     key = re.sub(r"[^\w.\-/ :]", "_", printable(text)).replace("::", ":")
-    return at_most(re.sub(r"\.\.+|//+", "_", key).strip("/. "), _MOST_OF_A_KEY)
+    return at_most(re.sub(r"\.\.+|//+", "_", key).strip("/. "), most)
 
 
 def _parameters(session: Session) -> Iterator[tuple[str, str]]:

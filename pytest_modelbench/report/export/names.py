@@ -26,7 +26,12 @@ def at_most(text: str, most: int) -> str:
     text = printable(text)
     if len(text) <= most:
         return text
-    return f"{text[: most - _DIGEST - 1]} {hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()[:_DIGEST]}"
+    return f"{text[: most - _DIGEST - 1]} {digest(text)}"
+
+
+def digest(text: str) -> str:
+    """A dozen letters and digits that stand for ``text``."""
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:_DIGEST]
 
 
 def spread(check: Check) -> tuple[float, float] | None:
