@@ -19,8 +19,10 @@ _TROUBLE = {
     Standing.INCONCLUSIVE: ("inconclusive", _OPEN),
 }
 _HEIGHT, _PADDING = 20, 7
-#: Pixels that a character takes at 11 px, of Verdana and what stands in for it; the text is fitted to its place.
-_WIDTH, _NARROW, _WIDE = 6.8, 4.2, 11.0
+#: Pixels that characters take at 11 px, of Verdana and what stands in for it; the text is fitted to its place.
+_WIDTHS = {"ijl|'!.,:;": 3.4, "ftr ()-": 4.5, "mwMW": 10.0}
+_WIDTH, _WIDE = 7.0, 11.0
+_CORNER = 3
 _MOST_CHARACTERS = 60
 #: Kinds of trouble that are named.
 _MOST_TOLD = 2
@@ -33,13 +35,15 @@ def render(session: Session, label: str = "modelbench") -> str:
     left_px, right_px = _pixels(label), _pixels(right)
     whole = left_px + right_px
     name = f"{label}: {text}"
+    # Corners are drawn rather than clipped: a clip has an id, and a page may have several badges in it.
+    left_edge = f"M{left_px} 0H{_CORNER}a3 3 0 0 0-3 3v14a3 3 0 0 0 3 3H{left_px}z"
+    right_edge = f"M{left_px} 0H{whole - _CORNER}a3 3 0 0 1 3 3v14a3 3 0 0 1-3 3H{left_px}z"
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{whole}" height="{_HEIGHT}" role="img" '
         f"aria-label={quoteattr(name)}>\n"
         f"<title>{escape(name)}</title>\n"
-        f'<clipPath id="r"><rect width="{whole}" height="{_HEIGHT}" rx="3"/></clipPath>\n'
-        f'<g clip-path="url(#r)"><rect width="{left_px}" height="{_HEIGHT}" fill="#333"/>'
-        f'<rect x="{left_px}" width="{right_px}" height="{_HEIGHT}" fill="{colour}"/></g>\n'
+        f'<path fill="#333333" d="{left_edge}"/>\n'
+        f'<path fill="{colour}" d="{right_edge}"/>\n'
         '<g fill="#fff" font-family="Verdana,DejaVu Sans,Geneva,sans-serif" font-size="11">\n'
         f"{_text(label, 0, left_px)}\n{_text(right, left_px, right_px)}\n</g>\n</svg>\n"
     )
@@ -67,7 +71,7 @@ def _pixels(text: str) -> int:
 def _pixels_of(character: str) -> float:
     if ord(character) > 0x2FFF:
         return _WIDE
-    return _NARROW if character in "iljtf.,:;|!' " else _WIDTH
+    return next((width for some, width in _WIDTHS.items() if character in some), _WIDTH)
 
 
 def _text(text: str, left_px: int, width_px: int) -> str:
