@@ -39,7 +39,7 @@ class Run:
 
 
 def run_of(session: Session) -> Run:
-    """``session`` as a run: metrics are called ``TEST/CHECK`` and ``TEST/CHECK.ratio``, in base units."""
+    """``session`` as a run: metrics are ``FILE/TEST/CHECK``, in base units, and ``FILE/TEST/CHECK.ratio``."""
     stamp = session.stamp
     started_ms = round(datetime.fromisoformat(stamp.started.replace("Z", "+00:00")).timestamp() * 1000)
     tags = {SESSION_TAG: stamp.id, "modelbench.tally": tally(session)}
@@ -81,7 +81,9 @@ def log(run: Run, tracking_uri: str, experiment: str) -> str:
         client = MlflowClient(tracking_uri=tracking_uri)
         known = client.get_experiment_by_name(experiment)
         where = known.experiment_id if known else client.create_experiment(experiment)
-        there = client.search_runs([where], f"tags.`{SESSION_TAG}` = '{run.tags[SESSION_TAG]}'", max_results=1)
+        # One that still runs is what an export left that was cut off.
+        known_by = f"tags.`{SESSION_TAG}` = '{run.tags[SESSION_TAG]}' and attributes.status != 'RUNNING'"
+        there = client.search_runs([where], known_by, max_results=1)
         return str(there[0].info.run_id) if there else _add(client, where, run)
     except (MlflowException, OSError) as error:
         told = f"MLflow at {tracking_uri} does not take the session: {error}"
@@ -113,7 +115,8 @@ def _in_parts(items: Sequence[_T], most: int) -> Iterator[Sequence[_T]]:
 
 def _key(text: str, most: int = _MOST_OF_A_KEY) -> str:
     """``text`` with what MLflow takes in a key: letters, digits and some signs, and no way up or out of a folder."""
-    key = re.sub(r"[^\w.\-/ :]", "_", printable(text)).replace("::", ":")
+    # Colons are taken by newer versions alone.
+    key = re.sub(r"[^\w.\-/ ]", "_", printable(text).replace("::", "/"))
     return at_most(re.sub(r"\.\.+|//+", "_", key).strip("/. "), most)
 
 

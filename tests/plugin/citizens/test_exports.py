@@ -37,17 +37,19 @@ def test_mlflow_gets_a_run_of_each_session_once(project, capsys, monkeypatch):
     tracking = pytest.importorskip("mlflow.tracking")
     monkeypatch.setenv("MLFLOW_ALLOW_FILE_STORE", "true")
     uri = f"file:{project}/runs"
+    client = tracking.MlflowClient(tracking_uri=uri)
+    experiment = client.create_experiment("e")
+    cut_off = client.create_run(experiment, tags={"modelbench.session": SESSION.stamp.id})
     for _ in range(2):
         assert main(["export", "results.json", "--format", "mlflow", "--tracking-uri", uri, "--experiment", "e"]) == 0
     said = capsys.readouterr().out.splitlines()
     assert said[0] == said[1]
-    client = tracking.MlflowClient(tracking_uri=uri)
-    (run,) = client.search_runs([client.get_experiment_by_name("e").experiment_id])
+    (run,) = [one for one in client.search_runs([experiment]) if one.info.run_id != cut_off.info.run_id]
     assert said[0] == f"run {run.info.run_id} of experiment e"
     assert run.info.status == "FINISHED"
     assert run.data.tags["modelbench.session"] == SESSION.stamp.id
     assert run.data.params["torch"] == "2.15.0"
-    key = "tests/benchmarks/test_inference.py:test_inference_resnet50-b1-224-fp32_/parameters"
+    key = "tests/benchmarks/test_inference.py/test_inference_resnet50-b1-224-fp32_/parameters"
     assert run.data.metrics[key] == 25_557_033
     assert len([name for name in run.data.metrics if not name.endswith(".ratio")]) == len(SESSION.checks)
 
