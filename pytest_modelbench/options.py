@@ -226,6 +226,15 @@ OPTIONS = (
         "nor anything else that is known is to blame, so that the machine moved: tell it, or let the test fail.",
     ),
     Option(
+        flag="--modelbench-annotations",
+        setting="annotations",
+        kind=OptionType.CHOICE,
+        choices=("auto", "off"),
+        default="auto",
+        help="Annotate the line of each test that the gate fails or leaves undecided: in jobs of GitHub Actions "
+        "(auto), or nowhere (off).",
+    ),
+    Option(
         flag="--modelbench-confirm",
         setting="confirm",
         kind=OptionType.CHOICE,

@@ -1,7 +1,8 @@
 """The command ``pytest-modelbench``: stored baselines and results files, looked at and changed; and the machine.
 
 Each command has a file of its own, which declares its arguments and runs it. Exit status: 0 fine, 1 something was
-refused or is a problem, 2 it was interrupted, 4 wrong usage or a file that cannot be used (as pytest has it).
+refused or is a problem, 2 it was interrupted, 4 wrong usage, a file that cannot be used (as pytest has it) or a service
+that does not answer.
 """
 
 from __future__ import annotations
@@ -14,10 +15,13 @@ from typing import NoReturn
 from pytest_modelbench import __version__
 from pytest_modelbench.cli import (
     accept,
+    badge,
     bisect,
+    comment,
     compare,
     convert,
     doctor,
+    export,
     guide,
     history,
     merge_conflict,
@@ -42,6 +46,9 @@ _MODULES = (
     merge_conflict,
     convert,
     report,
+    comment,
+    badge,
+    export,
     history,
     bisect,
     guide,

@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
     if arguments.format == "markdown":
         from pytest_modelbench.report import markdown
 
-        return markdown.render(session, told).rstrip("\n"), FINE
+        return markdown.fitted(session, told).rstrip("\n"), FINE
     if arguments.format == "html":
         from pytest_modelbench.report.page import session as page
         from pytest_modelbench.store.history import read_history

@@ -5,6 +5,7 @@ ModelbenchError
 ├── BaselineError         a baseline or result file cannot be used; names file, key and the way out
 ├── BuildError            a model cannot be built or run as asked
 ├── MeasureError          a measurement is not usable: not finite, empty, recorded twice
+├── ServiceError          another service (GitHub, MLflow) refuses what it is sent, or is out of reach
 └── UnavailableError      what a test needs is not here, and how to get it: the test is skipped
     ├── MissingExtraError        an optional dependency is not installed; names the extra
     ├── WeightsUnavailableError  pretrained weights cannot be fetched
@@ -90,6 +91,10 @@ class DataUnavailableError(UnavailableError):
 
 class MeasureError(ModelbenchError):
     """A measurement is not usable."""
+
+
+class ServiceError(ModelbenchError):
+    """Another service refuses what it is sent, or is out of reach."""
 
 
 def did_you_mean(name: str, known: Iterable[str], most: int = 3) -> str:

@@ -136,6 +136,7 @@ class Settings:
     orphans: str = default_of("orphans")
     inconclusive: str = default_of("inconclusive")
     machine: str = default_of("machine")
+    annotations: str = default_of("annotations")
     confirm: str = default_of("confirm")
     order: str = default_of("order")
     rounds: tuple[int, ...] = default_of("rounds")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -17,7 +17,7 @@ import pytest
 from pytest_modelbench.core.errors import BaselineError, ModelbenchError
 from pytest_modelbench.core.places import told_path
 from pytest_modelbench.core.printable import printable_lines
-from pytest_modelbench.core.session import Outcome, Session
+from pytest_modelbench.core.session import Outcome, Session, TestResult
 from pytest_modelbench.core.settings import resolved
 from pytest_modelbench.session.nights import night_of
 from pytest_modelbench.session.runner import SessionRunner
@@ -68,6 +68,11 @@ class Closing:
                 self._notes.append(f"NOT GATED: {told} was skipped as a whole, with {count} baseline entries: {reason}")
         if self._option.modelbench_html:
             self._written(partial(self._write_page, result))
+
+    @property
+    def tests(self) -> Sequence[TestResult]:
+        """How tests ended; none before it is closed."""
+        return self._result.tests if self._result else ()
 
     def exit_status(self, status: int | pytest.ExitCode) -> int | pytest.ExitCode:
         """The session's exit status, ``status`` so far: one that is not 0 stays, unless files could not be written."""

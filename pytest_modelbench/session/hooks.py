@@ -14,6 +14,7 @@ from pytest_modelbench.core.measurement import CheckKey
 from pytest_modelbench.core.places import start_of_ids
 from pytest_modelbench.core.session import Absent
 from pytest_modelbench.core.settings import Settings
+from pytest_modelbench.session.annotating import annotations_of
 from pytest_modelbench.session.aside import stand_aside, told
 from pytest_modelbench.session.asked import (
     check_paths,
@@ -69,6 +70,7 @@ class BenchSession:
         self._skipped_modules: dict[str, str] = {}
         self.runner.renames.absent_of = self._absent
         self._deselected: list[pytest.Item] = []
+        self._chosen: list[pytest.Item] = []
         self._unselected = 0
 
     @classmethod
@@ -152,6 +154,7 @@ class BenchSession:
             chosen, self._marks = select(benchmarks, self.settings.suite, self._deselected)
             self._paths |= {item.nodeid: item.path for item in chosen}
             self._overruled = check_tables(self.config, self._project, self._paths.values())
+        self._chosen = chosen
         kept = set(map(id, chosen))
         if others := [item for item in items if id(item) not in kept]:
             self._unselected = len(others)
@@ -242,7 +245,7 @@ class BenchSession:
         quiet = self.config.get_verbosity() < 0
         writer = getattr(terminalreporter, "_tw", None)
         if writer is None:  # another plugin has put a reporter of its own in the place of pytest's
-            print(self._closing.summary(80, colour=False, quiet=quiet))
+            print("\n".join([self._closing.summary(80, colour=False, quiet=quiet), *self._annotations()]))
             return
         self._tell_inconclusive(terminalreporter)
         text = self._closing.summary(writer.fullwidth, colour=bool(writer.hasmarkup), quiet=quiet)
@@ -250,8 +253,13 @@ class BenchSession:
             return
         if not quiet:
             terminalreporter.section("modelbench", sep="=")
-        for line in text.splitlines():
+        for line in [*text.splitlines(), *self._annotations()]:
             terminalreporter.write_line(line)
+
+    def _annotations(self) -> list[str]:
+        """What GitHub shows at the lines of tests, in its own jobs."""
+        wanted = self.settings.annotations == "auto"
+        return annotations_of(self.config, self._chosen, self._closing.tests, os.environ) if wanted else []
 
     def _tell_inconclusive(self, terminal: Any) -> None:
         """What the noise left open, as pytest tells failures: it has no section for an outcome that is not its own."""

@@ -6,6 +6,7 @@ import pytest
 
 from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.measurement import Measurement
+from pytest_modelbench.report.properties import PREFIX, properties
 from pytest_modelbench.session.replay import apply
 from pytest_modelbench.session.runner import SessionRunner
 from pytest_modelbench.workers.reports import idle_fixtures
@@ -52,6 +53,13 @@ class InlineRun:
         results.add(run)
         decision = results.decide(item.nodeid, last_round=True)
         assert decision is not None  # no other round and no pair follows
+        found = properties(results.entries[item.nodeid].checks)
+        report.user_properties.extend(found)
+        # The report of its teardown is made of these; an attempt before this one may have left its own.
+        item.user_properties[:] = [
+            *(one for one in item.user_properties if not one[0].startswith(PREFIX)),
+            *found,
+        ]
         if not decision.own:
             apply(report, decision, config)
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pytest_modelbench.core.session import Outcome
+from pytest_modelbench.report.properties import properties
 from pytest_modelbench.session.entries import Decision, TestEntry
 
 
@@ -126,12 +127,21 @@ def final_reports(item: pytest.Item, entry: TestEntry, decision: Decision) -> li
         return [_never_run(item, decision)]
     reports = [_report(item, data) for data in entry.runs[-1].reports]
     if entry.runs[-1].trouble:
-        return [*reports, _made_up(item, entry, decision)]
+        return _with_properties([*reports, _made_up(item, entry, decision)], entry)
     for report in reports:
         earlier = [data for run in entry.runs[:-1] for data in run.reports if data["when"] == report.when]
         report.duration += sum(data["duration"] for data in earlier)
     if not decision.own and (told := _last_word(reports)):
         apply(told, decision, item.config)
+    return _with_properties(reports, entry)
+
+
+def _with_properties(reports: list[pytest.TestReport], entry: TestEntry) -> list[pytest.TestReport]:
+    """``reports`` with what was judged as properties, where reporters look: JUnit's at that of the teardown."""
+    found = properties(entry.checks)
+    for report in reports:
+        if type(report) is pytest.TestReport and report.when != "setup":
+            report.user_properties.extend(found)
     return reports
 
 

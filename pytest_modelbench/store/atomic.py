@@ -22,13 +22,14 @@ _LOCK_POLL_S = 0.05
 _ABANDONED_S = 600.0
 
 
-def write_atomically(path: Path, text: str) -> None:
-    """Write ``text`` in UTF-8 to ``path`` atomically, also if the machine loses power right after.
+def write_atomically(path: Path, content: str | bytes) -> None:
+    """Write ``content``, text in UTF-8, to ``path`` atomically, also if the machine loses power right after.
 
     Killed at any moment, it leaves the file as it was; what it leaves beside it, the next one removes. A link is
     followed, and an existing file keeps its permissions. Raises BaselineError naming ``path`` if it cannot be written,
     or is there and may not be.
     """
+    data = content.encode("utf-8") if isinstance(content, str) else content
     try:
         target = path.resolve()
         if target.exists() and not os.access(target, os.W_OK):  # which replacing it would not heed
@@ -36,14 +37,14 @@ def write_atomically(path: Path, text: str) -> None:
         if target.exists() and not (target.is_file() or target.is_dir()):
             # A device or a pipe, as /dev/stdout: it is written to, and must never be replaced by a file.
             with open(target, "wb") as stream:
-                stream.write(text.encode("utf-8"))
+                stream.write(data)
             return
         stem = target.stem[:100]
         _remove_abandoned(target.parent, stem)
         # The name does not end in .json, so what a killed process leaves behind is never read as a baseline.
         temporary = target.parent / f".{stem}-{secrets.token_hex(6)}.tmp"
         try:
-            _write_new(temporary, text.encode("utf-8"), _mode_of(target))
+            _write_new(temporary, data, _mode_of(target))
             os.replace(temporary, target)
         except BaseException:
             with contextlib.suppress(OSError):

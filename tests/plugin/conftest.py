@@ -26,6 +26,7 @@ def pytester(pytester, monkeypatch):
         "syrupy",
     ]
     monkeypatch.setenv("PYTEST_ADDOPTS", " ".join(f"-p no:{name}" for name in others))
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)  # what is planted here is not to be told in the job's list
     return pytester
 
 

@@ -1,0 +1,69 @@
+"""``comment``: a session as a comment on a pull request, printed or posted."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from pytest_modelbench.cli.command import FINE, Command, Outcome
+from pytest_modelbench.cli.folder import add_config_file, hints_here
+from pytest_modelbench.core.errors import UsageError
+
+
+def declare(parser: argparse.ArgumentParser) -> None:
+    """Add the results file, and where the comment goes."""
+    parser.add_argument("results", metavar="RESULTS", type=Path, help="file of --modelbench-json")
+    parser.add_argument(
+        "--name",
+        default="modelbench",
+        help="which comment of the pull request this is: one of each name is updated in place; default: %(default)s",
+    )
+    parser.add_argument(
+        "--history", metavar="DIR", type=Path, help="show the course of what is in trouble, by this history"
+    )
+    parser.add_argument(
+        "--post",
+        action="store_true",
+        help="post it, or update the one that is there, with the token in GITHUB_TOKEN; by default it is printed",
+    )
+    parser.add_argument(
+        "--pull-request", metavar="N", type=int, help="with --post; default: that of the job, by GITHUB_EVENT_PATH"
+    )
+    add_config_file(parser)
+
+
+def run(arguments: argparse.Namespace) -> Outcome:
+    """The comment, or where it was posted."""
+    from pytest_modelbench.report.comment import marker, render
+    from pytest_modelbench.report.summary import Told
+    from pytest_modelbench.store.history import read_history
+    from pytest_modelbench.store.results import read_results
+
+    mark, number = marker(arguments.name), arguments.pull_request
+    if number is not None and not arguments.post:
+        raise UsageError("--pull-request is where --post posts to; by itself it does nothing")
+    if number is not None and number < 1:
+        raise UsageError(f"--pull-request: {number} is no pull request's number")
+    session = read_results(arguments.results)
+    hints = hints_here(arguments, session.asked)
+    told = Told(hints.accept, hints.baselines, hints.selection, here=hints.here)
+    history = read_history(arguments.history).series if arguments.history else ()
+    text = render(session, arguments.name, told, history, link=_run(os.environ))
+    if not arguments.post:
+        return text.rstrip("\n"), FINE
+    from pytest_modelbench.cli.pull_request import post, pull_request_of
+
+    return post(pull_request_of(os.environ, number), mark, text), FINE
+
+
+def _run(variables: Mapping[str, str]) -> str:
+    """The address of the job's run; empty outside of one."""
+    parts = [variables.get(name, "") for name in ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_RUN_ID")]
+    server, repository, run = parts
+    sound = all(parts) and not any(sign in "".join(parts) for sign in " ()<>\n")
+    return f"{server}/{repository}/actions/runs/{run}" if sound else ""
+
+
+COMMAND = Command("comment", "a session as a comment on a pull request: printed, or posted on request", declare, run)
