@@ -65,7 +65,7 @@ def render(one: Bisection) -> str:
         cost += f"; a turn of it is wrong with a probability of at most {one.error_rate:.0%}"
     parts.append("\n".join([cost, *one.notes]))
     if one.interrupted:
-        parts.append("interrupted: the same command goes on from here")
+        parts.append("it ended before it was through: the same command goes on from here")
     return "\n\n".join(parts)
 
 

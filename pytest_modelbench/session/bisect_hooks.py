@@ -57,7 +57,7 @@ class BisectSession(BenchSession):
                 self.runner.run(session, self._marks, self._search)
             finally:
                 if self._bisecting is not None:
-                    self._result = self._bisecting.result(interrupted=not self.runner.complete)
+                    self._result = self._bisecting.result()
         return True
 
     def _search(self, pairing: Pairing, tests: Sequence[str]) -> None:
@@ -123,6 +123,10 @@ class _Shown:
     def pair_ended(self, run: PairRun) -> None:
         """Pass it on."""
         self._runner.pair_ended(run)
+
+    def out_of_time(self) -> bool:
+        """By the session's budget."""
+        return self._runner.out_of_time()
 
     def told(self, line: str) -> None:
         """A line of its own."""

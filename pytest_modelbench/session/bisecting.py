@@ -37,6 +37,9 @@ class Audience(Protocol):
     def pair_ended(self, run: PairRun) -> None:
         """A test is over on both sides."""
 
+    def out_of_time(self) -> bool:
+        """Whether it has to end."""
+
     def told(self, line: str) -> None:
         """Something became known."""
 
@@ -92,7 +95,7 @@ class Bisecting:
         self._stack = ExitStack()
         self._base: Tree | None = None
         self._reasons: dict[CheckKey, tuple[Reason, ...]] = {}
-        self._alike: list[Found] = []
+        self.complete = False  #: whether there is nothing left to measure
 
     @property
     def _last(self) -> int:
@@ -103,14 +106,16 @@ class Bisecting:
         with self._stack:
             self._base = self._stack.enter_context(self._revisions.tree(0))
             self._begin(pairing, tests)
-            while (wanted := self._next()) is not None:
+            while (wanted := self._next()) is not None and not self._audience.out_of_time():
                 at, names, timed = wanted
                 if (recalled := self._memory.recall(self._revisions.steps[at].id, names, timed=timed)) is not None:
                     self._measured.add(at)
                     self._take(at, recalled)
                 else:
                     self._measure(pairing, at, names, timed=timed)
-            self._explain(pairing)
+            self.complete = self._next() is None
+            if self.complete:
+                self._explain(pairing)
 
     # --- what is searched for
 
@@ -118,6 +123,10 @@ class Bisecting:
         """Measure both ends, which tells what checks there are and which exact ones changed."""
         with self._revisions.tree(self._last) as tree:
             runs = list(self._pairs(pairing, tree, self._last, tests))
+            # Once may be chance.
+            if again := [run.test for run in runs if self._why_missed(run) and not run.absent]:
+                runs = [run for run in runs if run.test not in again]
+                runs += self._pairs(pairing, tree, self._last, again)
         ends: list[tuple[Measurement, Measurement]] = []
         for run in runs:
             if why := self._why_missed(run):
@@ -204,6 +213,8 @@ class Bisecting:
 
     def _hear_pair(self, at: int, run: PairRun) -> None:
         """Keep what a pair told, and take it in."""
+        if any(side.cut for side in run.sides):
+            return  # the time was over, which tells nothing
         here = run.candidate
         why = failure(here, "there") if here is not None else "it was not run there"
         if not why and run.obstacle and run.base is not None and not failure(run.base):
@@ -223,6 +234,8 @@ class Bisecting:
 
     def _hear_alone(self, at: int, run: TestRun) -> None:
         """The same of a process that measured exact values alone."""
+        if run.cut:
+            return
         values = {}
         for one in run.measurements:
             if (sought := self._sought.get(one.key)) and not one.metric.noisy:
@@ -295,14 +308,14 @@ class Bisecting:
             if (reason := run.placed(one.key, verdict)) is not None:
                 self._reasons[one.key] = (reason,)
 
-    def result(self, *, interrupted: bool = False) -> Bisection:
+    def result(self) -> Bisection:
         """What was found, so far or in all."""
         found = [self._found(one) for one in self._sought.values()]
         noisy = any(one.noisy for one in found)
         return Bisection(
             tuple(self._revisions.steps), tuple(found), self._revisions.package, tuple(self._missed.items()),
             len(self._measured), self._runs, self._now_s() - self._began_s, ALPHA if noisy else 0.0,
-            tuple(self._revisions.notes), interrupted,
+            tuple(self._revisions.notes), not self.complete,
         )  # fmt: skip
 
     def _found(self, one: _Sought) -> Found:

@@ -1,7 +1,6 @@
 """The course of a bisection, with revisions that are numbers and pairs that are scripts."""
 
 import contextlib
-from types import SimpleNamespace
 
 import pytest
 
@@ -69,9 +68,11 @@ class Pairing:
             yield self.run(tree, test, number)
 
 
-class Audience(SimpleNamespace):
-    def __init__(self):
-        super().__init__(lines=[])
+class Audience:
+    """Hears; ``ends_early``: as soon as one revision is told, the time is over."""
+
+    def __init__(self, *, ends_early=False):
+        self.lines, self.ends_early = [], ends_early
 
     def measuring(self, step, number, tests):
         pass
@@ -79,12 +80,15 @@ class Audience(SimpleNamespace):
     def pair_ended(self, run):
         pass
 
+    def out_of_time(self):
+        return self.ends_early and len(self.lines) > 0
+
     def told(self, line):
         self.lines.append(line)
 
 
-def bisected(pairing, revisions, tests=("t",), memory=None, **wanted):
-    audience = Audience()
+def bisected(pairing, revisions, tests=("t",), memory=None, *, ends_early=False, **wanted):
+    audience = Audience(ends_early=ends_early)
     one = Bisecting(revisions, Wanted(LOOKS, **wanted), audience, lambda place: memory or Memory(None), lambda: 0.0)
     one.run(pairing, list(tests))
     return one.result(), audience.lines
@@ -193,3 +197,38 @@ def test_what_came_out_is_plain_values_as_well():
         "high_ratio": pytest.approx(4 / 3),
     }
     assert (told["error_rate"], told["revisions"], told["interrupted"]) == (0.05, 16, False)
+
+
+def test_when_the_time_is_over_it_ends_and_says_that_it_goes_on(tmp_path):
+    file = tmp_path / "memory.jsonl"
+    pairing = Pairing(slower_from(11))
+    result, lines = bisected(pairing, Revisions(16), memory=Memory(file), ends_early=True, metrics=("latency",))
+    assert (result.interrupted, len(lines)) == (True, 1)
+    assert "the same command goes on from here" in render(result)
+    assert pairing.placed == []
+    again, _ = bisected(Pairing(slower_from(11)), Revisions(16), memory=Memory(file), metrics=("latency",))
+    assert ended(again) == {"latency": (Ended.FOUND, 11)}
+
+
+def test_a_run_that_was_cut_short_is_as_if_it_had_not_been():
+    class Cut(Pairing):
+        def pair(self, base, tree, tests, number=1, *, placing=False):
+            for run in super().pair(base, tree, tests, number, placing=placing):
+                run.candidate.cut = number == 4
+                run.candidate.trouble = "the budget was over" if number == 4 else ""
+                yield run
+
+    result, _ = bisected(Cut(slower_from(11)), Revisions(16), metrics=("latency",))
+    assert ended(result) == {"latency": (Ended.FOUND, 11)}
+    assert result.found[0].passed == ()
+
+
+def test_an_end_that_fails_once_is_measured_once_more():
+    class Once(Pairing):
+        def pair(self, base, tree, tests, number=1, *, placing=False):
+            for run in super().pair(base, tree, tests, number, placing=placing):
+                run.obstacle = "it was killed" if number == 1 else ""
+                yield run
+
+    result, _ = bisected(Once(slower_from(11)), Revisions(16), metrics=("latency",))
+    assert (ended(result), result.missed) == ({"latency": (Ended.FOUND, 11)}, ())
