@@ -24,6 +24,7 @@ from pytest_modelbench.cli import (
     export,
     guide,
     history,
+    init,
     merge_conflict,
     plan,
     predict,
@@ -38,6 +39,7 @@ from pytest_modelbench.core.errors import ModelbenchError, UsageError
 
 #: In the order of ``--help``.
 _MODULES = (
+    init,
     show,
     compare,
     accept,

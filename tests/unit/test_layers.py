@@ -47,6 +47,9 @@ LAYERS = {
     "data": Layer("labelled data, and how they become batches", "core", "pytest"),
     "models": Layer("what is measured: builders, tasks, techniques, training", "core data", "pytest"),
     "workers": Layer("worker processes: events, jobs, rounds, pairs in lockstep", "core host vcs", "torch timm"),
+    "start": Layer(
+        "a project looked at, and the files that its gate begins with", "core vcs store", "torch pytest timm numpy"
+    ),
     "report": Layer("how results read: values in, text out", "options core judge", "torch timm"),
     "published": Layer(
         "the replication of published tables: catalog, coverage, guide", "core judge report", "torch pytest timm numpy"
@@ -61,7 +64,9 @@ LAYERS = {
     ),
     "testing": Layer("fakes for tests: clock, worker, machine, NVML", "core workers", "torch pytest timm numpy"),
     "plugin": Layer("pytest's entry point", "options core session bench measure models"),
-    "cli": Layer("`pytest-modelbench`", "options core vcs store workers published report doctor", "torch pytest timm"),
+    "cli": Layer(
+        "`pytest-modelbench`", "options core vcs store workers start published report doctor", "torch pytest timm"
+    ),
 }
 
 
