@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import shlex
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -37,5 +38,8 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    found.filters["quoted"] = shlex.quote
+    found.filters |= {
+        "quoted": shlex.quote,
+        "text": partial(json.dumps, ensure_ascii=False),
+    }  # YAML's text is JSON's, too
     return found
