@@ -39,6 +39,7 @@ class Option(NamedTuple):
     alias: str | None = None  #: a second flag, taken only where no other plugin has it
     formerly: str | None = None  #: the name that it had, as a setting and after ``--modelbench-``
     repeated: bool = False  #: whether it belongs on the commands that messages print
+    many: bool = False  #: whether it may be given several times, each time with more
 
     @property
     def dest(self) -> str:
@@ -107,6 +108,38 @@ OPTIONS = (
         otherwise="quick, if a test is in it, else every test",
         repeated=True,
         help="Which suites to run; 'all' runs every test.",
+    ),
+    Option(
+        flag="--modelbench-model",
+        setting="models",
+        kind=OptionType.NAMES,
+        metavar="NAME[,NAME]",
+        many=True,
+        help="Measure these models, without a test of your own: timm:resnet50, timm:convnext*, package.module:make. "
+        "Given here, they alone are run, unless tests are named as well; those of the settings are run where no test "
+        "is named.",
+    ),
+    Option(
+        flag="--modelbench-batch-size",
+        setting="batch-size",
+        kind=OptionType.LOOKS,
+        metavar="N[,N]",
+        default="1",
+        help="Batch sizes for the models of --modelbench-model.",
+    ),
+    Option(
+        flag="--modelbench-precision",
+        setting="precision",
+        kind=OptionType.NAMES,
+        metavar="NAME[,NAME]",
+        default="fp32",
+        help="Precisions for the models of --modelbench-model: fp32, bf16, fp16, amp.",
+    ),
+    Option(
+        flag="--modelbench-yes",
+        kind=OptionType.SWITCH,
+        help="Measure the models of --modelbench-model however many they are; outside of CI, more than 50 are asked "
+        "about.",
     ),
     Option(
         flag="--modelbench-against",

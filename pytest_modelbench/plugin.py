@@ -42,7 +42,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         if option.kind is OptionType.SWITCH:
             group.addoption(option.flag, action="store_true", help=told)
         else:
-            group.addoption(option.flag, metavar=option.value, help=told)
+            action = "append" if option.many else "store"
+            group.addoption(option.flag, action=action, metavar=option.value, help=told)
         if option.former_flag is not None:
             refuse = partial(_refuse_former_flag, option.former_flag, option.flag)
             group.addoption(option.former_flag, dest="modelbench_former", type=refuse, help=argparse.SUPPRESS)
@@ -73,7 +74,10 @@ def pytest_configure(config: pytest.Config) -> None:
         "of names; band: tolerated change of times, or a mapping from metric to band; timeout: as in '5m'.",
     )
     if not config.option.modelbench:
-        for flag in ("--update-baselines", "--modelbench-inline", "--modelbench-even-if-disturbed"):
+        for flag in (
+            *("--update-baselines", "--modelbench-inline", "--modelbench-even-if-disturbed"),
+            *("--modelbench-model", "--modelbench-yes"),
+        ):
             if getattr(config.option, flag.lstrip("-").replace("-", "_")):
                 raise pytest.UsageError(f"{flag} needs --modelbench")
         return
@@ -87,6 +91,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
             session = BenchSession.from_config(config)
         config.pluginmanager.register(session, "modelbench-session")
+    if getattr(config.option, "modelbench_listed", None):
+        from pytest_modelbench.session.listed_models import ListedModels
+
+        config.pluginmanager.register(ListedModels(), "modelbench-models")
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -125,6 +125,9 @@ class Settings:
 
     device: str = default_of("device")
     suite: tuple[str, ...] = default_of("suite")
+    models: tuple[str, ...] = default_of("models")
+    batch_size: tuple[int, ...] = default_of("batch-size")
+    precision: tuple[str, ...] = default_of("precision")
     against: str = default_of("against")
     against_python: str = default_of("against-python")
     budget_s: float | None = default_of("budget")

@@ -49,8 +49,8 @@ def settings_of(config: pytest.Config, project: Project | None = None) -> Settin
 
 def _given(config: pytest.Config, option: Option) -> str | None:
     """What the command line gives for ``option``; None if it says nothing of it."""
-    value: str | None = getattr(config.option, option.dest)
-    return value
+    value: str | list[str] | None = getattr(config.option, option.dest)
+    return ",".join(value) if isinstance(value, list) else value
 
 
 def _check_folder(flag: str, folder: Path, here: Path) -> None:
@@ -131,7 +131,9 @@ def commands_of(config: pytest.Config, project: Project, settings: Settings, pat
 def _selection(config: pytest.Config) -> tuple[str, ...]:
     """The options that chose the tests, beside files, folders and ids."""
     option = config.option
-    given = [("-k", [option.keyword]), ("-m", [option.markexpr]), ("--deselect", option.deselect or [])]
+    chosen = ((flag_of(name), _given(config, SETTINGS[name])) for name in ("models", "batch-size", "precision"))
+    models = [(flag, [value]) for flag, value in chosen if value and config.option.modelbench_model]
+    given = [*models, ("-k", [option.keyword]), ("-m", [option.markexpr]), ("--deselect", option.deselect or [])]
     given += [(flag, getattr(option, dest) or []) for flag, dest in _IGNORED.items()]
     return tuple(word for flag, values in given for value in values if value for word in (flag, value))
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from pytest_modelbench.core.listed_models import is_listed
 from pytest_modelbench.core.measurement import CheckKey
 from pytest_modelbench.core.places import start_of_ids
 from pytest_modelbench.core.session import Absent
@@ -29,6 +30,7 @@ from pytest_modelbench.session.beside import facts_beside
 from pytest_modelbench.session.closing import Closing
 from pytest_modelbench.session.ending import session_of
 from pytest_modelbench.session.inline import InlineRun
+from pytest_modelbench.session.listed_models import listing_of, take_listing
 from pytest_modelbench.session.logs import share_log_file
 from pytest_modelbench.session.marks import Marks, is_benchmark, select
 from pytest_modelbench.session.promised import Found, Scope, absent
@@ -48,11 +50,14 @@ def _looks(settings: Settings, config: pytest.Config) -> tuple[int, ...]:
 class BenchSession:
     """Collects, runs, reports. A plugin of its own, so that a run without ``--modelbench`` has none of it."""
 
-    def __init__(self, config: pytest.Config, project: Project, settings: Settings) -> None:
+    def __init__(
+        self, config: pytest.Config, project: Project, settings: Settings, models_are_listed: bool = False
+    ) -> None:
         self.config = config
         self.settings = settings
         self.updating: bool = config.option.update_baselines
         self._project = project
+        self._models_are_listed = models_are_listed
         self._overruled: list[str] = []
         self._paths: dict[str, Path] = {}  #: of the tests, by id
         self._commands = commands_of(config, project, settings, self._paths)
@@ -111,7 +116,10 @@ class BenchSession:
             project = project_of_session(config)
             settings = settings_of(config, project)
             check_paths(config, settings)
-            return cls(config, project, settings)
+            listing = listing_of(config, settings)
+            session = cls(config, project, settings, listing.by_settings)
+            take_listing(config, listing)
+            return session
 
     @property
     def bench(self) -> Any:
@@ -193,6 +201,8 @@ class BenchSession:
     def _absent(self, promised: Iterable[CheckKey]) -> list[Absent]:
         """Those of all entries with a baseline that nothing measures."""
         scope = Scope(self.config, start_of_ids(self._paths, self.config.rootpath), self._found)
+        # Of models without a test of their own, those in the settings' list are promised, and no others.
+        promised = [key for key in promised if self._models_are_listed or not is_listed(key.test)]
         return absent(promised, self._found, scope, self._skipped_modules)
 
     def _nothing_selected(self) -> str:

@@ -16,6 +16,7 @@ import pytest
 
 from pytest_modelbench.core.blocks import Enough
 from pytest_modelbench.core.errors import UsageError
+from pytest_modelbench.core.listed_models import is_listed
 from pytest_modelbench.core.places import start_of_ids
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.host.cores import quietest_cores
@@ -95,9 +96,8 @@ class Launcher:
         here = self.here()
         job = self._job(tests, process, here, ROUND)
         site = Site(
-            worker_arguments(
-                self._config, [self.paths[test] for test in tests], root=self.start_of_ids, aside=self.aside
-            ),
+            worker_arguments(self._config, modules := self._modules(tests), root=self.start_of_ids, aside=self.aside)
+            + _and_no_others(modules),
             sys.path,
             argv=sys.argv,
             worker=ROUND,
@@ -122,7 +122,7 @@ class Launcher:
         ``placing``: it says where in the models the time goes.
         """
         own, beside = self._top_in(tree), self._top_in(other)
-        modules = [module for test in tests if (module := tree.path_of(self.paths[test])) and module.exists()]
+        modules = [module for path in self._modules(tests) if (module := tree.path_of(path)) and module.exists()]
         foreign = tree.python != sys.executable
         path = project_path(self._top, sys.path) if foreign else sys.path
         # Both sides are given the same data, which need not be in git, wherever they run: its path is whole.
@@ -136,9 +136,8 @@ class Launcher:
             self.aside,
         )
         site = Site(
-            # One module that cannot be imported there must not take the others with it. Where none is there, nothing
-            # is to be collected, and not everything.
-            arguments=[*arguments, "--continue-on-collection-errors", *([] if modules else ["--ignore-glob=*"])],
+            # One module that cannot be imported there must not take the others with it.
+            arguments=[*arguments, "--continue-on-collection-errors", *_and_no_others(modules)],
             import_path=import_path(self._top, self._contents(self._top).packages, tree.path_of, path),
             argv=sys.argv,
             worker=worker,
@@ -157,6 +156,10 @@ class Launcher:
         return self._start(
             replace(job, paired=in_turns, placing=placing, cores=self._cores), site, tree.python, tree.folder
         )
+
+    def _modules(self, tests: Sequence[str]) -> list[Path]:
+        """The files of ``tests``; those of listed models have none, and workers make them themselves."""
+        return [self.paths[test] for test in tests if not is_listed(test)]
 
     def _choose_cores(self) -> tuple[int, ...]:
         """Where the next process, or both of a pair, will measure; chosen while none does."""
@@ -190,6 +193,11 @@ class Launcher:
     def _start(self, job: Job, site: Site, python: str, folder: Path) -> AbstractContextManager[Connection]:
         shown = getattr(self._config.option, "capture", "no") == "no"  # there is none with -p no:capture
         return started(job, site, ProcessStart(python, str(folder), shown))
+
+
+def _and_no_others(modules: Sequence[Path]) -> list[str]:
+    """Where there is no file to be collected, nothing is, and not everything."""
+    return [] if modules else ["--ignore-glob=*"]
 
 
 def _together(*trees: Contents) -> dict[str, list[str]]:

@@ -187,6 +187,7 @@ def test_only_the_edge_knows_pytest():
         "session/hooks.py",
         "session/inline.py",
         "session/launch.py",
+        "session/listed_models.py",
         "session/logs.py",
         "session/marks.py",
         "session/progress.py",
