@@ -14,6 +14,8 @@ MODULE = "modelbench-models"
 FUNCTION = "inference"
 #: Precisions as `build_model` takes them.
 PRECISIONS = ("fp32", "bf16", "fp16", "amp", "amp-bf16", "amp-fp16")
+#: As many are what somebody has meant; more are more likely a pattern that matches more than was thought.
+MOST_UNASKED = 50
 _TIMM = "timm:"
 _PART = r"[^\W\d]\w*"
 #: A name of timm's or a reference, with ``*``, ``?`` and ``[...]`` where it stands for several.

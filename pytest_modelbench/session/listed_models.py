@@ -14,15 +14,13 @@ from typing import Any
 import pytest
 
 from pytest_modelbench.core.errors import UsageError
-from pytest_modelbench.core.listed_models import FUNCTION, MODULE, ListedModel, check_precisions, combined
+from pytest_modelbench.core.listed_models import FUNCTION, MODULE, MOST_UNASKED, ListedModel, check_precisions, combined
 from pytest_modelbench.core.settings import Settings, resolved
 from pytest_modelbench.options import flag_of
 from pytest_modelbench.workers.model_names import expanded
 
 #: Where pytest's options hold the models of a session, as plain values that workers are handed over.
 _DEST = "modelbench_listed"
-#: As many are a session that somebody has meant; more are more likely a pattern that matches more than was thought.
-MOST_UNASKED = 50
 #: What one takes in one process on a core, roughly: resnet50 at batch 1.
 _TYPICAL_S = 10
 

@@ -15,6 +15,7 @@ import pytest
 from pytest_modelbench.core.blocks import Enough
 from pytest_modelbench.core.environment import Environment, Fact
 from pytest_modelbench.core.errors import BaselineError, UsageError
+from pytest_modelbench.core.listed_models import is_listed
 from pytest_modelbench.core.metrics import Scope
 from pytest_modelbench.core.reasons import Disturbed, NotEverywhere, OutOfBudget, Reason
 from pytest_modelbench.core.settings import Settings
@@ -204,7 +205,7 @@ class SessionRunner:
             self.decided(test, self.results.give_up(test, reason))
 
     def _path_of(self, test: str) -> Path | None:
-        return self._launcher.paths.get(test)
+        return None if is_listed(test) else self._launcher.paths.get(test)
 
     def _enough(self, test: str, process: int) -> Enough:
         """How many blocks ``test`` is asked for in a process.

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_modelbench.core.errors import UsageError, did_you_mean
+from pytest_modelbench.core.listed_models import MOST_UNASKED, ListedModel
 from pytest_modelbench.start.hosts import Hosting, hosting
 from pytest_modelbench.start.installing import Installation, installation
 from pytest_modelbench.start.models import Candidate, Kind, find_models
@@ -19,13 +20,12 @@ from pytest_modelbench.start.modules import read_modules
 from pytest_modelbench.start.settings import SettingsFile, settings_file
 from pytest_modelbench.store.rootdir import pytest_root, pytest_settings
 from pytest_modelbench.vcs.listing import files_below, top_of
+from pytest_modelbench.workers.model_names import expanded
 
 if TYPE_CHECKING:
     from _typeshed.importlib import MetaPathFinderProtocol
 
 _PROJECT_FILES = ("pyproject.toml", "setup.py", "setup.cfg")
-_TIMM_NAME = re.compile(r"(timm:)?(?P<name>[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)?)")
-_REFERENCE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*(\.[^\W\d]\w*)*")
 #: What may stand in a workflow as it is.
 _PLAIN_PATH = re.compile(r"[\w.+@ /-]*")
 
@@ -107,21 +107,19 @@ def _words(value: object) -> list[str]:
 
 
 def given_models(names: Sequence[str], seen: Seen) -> list[str]:
-    """``names`` as build_model takes them; UsageError for one that can be seen to be none."""
+    """``names``, or those that the settings list, as build_model takes them; patterns become what they match.
+
+    UsageError for one that can be seen to be none, and for more than anybody would wait for.
+    """
+    found = expanded(names or seen.settings.models, "MODEL" if names else "models", str(seen.folder))
     known = {one.reference for one in seen.models}
-    found = []
-    for name in names:
-        if timm := _TIMM_NAME.fullmatch(name):
-            found.append(timm["name"])
-        elif _REFERENCE.fullmatch(name):
-            module = name.partition(":")[0]
-            own = {one for one in known if one.partition(":")[0] == module}
-            if own and name not in known and (near := did_you_mean(name, known)):
-                raise UsageError(f"{name}: no model of that name was seen.{near}")
-            found.append(name)
-        else:
-            raise UsageError(f"{name!r} is no model: write a timm name, or package.module:callable")
-    return list(dict.fromkeys(found))
+    for name in found:
+        own = {one for one in known if one.partition(":")[0] == name.partition(":")[0]}
+        if own and name not in known and (near := did_you_mean(name, known)):
+            raise UsageError(f"{name}: no model of that name was seen.{near}")
+    if len(found) > MOST_UNASKED:
+        raise UsageError(f"{len(found)} models are more than a test of them would be waited for; name fewer")
+    return [ListedModel(name).build_name for name in found]
 
 
 def import_folder(seen: Seen, models: Iterable[str]) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pytest_modelbench.core.errors import UsageError
-from pytest_modelbench.core.settings import default_of
+from pytest_modelbench.core.settings import default_of, read_settings
 from pytest_modelbench.store.baselines import BaselineStore
 from pytest_modelbench.store.project import nearest_table
 from pytest_modelbench.store.tables import FILES, table_in
@@ -23,6 +23,7 @@ class SettingsFile:
     path: Path
     section: str
     baselines: str  #: the folder, as seen from that of the file
+    models: tuple[str, ...] = ()  #: those that are measured without a test
 
     def lines(self) -> str:
         """What is added to the file."""
@@ -38,8 +39,8 @@ def settings_file(folder: Path) -> SettingsFile:
     UsageError for a file on the way that cannot be read.
     """
     if table := nearest_table(folder):
-        given = table.values.get("baselines") if isinstance(table.values, dict) else None
-        return SettingsFile(table.path, "", str(given or default_of("baselines")))
+        settings = read_settings(table.values, {}, str(table.path), section=table.section)
+        return SettingsFile(table.path, "", settings.baselines, settings.models)
     names = [name for name in ("pyproject.toml", *FILES) if (folder / name).is_file()]
     # In a folder without any, not a pyproject.toml: pip would build the project in another way.
     name = names[0] if names else _NEW

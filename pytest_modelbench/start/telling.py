@@ -33,6 +33,11 @@ def _seen(seen: Seen, plan: Plan, hosts: list[Host]) -> list[str]:
             f"{_INDENT}an example: no model was seen that needs no arguments; name yours, as in\n"
             f"{_INDENT}pytest-modelbench init my_package.models:make"
         )
+    if seen.settings.models:
+        lines += [
+            f"{_INDENT}the settings list models as well, which are measured without a test: once it is",
+            f"{_INDENT}there, take them out of {told_path(seen.settings.path, seen.folder)}, or each is measured twice",
+        ]
     if plan.left_out:
         lines.append(f"{_INDENT}and {len(plan.left_out)} more, left out; name those that you want")
     if seen.unread:

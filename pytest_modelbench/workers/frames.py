@@ -15,6 +15,8 @@ import pytest_modelbench
 from pytest_modelbench.core.errors import ModelbenchError
 
 _OWN = str(Path(pytest_modelbench.__file__).parent) + os.sep
+#: Tests that this tool brings along are tests all the same: what they call is what failed.
+_TESTS = os.path.join(_OWN, "session", "listed_tests.py")
 #: Styles that are asked for to see everything; --full-trace is another way.
 _WHOLE = ("long", "native")
 
@@ -76,6 +78,6 @@ def _whose(frame: TracebackType) -> str:
     """``own`` for this tool's, ``torch`` for torch's, empty for all others."""
     file = frame.tb_frame.f_code.co_filename
     if file.startswith(_OWN):
-        return "own"
+        return "" if file == _TESTS else "own"
     torch = getattr(sys.modules.get("torch"), "__file__", None)
     return "torch" if torch and file.startswith(str(Path(torch).parent) + os.sep) else ""

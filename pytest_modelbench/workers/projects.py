@@ -22,6 +22,8 @@ _OF_OTHERS = frozenset(
 #: Kinds of files that a module is, or is made from.
 MODULES = frozenset((".py", ".pyc", ".pyx", ".so", ".pyd", ".c", ".cc", ".cpp", ".cxx", ".cu", ".rs"))
 _NO_MODULES = frozenset(("__main__", "conftest", "setup", "noxfile"))
+#: What Python keeps of modules is found beside them alone: nobody imports from there.
+_CACHE = "__pycache__"
 
 
 def normalized(name: str) -> str:
@@ -40,7 +42,7 @@ def packages(files: Iterable[str]) -> dict[str, list[str]]:
     found: dict[str, set[str]] = {}
     seen: set[PurePosixPath] = set()
     for path in paths:
-        if path.suffix not in MODULES or path.stem in _NO_MODULES:
+        if path.suffix not in MODULES or path.stem in _NO_MODULES or path.parent.name == _CACHE:
             continue
         if path.parent not in regular:
             found.setdefault(path.name.partition(".")[0], set()).add(str(path.parent))

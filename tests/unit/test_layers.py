@@ -48,7 +48,9 @@ LAYERS = {
     "models": Layer("what is measured: builders, tasks, techniques, training", "core data", "pytest"),
     "workers": Layer("worker processes: events, jobs, rounds, pairs in lockstep", "core host vcs", "torch timm"),
     "start": Layer(
-        "a project looked at, and the files that its gate begins with", "core vcs store", "torch pytest timm numpy"
+        "a project looked at, and the files that its gate begins with",
+        "core vcs store workers",
+        "torch pytest timm numpy",
     ),
     "report": Layer("how results read: values in, text out", "options core judge", "torch timm"),
     "published": Layer(

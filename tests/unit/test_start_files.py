@@ -192,11 +192,39 @@ def test_models_that_are_given_are_taken_and_no_others(tree, init):
     ]  # fmt: skip
 
 
+def test_models_of_the_settings_are_turned_into_a_test(tree, init):
+    tree({"pyproject.toml": PROJECT + '[tool.modelbench]\nmodels = ["timm:resnet50"]\n', "nets.py": NETS})
+    said = init()
+    assert 'MODELS = [\n    "resnet50",\n]' in Path("tests/test_modelbench.py").read_text()
+    assert "take them out of pyproject.toml, or each is measured twice" in said
+
+
+def test_a_pattern_becomes_what_it_matches(tree, init):
+    tree({"pyproject.toml": PROJECT, "zoo.py": "def make_a(): ...\ndef make_b(): ...\ndef _make_c(): ...\n"})
+    init("zoo:*make*", "timm:resnet18")
+    models = Path("tests/test_modelbench.py").read_text().split("MODELS = [")[1].split("]")[0].split()
+    assert models == ['"zoo:make_a",', '"zoo:make_b",', '"resnet18",']
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("zoo:none*", "MODEL: nothing matches 'zoo:none*'; look at its module"),
+        ("bad:*", "bad:*: its module cannot be imported: ZeroDivisionError: division by zero"),
+        ("zoo:make*", "60 models are more than a test of them would be waited for; name fewer"),
+    ],
+)
+def test_a_pattern_that_matches_nothing_or_too_much_is_refused(tree, init, given, said):
+    makers = "".join(f"def make{at}(): ...\n" for at in range(60))
+    tree({"pyproject.toml": PROJECT, "zoo.py": makers, "bad.py": "1 / 0\n"})
+    assert said in init(given, status=4)
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
         ("nets:Nte", "nets:Nte: no model of that name was seen. Did you mean 'nets:Net'?"),
-        ("a b", "'a b' is no model: write a timm name, or package.module:callable"),
+        ("a b", "'a b' is no model: write timm:NAME, or package.module:callable"),
         ('x"\n]\nimport os', "is no model"),
         ("", "is no model"),
     ],

@@ -99,3 +99,12 @@ def test_without_git_environments_and_what_was_built_are_left_out(tmp_path):
     write(tmp_path, dict.fromkeys(["a.py", "x/b.py", *left_out], ""))
     assert files_below(tmp_path) == ["a.py", "x/b.py"]
     assert top_of(tmp_path / "x") == tmp_path / "x"
+
+
+def test_what_python_keeps_of_modules_is_no_place_to_import_from():
+    files = [
+        "pkg/__init__.py",
+        "__pycache__/conftest.cpython-311-pytest-9.2.0.pyc",
+        "pkg/__pycache__/a.cpython-311.pyc",
+    ]
+    assert packages([*files, "old.pyc"]) == {"old": ["."], "pkg": ["."]}
