@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from pytest_modelbench.core.bisection import Bisection, Ended, Request, Step
+from pytest_modelbench.core.listed_models import is_listed
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.report.bisection import render, to_json
 from pytest_modelbench.session.bisecting import Bisecting
@@ -72,7 +73,8 @@ class BisectSession(BenchSession):
         asked, root = self._request, self.config.rootpath
         if asked.package:
             return Versions(self.runner.here(), asked.package, asked.range, cache_folder() / "versions", asked.maker)
-        files = tuple(dict.fromkeys(Path(path).resolve() for path in self._paths.values()))
+        in_files = [path for test, path in self._paths.items() if not is_listed(test)]
+        files = tuple(dict.fromkeys(path.resolve() for path in in_files))
         return Commits(root, asked.range, BenchFiles(files, asked.own_tests))
 
     def _memory(self, steps: Sequence[Step], place: str) -> Memory:

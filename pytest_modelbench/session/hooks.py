@@ -50,14 +50,12 @@ def _looks(settings: Settings, config: pytest.Config) -> tuple[int, ...]:
 class BenchSession:
     """Collects, runs, reports. A plugin of its own, so that a run without ``--modelbench`` has none of it."""
 
-    def __init__(
-        self, config: pytest.Config, project: Project, settings: Settings, models_are_listed: bool = False
-    ) -> None:
+    def __init__(self, config: pytest.Config, project: Project, settings: Settings) -> None:
         self.config = config
         self.settings = settings
         self.updating: bool = config.option.update_baselines
         self._project = project
-        self._models_are_listed = models_are_listed
+        self.listing = listing_of(config, settings)
         self._overruled: list[str] = []
         self._paths: dict[str, Path] = {}  #: of the tests, by id
         self._commands = commands_of(config, project, settings, self._paths)
@@ -116,9 +114,8 @@ class BenchSession:
             project = project_of_session(config)
             settings = settings_of(config, project)
             check_paths(config, settings)
-            listing = listing_of(config, settings)
-            session = cls(config, project, settings, listing.by_settings)
-            take_listing(config, listing)
+            session = cls(config, project, settings)
+            take_listing(config, session.listing)
             return session
 
     @property
@@ -202,7 +199,7 @@ class BenchSession:
         """Those of all entries with a baseline that nothing measures."""
         scope = Scope(self.config, start_of_ids(self._paths, self.config.rootpath), self._found)
         # Of models without a test of their own, those in the settings' list are promised, and no others.
-        promised = [key for key in promised if self._models_are_listed or not is_listed(key.test)]
+        promised = [key for key in promised if self.listing.by_settings or not is_listed(key.test)]
         return absent(promised, self._found, scope, self._skipped_modules)
 
     def _nothing_selected(self) -> str:
