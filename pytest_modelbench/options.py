@@ -196,6 +196,15 @@ OPTIONS = (
         help="Add this session to the history in DIR, for `pytest-modelbench history`.",
     ),
     Option(
+        flag="--modelbench-drift",
+        setting="drift",
+        kind=OptionType.CHOICE,
+        choices=("off", "warn", "fail"),
+        default="off",
+        help="What to make of a level that changed for the worse within its band, or crept beyond it from baseline to "
+        "baseline, as the history tells: say it, or let the session fail. Reads the whole history.",
+    ),
+    Option(
         flag="--modelbench-html",
         kind=OptionType.PATH,
         metavar="FILE",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 from pytest_modelbench.cli.command import FINE, REFUSED, Command, Outcome
@@ -33,21 +32,23 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> Outcome:
     """The series; of one check alone, its nights. Status 1 where a file cannot be used."""
-    from pytest_modelbench.report.history import render_nights, render_series
+    from pytest_modelbench.judge.levels import levels
+    from pytest_modelbench.report.history import plain, render_nights, render_series
     from pytest_modelbench.report.scale import plural
     from pytest_modelbench.store.history import read_history
 
     kept = read_history(_folder(arguments))
     words = [word.lower() for word in arguments.words]
+    # All of an environment, since what is asked for may be one of many that moved together.
+    there = [one for one in kept.series if arguments.environment in ("", one.folder)]
     found = [
         one
-        for one in kept.series
-        if arguments.environment in ("", one.folder)
-        and all(word in f"{one.test} {one.case} {one.name}".lower() for word in words)
+        for one in levels(there)
+        if all(word in f"{one.series.test} {one.series.case} {one.series.name}".lower() for word in words)
     ]
     status = REFUSED if kept.damaged else FINE
     if arguments.json:
-        told = {"series": [asdict(one) for one in found], "damaged": list(kept.damaged)}
+        told = {"series": [plain(one) for one in found], "damaged": list(kept.damaged)}
         return json.dumps(told, indent=1), status
     colour = sys.stdout.isatty()
     parts = [f"left out: {one}" for one in kept.damaged]

@@ -35,6 +35,7 @@ class Night:
     allowed: float | None = None
     accepted: str = ""
     facts: Mapping[str, Fact] = field(default_factory=dict)
+    environment: str = ""  #: where it was measured: portable folders have nights of several
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,11 @@ class Series:
     unit: str
     better: str
     nights: tuple[Night, ...]
+
+    @property
+    def noisy(self) -> bool:
+        """Whether its values vary from process to process."""
+        return self.last.log_ratio is not None
 
     @property
     def last(self) -> Night:

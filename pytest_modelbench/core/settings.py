@@ -133,6 +133,7 @@ class Settings:
     budget_s: float | None = default_of("budget")
     data: str = default_of("data")
     history: str = default_of("history")
+    drift: str = default_of("drift")
     baselines: str = default_of("baselines")
     missing: str = default_of("missing")
     skipped: str = default_of("skipped")

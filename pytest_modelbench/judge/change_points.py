@@ -12,7 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from statistics import fmean, median
 
 from pytest_modelbench.judge.student import t_quantile
@@ -21,9 +21,9 @@ from pytest_modelbench.judge.student import t_quantile
 LEAST_BEFORE = 14
 #: Nights of a later level: by then it is known.
 _LEAST_LATER = 4
-#: How many of the last nights may be the new level: one may be a busy machine.
-_AFTER = (2, 3, 4, 5, 7, 10, 15, 21, 30)
-#: By how many standard deviations one night counts at most, so that a single one makes no level.
+#: How many of the last nights may be the new level: one or two may be a busy machine.
+_AFTER = (3, 4, 5, 7, 10, 15, 21, 30)
+#: By how many standard deviations one night counts at most, so that neither one nor two make a level.
 _FAR = 2.5
 #: How rarely a normal variable is that far out on one side, for a series as it is and for what it does not share. With
 #: these an unchanged series has a false change in 1,000 nights at most.
@@ -35,6 +35,8 @@ _USUAL_SPREAD, _USUAL_NIGHTS = 0.011, 3
 _OF_DEVIATION = 1.4826
 #: From which sum of deviations on, each less a slack, a change is looked for: the bound is beyond for all of `_AFTER`.
 _SLACK, _ENOUGH = 0.4, 3.0
+#: Nights of a level at least, once later ones place its ends.
+_LEAST = 2
 #: Nights to either side at which a change is looked for once more is known of the level after it.
 _NEAR = 5
 
@@ -77,7 +79,7 @@ def change_points(courses: Sequence[Course]) -> list[tuple[ChangePoint, ...]]:
 
 def exact_change_points(values: Sequence[float]) -> tuple[ChangePoint, ...]:
     """Where values that do not vary are others: every change is one."""
-    steps = zip(values, values[1:], strict=False)
+    steps = pairwise(values)
     return tuple(ChangePoint(at, then, now) for at, (then, now) in enumerate(steps, 1) if now != then)
 
 
@@ -134,11 +136,13 @@ class _View:
         (Page, Biometrika 1954) tell when it is worth to look at all.
         """
         least = _LEAST_LATER if start else LEAST_BEFORE
+        if until - start < least + _AFTER[0]:
+            return None
         level, most = median(self.values[start : start + least]), self.most
         slack, enough = _SLACK * self.spread, _ENOUGH * self.spread
         seen, total, sums, above, below = 3, 0.0, [0.0], 0.0, 0.0
-        for end in range(start, until):
-            away = self.values[end] - level
+        for end, value in enumerate(self.values[start:until], start):
+            away = value - level
             away = -most if away < -most else most if away > most else away
             total += level + away
             sums.append(total)
@@ -175,8 +179,11 @@ class _View:
         low, high = min(then, now) - self.most, max(then, now) + self.most
         sums = [0.0, *accumulate(min(max(value, low), high) for value in self.values[start:end])]
         count = end - start
-        places = range(max(_AFTER[0], at - start - _NEAR), min(count - _AFTER[0], at - start + _NEAR) + 1)
-        return max((self._excess(sums[place], place, sums[count] - sums[place], count - place), place + start) for place in places)
+        places = range(max(_LEAST, at - start - _NEAR), min(count - _LEAST, at - start + _NEAR) + 1)
+        return max(
+            (self._excess(sums[place], place, sums[count] - sums[place], count - place), place + start)
+            for place in places
+        )
 
     def _excess(self, before: float, nights_before: int, after: float, nights_after: int) -> float:
         """The square of how far two means are apart, for what is allowed: beyond 1 they differ."""
@@ -225,7 +232,7 @@ def _away(view: _View, starts: Sequence[int]) -> list[float]:
     """How far each night is away from its level; none farther than it may."""
     edges, most = [0, *starts, len(view.values)], view.most
     away: list[float] = []
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         level = view.level(start, end) if end > start else 0.0
         away += [min(max(value - level, -most), most) for value in view.values[start:end]]
     return away
@@ -238,7 +245,7 @@ def _spread(away: Sequence[float]) -> float:
 
 def _spread_of_steps(values: Sequence[float]) -> float:
     """Standard deviation by the steps from night to night, which changes of level and single nights hardly touch."""
-    steps = [abs(later - earlier) for earlier, later in zip(values, values[1:], strict=False)]
+    steps = [abs(later - earlier) for earlier, later in pairwise(values)]
     if not steps:
         return _USUAL_SPREAD
     most = _FAR * _OF_DEVIATION * median(steps)

@@ -70,6 +70,10 @@ def check_paths(config: pytest.Config, settings: Settings) -> None:
     ):
         if given:
             _check_folder(flag, Path(resolved(given, str(here))).parent, here)
+    if config.option.modelbench_drift in ("warn", "fail") and not settings.history:
+        raise UsageError(
+            "--modelbench-drift looks at a history, and there is none: name its folder with --modelbench-history DIR"
+        )
     if config.option.modelbench_data and not Path(settings.data).exists():
         raise UsageError(
             f"--modelbench-data: there is no {told_path(settings.data, here)}; {_from_here(config, 'data')}"

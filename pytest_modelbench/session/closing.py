@@ -47,6 +47,7 @@ class Closing:
         self._lost: dict[str, int] = {}  #: baseline entries of modules that were skipped as a whole
         self._notes: list[str] = []
         self._unusable = False  #: something that was asked for could not be done at all
+        self._drifted = False  #: the history tells of a change for the worse, and the session gates on that
 
     def close(self, result: Session, skipped_modules: Mapping[str, str]) -> None:
         """Accept and write files; ``skipped_modules`` are the reasons of modules that were skipped as a whole."""
@@ -60,6 +61,7 @@ class Closing:
                 self._unwritten = str(error)
         self._write_files(result)
         self._leave_night(result)
+        self._look_for_drift(result)
         for path, reason in skipped_modules.items():
             if count := self._runner.stored_of_module(path):
                 self._lost[path] = count
@@ -83,6 +85,8 @@ class Closing:
         settings, updating = self._runner.settings, self._result.updating
         outcomes = [test.outcome for test in self._result.tests]
         if Outcome.FAILED in outcomes or self._acceptance.refused:
+            return pytest.ExitCode.TESTS_FAILED
+        if self._drifted:
             return pytest.ExitCode.TESTS_FAILED
         if self._lost and settings.skipped == "fail" and not updating:
             return pytest.ExitCode.TESTS_FAILED
@@ -158,6 +162,17 @@ class Closing:
                     files = shlex.quote(f"{beside}/") + "*"
                     told += f"; once that is mended, run\n    cp {files} {shlex.quote(str(folder))}"
             self._notes.append(told)
+
+    def _look_for_drift(self, result: Session) -> None:
+        """Tell what the history says of this session's checks, where that was asked for: reading it takes seconds."""
+        settings = self._runner.settings
+        if settings.drift == "off" or not settings.history or result.interrupted or result.updating or result.against:
+            return
+        from pytest_modelbench.session.drift import drift_of
+
+        drift = drift_of(result, Path(settings.history), self._runner.commands)
+        self._notes += drift.lines
+        self._drifted = drift.fails and settings.drift == "fail"
 
     def _write_page(self, result: Session) -> None:
         from pytest_modelbench.report.page import session as page

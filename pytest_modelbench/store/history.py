@@ -235,5 +235,5 @@ def _of(night: _Night, point: _Point, facts: Facts) -> Night:
     return Night(
         night.session, night.started, night.commit, point.value, _VERDICTS[point.verdict], point.log_ratio,
         point.spread, point.processes, point.ratio, point.low, point.high, point.allowed, sys.intern(point.accepted),
-        facts,
+        facts, night.environment,
     )  # fmt: skip

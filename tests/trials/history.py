@@ -25,6 +25,7 @@ from machine import ROOT, describe, write
 from pytest_modelbench.core.metrics import METRICS
 from pytest_modelbench.core.session import Stamp
 from pytest_modelbench.core.verdicts import Verdict
+from pytest_modelbench.judge.levels import levels
 from pytest_modelbench.report.history import render_series
 from pytest_modelbench.store.history import keep, read_history
 
@@ -66,7 +67,7 @@ def reading(folder):
     start = time.perf_counter()
     kept = read_history(folder)
     read_s = time.perf_counter() - start
-    render_series(kept.series, 120, colour=False)
+    render_series(levels(kept.series), 120, colour=False)
     print([read_s, time.perf_counter() - start - read_s, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
            kept.sessions, len(kept.damaged)])  # fmt: skip
 

@@ -67,7 +67,7 @@ LAYERS = {
     "testing": Layer("fakes for tests: clock, worker, machine, NVML", "core workers", "torch pytest timm numpy"),
     "plugin": Layer("pytest's entry point", "options core session bench measure models"),
     "cli": Layer(
-        "`pytest-modelbench`", "options core vcs store workers start published report doctor", "torch pytest timm"
+        "`pytest-modelbench`", "options core judge vcs store workers start published report doctor", "torch pytest timm"
     ),
 }
 
