@@ -7,6 +7,7 @@ from dataclasses import fields
 from itertools import pairwise
 
 from pytest_modelbench.core.environment import differences, told_first
+from pytest_modelbench.core.printable import printable
 from pytest_modelbench.core.series import Night, Series
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.judge.levels import Levels
@@ -78,7 +79,7 @@ def render_nights(levels: Levels, width: int, *, colour: bool) -> str:
         Column("change", right=True, coloured=True), Column("verdict", coloured=True),
     )  # fmt: skip
     rows = [_night(one, series) for one in series.nights]
-    lead = f"{series.case} {series.name}, {series.folder}: {series.test}"
+    lead = printable(f"{series.case} {series.name}, {series.folder}: {series.test}")
     shown = [one.value for one in series.nights[-max(width, 1) :]]
     parts = [f"{lead}\n{sparkline(shown)}", layout(columns, rows, width, colour=colour)]
     if lines := change_lines([levels]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -13,8 +14,8 @@ from pytest_modelbench.report.scale import difference, percent, plural
 
 #: Groups of changes that are told; checks that are told of each, and other things that changed with them.
 _MOST_GROUPS, _MOST_CHECKS, _MOST_CAUSES = 8, 5, 4
-#: Characters of a commit.
-_COMMIT = 10
+#: A commit, and the characters that are told of it.
+_ID, _COMMIT = re.compile(r"[0-9a-f]{7,64}"), 10
 
 #: A change, and whose it is.
 _Told = tuple[Levels, LevelChange]
@@ -64,10 +65,15 @@ def _name(levels: Levels) -> str:
 
 def _commits(change: LevelChange) -> str:
     """Between which commits, where both are known."""
-    then, now = change.last.commit, change.first.commit
+    then, now = (_short(one.commit) for one in (change.last, change.first))
     if not then or not now:
         return ""
-    return f", at {then[:_COMMIT]}" if then == now else f", {then[:_COMMIT]}..{now[:_COMMIT]}"
+    return f", at {then}" if _same_commit(change) else f", {then}..{now}"
+
+
+def _short(commit: str | None) -> str:
+    """A commit as it is told and typed; empty for what is none."""
+    return commit[:_COMMIT] if commit and _ID.fullmatch(commit) else ""
 
 
 def _same_commit(change: LevelChange) -> bool:
@@ -83,10 +89,10 @@ def _cause(change: LevelChange) -> str:
 
 def bisect_command(test: str, change: LevelChange) -> str:
     """The command that finds the commit; empty where only one is in question, or none is known."""
-    then, now = change.last.commit, change.first.commit
-    if not then or not now or then == now:
+    then, now = (_short(one.commit) for one in (change.last, change.first))
+    if not then or not now or _same_commit(change):
         return ""
-    return shlex.join(["pytest-modelbench", "bisect", f"{then[:_COMMIT]}..{now[:_COMMIT]}", test])
+    return printable(shlex.join(["pytest-modelbench", "bisect", f"{then}..{now}", test]))
 
 
 def creep_lines(found: Iterable[Levels], *, beyond: bool = True) -> list[str]:

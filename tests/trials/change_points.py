@@ -39,7 +39,7 @@ STEPS = (0.01, 0.02, 0.03, 0.05)
 #: Spreads of a series, in logs, by which figures are told apart.
 QUIET, NOISY = 0.015, 0.02
 #: Unchanged series, and series with a step, that each method is shown: what it takes bounds the others.
-UNCHANGED, STEPPED = {"ours": 300}, {"ours": 1500}
+UNCHANGED, STEPPED = {"ours": 200}, {"ours": 1500}
 FEWER = 15, 150
 
 

@@ -78,7 +78,8 @@ def test_a_noisy_level_is_told_by_its_log_ratio_and_the_rate_the_other_way_round
     assert slower.first.session == rate.first.session == night(30).session
     assert slower.ratio == pytest.approx(1.1052, abs=0.0001)
     assert rate.ratio == pytest.approx(1 / 1.1052, abs=0.0001)
-    assert slower.worse and rate.worse
+    assert slower.worse
+    assert rate.worse
 
 
 def test_a_year_is_looked_at():
