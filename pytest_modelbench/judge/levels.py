@@ -32,11 +32,14 @@ class LevelChange:
     first: Night  #: of the new one
     ratio: float | None
     worse: bool
+    since: Night  #: of noisy levels, whose night may be the one beside: surely of the level before
+    until: Night  #: and surely of the new one
 
     @property
     def causes(self) -> tuple[Difference, ...]:
-        """What else is known to have changed between the two, what probably matters first."""
-        return told_first(differences(self.last.facts, self.first.facts))
+        """What else is known to have changed between the two, or about then; what probably matters first."""
+        found = differences(self.last.facts, self.first.facts)
+        return told_first(found or differences(self.since.facts, self.until.facts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +119,10 @@ def _comparable(nights: Sequence[Night]) -> Sequence[Night]:
 def _exact(series: Series, by_environment: Mapping[str, list[Night]]) -> tuple[LevelChange, ...]:
     """Each change of value; what several environments show is one change, of whichever showed it first."""
     found = [
-        LevelChange(nights[point.at - 1], nights[point.at], _ratio(point.before, point.after),
-                    _worse(series, point.difference))
+        _change(series, nights, point.at, point.difference, _ratio(point.before, point.after), beside=0)
         for nights in by_environment.values()
         for point in exact_change_points([one.value for one in nights])
-    ]  # fmt: skip
+    ]
     told: dict[tuple[float, float], set[str]] = {}
     kept = []
     for one in _in_order(found):
@@ -144,11 +146,21 @@ def _noisy(
     for (number, nights), sign, points in zip(members, signs, change_points(courses), strict=True):
         by_session = {one.session: one for one in nights}  # as the course has them: a session is one night
         kept = list(by_session.values())
-        yield number, tuple(
-            LevelChange(kept[point.at - 1], kept[point.at], _exp(sign * point.difference),
-                        _worse(found[number], sign * point.difference))
-            for point in points
-        )  # fmt: skip
+        yield (
+            number,
+            tuple(
+                _change(found[number], kept, point.at, moved := sign * point.difference, _exp(moved), beside=1)
+                for point in points
+            ),
+        )
+
+
+def _change(
+    series: Series, nights: Sequence[Night], at: int, moved: float, ratio: float | None, *, beside: int
+) -> LevelChange:
+    """A change at the night ``at``, or so many nights ``beside`` it."""
+    until = nights[min(at + beside, len(nights) - 1)]
+    return LevelChange(nights[at - 1], nights[at], ratio, _worse(series, moved), nights[at - 1 - beside], until)
 
 
 def _position(night: Night) -> float | None:

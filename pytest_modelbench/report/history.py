@@ -100,7 +100,7 @@ def plain(levels: Levels) -> dict[str, object]:
         {
             "last": one.last.session,
             "first": one.first.session,
-            "commits": [one.last.commit, one.first.commit],
+            "commits": [one.since.commit, one.until.commit],
             "ratio": one.ratio,
             "worse": one.worse,
             "changed": [str(cause) for cause in one.causes],

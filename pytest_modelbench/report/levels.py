@@ -65,7 +65,7 @@ def _name(levels: Levels) -> str:
 
 def _commits(change: LevelChange) -> str:
     """Between which commits, where both are known."""
-    then, now = (_short(one.commit) for one in (change.last, change.first))
+    then, now = (_short(one.commit) for one in (change.since, change.until))
     if not then or not now:
         return ""
     return f", at {then}" if _same_commit(change) else f", {then}..{now}"
@@ -77,7 +77,7 @@ def _short(commit: str | None) -> str:
 
 
 def _same_commit(change: LevelChange) -> bool:
-    return change.last.commit is not None and change.last.commit == change.first.commit
+    return change.since.commit is not None and change.since.commit == change.until.commit
 
 
 def _cause(change: LevelChange) -> str:
@@ -89,7 +89,7 @@ def _cause(change: LevelChange) -> str:
 
 def bisect_command(test: str, change: LevelChange) -> str:
     """The command that finds the commit; empty where only one is in question, or none is known."""
-    then, now = (_short(one.commit) for one in (change.last, change.first))
+    then, now = (_short(one.commit) for one in (change.since, change.until))
     if not then or not now or _same_commit(change):
         return ""
     return printable(shlex.join(["pytest-modelbench", "bisect", f"{then}..{now}", test]))

@@ -82,6 +82,17 @@ def test_a_noisy_level_is_told_by_its_log_ratio_and_the_rate_the_other_way_round
     assert rate.worse
 
 
+def test_a_noisy_level_may_have_changed_a_night_beside_and_what_changed_then_is_named():
+    values = [0.0, 0.01] * 15 + [0.1, 0.11] * 3
+    one = noisy(values)
+    (change,) = only(one).changes
+    assert (change.since.session, change.until.session) == (night(28).session, night(31).session)
+    upgraded = [replace(each, facts={"torch": "2.15"}) if at >= 31 else each for at, each in enumerate(one.nights)]
+    (change,) = only(replace(one, nights=tuple(upgraded))).changes
+    assert [str(cause) for cause in change.causes] == ["torch 2.14 -> 2.15"]
+    assert change.first.session == night(30).session
+
+
 def test_a_year_is_looked_at():
     values = [0.5] * 30 + [0.0, 0.01] * 200
     assert not only(noisy(values)).changes
