@@ -10,7 +10,7 @@ from pathlib import Path
 from pytest_modelbench.cli.command import FINE, REFUSED, Command, Outcome
 from pytest_modelbench.cli.folder import add_config_file, settings_here
 from pytest_modelbench.cli.output import terminal_width
-from pytest_modelbench.core.errors import UsageError
+from pytest_modelbench.core.errors import UsageError, did_you_mean
 from pytest_modelbench.core.places import told_path
 
 
@@ -41,6 +41,10 @@ def run(arguments: argparse.Namespace) -> Outcome:
     words = [word.lower() for word in arguments.words]
     # All of an environment, since what is asked for may be one of many that moved together.
     there = [one for one in kept.series if arguments.environment in ("", one.folder)]
+    if arguments.environment and kept.series and not there:
+        folders = sorted({one.folder for one in kept.series})
+        hint = did_you_mean(arguments.environment, folders)
+        raise UsageError(f"the history has nothing of {arguments.environment!r}.{hint} There are: {', '.join(folders)}")
     found = [
         one
         for one in levels(there)

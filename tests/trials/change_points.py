@@ -4,10 +4,11 @@
 
 Nights of six models are made of those that were measured (``results/trust-*/aa.jsonl`` and the noisier
 ``calm-*/aa.jsonl``): whole ones, drawn one by one or in runs of five, so that what models share in a night and from one
-night to the next stays. Each method looks anew each night, at all nights so far. A point counts as false the first
+night to the next stays. Each method looks anew each night, at all nights so far, ours also at each
+series by itself. A point counts as false the first
 night that it is reported; within five nights of another it is the same. Beside ours: Apache Otava's E-divisive
 (`compute_change_points`, defaults), asv's step detection (defaults), and PELT of ruptures (l2, BIC, the spread by steps
-from night to night). These need `pip install apache-otava asv ruptures`; without them ours alone is tried. Raw in
+from night to night). These need `pip install apache-otava asv json5 ruptures`; without them ours alone is tried. Raw in
 ``results/change_points.json``; goes on where it was stopped.
 """
 
@@ -39,7 +40,8 @@ STEPS = (0.01, 0.02, 0.03, 0.05)
 #: Spreads of a series, in logs, by which figures are told apart.
 QUIET, NOISY = 0.015, 0.02
 #: Unchanged series, and series with a step, that each method is shown: what it takes bounds the others.
-UNCHANGED, STEPPED = {"ours": 200}, {"ours": 1500}
+UNCHANGED = {"ours": 200, "ours, each series by itself": 60}
+STEPPED = {"ours": 1500, "ours, each series by itself": 600}
 FEWER = 15, 150
 
 
@@ -86,6 +88,11 @@ def ours(series: Sequence[Sequence[float | None]]) -> list[list[int]]:
     found = change_points(courses)
     kept = [list(course.values) for course in courses]
     return [[int(names[point.at]) for point in points] for names, points in zip(kept, found, strict=True)]
+
+
+def alone(series: Sequence[Sequence[float | None]]) -> list[list[int]]:
+    """Ours, of each series by itself: nothing tells how the machine was."""
+    return [ours([one])[0] for one in series]
 
 
 def each(method: Callable[[list[float]], list[int]]) -> Method:
@@ -138,7 +145,11 @@ def _there(package: str) -> bool:
 
 def methods() -> dict[str, Method]:
     """Those that are installed."""
-    return {"ours": ours, **{name: each(one) for name, one in PACKAGES.items() if _there(name)}}
+    return {
+        "ours": ours,
+        "ours, each series by itself": alone,
+        **{name: each(one) for name, one in PACKAGES.items() if _there(name)},
+    }
 
 
 def columns(made: Nights, until: int) -> list[list[float | None]]:

@@ -111,3 +111,6 @@ def test_the_command_has_the_last_step_and_what_changed_below(tmp_path, capsys, 
     assert main(["history", "--history", str(tmp_path), "net"]) == 0
     shown = capsys.readouterr().out
     assert "      pytest-modelbench bisect 2222222222..3333333333 'tests/benchmarks/test_inf" in shown
+    assert main(["history", "--history", str(tmp_path), "--environment", "portabel"]) == 4
+    told = "the history has nothing of 'portabel'. Did you mean 'portable'? There are: portable"
+    assert told in capsys.readouterr().err
