@@ -20,7 +20,7 @@ RECENT = 10
 _WORTH = 0.2
 #: Logs beyond are no figures of anything, and their exponentials no numbers.
 _FARTHEST = 700.0
-#: Nights that the present level is taken from at most.
+#: Nights that the present level of what is noisy is taken from at most.
 _PRESENT = 5
 
 
@@ -209,7 +209,7 @@ def _creep(series: Series) -> Creep | None:
         if abs(_exp(chain[-1][1] - step[1]) - 1) > allowed:
             break
         chain.append(step)
-    last = [one for one in nights[-_PRESENT:] if one.accepted == series.last.accepted]
+    last = [one for one in nights[-(_PRESENT if series.noisy else 1) :] if one.accepted == series.last.accepted]
     present = [position for one in last if (position := _position(one)) is not None]
     if len(chain) < 2 or not present:
         return None
