@@ -60,5 +60,5 @@ def drift_of(session: Session, folder: Path, commands: Commands) -> Drift:
 def _anew(found: list[Levels], commands: Commands) -> list[str]:
     """The commands that make the present level of checks their baseline, though it is within the old one's band."""
     told = [one.series for one in found[:_MOST]]
-    prunes = [commands.prune(one.test, one.name) for one in told]
+    prunes = [commands.prune(one.test, one.name) for one in told if one.last.accepted]
     return [*prunes, commands.accept(*dict.fromkeys(one.test for one in told))]

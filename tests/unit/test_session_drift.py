@@ -63,3 +63,10 @@ def test_a_history_that_is_not_there_fails(tmp_path):
     told = drift_of(session(1), tmp_path / "none", Commands())
     assert told.fails
     assert told.lines[0].startswith("DRIFT NOT LOOKED AT: ")
+
+
+def test_where_no_baseline_is_there_is_none_to_take_out(tmp_path):
+    bare = [session(day, replace(checked("a", value, 1000), baseline=None)) for day, value in ((1, 1000), (2, 1005))]
+    told = drift(tmp_path, *bare)
+    assert told.fails
+    assert not any("prune" in line for line in told.lines)
