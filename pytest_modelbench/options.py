@@ -17,6 +17,7 @@ class OptionType(Enum):
     SWITCH = "nothing: it is given or not"
     TEXT = "text that is not empty"
     PATH = "a path: in a file from that file's own folder, on the command line from the folder where it is typed"
+    LOCATION = "a folder, which is a path as above; git:BRANCH, a branch of its own; or a URL, as in s3://bucket/folder"
     CHOICE = "one of the words that the table shows"
     NAMES = "names, as a list or by comma"
     COUNT = "a whole number of at least 1"
@@ -191,9 +192,10 @@ OPTIONS = (
     Option(
         flag="--modelbench-history",
         setting="history",
-        kind=OptionType.PATH,
-        metavar="DIR",
-        help="Add this session to the history in DIR, for `pytest-modelbench history`.",
+        kind=OptionType.LOCATION,
+        metavar="DIR|git:BRANCH|URL",
+        help="Add this session to the history that is kept there, for `pytest-modelbench history`: in a folder, a "
+        "branch of git, or what fsspec reaches (s3://, gs://, hf://).",
     ),
     Option(
         flag="--modelbench-drift",

@@ -10,6 +10,7 @@ from typing import Any
 
 from pytest_modelbench.core.bands import parse_band
 from pytest_modelbench.core.errors import UsageError, did_you_mean
+from pytest_modelbench.core.locations import check_location, is_folder
 from pytest_modelbench.core.metrics import METRICS
 from pytest_modelbench.core.units import parse_duration_s
 from pytest_modelbench.options import SETTINGS, Option, OptionType
@@ -30,6 +31,10 @@ def _text(value: object, where: str) -> str:
     if not isinstance(value, str) or not value.strip():
         raise UsageError(f"{where}: {value!r} is {_kind(value)}; it takes text that is not empty")
     return value.strip()
+
+
+def _location(value: object, where: str) -> str:
+    return check_location(_text(value, where), where)
 
 
 def _count(value: object, where: str) -> int:
@@ -92,6 +97,7 @@ def check_bands(bands: Mapping[str, object], where: str) -> dict[str, str]:
 _READERS: dict[OptionType, tuple[Callable[[object, str], Any], Any]] = {
     OptionType.TEXT: (_text, ""),
     OptionType.PATH: (_text, ""),
+    OptionType.LOCATION: (_location, ""),
     OptionType.NAMES: (_names, ()),
     OptionType.COUNT: (_count, None),
     OptionType.LOOKS: (_looks, ()),
@@ -199,7 +205,9 @@ def resolved(path: str, base: str) -> str:
 
 
 def _placed(option: Option, value: Any, base: str) -> Any:
-    return resolved(value, base) if option.kind is OptionType.PATH else value
+    if option.kind is OptionType.PATH or (option.kind is OptionType.LOCATION and is_folder(value)):
+        return resolved(value, base)
+    return value
 
 
 def _known(key: str, where: str) -> Option:

@@ -36,23 +36,23 @@ class DocumentKind:
     way_out: str
     conflict: str = ""
 
-    def fault(self, path: Path, what: str, at: Sequence[str | int] = ()) -> BaselineError:
+    def fault(self, path: Path | str, what: str, at: Sequence[str | int] = ()) -> BaselineError:
         """The error for ``what`` at the key path ``at`` of the document at ``path``."""
         where = " > ".join(map(str, at))
         return BaselineError(f"{path}: {where + ': ' if where else ''}{what}. {_of_file(self.way_out, path)}")
 
-    def unmerged(self, path: Path, line: int, what: str = "an unresolved merge conflict") -> BaselineError:
+    def unmerged(self, path: Path | str, line: int, what: str = "an unresolved merge conflict") -> BaselineError:
         """The error for what a merge left in the document at ``path``, beginning at ``line``."""
         way_out = _of_file(self.conflict or self.way_out, path)
         return BaselineError(f"{path}: line {line}: {what} begins here. {way_out}")
 
-    def invalid(self, path: Path, error: ValidationError, at: Sequence[str | int] = ()) -> BaselineError:
+    def invalid(self, path: Path | str, error: ValidationError, at: Sequence[str | int] = ()) -> BaselineError:
         """The error for the first thing that validation found."""
         place, what = first_flaw(error)
         return self.fault(path, what, (*at, *place))
 
 
-def _of_file(way_out: str, path: Path) -> str:
+def _of_file(way_out: str, path: Path | str) -> str:
     return way_out.format(file=shlex.quote(str(path)))
 
 
@@ -91,7 +91,7 @@ def read_document(path: Path, kind: DocumentKind) -> tuple[str, dict[str, Any]]:
     return text, document_of(path, text, kind)
 
 
-def document_of(path: Path, text: str, kind: DocumentKind) -> dict[str, Any]:
+def document_of(path: Path | str, text: str, kind: DocumentKind) -> dict[str, Any]:
     """The content of ``text``, of the document at ``path``, under the same rules."""
     content = _parse(path, kind, text)
     if not isinstance(content, dict):
@@ -121,6 +121,11 @@ def read_text(path: Path, kind: DocumentKind) -> str:
         raise BaselineError(f"{path}: is a directory where a file should be; move it away") from None
     except OSError as error:
         raise BaselineError(f"{path}: cannot be read: {error.strerror}; make it readable") from error
+    return text_of(path, data, kind)
+
+
+def text_of(path: Path | str, data: bytes, kind: DocumentKind) -> str:
+    """The text of ``data``, of the document at ``path``; BaselineError if it is empty or no text."""
     if not data.strip():
         raise kind.fault(path, "is empty")
     try:
@@ -140,7 +145,7 @@ def is_mixture(text: str, kind: DocumentKind) -> bool:
     return text.count(f'"format": "{kind.format}"') > 1
 
 
-def _parse(path: Path, kind: DocumentKind, text: str) -> object:
+def _parse(path: Path | str, kind: DocumentKind, text: str) -> object:
     twice: list[tuple[dict[str, Any], str]] = []
 
     def collect(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

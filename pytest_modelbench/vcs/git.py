@@ -63,6 +63,15 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
+class RawAnswer:
+    """How a git command ended, its output as it came."""
+
+    status: int
+    output: bytes
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
 class Repository:
     """The repository that ``root`` lies in. ``prefix`` is where ``root`` lies below ``toplevel``."""
 
@@ -223,11 +232,26 @@ def ask(
 
     UsageError if there is no git, or it takes longer than ``timeout_s``.
     """
+    raw = ask_raw(root, *arguments, timeout_s=timeout_s, environment=environment)
+    return Answer(raw.status, os.fsdecode(raw.output), raw.error)
+
+
+def ask_raw(
+    root: Path,
+    *arguments: str,
+    given: bytes = b"",
+    timeout_s: float = QUERY_S,
+    environment: Mapping[str, str] | None = None,
+) -> RawAnswer:
+    """How a git command ended that read ``given``, under the same rules."""
     options = [part for setting in _CONFIGURED for part in ("-c", setting)]
     inherited = {name: value for name, value in os.environ.items() if name not in _FOREIGN}
     try:
         return _run(
-            ["git", "-C", str(root), *options, *arguments], {**inherited, **_ADDED, **(environment or {})}, timeout_s
+            ["git", "-C", str(root), *options, *arguments],
+            {**inherited, **_ADDED, **(environment or {})},
+            timeout_s,
+            given,
         )
     except subprocess.TimeoutExpired as error:
         raise UsageError(
@@ -241,11 +265,11 @@ def ask(
         ) from error
 
 
-def _run(command: list[str], environment: Mapping[str, str], timeout_s: float) -> Answer:
+def _run(command: list[str], environment: Mapping[str, str], timeout_s: float, given: bytes) -> RawAnswer:
     with subprocess.Popen(
         command,
         env=environment,
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE if given else subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         # Its own group, so that filters which it started end with it.
@@ -253,7 +277,7 @@ def _run(command: list[str], environment: Mapping[str, str], timeout_s: float) -
     ) as process:
         try:
             with interruptible():
-                output, error = process.communicate(timeout=timeout_s)
+                output, error = process.communicate(given or None, timeout=timeout_s)
         except BaseException:
             for number in (signal.SIGTERM, signal.SIGKILL):
                 with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -261,4 +285,4 @@ def _run(command: list[str], environment: Mapping[str, str], timeout_s: float) -
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(_GRACE_S)
             raise
-    return Answer(process.returncode, os.fsdecode(output), error.decode(errors="replace"))
+    return RawAnswer(process.returncode, output, error.decode(errors="replace"))

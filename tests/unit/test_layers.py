@@ -42,7 +42,9 @@ LAYERS = {
         "what the machine tells: cores, /proc, /sys, control groups, NVML, signals", "core", "torch pytest timm numpy"
     ),
     "vcs": Layer("git: revisions, and their files on the disk", "core host", "torch pytest timm numpy"),
-    "store": Layer("baseline and results files, and what may become a baseline", "core judge", "torch pytest timm"),
+    "store": Layer(
+        "baseline and results files, histories, and what may become a baseline", "core judge vcs", "torch pytest timm"
+    ),
     "measure": Layer("how a quantity is measured", "core host", "pytest timm"),
     "data": Layer("labelled data, and how they become batches", "core", "pytest"),
     "models": Layer("what is measured: builders, tasks, techniques, training", "core data", "pytest"),

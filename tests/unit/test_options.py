@@ -17,6 +17,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "reference-options.md"
 WRITTEN = {
     OptionType.TEXT: ("some text", "some text"),
     OptionType.PATH: ("some/path", "some/path"),
+    OptionType.LOCATION: ("git:some-branch", "git:some-branch"),
     OptionType.NAMES: ("a,b", ("a", "b")),
     OptionType.COUNT: ("3", 3),
     OptionType.LOOKS: ("3,7", (3, 7)),

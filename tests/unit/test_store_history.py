@@ -29,8 +29,8 @@ def session(day: int, value: float = 0.1, verdict: Verdict = Verdict.OK, **chang
 
 def test_sessions_come_back_in_the_order_of_time_whichever_was_kept_first(tmp_path):
     for day in (3, 1, 2):
-        (path,) = keep(tmp_path / "history", session(day, value=day / 10))
-        assert path.name.startswith(f"2026-11-{day:02}T08-00-00.000Z_{FOLDER}_0000000000_")
+        (name,) = keep(tmp_path / "history", session(day, value=day / 10))
+        assert name.startswith(f"2026-11-{day:02}T08-00-00.000Z_{FOLDER}_0000000000_")
     kept = read_history(tmp_path / "history")
     (series,) = kept.series
     assert (series.folder, series.name, series.case, series.unit) == (FOLDER, "latency", "net", "s")
@@ -72,7 +72,7 @@ def test_many_write_at_once(tmp_path):
     [
         (lambda text: text[:100], "is cut off|is not JSON"),
         (lambda text: "", "is empty"),
-        (lambda text: text.replace('"schema":1', '"schema":2'), "is newer than 1"),
+        (lambda text: text.replace('"schema": 1', '"schema": 2'), "is newer than 1"),
         (lambda text: text.replace('"verdict":"ok"', '"verdict":"superb"'), "verdict"),
         (lambda text: text.replace('"value":0.1', '"value":NaN'), "value"),
         (lambda text: text.replace('"value":0.1', '"value":0.2'), "was changed since it was written"),
@@ -80,7 +80,7 @@ def test_many_write_at_once(tmp_path):
 )
 def test_what_is_damaged_is_named_and_left_out(tmp_path, damage, told, capsys):
     (good,) = keep(tmp_path, session(1))
-    (other,) = keep(tmp_path / "copy", session(2))
+    other = tmp_path / "copy" / keep(tmp_path / "copy", session(2))[0]
     other.write_text(damage(other.read_text()))
     kept = read_history(tmp_path)
     assert kept.sessions == 1
@@ -89,12 +89,12 @@ def test_what_is_damaged_is_named_and_left_out(tmp_path, damage, told, capsys):
     assert any(word in why for word in told.split("|"))
     assert main(["history", "--history", str(tmp_path)]) == 1
     assert f"left out: {why}" in capsys.readouterr().out
-    assert good.exists()
+    assert (tmp_path / good).exists()
 
 
 def test_two_files_that_tell_otherwise_of_one_session_are_told(tmp_path):
     keep(tmp_path / "a", session(1, 0.1))
-    (other,) = keep(tmp_path / "b", session(1, 0.2))
+    other = tmp_path / "b" / keep(tmp_path / "b", session(1, 0.2))[0]
     kept = read_history(tmp_path)
     assert kept.sessions == 1
     assert kept.damaged == (
