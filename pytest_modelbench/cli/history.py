@@ -5,13 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from pathlib import Path
 
 from pytest_modelbench.cli.command import FINE, REFUSED, Command, Outcome
-from pytest_modelbench.cli.folder import add_config_file, settings_here
+from pytest_modelbench.cli.kept import add_history, history_here
 from pytest_modelbench.cli.output import terminal_width
 from pytest_modelbench.core.errors import UsageError, did_you_mean
-from pytest_modelbench.core.places import told_path
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -19,14 +17,11 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "words", metavar="WORD", nargs="*", help="show checks whose test, case or metric have all of these"
     )
-    parser.add_argument(
-        "--history", metavar="DIR", type=Path, help="folder of the history; default: that of the settings"
-    )
+    add_history(parser)
     parser.add_argument(
         "--environment", metavar="NAME", default="", help="only of this folder of baselines, such as portable"
     )
     parser.add_argument("--json", action="store_true", help="plain values, for machines")
-    add_config_file(parser)
     parser.set_defaults(list="words")
 
 
@@ -37,7 +32,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
     from pytest_modelbench.report.scale import plural
     from pytest_modelbench.store.history import read_history
 
-    kept = read_history(_folder(arguments))
+    kept = read_history(history_here(arguments))
     words = [word.lower() for word in arguments.words]
     # All of an environment, since what is asked for may be one of many that moved together.
     there = [one for one in kept.series if arguments.environment in ("", one.folder)]
@@ -64,16 +59,6 @@ def run(arguments: argparse.Namespace) -> Outcome:
         parts.append("no check of the history has all of these words" if words else "nothing is kept there yet")
     parts.append(f"{plural(kept.sessions, 'session')}, {plural(len(kept.series), 'check')}")
     return "\n\n".join(parts), status
-
-
-def _folder(arguments: argparse.Namespace) -> Path:
-    if arguments.history is not None:
-        return Path(arguments.history)
-    if folder := settings_here(arguments).history:
-        return Path(told_path(folder, Path.cwd()))
-    raise UsageError(
-        "which history? Name its folder with --history DIR, or in pyproject.toml: [tool.modelbench] history = 'DIR'"
-    )
 
 
 COMMAND = Command("history", "how checks went from session to session", declare, run)

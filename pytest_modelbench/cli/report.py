@@ -7,7 +7,9 @@ from pathlib import Path
 
 from pytest_modelbench.cli.command import FINE, Command, Outcome
 from pytest_modelbench.cli.folder import add_config_file, hints_here
+from pytest_modelbench.cli.kept import history_here
 from pytest_modelbench.cli.output import terminal_width
+from pytest_modelbench.options import SETTINGS
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -17,7 +19,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
         "--format", choices=("html", "markdown", "terminal"), default="terminal", help="default: %(default)s"
     )
     parser.add_argument(
-        "--history", metavar="DIR", type=Path, help="show what this history knows of each check; html only"
+        "--history", metavar=SETTINGS["history"].value, help="show what this history knows of each check; html only"
     )
     add_config_file(parser)
 
@@ -38,7 +40,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
         from pytest_modelbench.report.page import session as page
         from pytest_modelbench.store.history import read_history
 
-        history = read_history(arguments.history).series if arguments.history else ()
+        history = read_history(history_here(arguments)).series if arguments.history else ()
         return page.render(session, told, history).rstrip("\n"), FINE
     from pytest_modelbench.report import terminal
 

@@ -13,7 +13,9 @@ _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(::|://)")
 #: A scheme without its slashes. One letter would be a drive.
 _LIKE_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:(?!//|:)")
 #: What git refuses in the name of a branch (git-check-ref-format).
-_NO_BRANCH = re.compile(r"""^[-/.] | [\x00-\x20\x7f~^:?*\[\\] | \.\. | @\{ | // | /\. | \.lock(/|$) | [/.]$ | ^@?$""", re.X)
+_NO_BRANCH = re.compile(
+    r"""^[-/.] | [\x00-\x20\x7f~^:?*\[\\] | \.\. | @\{ | // | /\. | \.lock(/|$) | [/.]$ | ^@?$""", re.X
+)
 
 
 def is_branch(location: str) -> bool:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_modelbench.core.errors import BaselineError, ModelbenchError
+from pytest_modelbench.core.locations import is_folder
 from pytest_modelbench.core.places import told_path
 from pytest_modelbench.core.printable import printable_lines
 from pytest_modelbench.core.session import Outcome, Session, TestResult
@@ -150,17 +151,19 @@ class Closing:
     def _keep(self, result: Session) -> None:
         """Add the session to the project's history; where that cannot be, beside it. Verdicts stand either way."""
         from pytest_modelbench.store.history import keep
+        from pytest_modelbench.store.locations import location_of
 
-        folder = Path(self._runner.settings.history)
+        where = self._runner.settings.history
         try:
-            keep(folder, result)
+            keep(location_of(where, self._config.rootpath), result)
         except (ModelbenchError, OSError) as error:
             told = f"NOT KEPT in the history: {printable_lines(str(error))}"
             with suppress(ModelbenchError, OSError):
                 beside = Path(tempfile.mkdtemp(prefix="modelbench-history-"))
                 if keep(beside, result):
-                    files = shlex.quote(f"{beside}/") + "*"
-                    told += f"; once that is mended, run\n    cp {files} {shlex.quote(str(folder))}"
+                    where = told_path(where, self._config.invocation_params.dir) if is_folder(where) else where
+                    command = shlex.join(["pytest-modelbench", "history-import", str(beside), "--history", where])
+                    told += f"\nnothing is lost: once that is mended, run\n    {command}"
             self._notes.append(told)
 
     def _look_for_drift(self, result: Session) -> None:
@@ -179,11 +182,12 @@ class Closing:
 
         path = Path(resolved(self._option.modelbench_html, str(self._config.invocation_params.dir)))
         history: tuple[Series, ...] = ()
-        if folder := self._runner.settings.history:
+        if where := self._runner.settings.history:
             from pytest_modelbench.store.history import read_history
+            from pytest_modelbench.store.locations import location_of
 
             with suppress(ModelbenchError, OSError):  # that it could not be kept is told
-                history = read_history(Path(folder)).series
+                history = read_history(location_of(where, self._config.rootpath)).series
         write_atomically(path, page.render(result, self._told(result, failures_listed=True), history, self._notes))
         self._notes.append(f"page written to {self._option.modelbench_html}")
 

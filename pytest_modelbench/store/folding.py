@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pytest_modelbench.core.errors import BaselineError
 from pytest_modelbench.store.history import contradicting, read_nights
 from pytest_modelbench.store.locations.location import Location
-from pytest_modelbench.store.night_files import FOLDED_SUFFIX, Found, folded_file, read_file
+from pytest_modelbench.store.night_files import FOLDED_SUFFIX, Folding, Found, read_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +29,7 @@ def fold(location: Location, before: str) -> Folded:
     BaselineError where the new one does not hold what it should: nothing is removed then.
     """
     hashes: dict[tuple[str, str], str] = {}  #: of each night that is, or will be, in a folded file
-    nights: list[Found] = []
+    folding, new_hashes, size = Folding(), list[str](), 0
     goes, left = [], []
     for name, place, found in read_nights(location):
         if isinstance(found, BaselineError):
@@ -39,29 +38,30 @@ def fold(location: Location, before: str) -> Folded:
             hashes.setdefault(found.key, found.hash)
         elif found.night.started < before:
             if found.key not in hashes:
-                nights.append(found)
+                folding.add(found)
+                new_hashes.append(found.hash)
+                size += len(found.line)
                 hashes[found.key] = found.hash
             if hashes[found.key] == found.hash:
                 goes.append(name)
             else:
                 left.append(str(contradicting(place, found)))
-    nights.sort(key=lambda one: (one.night.started, one.hash))
-    new, data = folded_file(nights) if nights else ("", b"")
+    new, data = folding.file() if new_hashes else ("", b"")
     if new:
         location.add({new: data})
-        _check(location, new, nights)
+        _check(location, new, new_hashes)
     if goes:
         location.remove(goes)
-    return Folded(new, len(nights), len(goes), sum(len(one.line) for one in nights), len(data), tuple(left))
+    return Folded(new, len(new_hashes), len(goes), size, len(data), tuple(left))
 
 
-def _check(location: Location, name: str, nights: Iterable[Found]) -> None:
-    """Raise BaselineError unless the file ``name`` holds exactly these ``nights``."""
+def _check(location: Location, name: str, hashes: list[str]) -> None:
+    """Raise BaselineError unless the file ``name`` holds exactly the nights with these ``hashes``."""
     ((_, data),) = location.read([name])
     if isinstance(data, BaselineError):
         raise data
     found = [one.hash if isinstance(one, Found) else str(one) for one in read_file(location.told(name), name, data, "")]
-    if found != [one.hash for one in nights]:
+    if found != hashes:
         raise BaselineError(
             f"{location.told(name)}: does not hold what was written to it, so that no night was removed; remove this "
             "file, and do the same again where there is room"

@@ -21,8 +21,7 @@ from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.store import night_files
 from pytest_modelbench.store.locations.folder import Folder
 from pytest_modelbench.store.locations.location import Location
-from pytest_modelbench.store.night_files import FOLDED_SUFFIX, SUFFIX, Found, Point, file_of, nights_of, read_file
-from pytest_modelbench.store.schema import Facts
+from pytest_modelbench.store.night_files import FOLDED_SUFFIX, SUFFIX, Found, file_of, measured, nights_of, read_file
 
 _VERDICTS = {one.value: one for one in Verdict}
 _BY_TIME = attrgetter("started", "session")
@@ -42,7 +41,7 @@ def keep(where: Location | Path, session: Session) -> list[str]:
 
     Raises a ModelbenchError or OSError where that cannot be written.
     """
-    files = dict(file_of(night) for night in nights_of(session, session.checks))
+    files = dict(file_of(night) for night in nights_of(session, map(measured, session.checks)))
     if files:
         _location(where).add(files)
     return list(files)
@@ -95,7 +94,7 @@ def _location(where: Location | Path) -> Location:
 
 @contextlib.contextmanager
 def _uncollected() -> Iterator[None]:
-    """Without Python's collector of cycles: points are hundreds of thousands and hold none, and it looks at them all."""
+    """Without Python's collector of cycles: it would look at hundreds of thousands of points, over and over."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -116,15 +115,20 @@ class _Gathered:
         if night.against:
             return
         facts, started = {**night.identity, **night.provenance}, night.started
-        for test, checks in night.checks.items():
-            for name, point in checks.items():
-                key = point.folder, test, name, point.unit
-                points = self._found.get(key)
-                if points is None:
-                    points = self._found[key] = _Points()
-                if started >= points.newest:
-                    points.newest, points.case, points.better = started, point.case, point.better
-                points.nights.append(_of(night, point, facts))
+        about = night.session, started, night.commit
+        for (test, name), row in zip(night.checks, night.rows(), strict=True):
+            folder, case, unit, better, value, verdict, processes, log_ratio, spread, *ratios, accepted = row
+            key = folder, test, name, unit
+            points = self._found.get(key)
+            if points is None:
+                points = self._found[key] = _Points()
+            if started >= points.newest:
+                points.newest, points.case, points.better = started, case, better
+            one = Night(
+                *about, value, _VERDICTS[verdict], log_ratio, spread, processes, *ratios,
+                accepted=sys.intern(accepted), facts=facts,
+            )  # fmt: skip
+            points.nights.append(one)
 
     def series(self) -> Iterator[Series]:
         """Of each check, by the folder that it is compared in."""
@@ -147,11 +151,3 @@ class _Points:
     case: str = ""
     better: str = ""
     nights: list[Night] = field(default_factory=list)
-
-
-def _of(night: night_files.Night, point: Point, facts: Facts) -> Night:
-    return Night(
-        night.session, night.started, night.commit, point.value, _VERDICTS[point.verdict], point.log_ratio,
-        point.spread, point.processes, point.ratio, point.low, point.high, point.allowed, sys.intern(point.accepted),
-        facts, night.environment,
-    )  # fmt: skip

@@ -21,7 +21,9 @@ RESULTS = DocumentKind(
 )
 
 
-class _ResultsFile(BaseModel):
+class ResultsFile(BaseModel):
+    """The whole document, checked."""
+
     # Nested dataclasses are checked under the same rules.
     model_config = ConfigDict(strict=True, extra="forbid", allow_inf_nan=False)
 
@@ -42,7 +44,7 @@ def read_results(path: Path) -> Session:
         raise RESULTS.fault(path, f"schema {content['schema']} is one of earlier versions, which alone can read it")
     try:
         # From text, not from the parsed objects: only there does strict validation know arrays as tuples and enums.
-        return _ResultsFile.model_validate_json(text).session
+        return ResultsFile.model_validate_json(text).session
     except ValidationError as error:
         raise RESULTS.invalid(path, error) from None
     except ModelbenchError as error:

@@ -73,9 +73,9 @@ def test_many_write_at_once(tmp_path):
         (lambda text: text[:100], "is cut off|is not JSON"),
         (lambda text: "", "is empty"),
         (lambda text: text.replace('"schema": 1', '"schema": 2'), "is newer than 1"),
-        (lambda text: text.replace('"verdict":"ok"', '"verdict":"superb"'), "verdict"),
-        (lambda text: text.replace('"value":0.1', '"value":NaN'), "value"),
-        (lambda text: text.replace('"value":0.1', '"value":0.2'), "was changed since it was written"),
+        (lambda text: text.replace('"verdict":["ok"', '"verdict":["superb"'), "verdict"),
+        (lambda text: text.replace('"value":[0.1', '"value":[NaN'), "value"),
+        (lambda text: text.replace('"value":[0.1', '"value":[0.2'), "was changed since it was written"),
     ],
 )
 def test_what_is_damaged_is_named_and_left_out(tmp_path, damage, told, capsys):
@@ -145,7 +145,7 @@ def test_the_command_shows_a_line_each_and_of_one_its_nights(tmp_path, capsys, m
 def test_without_a_folder_it_is_said_how_to_name_one(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main(["history"]) == 4
-    assert "Name its folder with --history DIR, or in pyproject.toml" in capsys.readouterr().err
+    assert "Name where it is kept with --history DIR, or in pyproject.toml" in capsys.readouterr().err
 
 
 @given(st.lists(st.floats(-1e9, 1e9), min_size=1, max_size=40))

@@ -31,8 +31,8 @@ class BranchLocation:
         """Its files, sorted; BaselineError where there is no such branch."""
         if not self.branch.exists():
             raise BaselineError(
-                f"{self.name}: there is no such branch, here or fetched from {self.branch.remote}; "
-                f"pytest-modelbench history-push fetches it, and sessions make it: pytest --modelbench-history {self.name}"
+                f"{self.name}: there is no such branch, here or fetched from {self.branch.remote}; pytest-modelbench "
+                f"history-push fetches it, and sessions make it: pytest --modelbench-history {self.name}"
             )
         return sorted(self.branch.files())
 

@@ -37,4 +37,6 @@ class Location(Protocol):
 
 def otherwise(told: str) -> BaselineError:
     """The error for a file that was to be added and is there with something else in it."""
-    return BaselineError(f"{told}: is there and holds something else than it should; move it away, then do the same again")
+    return BaselineError(
+        f"{told}: is there and holds something else than it should; move it away, then do the same again"
+    )

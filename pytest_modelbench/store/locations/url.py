@@ -53,7 +53,7 @@ class UrlLocation:
             chosen = names[first : first + _AT_ONCE]
             paths = {name: self._path(name) for name in chosen}
             plain = [path for path in paths.values() if not _PATTERN.search(path)]
-            found = self._answer("be read", lambda plain=plain: self._contents(plain))
+            found = self._answer("be read", self._contents, plain)
             for name, path in paths.items():
                 yield name, self._read_one(name, path) if path not in found else self._readable(name, found[path])
 
@@ -61,18 +61,18 @@ class UrlLocation:
         """Add files, one after the other, each under its name once it is whole, as far as the server can do that."""
         for name, data in files.items():
             path = self._path(name)
-            if self._answer("be written", lambda path=path: self._system.exists(path)):
-                if self._answer("be read", lambda path=path: self._system.cat_file(path)) != data:
+            if self._answer("be written", self._system.exists, path):
+                if self._answer("be read", self._system.cat_file, path) != data:
                     raise otherwise(self.told(name))
             else:
-                self._answer("be written", lambda path=path, data=data: self._write(path, data))
+                self._answer("be written", self._write, path, data)
 
     def remove(self, names: Collection[str]) -> None:
         """Take away files, one after the other."""
         for name in names:
             path = self._path(name)
-            if self._answer("be removed", lambda path=path: self._system.exists(path)):
-                self._answer("be removed", lambda path=path: self._system.rm_file(path))
+            if self._answer("be removed", self._system.exists, path):
+                self._answer("be removed", self._system.rm_file, path)
 
     def _path(self, name: str) -> str:
         return f"{self._root.rstrip('/')}/{name}"
@@ -81,7 +81,7 @@ class UrlLocation:
         from fsspec.core import url_to_fs
 
         try:
-            system, root = self._answer("be reached", lambda: url_to_fs(url))
+            system, root = self._answer("be reached", url_to_fs, url)
         except ImportError as error:
             package, extra = _EXTRAS.get(url.partition("://")[0].lower(), ("", ""))
             if extra:
@@ -101,7 +101,7 @@ class UrlLocation:
             return {}
 
     def _read_one(self, name: str, path: str) -> bytes | BaselineError:
-        return self._readable(name, self._answer("be read", lambda: self._contents([path]))[path])
+        return self._readable(name, self._answer("be read", self._contents, [path])[path])
 
     def _readable(self, name: str, found: bytes | Exception) -> bytes | BaselineError:
         if isinstance(found, bytes):
@@ -122,14 +122,14 @@ class UrlLocation:
         except NotImplementedError:  # a hub, which puts a file there whole
             self._system.pipe_file(path, data)
 
-    def _answer(self, doing: str, ask: Callable[[], T]) -> T:
-        """What ``ask`` returns, waited for no longer than it takes; BaselineError for all that it raises but imports."""
+    def _answer(self, doing: str, ask: Callable[..., T], *arguments: object) -> T:
+        """What ``ask`` returns, if it does so in time; BaselineError for all that it raises but ImportError."""
         answers: list[T] = []
         errors: list[BaseException] = []
 
         def run() -> None:
             try:
-                answers.append(ask())
+                answers.append(ask(*arguments))
             except BaseException as error:
                 errors.append(error)
 
