@@ -10,6 +10,7 @@ from pytest_modelbench.cli.command import FINE, REFUSED, Command, Outcome
 from pytest_modelbench.cli.kept import add_history, history_here
 from pytest_modelbench.cli.output import terminal_width
 from pytest_modelbench.core.errors import UsageError, did_you_mean
+from pytest_modelbench.core.printable import printable_lines
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -50,7 +51,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
         told = {"series": [plain(one) for one in found], "damaged": list(kept.damaged)}
         return json.dumps(told, indent=1), status
     colour = sys.stdout.isatty()
-    parts = [f"left out: {one}" for one in kept.damaged]
+    parts = [printable_lines(f"left out: {one}") for one in kept.damaged]
     if len(found) == 1:
         parts.append(render_nights(found[0], terminal_width(), colour=colour))
     elif found:

@@ -12,6 +12,7 @@ BRANCH = "git:"
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(::|://)")
 #: A scheme without its slashes. One letter would be a drive.
 _LIKE_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:(?!//|:)")
+_SECRET = re.compile(r"(?<=://)([^/@:]*):[^/@]*@")
 #: What git refuses in the name of a branch (git-check-ref-format).
 _NO_BRANCH = re.compile(
     r"""^[-/.] | [\x00-\x20\x7f~^:?*\[\\] | \.\. | @\{ | // | /\. | \.lock(/|$) | [/.]$ | ^@?$""", re.X
@@ -31,6 +32,11 @@ def is_url(location: str) -> bool:
 def is_folder(location: str) -> bool:
     """Whether ``location`` is the path of a folder."""
     return not (is_branch(location) or is_url(location))
+
+
+def without_secret(location: str) -> str:
+    """``location`` as it may be printed: without the password that a URL can hold."""
+    return _SECRET.sub(r"\1:...@", location)
 
 
 def check_location(location: str, where: str) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pytest_modelbench.core.errors import BaselineError, ModelbenchError
-from pytest_modelbench.core.locations import is_folder
+from pytest_modelbench.core.locations import is_folder, without_secret
 from pytest_modelbench.core.places import told_path
 from pytest_modelbench.core.printable import printable_lines
 from pytest_modelbench.core.session import Outcome, Session, TestResult
@@ -161,7 +161,11 @@ class Closing:
             with suppress(ModelbenchError, OSError):
                 beside = Path(tempfile.mkdtemp(prefix="modelbench-history-"))
                 if keep(beside, result):
-                    where = told_path(where, self._config.invocation_params.dir) if is_folder(where) else where
+                    where = (
+                        told_path(where, self._config.invocation_params.dir)
+                        if is_folder(where)
+                        else without_secret(where)
+                    )
                     command = shlex.join(["pytest-modelbench", "history-import", str(beside), "--history", where])
                     told += f"\nnothing is lost: once that is mended, run\n    {command}"
             self._notes.append(told)

@@ -14,11 +14,14 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from pytest_modelbench.core.errors import BaselineError
 from pytest_modelbench.core.series import Night, Series
 from pytest_modelbench.core.session import Session
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.store import night_files
+from pytest_modelbench.store.documents import first_flaw
 from pytest_modelbench.store.locations.folder import Folder
 from pytest_modelbench.store.locations.location import Location
 from pytest_modelbench.store.night_files import FOLDED_SUFFIX, SUFFIX, Found, file_of, measured, nights_of, read_file
@@ -41,7 +44,11 @@ def keep(where: Location | Path, session: Session) -> list[str]:
 
     Raises a ModelbenchError or OSError where that cannot be written.
     """
-    files = dict(file_of(night) for night in nights_of(session, map(measured, session.checks)))
+    try:
+        files = dict(file_of(night) for night in nights_of(session, map(measured, session.checks)))
+    except ValidationError as error:
+        place, what = first_flaw(error)
+        raise BaselineError(f"the session cannot be kept: {' > '.join(map(str, place))}: {what}") from None
     if files:
         _location(where).add(files)
     return list(files)
@@ -117,16 +124,17 @@ class _Gathered:
         facts, started = {**night.identity, **night.provenance}, night.started
         about = night.session, started, night.commit
         for (test, name), row in zip(night.checks, night.rows(), strict=True):
-            folder, case, unit, better, value, verdict, processes, log_ratio, spread, *ratios, accepted = row
+            folder, case, unit, better, value, verdict, processes, *ratios, accepted = row
             key = folder, test, name, unit
             points = self._found.get(key)
             if points is None:
                 points = self._found[key] = _Points()
             if started >= points.newest:
                 points.newest, points.case, points.better = started, case, better
+            log_ratio, spread, ratio, low, high, allowed = ratios
             one = Night(
-                *about, value, _VERDICTS[verdict], log_ratio, spread, processes, *ratios,
-                accepted=sys.intern(accepted), facts=facts,
+                *about, value, _VERDICTS[verdict], log_ratio, spread, processes, ratio, low, high, allowed,
+                sys.intern(accepted), facts,
             )  # fmt: skip
             points.nights.append(one)
 

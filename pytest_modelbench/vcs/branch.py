@@ -47,8 +47,8 @@ class Branch:
 
         GitError where ``root`` is in no repository.
         """
-        own, remote = self._tip(), self._remote_tip()
-        return (self._files(remote) if remote else {}) | (self._files(own) if own else {})
+        tips = [tip for tip in (self._tip(), self._remote_tip()) if tip]
+        return self._together(*tips) if len(tips) == 2 else self._files(tips[0]) if tips else {}
 
     def exists(self) -> bool:
         """Whether it was ever written here, or fetched."""
@@ -157,6 +157,14 @@ class Branch:
                 found[name] = Blob(mode, id_)
         return found
 
+    def _together(self, ours: str, theirs: str) -> dict[str, Blob]:
+        """The files of both commits, but those that one of them took away."""
+        base = ask(self.root, "merge-base", ours, theirs)
+        before = self._files(base.output.strip()) if base.status == 0 else {}
+        here, there = self._files(ours), self._files(theirs)
+        found = there | here
+        return {name: found[name] for name in found if name not in before or (name in here and name in there)}
+
     def _merge(self, there: str) -> None:
         """Make the branch hold ``there``, a commit of the remote's, as well."""
         deadline = time.monotonic() + _CHANGE_S
@@ -166,15 +174,13 @@ class Branch:
                 # Fails where somebody came in between, as commits do.
                 ask(self.root, "update-ref", self._ref, there, tip or "0" * len(there))
                 continue
-            base = ask(self.root, "merge-base", tip, there)
-            before = set(self._files(base.output.strip())) if base.status == 0 else set()
-            ours, theirs = self._files(tip), self._files(there)
+            ours, merged = self._files(tip), self._together(tip, there)
             added = [
                 f"M {blob.mode} {blob.id} ".encode() + _quoted(name) + b"\n"
-                for name, blob in theirs.items()
-                if name not in ours and name not in before
+                for name, blob in merged.items()
+                if name not in ours
             ]
-            gone = [_removed(name) for name in ours if name in before and name not in theirs]
+            gone = [_removed(name) for name in ours if name not in merged]
             self._commit(tip, [tip, there], [*added, *gone], f"Merge {self.name} of {self.remote}", deadline)
 
     def _commit(

@@ -1,7 +1,5 @@
 """Sessions that keep themselves in a history and write their page; neither changes a verdict."""
 
-from pathlib import Path
-
 import pytest
 
 TEST = """
@@ -38,10 +36,28 @@ def test_one_that_cannot_be_written_changes_no_verdict_and_loses_nothing(pyteste
         (pytester.path / "nights").symlink_to("/proc/nowhere")
     result = bench("--modelbench-history=nights", source=TEST.format(41))
     assert result.ret == 0
-    result.stdout.fnmatch_lines(["NOT KEPT in the history: *nights*; once that is mended, run", "    cp *"])
-    (copy,) = [line for line in result.outlines if line.startswith("    cp ")]
-    kept = Path(copy.split()[1].removesuffix("*"))
-    assert len(list(kept.iterdir())) == 1
+    result.stdout.fnmatch_lines(["NOT KEPT in the history: *nights*", "nothing is lost: once that is mended, run"])
+    (command,) = [line.split() for line in result.outlines if "pytest-modelbench history-import" in line]
+    assert command[-2:] == ["--history", "nights"]
+    (pytester.path / "nights").unlink()
+    pytester.run(*command).stdout.fnmatch_lines(["nights: 1 night added"])
+    pytester.run("pytest-modelbench", "history", "--history=nights").stdout.fnmatch_lines(["1 session, 1 check"])
+
+
+def test_one_in_a_branch_leaves_the_project_as_it_was(pytester, bench):
+    git = ("git", "-c", "user.name=a", "-c", "user.email=a@b")
+    pytester.run(*git, "init", "-q", "-b", "main")
+    (pytester.path / ".gitignore").write_text("*\n")
+    pytester.run(*git, "add", "-f", ".gitignore")
+    pytester.run(*git, "commit", "-qm", "begin")
+    for history in ("git:nights", "memory://nowhere", "git:main"):
+        result = bench(f"--modelbench-history={history}", source=TEST.format(41))
+        assert result.ret == 0
+    result.stdout.fnmatch_lines(["NOT KEPT in the history: git:main: this branch holds other files than *"])
+    assert pytester.run("git", "status", "--porcelain").outlines == []
+    assert pytester.run("git", "log", "--all", "--format=%s").outlines == ["Keep 1 file", "begin"]
+    shown = pytester.run("pytest-modelbench", "history", "--history=git:nights")
+    shown.stdout.fnmatch_lines(["1 session, 1 check"])
 
 
 def test_a_page_that_cannot_be_written_is_told_before_anything_is_measured(bench):

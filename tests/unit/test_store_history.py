@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import shutil
+import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
@@ -13,11 +15,13 @@ from hypothesis import strategies as st
 
 from pytest_modelbench.cli import main
 from pytest_modelbench.core.errors import BaselineError
+from pytest_modelbench.core.measurement import CheckKey
 from pytest_modelbench.core.metrics import METRICS
 from pytest_modelbench.core.session import Session, Stamp
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.report.history import sparkline
 from pytest_modelbench.store.history import keep, read_history
+from pytest_modelbench.vcs.git import changed
 from tests.unit.report_sessions import EMPTY, ENVIRONMENT, FOLDER, SESSION, check
 
 
@@ -100,6 +104,67 @@ def test_two_files_that_tell_otherwise_of_one_session_are_told(tmp_path):
     assert kept.damaged == (
         f"{other}: another file tells otherwise of the session {session(1).stamp.id}; remove one of them",
     )
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda columns: columns["value"].append(1.0), "2 of value do not go with 1 checks"),
+        (lambda columns: [column.append(column[0]) for column in columns.values()], "2 of folder do not go with 1"),
+        (lambda columns: columns.pop("spread"), "columns > spread: is missing"),
+        (lambda columns: columns.update(extra=[1]), "columns > extra: is not a field that belongs here"),
+    ],
+)
+def test_columns_that_do_not_go_together_are_refused(tmp_path, change, told):
+    (name,) = keep(tmp_path, session(1))
+    content = json.loads((tmp_path / name).read_text())
+    change(content["columns"])
+    (tmp_path / name).write_text(json.dumps(content))
+    assert told in read_history(tmp_path).damaged[0]
+
+
+def test_a_check_that_stands_twice_is_refused(tmp_path):
+    (name,) = keep(tmp_path, session(1))
+    content = json.loads((tmp_path / name).read_text())
+    content["checks"] *= 2
+    content["columns"] = {key: column * 2 for key, column in content["columns"].items()}
+    (tmp_path / name).write_text(json.dumps(content))
+    assert "a check stands there twice" in read_history(tmp_path).damaged[0]
+
+
+def test_a_session_that_no_file_can_hold_is_an_error_and_nothing_is_written(tmp_path):
+    one = session(1)
+    odd = replace(one.checks[0], key=CheckKey("t\udcff.py::t", "latency"))
+    with pytest.raises(BaselineError, match="the session cannot be kept: checks > 0 > 0: "):
+        keep(tmp_path / "nights", replace(one, checks=(odd,)))
+    assert not (tmp_path / "nights").exists()
+
+
+def test_figures_in_another_unit_are_of_another_thing_and_the_newest_holds(tmp_path):
+    for day in (1, 2, 3):
+        one = session(day, day / 10)
+        metric = replace(one.checks[0].metric, unit="s" if day > 1 else "points")
+        keep(tmp_path, replace(one, checks=(replace(one.checks[0], metric=metric),)))
+    (series,) = read_history(tmp_path).series
+    assert (series.unit, [one.value for one in series.nights]) == ("s", [0.2, 0.3])
+
+
+@pytest.mark.usefixtures("plain_git")
+def test_a_history_in_the_working_tree_is_no_change_of_the_code(tmp_path):
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    keep(tmp_path / "nights", session(1))
+    assert not changed(tmp_path)
+    (tmp_path / "nights" / "other.json").write_text('{"a": 1}')
+    assert changed(tmp_path)
+
+
+def test_reading_leaves_the_collector_as_it_was(tmp_path):
+    keep(tmp_path, session(1))
+    read_history(tmp_path)
+    assert gc.isenabled()
+    with pytest.raises(BaselineError):
+        read_history(tmp_path / "none")
+    assert gc.isenabled()
 
 
 def test_no_folder_is_told_with_how_it_comes_to_be(tmp_path):

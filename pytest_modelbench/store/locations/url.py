@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from pytest_modelbench.core.errors import BaselineError, MissingExtraError
+from pytest_modelbench.core.locations import without_secret
 from pytest_modelbench.store.locations.location import otherwise
 
 T = TypeVar("T")
@@ -18,7 +19,6 @@ _EXTRAS = {"s3": ("s3fs", "s3"), "s3a": ("s3fs", "s3"), "gs": ("gcsfs", "gs"), "
 _AT_ONCE = 64
 #: Nobody waits longer for a server that does not answer: clients of some try again for many minutes.
 ANSWER_S = 60.0
-_SECRET = re.compile(r"(?<=://)([^/@:]*):[^/@]*@")
 #: What fsspec takes for a pattern.
 _PATTERN = re.compile(r"[*?\[]")
 
@@ -29,7 +29,7 @@ class UrlLocation:
     removal = ""
 
     def __init__(self, url: str, answer_s: float = ANSWER_S) -> None:
-        self.name = _SECRET.sub(r"\1:...@", url)  # it is printed
+        self.name = without_secret(url)
         self._answer_s = answer_s
         self._system, self._root = self._opened(url)
 

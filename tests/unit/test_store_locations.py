@@ -1,0 +1,171 @@
+"""Folders, branches and URLs: the same promises, each kept in its own way."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import threading
+
+import fsspec
+import pytest
+
+from pytest_modelbench.core.errors import BaselineError, MissingExtraError, UsageError
+from pytest_modelbench.store.locations import location_of
+from pytest_modelbench.store.locations.folder import Folder
+from pytest_modelbench.store.locations.url import UrlLocation
+
+pytestmark = pytest.mark.usefixtures("plain_git")
+A, B = "a.night.json", "b_1-nights.nights.jsonl.gz"
+
+
+@pytest.fixture
+def emptied():
+    yield
+    fsspec.filesystem("memory").store.clear()
+
+
+@pytest.fixture(params=["folder", "file", "git:nights", "memory://nights/deep"])
+def location(request, tmp_path, emptied):
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    where = {"folder": str(tmp_path / "nights"), "file": f"file://{tmp_path}/nights"}
+    return location_of(where.get(request.param, request.param), tmp_path)
+
+
+def content(location):
+    return dict(location.read(location.names()))
+
+
+def test_what_is_added_is_listed_and_read_and_goes_when_it_is_taken_away(location):
+    location.add({A: b"1\n", B: b"\x00\xff"})
+    location.add({A: b"1\n"})
+    assert content(location) == {A: b"1\n", B: b"\x00\xff"}
+    assert location.told(A) == f"{location.name}/{A}"
+    location.remove([A, "gone"])
+    assert content(location) == {B: b"\x00\xff"}
+
+
+def test_what_is_there_is_never_written_anew(location):
+    location.add({A: b"1\n"})
+    with pytest.raises(BaselineError, match=f"{A}: is there and holds something else than it should; move it away"):
+        location.add({A: b"2\n"})
+    assert content(location) == {A: b"1\n"}
+
+
+def test_a_file_that_went_in_between_is_named_and_the_others_are_read(location):
+    location.add({A: b"1\n", B: b"2"})
+    found = dict(location.read([A, "went.night.json", B]))
+    assert (found[A], found[B]) == (b"1\n", b"2")
+    assert "went.night.json" in str(found["went.night.json"])
+
+
+def test_many_files_are_read_in_their_order(location):
+    files = {f"{number:03}.night.json": b"%d\n" % number for number in range(70)}
+    location.add(files)
+    assert list(location.read(location.names())) == sorted(files.items())
+
+
+def test_copies_in_folders_of_a_folder_are_seen_and_an_empty_one_goes(tmp_path):
+    Folder(tmp_path / "x" / "artifact").add({A: b"1"})
+    location = Folder(tmp_path / "x")
+    assert location.names() == [f"artifact/{A}"]
+    location.remove(location.names())
+    assert os.listdir(tmp_path / "x") == []
+
+
+def test_what_is_no_file_is_named_and_waited_for_by_nobody(tmp_path):
+    (tmp_path / "folder.night.json").mkdir()
+    os.mkfifo(tmp_path / "pipe.night.json")
+    found = dict(Folder(tmp_path).read(["folder.night.json", "pipe.night.json"]))
+    assert [str(one) for one in found.values()] == [f"{tmp_path / name}: is no file; move it away" for name in found]
+
+
+@pytest.mark.parametrize("kind", ["file", "nothing"])
+def test_a_folder_that_is_none_is_told(tmp_path, kind):
+    if kind == "file":
+        (tmp_path / "x").write_text("")
+    told = "is no folder; move it away" if kind == "file" else "sessions make it: pytest --modelbench-history"
+    with pytest.raises(BaselineError, match=told):
+        Folder(tmp_path / "x").names()
+
+
+def test_a_branch_that_is_not_there_or_of_something_else_is_told(tmp_path):
+    subprocess.run(["git", "init", "-q", "-b", "main", str(tmp_path)], check=True)
+    with pytest.raises(BaselineError, match="git:nights: there is no such branch, here or fetched from origin"):
+        location_of("git:nights", tmp_path).names()
+    who = ["-c", "user.name=a", "-c", "user.email=a@b"]
+    (tmp_path / "code.py").write_text("1")
+    subprocess.run(["git", "-C", str(tmp_path), "add", "-A"], check=True)
+    subprocess.run(["git", "-C", str(tmp_path), *who, "commit", "-qm", "code"], check=True)
+    subprocess.run(["git", "-C", str(tmp_path), "branch", "release"], check=True)
+    with pytest.raises(BaselineError, match="git:release: this branch holds other files than a history's; name one of"):
+        location_of("git:release", tmp_path).add({A: b"1"})
+    with pytest.raises(UsageError, match="not a git repository"):
+        location_of("git:nights", tmp_path.parent).names()
+
+
+def test_names_that_look_like_patterns_are_read_as_they_are(emptied):
+    location = location_of("memory://odd", "")
+    location.add({"a[1]*.night.json": b"1", A: b"2"})
+    assert content(location) == {"a[1]*.night.json": b"1", A: b"2"}
+
+
+def test_a_package_that_is_missing_is_named_with_how_to_get_it(monkeypatch):
+    def missing(*_):
+        raise ImportError("Install it to access it")
+
+    monkeypatch.setattr("fsspec.core.url_to_fs", missing)
+    with pytest.raises(MissingExtraError, match=r"s3fs is not installed; .* pip install 'pytest-modelbench\[s3\]'"):
+        location_of("s3://bucket/x", "")
+    with pytest.raises(BaselineError, match="oss://b: cannot be reached: Install it to access it"):
+        location_of("oss://b", "")
+    monkeypatch.undo()
+    with pytest.raises(BaselineError, match="wat://x: cannot be reached: ValueError: Protocol not known: wat"):
+        location_of("wat://x", "")
+    with pytest.raises(BaselineError, match="write file:///the/whole/path"):
+        location_of("file://relative", "")
+
+
+class _Server:
+    """Of fsspec, what a location asks; each answer is an error, or never comes."""
+
+    def __init__(self, silent=None):
+        self.silent = silent
+
+    def _fails(self, *_, **__):
+        if self.silent:
+            self.silent.wait(60)
+        raise RuntimeError("403 for\nme:secret")
+
+    invalidate_cache = find = exists = cat_file = _fails
+
+
+def test_a_server_that_refuses_or_is_silent_is_an_error_that_names_it(monkeypatch):
+    let_go = threading.Event()
+    for server, told in (
+        (_Server(), "RuntimeError: 403 for me:secret"),
+        (_Server(let_go), "nothing answered within 0 s"),
+    ):
+        monkeypatch.setattr("fsspec.core.url_to_fs", lambda url, server=server: (server, "root"))
+        location = UrlLocation("ftp://me:secret@host/x", answer_s=0.2)
+        with pytest.raises(BaselineError, match=f"^ftp://me:...@host/x: cannot be listed: {told}$"):
+            location.names()
+        with pytest.raises(BaselineError, match=f"^ftp://me:...@host/x: cannot be written: {told}$"):
+            location.add({A: b""})
+    let_go.set()
+
+
+class _Hub(fsspec.get_filesystem_class("memory")):
+    """Puts a file there whole, and knows no transactions."""
+
+    protocol = "hub"
+    store, pseudo_dirs = {}, [""]
+
+    def start_transaction(self):
+        raise NotImplementedError
+
+
+def test_a_hub_without_transactions_is_written_to_as_well(monkeypatch):
+    monkeypatch.setattr("fsspec.core.url_to_fs", lambda url: (_Hub(), "/x"))
+    location = UrlLocation("hub://x")
+    location.add({A: b"1"})
+    assert content(location) == {A: b"1"}
