@@ -154,6 +154,40 @@ def test_a_server_that_refuses_or_is_silent_is_an_error_that_names_it(monkeypatc
     let_go.set()
 
 
+class _FileServer(fsspec.get_filesystem_class("memory")):
+    """Has folders, which have to be there."""
+
+    protocol = "shares"
+    store, pseudo_dirs = {}, ["", "/share"]
+
+    def mkdir(self, path, create_parents=True):
+        assert not create_parents
+        if not self.exists(path.rpartition("/")[0]):
+            raise FileNotFoundError(path)
+        if path in self.pseudo_dirs:
+            raise FileExistsError(path)
+        self.pseudo_dirs.append(path)
+
+    def _open(self, path, **more):
+        if path.rpartition("/")[0] not in self.pseudo_dirs:
+            raise FileNotFoundError(path)
+        return super()._open(path, **more)
+
+
+@pytest.mark.parametrize("share", ["share", "nobody's"])
+def test_folders_are_made_on_a_server_and_never_what_they_are_in(monkeypatch, share):
+    monkeypatch.setattr("fsspec.core.url_to_fs", lambda url: (_FileServer(), f"/{share}/a/b"))
+    location = UrlLocation(f"shares://{share}/a/b")
+    if share == "share":
+        location.add({A: b"1"})
+        location.add({B: b"2"})
+        assert content(location) == {A: b"1", B: b"2"}
+    else:
+        with pytest.raises(BaselineError, match="cannot be written: FileNotFoundError"):
+            location.add({A: b"1"})
+    assert "/nobody's" not in _FileServer.pseudo_dirs
+
+
 class _Hub(fsspec.get_filesystem_class("memory")):
     """Puts a file there whole, and knows no transactions."""
 

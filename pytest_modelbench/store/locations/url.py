@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -112,8 +113,17 @@ class UrlLocation:
         try:
             self._written(path, data)
         except FileNotFoundError:
-            self._system.makedirs(path.rpartition("/")[0], exist_ok=True)
+            self._make_folders()
             self._written(path, data)
+
+    def _make_folders(self) -> None:
+        """Make the folders that lead to it, but the first: that is a bucket, which nobody meant to make."""
+        first, *folders = self._root.strip("/").split("/")
+        path = f"/{first}" if self._root.startswith("/") else first
+        for folder in folders:
+            path = f"{path}/{folder}"
+            with contextlib.suppress(FileExistsError):
+                self._system.mkdir(path, create_parents=False)
 
     def _written(self, path: str, data: bytes) -> None:
         try:
