@@ -9,7 +9,9 @@ from pathlib import Path
 
 from pytest_modelbench.cli.command import FINE, Command, Outcome
 from pytest_modelbench.cli.folder import add_config_file, hints_here
+from pytest_modelbench.cli.kept import history_here
 from pytest_modelbench.core.errors import UsageError
+from pytest_modelbench.options import SETTINGS
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -21,7 +23,9 @@ def declare(parser: argparse.ArgumentParser) -> None:
         help="which comment of the pull request this is: one of each name is updated in place; default: %(default)s",
     )
     parser.add_argument(
-        "--history", metavar="DIR", type=Path, help="show the course of what is in trouble, by this history"
+        "--history",
+        metavar=SETTINGS["history"].value,
+        help="show the course of what is in trouble, by this history",
     )
     parser.add_argument(
         "--post",
@@ -49,7 +53,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
     session = read_results(arguments.results)
     hints = hints_here(arguments, session.asked)
     told = Told(hints.accept, hints.baselines, hints.selection, here=hints.here)
-    history = read_history(arguments.history).series if arguments.history else ()
+    history = read_history(history_here(arguments)).series if arguments.history else ()
     text = render(session, arguments.name, told, history, link=_run(os.environ))
     if not arguments.post:
         return text.rstrip("\n"), FINE

@@ -12,11 +12,12 @@ from pytest_modelbench.cli.kept import add_history, history_here
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add what to import, and into which history."""
     parser.add_argument(
-        "paths", metavar="PATH", nargs="+", type=Path,
+        "paths", metavar="PATH", nargs="+",
         help="a file or folder: results of --modelbench-json, another history, .benchmarks of pytest-benchmark, "
         "results of asv",
     )  # fmt: skip
     add_history(parser)
+    parser.set_defaults(list="paths")
 
 
 def run(arguments: argparse.Namespace) -> Outcome:
@@ -26,7 +27,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
     from pytest_modelbench.store.imports import import_into
 
     location = history_here(arguments)
-    found = import_into(location, arguments.paths)
+    found = import_into(location, map(Path, arguments.paths))
     lines = [printable_lines(f"left out: {one}") for one in found.left]
     known = f", {found.known} already there" if found.known else ""
     lines.append(f"{location.name}: {plural(found.added, 'night')} added{known}")

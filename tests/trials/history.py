@@ -3,13 +3,13 @@
     python tests/trials/history.py
 
 300 checks a night in three environments, a quarter, a half and all of two years: the time to add a night, to read all
-of it, and the memory that this takes. Eight processes that add nights at once. A process that adds nights, killed at
-100 random moments. Raw in ``results/history.json``.
+of it, and the memory that this takes; the same of all of it folded, and in a branch of git. Eight processes that add
+nights at once, to a folder and to a branch. A process that adds nights, killed at 100 random moments. A results file of
+200 MB that is imported. Raw in ``results/history.json``.
 """
 
 import json
 import random
-import resource
 import subprocess
 import sys
 import tempfile
@@ -22,17 +22,25 @@ from statistics import median
 
 from machine import ROOT, describe, write
 
+from pytest_modelbench.core.measurement import CheckKey
 from pytest_modelbench.core.metrics import METRICS
 from pytest_modelbench.core.session import Stamp
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.judge.levels import levels
 from pytest_modelbench.report.history import render_series
+from pytest_modelbench.store.folding import fold
 from pytest_modelbench.store.history import keep, read_history
+from pytest_modelbench.store.imports import import_into
+from pytest_modelbench.store.locations import location_of
+from pytest_modelbench.store.locations.folder import Folder
+from pytest_modelbench.store.results import write_results
 
 sys.path.insert(0, str(ROOT))
 from tests.unit.report_sessions import EMPTY, ENVIRONMENT, check
 
 CHECKS, ENVIRONMENTS, NIGHTS, WRITERS, KILLS = 300, 3, 730, 8, 100
+LARGE_BYTES, SAMPLES = 200_000_000, 600
+BRANCH = "git:nights"
 
 
 def checks_of(environment):
@@ -51,33 +59,73 @@ def session(night, environment, checks):
     return replace(EMPTY, stamp=stamp, environments=(environment,), checks=checks)
 
 
-def add(folder, nights, number=0):
+def add(where, nights, number=0):
     """Seconds that adding each of some nights takes, in one of the environments."""
     environment = replace(ENVIRONMENT, slug=f"{ENVIRONMENT.slug}-{number}")
     checks, taken = checks_of(environment), []
     for night in nights:
         start = time.perf_counter()
-        keep(folder, session(night, environment, checks))
+        keep(where, session(night, environment, checks))
         taken.append(time.perf_counter() - start)
     return taken
 
 
-def reading(folder):
+def most_memory_mb():
+    """What this process took at most; `resource` would tell of the one that started it, too."""
+    (line,) = (one for one in Path("/proc/self/status").read_text().splitlines() if one.startswith("VmHWM"))
+    return int(line.split()[1]) / 1024
+
+
+def reading(where):
     """In a process of its own: seconds to read all and to print it, and its memory at most."""
     start = time.perf_counter()
-    kept = read_history(folder)
+    kept = read_history(where)
     read_s = time.perf_counter() - start
     render_series(levels(kept.series), 120, colour=False)
-    print([read_s, time.perf_counter() - start - read_s, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    print([read_s, time.perf_counter() - start - read_s, most_memory_mb(),
            kept.sessions, len(kept.damaged)])  # fmt: skip
+
+
+def doing(what):
+    """In a process of its own: seconds, and its memory at most."""
+    start = time.perf_counter()
+    what()
+    print([time.perf_counter() - start, most_memory_mb()])
+
+
+def figures(read_s, render_s, memory_mb, sessions, damaged):
+    return {"read_s": read_s, "render_s": render_s, "memory_mb": memory_mb, "sessions": sessions, "damaged": damaged}
+
+
+def write_large(path):
+    """A results file of 200 MB: many samples of many checks."""
+    (first, *_) = checks_of(ENVIRONMENT)
+    samples = tuple(0.1 + number / 1e6 for number in range(SAMPLES))
+    measured = tuple(replace(one, samples=samples) for one in first.measurements)
+    count = LARGE_BYTES // (len(measured) * len(str(samples)))
+    checks = tuple(
+        replace(first, key=CheckKey(f"{first.key.test}[{number}]", first.key.name), measurements=measured)
+        for number in range(count)
+    )
+    write_results(path, session(0, ENVIRONMENT, checks))
+    return path.stat().st_size
 
 
 def child(*arguments, **more):
     return subprocess.Popen([sys.executable, __file__, *map(str, arguments)], **more)
 
 
-def asked(*arguments):
-    return json.loads(child(*arguments, stdout=subprocess.PIPE, text=True).communicate()[0])
+def asked(*arguments, **more):
+    return json.loads(child(*arguments, stdout=subprocess.PIPE, text=True, **more).communicate()[0])
+
+
+def branch(nights):
+    """What the same costs in a branch of git."""
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(["git", "init", "-q", folder], check=True)
+        import_into(location_of(BRANCH, Path(folder)), [nights])
+        taken = add(location_of(BRANCH, Path(folder)), range(NIGHTS, NIGHTS + 20), 0)
+        return {"add_s": {"median": median(taken), "most": max(taken)}} | figures(*asked("read", BRANCH, cwd=folder))
 
 
 def main():
@@ -90,14 +138,30 @@ def main():
             read_s, render_s, mb, sessions, damaged = asked("read", folder)
             sizes[sessions] = {"read_s": read_s, "render_s": render_s, "memory_mb": mb, "damaged": damaged}
         found["nights"] = sizes
+        found["branch"] = branch(Path(folder))
         found["add_s"] = {"median": median(taken), "most": max(taken)}
         found["bytes_a_night"] = max(path.stat().st_size for path in Path(folder).iterdir())
+        fold_s, fold_mb = asked("fold", folder)
+        (folded,) = Path(folder).iterdir()
+        found["folded"] = {"fold_s": fold_s, "fold_memory_mb": fold_mb, "bytes": folded.stat().st_size}
+        found["folded"] |= figures(*asked("read", folder))
     with tempfile.TemporaryDirectory() as folder:
         writers = [child("add", folder, number, 50) for number in range(WRITERS)]
         for one in writers:
             one.wait()
         *_, sessions, damaged = asked("read", folder)
         found["writers"] = {"wanted": WRITERS * 50, "kept": sessions, "damaged": damaged}
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(["git", "init", "-q", folder], check=True)
+        writers = [child("add", BRANCH, number, 50, cwd=folder) for number in range(WRITERS)]
+        for one in writers:
+            one.wait()
+        *_, sessions, damaged = asked("read", BRANCH, cwd=folder)
+        found["writers_to_a_branch"] = {"wanted": WRITERS * 50, "kept": sessions, "damaged": damaged}
+    with tempfile.TemporaryDirectory() as folder:
+        size = write_large(Path(folder, "results.json"))
+        import_s, import_mb = asked("import", folder)
+        found["import"] = {"bytes": size, "import_s": import_s, "memory_mb": import_mb}
     drawn, damaged = random.Random(0), 0
     for _ in range(KILLS):
         with tempfile.TemporaryDirectory() as folder:
@@ -113,9 +177,14 @@ def main():
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["read"]:
-        reading(Path(sys.argv[2]))
-    elif sys.argv[1:2] == ["add"]:
-        add(Path(sys.argv[2]), range(int(sys.argv[4])), int(sys.argv[3]))
+    what, *rest = sys.argv[1:] or [""]
+    if what == "read":
+        reading(location_of(rest[0], Path.cwd()))
+    elif what == "add":
+        add(location_of(rest[0], Path.cwd()), range(int(rest[2])), int(rest[1]))
+    elif what == "fold":
+        doing(lambda: fold(Folder(Path(rest[0])), "2030"))
+    elif what == "import":
+        doing(lambda: import_into(Folder(Path(rest[0], "nights")), [Path(rest[0], "results.json")]))
     else:
         main()
