@@ -150,6 +150,7 @@ def test_pushing_brings_both_sides_together_also_from_clones_that_have_nothing_i
     assert contents(a) == {"a": b"1", "b": b"2"}
 
 
+@pytest.mark.slow
 def test_what_one_side_took_away_is_gone_and_what_the_other_added_is_kept(clones):
     a, b = clones
     a.change({"1": b"1", "2": b"2"}, (), "Keep")

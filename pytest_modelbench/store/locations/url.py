@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
@@ -20,8 +19,6 @@ _EXTRAS = {"s3": ("s3fs", "s3"), "s3a": ("s3fs", "s3"), "gs": ("gcsfs", "gs"), "
 _AT_ONCE = 64
 #: Nobody waits longer for a server that does not answer: clients of some try again for many minutes.
 ANSWER_S = 60.0
-#: What fsspec takes for a pattern.
-_PATTERN = re.compile(r"[*?\[]")
 
 
 class UrlLocation:
@@ -53,8 +50,7 @@ class UrlLocation:
         for first in range(0, len(names), _AT_ONCE):
             chosen = names[first : first + _AT_ONCE]
             paths = {name: self._path(name) for name in chosen}
-            plain = [path for path in paths.values() if not _PATTERN.search(path)]
-            found = self._answer("be read", self._contents, plain)
+            found = self._answer("be read", self._contents, list(paths.values()))
             for name, path in paths.items():
                 yield name, self._read_one(name, path) if path not in found else self._readable(name, found[path])
 
@@ -98,7 +94,7 @@ class UrlLocation:
                 return {paths[0]: error}
         try:
             return dict(self._system.cat(paths, on_error="return")) if paths else {}
-        except FileNotFoundError:  # one that was folded in between
+        except FileNotFoundError:  # one that was folded in between, or whose name reads as a pattern
             return {}
 
     def _read_one(self, name: str, path: str) -> bytes | BaselineError:
