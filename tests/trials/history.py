@@ -77,12 +77,12 @@ def most_memory_mb():
 
 
 def reading(where):
-    """In a process of its own: seconds to read all and to print it, and its memory at most."""
-    start = time.perf_counter()
+    """In a process of its own: seconds to read all, on the clock and of the CPU, and to print it, and its memory."""
+    start, start_cpu = time.perf_counter(), time.process_time()
     kept = read_history(where)
-    read_s = time.perf_counter() - start
+    read_s, cpu_s = time.perf_counter() - start, time.process_time() - start_cpu
     render_series(levels(kept.series), 120, colour=False)
-    print([read_s, time.perf_counter() - start - read_s, most_memory_mb(),
+    print([read_s, cpu_s, time.perf_counter() - start - read_s, most_memory_mb(),
            kept.sessions, len(kept.damaged)])  # fmt: skip
 
 
@@ -93,8 +93,8 @@ def doing(what):
     print([time.perf_counter() - start, most_memory_mb()])
 
 
-def figures(read_s, render_s, memory_mb, sessions, damaged):
-    return {"read_s": read_s, "render_s": render_s, "memory_mb": memory_mb, "sessions": sessions, "damaged": damaged}
+def figures(*values):
+    return dict(zip(("read_s", "read_cpu_s", "render_s", "memory_mb", "sessions", "damaged"), values, strict=True))
 
 
 def write_large(path):
@@ -135,8 +135,8 @@ def main():
         for first, last in pairwise((0, NIGHTS // 4, NIGHTS // 2, NIGHTS)):
             for number in range(ENVIRONMENTS):
                 taken += add(Path(folder), range(first, last), number)
-            read_s, render_s, mb, sessions, damaged = asked("read", folder)
-            sizes[sessions] = {"read_s": read_s, "render_s": render_s, "memory_mb": mb, "damaged": damaged}
+            one = figures(*asked("read", folder))
+            sizes[one.pop("sessions")] = one
         found["nights"] = sizes
         found["branch"] = branch(Path(folder))
         found["add_s"] = {"median": median(taken), "most": max(taken)}
