@@ -161,11 +161,8 @@ class Closing:
             with suppress(ModelbenchError, OSError):
                 beside = Path(tempfile.mkdtemp(prefix="modelbench-history-"))
                 if keep(beside, result):
-                    where = (
-                        told_path(where, self._config.invocation_params.dir)
-                        if is_folder(where)
-                        else without_secret(where)
-                    )
+                    here = self._config.invocation_params.dir
+                    where = told_path(where, here) if is_folder(where) else without_secret(where)
                     command = shlex.join(["pytest-modelbench", "history-import", str(beside), "--history", where])
                     told += f"\nnothing is lost: once that is mended, run\n    {command}"
             self._notes.append(told)
@@ -177,7 +174,7 @@ class Closing:
             return
         from pytest_modelbench.session.drift import drift_of
 
-        drift = drift_of(result, Path(settings.history), self._runner.commands)
+        drift = drift_of(result, settings.history, self._config.rootpath, self._runner.commands)
         self._notes += drift.lines
         self._drifted = drift.fails and settings.drift == "fail"
 

@@ -25,12 +25,16 @@ class Drift:
     fails: bool = False
 
 
-def drift_of(session: Session, folder: Path, commands: Commands) -> Drift:
-    """What of the checks of ``session`` drifted, as the history in ``folder`` tells; that it cannot be read fails."""
+def drift_of(session: Session, where: str | Path, root: Path, commands: Commands) -> Drift:
+    """What of the checks of ``session`` drifted, as the history kept ``where`` tells; that it cannot be read fails.
+
+    A branch is one of the repository that ``root`` lies in.
+    """
     from pytest_modelbench.store.history import read_history
+    from pytest_modelbench.store.locations import location_of
 
     try:
-        kept = read_history(folder)
+        kept = read_history(location_of(where, root))
     except (ModelbenchError, OSError) as error:
         return Drift((f"DRIFT NOT LOOKED AT: {printable_lines(str(error))}",), fails=True)
     folders = {check.folder for check in session.checks}

@@ -134,7 +134,7 @@ class _Gathered:
             log_ratio, spread, ratio, low, high, allowed = ratios
             one = Night(
                 *about, value, _VERDICTS[verdict], log_ratio, spread, processes, ratio, low, high, allowed,
-                sys.intern(accepted), facts,
+                sys.intern(accepted), facts, night.environment,
             )  # fmt: skip
             points.nights.append(one)
 

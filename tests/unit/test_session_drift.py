@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from pytest_modelbench.core.metrics import METRICS
 from pytest_modelbench.core.session import Check, Session, Stamp
@@ -11,6 +14,7 @@ from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.session.commands import Commands
 from pytest_modelbench.session.drift import Drift, drift_of
 from pytest_modelbench.store.history import keep
+from pytest_modelbench.store.locations import location_of
 from tests.unit.report_sessions import EMPTY, ENVIRONMENT, check
 
 
@@ -27,7 +31,7 @@ def session(day: int, *checks: Check) -> Session:
 def drift(folder: Path, *sessions: Session) -> Drift:
     for one in sessions:
         keep(folder, one)
-    return drift_of(sessions[-1], folder, Commands())
+    return drift_of(sessions[-1], folder, folder, Commands())
 
 
 def test_a_step_of_its_own_is_told_and_one_of_a_check_that_was_not_measured_is_not(tmp_path):
@@ -60,9 +64,22 @@ def test_what_is_damaged_is_counted_and_hides_nothing(tmp_path):
 
 
 def test_a_history_that_is_not_there_fails(tmp_path):
-    told = drift_of(session(1), tmp_path / "none", Commands())
+    told = drift_of(session(1), tmp_path / "none", tmp_path, Commands())
     assert told.fails
     assert told.lines[0].startswith("DRIFT NOT LOOKED AT: ")
+
+
+@pytest.mark.usefixtures("plain_git")
+def test_a_history_in_a_branch_is_looked_at_and_one_that_nothing_reaches_fails(tmp_path):
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    both = [session(day, checked("a", value, 1000)) for day, value in ((1, 1000), (2, 1005))]
+    for one in both:
+        keep(location_of("git:nights", tmp_path), one)
+    found = drift_of(both[-1], "git:nights", tmp_path, Commands())
+    assert found.fails
+    assert found == drift(tmp_path / "folder", *both)
+    (told,) = drift_of(both[-1], "wat://x", tmp_path, Commands()).lines
+    assert told.startswith("DRIFT NOT LOOKED AT: wat://x: cannot be reached")
 
 
 def test_where_no_baseline_is_there_is_none_to_take_out(tmp_path):

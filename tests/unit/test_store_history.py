@@ -41,6 +41,7 @@ def test_sessions_come_back_in_the_order_of_time_whichever_was_kept_first(tmp_pa
     assert [one.value for one in series.nights] == [0.1, 0.2, 0.3]
     assert (kept.sessions, kept.damaged) == (3, ())
     last = series.last
+    assert (last.environment, last.facts["device"]) == (ENVIRONMENT.slug, "cpu")
     assert (last.commit, last.verdict, last.allowed) == (f"{3:040x}", Verdict.OK, pytest.approx(0.05))
     assert last.spread > 0
     assert last.low < last.ratio < last.high
