@@ -6,6 +6,7 @@ Inside, values are in seconds, bytes, counts and fractions; only this module sca
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pytest_modelbench.core.metrics import Metric
@@ -83,6 +84,16 @@ def pair(old: float, new: float, unit: str, *, tell_apart: bool = True) -> tuple
         if texts[0] != texts[1]:
             return texts
     return f"{old!r} {unit}", f"{new!r} {unit}"
+
+
+def alike(values: Sequence[float], unit: str) -> list[str]:
+    """Values of one axis, scaled alike, with as many digits as tell neighbours apart."""
+    scale = _scale(max(map(abs, values), default=0.0), unit)
+    for decimals in range(_MOST_DECIMALS):
+        texts = [scale.text(value, decimals) for value in values]
+        if len(set(texts)) == len(set(values)):
+            return texts
+    return [f"{value!r} {unit}" for value in values]
 
 
 def exact(value: float, unit: str) -> str:

@@ -1,0 +1,256 @@
+"""The course of a check over many nights as one picture: its values and intervals, the band, and what changed when."""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+
+from markupsafe import Markup, escape
+
+from pytest_modelbench.core.environment import Fact, differences, named, told_first
+from pytest_modelbench.core.printable import printable
+from pytest_modelbench.core.series import Night, Series
+from pytest_modelbench.core.verdicts import Verdict
+from pytest_modelbench.report.page.svg import Scale, drawing
+from pytest_modelbench.report.scale import alike, number, plural
+
+#: Nights that a picture shows: half a year.
+_NIGHTS = 180
+_WIDTH, _HEIGHT = 720, 220
+_LEFT, _RIGHT, _TOP, _BOTTOM = 84.0, 708.0, 16.0, 196.0
+#: Steps between ticks are these times a power of ten, or of 1024.
+_STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+#: What makes a machine another one: nights of what is the same on every machine are of many, which take turns.
+_MACHINE = ("device", "name", "model", "cores", "threads")
+_MOST_NAMED, _MOST_CHARACTERS = 4, 160
+#: Marks differ in shape, so that nobody needs their colours.
+_MARKS = {
+    Verdict.REGRESSED: ("bad", "M-4.5-4.5l9 9m0-9l-9 9"),
+    Verdict.INCOMPARABLE: ("odd", "M-4.5-4.5h9v9h-9z"),
+    Verdict.INCONCLUSIVE: ("odd", "M0-6l6 6l-6 6l-6-6z"),
+    Verdict.IMPROVED: ("good", "M0-6l6 10h-12z"),
+}
+_NUMBERS = {verdict: at for at, verdict in enumerate(Verdict)}
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """A picture, and what a script needs to tell of its points: ``nights`` are those of the page, ``0-4 7``.
+
+    ``moved`` says, by the number in the picture, when the environment changed and how; ``bisect`` is the command that
+    looks for the commit between the last good night and the first bad one, empty where there is none.
+    """
+
+    picture: Markup
+    nights: str
+    values: str
+    verdicts: str
+    test: str  #: as a shell takes it
+    moved: tuple[tuple[str, str], ...]
+    bisect: str
+
+
+@dataclass
+class PageNights:
+    """The nights of a page, each once however many checks it has; and what differs between two environments."""
+
+    told: list[tuple[str, str]] = field(default_factory=list)  #: when, and of which commit
+    _numbers: dict[tuple[str, str | None], int] = field(default_factory=dict)
+    _moved: dict[tuple[int, int], str] = field(default_factory=dict)
+
+    def numbers(self, nights: Sequence[Night]) -> str:
+        """Those of ``nights``, runs in short: ``0-4 7``."""
+        found = [self._number(one) for one in nights]
+        runs = [[*run] for _, run in groupby(enumerate(found), lambda one: one[1] - one[0])]
+        return " ".join(f"{run[0][1]}-{run[-1][1]}" if len(run) > 1 else f"{run[0][1]}" for run in runs)
+
+    def _number(self, night: Night) -> int:
+        key = night.started, night.commit
+        if key not in self._numbers:
+            self._numbers[key] = len(self.told)
+            self.told.append((when(night), commit_of(night)))
+        return self._numbers[key]
+
+    def moved(self, then: Mapping[str, Fact], now: Mapping[str, Fact]) -> str:
+        """What differs between the facts of two nights, in short; empty where nothing does."""
+        if then is now:
+            return ""
+        # A session's checks share the facts, which live as long as their series.
+        key = id(then), id(now)
+        if key not in self._moved:
+            told = printable(named(told_first(differences(then, now)), _MOST_NAMED))
+            short = f"{told[:_MOST_CHARACTERS]} ..."
+            self._moved[key] = told if len(told) <= len(short) else short
+        return self._moved[key]
+
+
+def when(night: Night) -> str:
+    """``2026-11-25 08:00``."""
+    return printable(night.started[:16].replace("T", " "))
+
+
+def commit_of(night: Night) -> str:
+    """The commit as commands take it; empty where none is known, or that is none."""
+    commit = night.commit or ""
+    known = 7 <= len(commit) <= 64 and all(one in "0123456789abcdef" for one in commit)
+    return commit[:10] if known else ""
+
+
+def course(series: Series, page: PageNights, changes: Sequence[int] = ()) -> Course | None:
+    """How ``series`` went, which changed for good at the nights of these numbers; None where nothing can be drawn."""
+    left_out = max(0, len(series.nights) - _NIGHTS)
+    nights = series.nights[left_out:]
+    low, high = _domain(nights)
+    if len(nights) < 2 or not math.isfinite(high - low):
+        return None
+    moved = [*_moved(nights, page)]
+    inside = [number - left_out for number in changes if left_out < number < len(series.nights)]
+    drawn = _Drawn(nights, low, high, series.unit)
+    words = (
+        f"{plural(len(nights), 'night')} from {when(nights[0])} to {when(nights[-1])}: "
+        f"{number(min(one.value for one in nights), series.unit)} to "
+        f"{number(max(one.value for one in nights), series.unit)}, last {number(nights[-1].value, series.unit)}"
+    )
+    scale = f'data-low="{low!r}" data-high="{high!r}" data-plot="{_LEFT:g} {_RIGHT:g} {_TOP:g} {_BOTTOM:g}"'
+    inner = "".join([*drawn.axes(), *drawn.moved([at for at, _ in moved]), *drawn.changes(inside), *drawn.points()])
+    return Course(
+        drawing(_WIDTH, _HEIGHT, words, inner, "wide", scale),
+        page.numbers(nights),
+        "|".join(number(one.value, series.unit) for one in nights),
+        "".join(str(_NUMBERS[one.verdict]) for one in nights),
+        shlex.quote(printable(series.test)),
+        tuple((when(nights[at]), what) for at, what in moved),
+        bisect_command(series),
+    )
+
+
+def bisect_command(series: Series) -> str:
+    """The command that finds what made ``series`` regress; empty where it did not, or nobody knows between what."""
+    if series.last.verdict is not Verdict.REGRESSED:
+        return ""
+    bad = series.last
+    for night in reversed(series.nights):
+        if night.verdict is Verdict.REGRESSED:
+            bad = night if commit_of(night) else bad
+        elif night.verdict in (Verdict.OK, Verdict.UNCHANGED, Verdict.IMPROVED) and commit_of(night):
+            ends = commit_of(night), commit_of(bad)
+            test = shlex.quote(printable(series.test))
+            return f"pytest-modelbench bisect {ends[0]}..{ends[1]} {test}" if ends[1] and ends[0] != ends[1] else ""
+    return ""
+
+
+def _moved(nights: Sequence[Night], page: PageNights) -> Iterator[tuple[int, str]]:
+    """The nights whose environment is not what it was the night before on the same machine, and what of it."""
+    before: dict[tuple[Fact, ...], Night] = {}
+    for at, night in enumerate(nights):
+        machine = tuple(night.facts.get(fact) for fact in _MACHINE)
+        if machine in before and (what := page.moved(before[machine].facts, night.facts)):
+            yield at, what
+        before[machine] = night
+
+
+def _band(night: Night) -> tuple[float, float] | None:
+    """The ends of the band of ``night``, about what its baseline would be on the machine as it was."""
+    if not night.ratio or night.allowed is None:
+        return None
+    middle = night.value / night.ratio
+    return middle * (1 - night.allowed), middle * (1 + night.allowed)
+
+
+def _whisker(night: Night) -> tuple[float, float] | None:
+    """The ends of the interval of ``night``, about its value."""
+    if not night.ratio or night.low is None or night.high is None or night.low == night.high:
+        return None
+    return night.value * night.low / night.ratio, night.value * night.high / night.ratio
+
+
+def _domain(nights: Sequence[Night]) -> tuple[float, float]:
+    """The values that the picture goes from and to. An interval wider than all else is cut off."""
+    inner = [one.value for one in nights] + [end for night in nights for end in _band(night) or ()]
+    low, high = min(inner), max(inner)
+    span = high - low or abs(high) * 0.05 or 1.0
+    ends = [end for night in nights for end in _whisker(night) or ()]
+    low, high = max(min([low, *ends]), low - span), min(max([high, *ends]), high + span)
+    margin = (high - low or 2 * span) * 0.06
+    lowest = low - margin
+    return (low / 2 if lowest <= 0 < low else lowest), high + margin
+
+
+def _ticks(low: float, high: float, unit: str) -> list[float]:
+    """Round values between both."""
+    base = 1024.0 if unit == "bytes" else 10.0
+    raw = (high - low) / 5
+    power = base ** math.floor(math.log(raw, base)) if raw > 0 else 1.0
+    step = next((power * one for one in _STEPS if power * one >= raw), raw)
+    first = math.ceil(low / step)
+    return [(first + at) * step for at in range(8) if (first + at) * step <= high]
+
+
+class _Drawn:
+    """Parts of the picture of ``nights``. All points are absolute, ``x,y``, so that a script can bend the scale."""
+
+    def __init__(self, nights: Sequence[Night], low: float, high: float, unit: str) -> None:
+        self._nights, self._unit, self._ends = nights, unit, (low, high)
+        self._across, self._up = Scale(0, len(nights) - 1, _RIGHT - _LEFT), Scale(low, high, _BOTTOM - _TOP)
+
+    def _x(self, at: float) -> str:
+        return f"{_LEFT + self._across(at):.4g}"
+
+    def _y(self, value: float) -> str:
+        return f"{_BOTTOM - self._up(value):.4g}"
+
+    def _path(self, css: str, points: Sequence[tuple[float, float]], end: str = "") -> str:
+        """A line through ``points``: a number of a night, and a value."""
+        through = "L".join(f"{self._x(at)},{self._y(value)}" for at, value in points)
+        return f'<path class="{css}" data-y="d" d="M{through}{end}"/>' if points else ""
+
+    def axes(self) -> Iterator[str]:
+        ticks = _ticks(*self._ends, self._unit)
+        for tick, text in zip(ticks, alike(ticks, self._unit), strict=True):
+            y = self._y(tick)
+            yield f'<path class="axis" data-y="d" d="M{_LEFT:g},{y}L{_RIGHT:g},{y}"/>'
+            yield f'<text class="end" data-y="y" x="{_LEFT - 6:g}" y="{y}" dy="4">{escape(text)}</text>'
+        last = len(self._nights) - 1
+        days = {when(one)[:10] for one in self._nights}
+        for at in sorted({0, last, *(last * part // 4 for part in range(4))} if last > 3 else {0, last}):
+            told = when(self._nights[at])[11:] if len(days) == 1 else when(self._nights[at])[:10]
+            css = "" if at == 0 else "end" if at == last else "middle"
+            yield f'<text class="{css}" x="{self._x(at)}" y="{_BOTTOM + 18:g}">{escape(told)}</text>'
+
+    def moved(self, found: Sequence[int]) -> Iterator[str]:
+        for count, at in enumerate(found, start=1):
+            x = self._x(at - 0.5)
+            yield f'<path class="moved" d="M{x},{_TOP:g}L{x},{_BOTTOM:g}"/>'
+            yield f'<text class="middle" x="{x}" y="10">{count}</text>'
+
+    def changes(self, found: Sequence[int]) -> Iterator[str]:
+        for at in found:
+            x = self._x(at - 0.5)
+            yield (
+                f'<path class="change" d="M{x},{_TOP:g}L{x},{_BOTTOM:g}"><title>a lasting change</title></path>'
+                f'<path class="change full" transform="translate({x},{_BOTTOM:g})" d="M0-7l5 8h-10z"/>'
+            )
+
+    def points(self) -> Iterator[str]:
+        """The band, intervals, values, and marks on what is not as it should be."""
+        bands = [(at, band) for at, night in enumerate(self._nights) if (band := _band(night))]
+        for _, run in groupby(enumerate(bands), lambda one: one[1][0] - one[0]):
+            steps = [(max(at - 0.5, 0), min(at + 0.5, len(self._nights) - 1), band) for _, (at, band) in run]
+            above = [(x, band[1]) for first, last, band in steps for x in (first, last)]
+            below = [(x, band[0]) for first, last, band in reversed(steps) for x in (last, first)]
+            yield self._path("band", [*above, *below], "Z")
+        whiskers = [(at, ends) for at, night in enumerate(self._nights) if (ends := _whisker(night))]
+        lines = "".join(f"M{self._x(at)},{self._y(low)}L{self._x(at)},{self._y(high)}" for at, (low, high) in whiskers)
+        yield f'<path class="whisker" data-y="d" d="{lines}"/>' if lines else ""
+        values = [(at, night.value) for at, night in enumerate(self._nights)]
+        yield self._path("plain line values", values)
+        dots = "".join(f"M{self._x(at)},{self._y(value)}h0" for at, value in values)
+        yield f'<path class="points" data-y="d" d="{dots}"/>'
+        for at, night in enumerate(self._nights):
+            if night.verdict in _MARKS:
+                css, shape = _MARKS[night.verdict]
+                place = f"translate({self._x(at)},{self._y(night.value)})"
+                yield f'<path class="{css} sign" data-y="transform" transform="{place}" d="{shape}"/>'
