@@ -195,6 +195,7 @@ class _Drawn:
     def __init__(self, nights: Sequence[Night], low: float, high: float, unit: str) -> None:
         self._nights, self._unit, self._ends = nights, unit, (low, high)
         self._across, self._up = Scale(0, len(nights) - 1, _RIGHT - _LEFT), Scale(low, high, _BOTTOM - _TOP)
+        self._xs = [self._x(at) for at in range(len(nights))]
 
     def _x(self, at: float) -> str:
         return f"{_LEFT + self._across(at):.4g}"
@@ -202,10 +203,10 @@ class _Drawn:
     def _y(self, value: float) -> str:
         return f"{_BOTTOM - self._up(value):.4g}"
 
-    def _path(self, css: str, points: Sequence[tuple[float, float]], end: str = "") -> str:
-        """A line through ``points``: a number of a night, and a value."""
-        through = "L".join(f"{self._x(at)},{self._y(value)}" for at, value in points)
-        return f'<path class="{css}" data-y="d" d="M{through}{end}"/>' if points else ""
+    def _lines(self, css: str, found: Sequence[tuple[int, tuple[float, float]]], more: str = "") -> str:
+        """A line from a value to another, upright, at each of some nights."""
+        lines = "".join(f"M{self._xs[at]},{self._y(low)}L{self._xs[at]},{self._y(high)}" for at, (low, high) in found)
+        return f'<path class="{css}"{more} data-y="d" d="{lines}"/>' if lines else ""
 
     def axes(self) -> Iterator[str]:
         ticks = _ticks(*self._ends, self._unit)
@@ -237,20 +238,14 @@ class _Drawn:
     def points(self) -> Iterator[str]:
         """The band, intervals, values, and marks on what is not as it should be."""
         bands = [(at, band) for at, night in enumerate(self._nights) if (band := _band(night))]
-        for _, run in groupby(enumerate(bands), lambda one: one[1][0] - one[0]):
-            steps = [(max(at - 0.5, 0), min(at + 0.5, len(self._nights) - 1), band) for _, (at, band) in run]
-            above = [(x, band[1]) for first, last, band in steps for x in (first, last)]
-            below = [(x, band[0]) for first, last, band in reversed(steps) for x in (last, first)]
-            yield self._path("band", [*above, *below], "Z")
-        whiskers = [(at, ends) for at, night in enumerate(self._nights) if (ends := _whisker(night))]
-        lines = "".join(f"M{self._x(at)},{self._y(low)}L{self._x(at)},{self._y(high)}" for at, (low, high) in whiskers)
-        yield f'<path class="whisker" data-y="d" d="{lines}"/>' if lines else ""
-        values = [(at, night.value) for at, night in enumerate(self._nights)]
-        yield self._path("plain line values", values)
-        dots = "".join(f"M{self._x(at)},{self._y(value)}h0" for at, value in values)
-        yield f'<path class="points" data-y="d" d="{dots}"/>'
+        wide = (_RIGHT - _LEFT) / (len(self._nights) - 1)
+        yield self._lines("band", bands, f' stroke-width="{wide:.4g}"')
+        yield self._lines("whisker", [(at, ends) for at, night in enumerate(self._nights) if (ends := _whisker(night))])
+        points = [f"{self._xs[at]},{self._y(night.value)}" for at, night in enumerate(self._nights)]
+        yield f'<path class="plain line values" data-y="d" d="M{"L".join(points)}"/>'
+        yield f'<path class="points" data-y="d" d="M{"h0M".join(points)}h0"/>'
         for at, night in enumerate(self._nights):
             if night.verdict in _MARKS:
                 css, shape = _MARKS[night.verdict]
-                place = f"translate({self._x(at)},{self._y(night.value)})"
+                place = f"translate({self._xs[at]},{self._y(night.value)})"
                 yield f'<path class="{css} sign" data-y="transform" transform="{place}" d="{shape}"/>'

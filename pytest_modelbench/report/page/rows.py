@@ -32,8 +32,8 @@ LOOKS = {
     Standing.OK: ("plain", "✓"),
 }
 STANDINGS = tuple(Standing)
-#: Nights that a line shows.
-_NIGHTS = 60
+#: Nights that a line shows: a month, as in the terminal.
+_NIGHTS = 30
 #: Checks with pictures of what they rest on, trouble first: what is fine among thousands is a line.
 _PICTURED = 1000
 
