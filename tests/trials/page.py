@@ -20,12 +20,11 @@ from statistics import median
 from machine import ROOT, describe, write
 
 sys.path.insert(0, str(ROOT))
-from tests.unit.browser import CHROMIUM, shown
-from tests.unit.report_sessions import EMPTY, ENVIRONMENT, check
-
 from pytest_modelbench.core.series import Night, Series
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.report.page import session as page
+from tests.unit.browser import CHROMIUM, shown
+from tests.unit.report_sessions import EMPTY, ENVIRONMENT, check
 
 SIZES, NIGHTS, STARTS = (100, 1_000, 10_000), 90, 5
 WATCH = """
