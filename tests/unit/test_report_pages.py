@@ -19,6 +19,7 @@ from pytest_modelbench.report.page import plan as plan_page
 from pytest_modelbench.report.page import rows
 from pytest_modelbench.report.page import session as session_page
 from pytest_modelbench.report.page.svg import Column, Scale, columns, dots, interval
+from pytest_modelbench.store.history import keep
 from pytest_modelbench.store.results import render_results
 from tests.unit.report_sessions import EMPTY, SESSION, check
 
@@ -166,3 +167,44 @@ def test_a_report_is_written_as_a_page(tmp_path, capsys):
     assert main(["report", str(tmp_path / "results.json"), "--format=html"]) == 0
     page = Whole(capsys.readouterr().out)
     assert {rows.address(one) for one in SESSION.checks} < set(page.ids)
+
+
+def test_a_damaged_night_is_named_on_the_page(tmp_path, capsys):
+    (tmp_path / "results.json").write_text(render_results(SESSION))
+    nights = tmp_path / "nights"
+    keep(nights, SESSION)
+    (nights / "half.night.json").write_text('{"format": "pytest-modelbench night", "schema": 1, "sess')
+    (nights / "folder.night.json").mkdir()
+    assert main(["report", str(tmp_path / "results.json"), "--format=html", f"--history={nights}"]) == 0
+    text = " ".join(Whole(capsys.readouterr().out).text)
+    assert text.count("left out: ") == 2
+    assert "half.night.json" in text
+
+
+HOSTILE = [
+    "</script><script>alert(1)</script>",
+    "\x1b[31mred",
+    "\u202eabc",
+    "a" * 10_000,
+    "<!--",
+    "</noscript>",
+    '"><b>',
+]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_history_of_hostile_names_is_text(name, monkeypatch):
+    monkeypatch.setattr(session_page, "_AT_ONCE", 1)
+    one = check(name, METRICS["latency"], Verdict.REGRESSED, 0.2, 0.1, test=f"t.py::test[{name}]")
+    nights = tuple(
+        Night(name, f"{name}{day}", name, value, verdict, accepted=name, facts={name: day, "torch": f"{name}{day}"})
+        for day, (value, verdict) in enumerate(((0.1, Verdict.OK), (0.2, Verdict.REGRESSED)))
+    )
+    history = [Series(folder, *one.key, name, name, name, nights) for folder in (one.folder, name)]
+    page = session_page.render(replace(EMPTY, checks=(one, one)), history=history, notes=[name])
+    found = Whole(page)
+    assert found.tags.count("script") == 2
+    assert (found.tags.count("noscript"), page.count("</noscript>")) == (1, 1)
+    assert "\x1b" not in page
+    assert "\u202e" not in page
+    assert "bisect" not in page.split("<script", 1)[0]

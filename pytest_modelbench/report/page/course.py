@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
@@ -55,8 +55,12 @@ class Course:
 
 @dataclass
 class PageNights:
-    """The nights of a page, each once however many checks it has; and what differs between two environments."""
+    """The nights of a page, each once however many checks it has; and what differs between two environments.
 
+    ``argument`` is what commands take for a test, `core.places.Here.argument`.
+    """
+
+    argument: Callable[[str], str] = str
     told: list[tuple[str, str]] = field(default_factory=list)  #: when, and of which commit
     _numbers: dict[tuple[str, str | None], int] = field(default_factory=dict)
     _moved: dict[tuple[int, int], str] = field(default_factory=dict)
@@ -108,26 +112,27 @@ def course(series: Series, page: PageNights, changes: Sequence[int] = ()) -> Cou
         return None
     moved = [*_moved(nights, page)]
     inside = [number - left_out for number in changes if left_out < number < len(series.nights)]
-    drawn = _Drawn(nights, low, high, series.unit)
+    unit = printable(series.unit)
+    drawn = _Drawn(nights, low, high, unit)
     words = (
         f"{plural(len(nights), 'night')} from {when(nights[0])} to {when(nights[-1])}: "
-        f"{number(min(one.value for one in nights), series.unit)} to "
-        f"{number(max(one.value for one in nights), series.unit)}, last {number(nights[-1].value, series.unit)}"
+        f"{number(min(one.value for one in nights), unit)} to "
+        f"{number(max(one.value for one in nights), unit)}, last {number(nights[-1].value, unit)}"
     )
     scale = f'data-low="{low!r}" data-high="{high!r}" data-plot="{_LEFT:g} {_RIGHT:g} {_TOP:g} {_BOTTOM:g}"'
     inner = "".join([*drawn.axes(), *drawn.moved([at for at, _ in moved]), *drawn.changes(inside), *drawn.points()])
     return Course(
         drawing(_WIDTH, _HEIGHT, words, inner, "wide", scale),
         page.numbers(nights),
-        "|".join(number(one.value, series.unit) for one in nights),
+        "\t".join(number(one.value, unit) for one in nights),
         "".join(str(_NUMBERS[one.verdict]) for one in nights),
-        shlex.quote(printable(series.test)),
+        shlex.quote(printable(page.argument(series.test))),
         tuple((when(nights[at]), what) for at, what in moved),
-        bisect_command(series),
+        bisect_command(series, page.argument),
     )
 
 
-def bisect_command(series: Series) -> str:
+def bisect_command(series: Series, argument: Callable[[str], str] = str) -> str:
     """The command that finds what made ``series`` regress; empty where it did not, or nobody knows between what."""
     if series.last.verdict is not Verdict.REGRESSED:
         return ""
@@ -137,7 +142,7 @@ def bisect_command(series: Series) -> str:
             bad = night if commit_of(night) else bad
         elif night.verdict in (Verdict.OK, Verdict.UNCHANGED, Verdict.IMPROVED) and commit_of(night):
             ends = commit_of(night), commit_of(bad)
-            test = shlex.quote(printable(series.test))
+            test = shlex.quote(printable(argument(series.test)))
             return f"pytest-modelbench bisect {ends[0]}..{ends[1]} {test}" if ends[1] and ends[0] != ends[1] else ""
     return ""
 

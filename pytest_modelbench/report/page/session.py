@@ -20,6 +20,8 @@ from pytest_modelbench.report.summary import Told, circumstances, lines, tally
 _FAILED = (Outcome.FAILED, Outcome.INCONCLUSIVE)
 #: Rows that a browser lays out at once: it takes a second for some 10,000.
 _AT_ONCE = 400
+#: Of more models than this, a search finds one sooner than a list.
+_CHOICES = 300
 #: Messages of failing tests that are open.
 _OPEN = 5
 
@@ -38,7 +40,7 @@ def render(
     told = told or Told()
     series = {(one.folder, one.test, one.name): one for one in history}
     found = lines(session)
-    nights = PageNights()
+    nights = PageNights(told.here.argument)
     made = list(rows(session, found, series, changes or {}, nights))
     worst = LOOKS[found[0].standing][0] if found else "odd"
     failed = sum(one.outcome is Outcome.FAILED and not one.by_verdict for one in session.tests)
@@ -63,6 +65,7 @@ def render(
         at_once=_AT_ONCE,
         has_history=bool(series),
         choices=choices(session, found),
+        most_choices=_CHOICES,
         standings=[(at, one.value, LOOKS[one][1]) for at, one in enumerate(STANDINGS) if one in present],
         nights={"nights": nights.told, "verdicts": [one.value for one in Verdict]},
         notes=list(footnotes(line.check for line in found)),

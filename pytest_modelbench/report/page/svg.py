@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
+from pytest_modelbench.core.printable import printable
+
 #: Colours of Okabe and Ito, which the colour-blind tell apart; the page has lighter ones for dark screens.
 COLOURS = 8
 
@@ -111,4 +113,4 @@ def drawing(width: float, height: float, words: str, inside: str, css: str = "",
     """
     size = f'class="{css}" viewBox="0 -6 {width:g} {height + 6:g}"' if css else f'width="{width:g}" height="{height:g}"'
     gap = " " if more else ""
-    return Markup(f'<svg {size} role="img" aria-label="{escape(words)}"{gap}{more}>{inside}</svg>')
+    return Markup(f'<svg {size} role="img" aria-label="{escape(printable(words))}"{gap}{more}>{inside}</svg>')

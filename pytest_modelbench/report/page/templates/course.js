@@ -17,7 +17,7 @@
     figure.dataset.alive = "yes";
     const svg = figure.querySelector("svg"), line = svg.querySelector(".values");
     const nights = numbers(figure.dataset.nights).map(at => known.nights[at]);
-    const values = figure.dataset.values.split("|");
+    const values = figure.dataset.values.split("\t");
     const verdicts = [...figure.dataset.verdicts].map(at => known.verdicts[at]);
     const [left, right, top, bottom] = svg.dataset.plot.split(" ").map(Number);
     const range = svg.insertBefore(document.createElementNS(SVG, "rect"), svg.firstChild);

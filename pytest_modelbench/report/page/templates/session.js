@@ -10,7 +10,7 @@
   const unescape = escaped => { text.innerHTML = escaped; return text.value; };
   const keysOf = written => written.split(" ").map(Number);
 
-  // Where scripts run, a browser takes what is in <noscript> for text: rows that cost nothing until they are wanted.
+  // Where scripts run, a browser takes what is for those without for text: rows that cost nothing until they are wanted.
   const records = [...body.rows].map(row => ({row, id: row.id, words: row.dataset.words, keys: keysOf(row.dataset.keys)}));
   for (const line of rest ? rest.textContent.split("\n") : []) {
     const found = /^<tr id="(\w+)" data-keys="([^"]*)" data-words="([^"]*)"/.exec(line);
