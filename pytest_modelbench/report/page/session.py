@@ -56,6 +56,7 @@ def render(
         against=session.against,
         trouble=trouble,
         more_trouble=more_trouble,
+        trouble_notes=list(footnotes(one.row.line.check for one in trouble)),
         notices=[*notices(session, told), *told.refused],
         said=notes,
         failures=[one for one in session.tests if one.outcome in _FAILED and one.message],

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pytest_modelbench.core.branches import Branch, tree
-from pytest_modelbench.core.breakdown import ItemChange
 from pytest_modelbench.core.reasons import ItemsChanged, Placed
 from pytest_modelbench.core.session import Check
 from pytest_modelbench.report.page.rows import Row
@@ -17,13 +17,16 @@ from pytest_modelbench.report.summary import Standing
 #: What a reader has to look at before anything else.
 _TROUBLE = (Standing.REGRESSED, Standing.INCOMPARABLE, Standing.INCONCLUSIVE, Standing.MISSING)
 _MOST = 25
-#: Parts with less of what moved are noise, or not worth a line.
+#: Parts with less of that are noise, or not worth a line.
 _LEAST_SHARE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of a model by how much it changed, of all that moved the share ``share``; and what is in it."""
+    """A part of a model by how much it changed, which is ``share`` of what all parts did; and what is in it.
+
+    Of a part within another the bar is never the longer one but where others in it went the other way: at most 1.
+    """
 
     name: str
     change: str
@@ -58,31 +61,21 @@ def troubles(rows: Sequence[Row]) -> tuple[list[Trouble], int]:
 
 
 def parts(check: Check) -> Iterator[Part]:
-    """The parts of the model that a check's change is in, what moved most first; none where nobody knows."""
+    """The parts of the model that a check's change is in, the largest change first; none where nobody knows."""
     for reason in check.judgement.where:
         changed = reason.times if isinstance(reason, Placed) else reason
         if isinstance(changed, ItemsChanged):
-            moved = _by_module(changed.items, moved=True)
-            if moved.amount:
-                yield from _parts(moved, _amounts(_by_module(changed.items)), moved.amount, changed.unit)
+            own: Counter[str] = Counter()
+            for item in changed.items:
+                own[item.module] += item.difference
+            whole = tree(own)
+            yield from _parts(whole, sum(abs(one.amount) for one in whole.below), changed.unit)
 
 
-def _by_module(items: Sequence[ItemChange], *, moved: bool = False) -> Branch:
-    """By how much parts changed in all, or, ``moved``, how much of them did, up or down."""
-    own: dict[str, float] = {}
-    for item in items:
-        own[item.module] = own.get(item.module, 0) + (abs(item.difference) if moved else item.difference)
-    return tree(own)
-
-
-def _amounts(whole: Branch) -> dict[str, float]:
-    return {branch.name: branch.amount for _, branch in whole.walk()}
-
-
-def _parts(above: Branch, net: dict[str, float], whole: float, unit: str) -> Iterator[Part]:
-    for branch in above.below:
-        if branch.amount >= _LEAST_SHARE * whole:
-            change = net[branch.name]
+def _parts(above: Branch, whole: float, unit: str) -> Iterator[Part]:
+    for branch in sorted(above.below, key=lambda one: -abs(one.amount)):
+        if abs(branch.amount) >= _LEAST_SHARE * whole > 0:
+            change = branch.amount
             told = difference(0, change / 1e9, "s") if unit == "ns" else difference(0, change, unit)
-            below = tuple(_parts(branch, net, whole, unit))
-            yield Part(branch.name.rpartition(".")[2], told, branch.amount / whole, change > 0, below)
+            below = tuple(_parts(branch, whole, unit))
+            yield Part(branch.name.rpartition(".")[2], told, min(abs(change) / whole, 1.0), change > 0, below)

@@ -73,5 +73,15 @@
   tell(records.length);
   open();
 
+  // On paper nothing opens: what is not as it should be is printed with its reasons.
+  let opened = [];
+  addEventListener("beforeprint", () => {
+    const rows = [...body.rows].filter(row => row.querySelector("td.bad, td.odd"));
+    opened = [...document.querySelectorAll("body > details, .trouble td > details"), ...rows.map(row => row.querySelector("details"))]
+      .filter(one => !one.open);
+    opened.forEach(one => { one.open = true; });
+  });
+  addEventListener("afterprint", () => opened.forEach(one => { one.open = false; }));
+
   document.querySelectorAll(".command").forEach(command => window.copyable(command));
 })();
