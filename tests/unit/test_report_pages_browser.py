@@ -125,7 +125,7 @@ svg.dispatchEvent(new PointerEvent("pointermove", at(0)));
 told.dragged = saying();
 const key = (name, shiftKey) => svg.dispatchEvent(new KeyboardEvent("keydown", {key: name, shiftKey, bubbles: true}));
 key("End", false);
-told.end = saying();
+told.end = [...saying(), svg.getAttribute("role"), svg.getAttribute("aria-valuenow")];
 key("ArrowLeft", true);
 told.back = saying();
 const straight = line();
@@ -165,7 +165,7 @@ def test_a_hand_finds_what_the_page_offers(tmp_path):
     assert told["point"] == [f"2026-11-02 08:00, commit {commits[1]}: 110 ms, ok", ""]
     command = f"pytest-modelbench bisect {commits[1]}..{commits[3]} 't.py::test_odd[a b'\"'\"'s]'"
     assert told["dragged"] == [f"2026-11-04 08:00, commit {commits[3]}: 500 ms, regressed", f"{command}copy"]
-    assert told["end"] == [f"2026-11-05 08:00, commit {commits[4]}: 100 ms, ok", ""]
+    assert told["end"] == [f"2026-11-05 08:00, commit {commits[4]}: 100 ms, ok", "", "slider", "5"]
     assert told["back"][1].startswith(f"pytest-modelbench bisect {commits[3]}..{commits[4]} ")
     assert told["bent"]
     assert told["rises"]

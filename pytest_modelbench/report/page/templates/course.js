@@ -24,11 +24,16 @@
     range.setAttribute("class", "range");
     const cursor = drawn(svg, "path", "cursor"), spot = drawn(svg, "circle", "cursor");
     const told = document.createElement("p"), command = document.createElement("p");
-    told.setAttribute("aria-live", "polite");
     told.className = "told";
     told.textContent = "Point at a night, or use the arrow keys; drag over nights, or hold Shift, for the commits between.";
     figure.append(told, command);
     svg.tabIndex = 0;
+    // What arrow keys move is a slider to those who hear it.
+    svg.setAttribute("role", "slider");
+    svg.setAttribute("aria-valuemin", 1);
+    svg.setAttribute("aria-valuemax", nights.length);
+    const say = (at, what) => { svg.setAttribute("aria-valuenow", at + 1); svg.setAttribute("aria-valuetext", what); };
+    say(nights.length - 1, told.textContent);
 
     const x = at => left + (right - left) * at / (nights.length - 1);
     const ys = () => [...line.getAttribute("d").matchAll(POINT)].map(found => Number(found[2]));
@@ -41,6 +46,7 @@
       spot.setAttribute("r", 6);
       const [when, commit] = nights[at];
       told.textContent = `${when}, ${commit ? `commit ${commit}` : "of no known commit"}: ${values[at]}, ${verdicts[at]}`;
+      say(at, told.textContent);
       const [first, last] = from === null ? [at, at] : [Math.min(from, at), Math.max(from, at)];
       range.setAttribute("x", x(first));
       range.setAttribute("width", x(last) - x(first));
