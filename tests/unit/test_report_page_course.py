@@ -198,7 +198,8 @@ def test_a_check_of_several_environments_has_its_values_side_by_side():
     alone = check("net", "macs", OK, 10, 10)
     elsewhere = series(night(1, 0.5), night(2, 0.4), folder="cpu-old", test=here.key.test)
     two = replace(EMPTY, environments=(ENVIRONMENT, GPU), checks=(here, there, alone))
-    page = Whole(session_page.render(two, history=[elsewhere]))
+    known = series(night(1, 0.7), night(2, 0.6), test=here.key.test)  # what the session itself tells
+    page = Whole(session_page.render(two, history=[elsewhere, known]))
     text = " ".join(" ".join(page.text).split())
     _, _, table = text.partition("In several environments ")
     assert table.startswith(

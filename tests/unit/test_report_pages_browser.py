@@ -91,6 +91,8 @@ $("#further button").click();
 told.more = [cases().length, count(), !$("#further").hidden];
 enter($("[type=search]"), "A|B<c>&* LATENCY");
 told.search = cases();
+enter($("[type=search]"), "bra<&>");
+told.searchFar = cases();
 enter($("[type=search]"), "");
 told.again = cases().length;
 $('th[data-by="share"] button').click();
@@ -142,7 +144,7 @@ return told;
 def test_a_hand_finds_what_the_page_offers(tmp_path):
     plain = [check(f"net{number:03}", "latency", Verdict.OK, 0.1, 0.1) for number in range(400)]
     odd = check("a|b<c>&*d*", "latency", Verdict.OK, 0.1, 0.1, test="t.py::test_odd[a b's]")
-    far = check("zebra", "latency", Verdict.OK, 0.104, 0.1)
+    far = check("zebra<&>", "latency", Verdict.OK, 0.104, 0.1)
     wrong = check("net999", "latency", Verdict.REGRESSED, 0.2, 0.1)
     other = check("net999", "macs", Verdict.OK, 10, 10)
     checks = (*plain, odd, far, wrong, other)
@@ -155,12 +157,13 @@ def test_a_hand_finds_what_the_page_offers(tmp_path):
     assert told["first"] == [400, "404 of 404, the first 400 shown", True]
     assert told["more"] == [404, "404 of 404", False]
     assert told["search"] == ["a|b<c>&*d*"]
+    assert told["searchFar"] == ["zebra<&>"]
     assert told["again"] == 400
     assert told["largest"] == ["net999", "descending"]
-    assert told["last"] == ["zebra", "descending"]
+    assert told["last"] == ["zebra<&>", "descending"]
     assert told["metric"] == ["net999"]
     assert told["trouble"] == ["net999"]
-    assert told["address"] == [True, "zebra"]
+    assert told["address"] == [True, "zebra<&>"]
     commits = [one.commit[:10] for one in course.nights]
     assert told["point"] == [f"2026-11-02 08:00, commit {commits[1]}: 110 ms, ok", ""]
     command = f"pytest-modelbench bisect {commits[1]}..{commits[3]} 't.py::test_odd[a b'\"'\"'s]'"
