@@ -105,8 +105,8 @@ def pictured(page, chromium, path, *, dark):
     options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", *theme]
     command = [chromium, *options, f"--window-size={WIDTH},{HEIGHT}", f"--screenshot={path}", opened.as_uri()]
     subprocess.run(command, check=True, timeout=60, stderr=subprocess.DEVNULL)
-    # A page has few colours: a palette is a third of the size.
-    Image.open(path).convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE).save(path, optimize=True)
+    # A page has few colours: a palette, of all that occur and not of the commonest, is a third of the size.
+    Image.open(path).convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE).save(path, optimize=True)
     print(f"{path}: {path.stat().st_size} bytes")
 
 
