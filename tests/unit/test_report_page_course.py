@@ -6,7 +6,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pytest_modelbench.core.breakdown import ItemChange
@@ -14,8 +14,9 @@ from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.reasons import ItemsChanged, Placed
 from pytest_modelbench.core.series import Night, Series
 from pytest_modelbench.core.verdicts import Verdict
+from pytest_modelbench.judge.levels import LevelChange, Levels, levels
 from pytest_modelbench.report.page import session as session_page
-from pytest_modelbench.report.page.course import PageNights, bisect_command, course
+from pytest_modelbench.report.page.course import PageNights, course, search_command
 from pytest_modelbench.report.page.environments import facts
 from pytest_modelbench.report.page.trouble import parts
 from pytest_modelbench.report.scale import alike
@@ -39,7 +40,7 @@ def test_a_course_has_values_intervals_the_band_and_marks_to_scale():
         night(2, 100.0, ratio=1.0, low=1.0, high=1.0, allowed=0.05),
         night(3, 200.0, BAD, ratio=2.0, low=1.9, high=2.1, allowed=0.05),
     )
-    drawn = course(series(*nights, unit="widgets"), PageNights())
+    drawn = course(Levels(series(*nights, unit="widgets")), PageNights())
     picture = str(drawn.picture)
     # From 90 to 210, the ends of intervals, with a margin of 6 %: 82.8 to 217.2 are 180 pixels.
     assert 'data-low="82.8" data-high="217.2"' in picture
@@ -63,22 +64,33 @@ def test_nights_of_a_page_are_kept_once_and_told_in_runs():
 
 def test_what_changed_around_is_marked_where_it_did():
     old, new = {"device": "cpu", "torch": "2.14"}, {"device": "cpu", "torch": "2.15", "driver": "1"}
-    drawn = course(series(night(1, facts=old), night(2, facts=old), night(3, facts=new)), PageNights())
+    drawn = course(Levels(series(night(1, facts=old), night(2, facts=old), night(3, facts=new))), PageNights())
     assert drawn.moved == (("2026-11-03 08:00", "torch 2.14 -> 2.15"),)
     assert '<path class="moved" d="M552,16L552,196"/><text class="middle" x="552" y="10">1</text>' in drawn.picture
 
 
 def test_machines_that_take_turns_are_no_change():
     one, other = {"device": "cpu", "torch": "2.15"}, {"device": "cuda", "torch": "2.14"}
-    nights = [night(day, facts=other if day % 2 else one) for day in range(1, 7)]
-    assert course(series(*nights, folder="portable"), PageNights()).moved == ()
+    nights = [
+        night(day, facts=other if day % 2 else one, environment="cuda" if day % 2 else "cpu") for day in range(1, 7)
+    ]
+    assert course(Levels(series(*nights, folder="portable")), PageNights()).moved == ()
 
 
-def test_lasting_changes_are_marked_before_their_night_and_none_outside():
-    nights = [night(day % 28 + 1, 1.0 + day / 1000) for day in range(200)]
-    drawn = course(series(*nights), PageNights(), changes=(5, 20, 21, 110, 500))
+def test_where_a_level_changed_is_marked_and_told_with_the_command_for_its_commit():
+    nights = [replace(night(day % 28 + 1, 1.0), session=f"s{day}") for day in range(200)]
+    moved = replace(nights[21], value=1.2, facts={"torch": "2.15"})
+    changes = [
+        LevelChange(nights[at - 1], nights[at], 1.026, True, nights[at - 1], nights[at]) for at in (5, 20, 110)
+    ] + [LevelChange(replace(nights[20], facts={"torch": "2.14"}), moved, 0.9, False, nights[19], nights[22])]
+    drawn = course(Levels(series(*nights, test="t.py::test_one[a b]"), tuple(changes)), PageNights())
     # 180 of 200 nights are shown: the 20th is the first of them, before which nothing is seen.
-    assert re.findall(r'class="change full" transform="translate\(([\d.]+),', drawn.picture) == ["85.7", "396"]
+    assert re.findall(r'class="change full" transform="translate\(([\d.]+),', drawn.picture) == ["396", "85.7"]
+    command = f"pytest-modelbench bisect {'26' * 5}..{'27' * 5} 't.py::test_one[a b]'"
+    assert drawn.steps == (
+        ("2026-11-27 08:00", "the level changed by +2.6%", command),
+        ("2026-11-22 08:00", "the level changed by -10.0%, with torch 2.14 -> 2.15", ""),
+    )
 
 
 @pytest.mark.parametrize(
@@ -97,13 +109,13 @@ def test_a_regression_has_the_command_that_looks_for_its_commit(verdicts, ends):
     nights = [night(day, verdict=verdict) for day, verdict in enumerate(verdicts, start=1)]
     good, bad = (f"{day:02}" * 5 for day in ends or (0, 0))
     command = f"pytest-modelbench bisect {good}..{bad} 't.py::test_one[a b]'" if ends else ""
-    assert bisect_command(series(*nights, test="t.py::test_one[a b]")) == command
+    assert search_command(series(*nights, test="t.py::test_one[a b]")) == command
 
 
 @pytest.mark.parametrize("commit", [None, "--help; rm -rf ~", "abc", "02" * 20])
 def test_no_command_is_made_of_what_is_no_commit_or_the_same(commit):
     nights = night(2), replace(night(3, verdict=BAD), commit=commit)
-    assert bisect_command(series(*nights)) == ""
+    assert search_command(series(*nights)) == ""
 
 
 @given(
@@ -119,16 +131,21 @@ def test_no_command_is_made_of_what_is_no_commit_or_the_same(commit):
     ),
     st.sampled_from(["s", "bytes", "count", "fraction", "images/s", "kg"]),
 )
+@example([(1.7e308, None, None, OK), (-1.7e308, None, None, OK)], "s")
 def test_whatever_values_are_is_drawn_within_the_picture_or_not_at_all(points, unit):
-    nights = [
-        night(day + 1, value, verdict, ratio=ratio, low=ratio, high=value, allowed=allowed)
+    one = check("net", "latency", OK, 0.1, 0.1)
+    nights = tuple(
+        night(day + 1, value, verdict, ratio=ratio, low=ratio, high=value, allowed=allowed, log_ratio=value)
         for day, (value, ratio, allowed, verdict) in enumerate(points)
-    ]
-    drawn = course(series(*nights, unit=unit), PageNights())
-    if drawn is not None:
-        Whole(str(drawn.picture))
-        for y in re.findall(r"[\d.]+,(-?[\w.+-]+?)(?=[LMh\"])", drawn.picture):
-            assert 16 <= float(y) <= 196
+    )
+    history = [Series(one.folder, *one.key, "net", unit, "lower", nights)]
+    page = session_page.render(replace(EMPTY, environments=(ENVIRONMENT,), checks=(one,)), history=history)
+    for picture in re.findall(r"<svg.*?</svg>", page):
+        Whole(picture)
+        assert not re.search(r"\b(nan|inf)\b", re.sub(r'<text.*?</text>|aria-label=".*?"', "", picture))
+    drawn = course(levels(history)[0], PageNights())
+    for y in re.findall(r"[\d.]+,(-?[\w.+-]+?)(?=[LMh\"])", drawn.picture if drawn else ""):
+        assert 16 <= float(y) <= 196
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,12 @@ from itertools import groupby
 
 from markupsafe import Markup, escape
 
-from pytest_modelbench.core.environment import Fact, differences, named, told_first
+from pytest_modelbench.core.environment import Difference, Fact, differences, named, told_first
 from pytest_modelbench.core.printable import printable
 from pytest_modelbench.core.series import Night, Series
 from pytest_modelbench.core.verdicts import Verdict
+from pytest_modelbench.judge.levels import LevelChange, Levels
+from pytest_modelbench.report.levels import bisect_command, how_far
 from pytest_modelbench.report.page.svg import Scale, drawing
 from pytest_modelbench.report.scale import alike, number, plural
 
@@ -23,8 +25,8 @@ _WIDTH, _HEIGHT = 720, 220
 _LEFT, _RIGHT, _TOP, _BOTTOM = 84.0, 708.0, 16.0, 196.0
 #: Steps between ticks are these times a power of ten, or of 1024.
 _STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
-#: What makes a machine another one: nights of what is the same on every machine are of many, which take turns.
-_MACHINE = ("device", "name", "model", "cores", "threads")
+#: Changes of level that are shown, the newest: a count that varies from night to night changes with each.
+_LEVELS = 9
 _MOST_NAMED, _MOST_CHARACTERS = 4, 160
 #: Marks differ in shape, so that nobody needs their colours.
 _MARKS = {
@@ -40,8 +42,9 @@ _NUMBERS = {verdict: at for at, verdict in enumerate(Verdict)}
 class Course:
     """A picture, and what a script needs to tell of its points: ``nights`` are those of the page, ``0-4 7``.
 
-    ``moved`` says, by the number in the picture, when the environment changed and how; ``bisect`` is the command that
-    looks for the commit between the last good night and the first bad one, empty where there is none.
+    ``moved`` says, by the number in the picture, when the environment changed and how; ``steps`` when the level did, by
+    how much and beside what, and the command that looks for the commit. ``bisect`` is that for the commit between the
+    last good night and the first bad one. Commands are empty where there are none.
     """
 
     picture: Markup
@@ -50,6 +53,7 @@ class Course:
     verdicts: str
     test: str  #: as a shell takes it
     moved: tuple[tuple[str, str], ...]
+    steps: tuple[tuple[str, str, str], ...]
     bisect: str
 
 
@@ -85,10 +89,14 @@ class PageNights:
         # A session's checks share the facts, which live as long as their series.
         key = id(then), id(now)
         if key not in self._moved:
-            told = printable(named(told_first(differences(then, now)), _MOST_NAMED))
-            short = f"{told[:_MOST_CHARACTERS]} ..."
-            self._moved[key] = told if len(told) <= len(short) else short
+            self._moved[key] = self.named(told_first(differences(then, now)))
         return self._moved[key]
+
+    def named(self, found: Sequence[Difference]) -> str:
+        """The first of what differs, as one line that is not too long."""
+        told = printable(named(found, _MOST_NAMED))
+        short = f"{told[:_MOST_CHARACTERS]} ..."
+        return told if len(told) <= len(short) else short
 
 
 def when(night: Night) -> str:
@@ -103,15 +111,18 @@ def commit_of(night: Night) -> str:
     return commit[:10] if known else ""
 
 
-def course(series: Series, page: PageNights, changes: Sequence[int] = ()) -> Course | None:
-    """How ``series`` went, which changed for good at the nights of these numbers; None where nothing can be drawn."""
+def course(levels: Levels, page: PageNights) -> Course | None:
+    """How a series went, and where its level changed; None where nothing can be drawn."""
+    series = levels.series
     left_out = max(0, len(series.nights) - _NIGHTS)
     nights = series.nights[left_out:]
     low, high = _domain(nights)
     if len(nights) < 2 or not math.isfinite(high - low):
         return None
     moved = [*_moved(nights, page)]
-    inside = [number - left_out for number in changes if left_out < number < len(series.nights)]
+    numbers = {(one.session, one.environment): at for at, one in enumerate(nights)}
+    found = [(numbers.get((one.first.session, one.first.environment), 0), one) for one in levels.changes]
+    steps = [(at, one) for at, one in found if at][-_LEVELS:]
     unit = printable(series.unit)
     drawn = _Drawn(nights, low, high, unit)
     words = (
@@ -120,7 +131,9 @@ def course(series: Series, page: PageNights, changes: Sequence[int] = ()) -> Cou
         f"{number(max(one.value for one in nights), unit)}, last {number(nights[-1].value, unit)}"
     )
     scale = f'data-low="{low!r}" data-high="{high!r}" data-plot="{_LEFT:g} {_RIGHT:g} {_TOP:g} {_BOTTOM:g}"'
-    inner = "".join([*drawn.axes(), *drawn.moved([at for at, _ in moved]), *drawn.changes(inside), *drawn.points()])
+    inner = "".join(
+        [*drawn.axes(), *drawn.moved([at for at, _ in moved]), *drawn.steps([at for at, _ in steps]), *drawn.points()]
+    )
     return Course(
         drawing(_WIDTH, _HEIGHT, words, inner, "wide", scale),
         page.numbers(nights),
@@ -128,11 +141,12 @@ def course(series: Series, page: PageNights, changes: Sequence[int] = ()) -> Cou
         "".join(str(_NUMBERS[one.verdict]) for one in nights),
         shlex.quote(printable(page.argument(series.test))),
         tuple((when(nights[at]), what) for at, what in moved),
-        bisect_command(series, page.argument),
+        tuple(_step(levels, change, page) for _, change in steps),
+        search_command(series, page.argument),
     )
 
 
-def bisect_command(series: Series, argument: Callable[[str], str] = str) -> str:
+def search_command(series: Series, argument: Callable[[str], str] = str) -> str:
     """The command that finds what made ``series`` regress; empty where it did not, or nobody knows between what."""
     if series.last.verdict is not Verdict.REGRESSED:
         return ""
@@ -147,14 +161,21 @@ def bisect_command(series: Series, argument: Callable[[str], str] = str) -> str:
     return ""
 
 
+def _step(levels: Levels, change: LevelChange, page: PageNights) -> tuple[str, str, str]:
+    causes = page.named(change.causes) if change.causes else ""
+    told = f"the level changed by {printable(how_far(levels, change))}{f', with {causes}' if causes else ''}"
+    command = "" if causes else bisect_command(page.argument(levels.series.test), change)
+    return when(change.first), told, command
+
+
 def _moved(nights: Sequence[Night], page: PageNights) -> Iterator[tuple[int, str]]:
     """The nights whose environment is not what it was the night before on the same machine, and what of it."""
-    before: dict[tuple[Fact, ...], Night] = {}
+    before: dict[str, Night] = {}
     for at, night in enumerate(nights):
-        machine = tuple(night.facts.get(fact) for fact in _MACHINE)
-        if machine in before and (what := page.moved(before[machine].facts, night.facts)):
+        last = before.get(night.environment)
+        if last is not None and (what := page.moved(last.facts, night.facts)):
             yield at, what
-        before[machine] = night
+        before[night.environment] = night
 
 
 def _band(night: Night) -> tuple[float, float] | None:
@@ -232,11 +253,11 @@ class _Drawn:
             yield f'<path class="moved" d="M{x},{_TOP:g}L{x},{_BOTTOM:g}"/>'
             yield f'<text class="middle" x="{x}" y="10">{count}</text>'
 
-    def changes(self, found: Sequence[int]) -> Iterator[str]:
+    def steps(self, found: Sequence[int]) -> Iterator[str]:
         for at in found:
             x = self._x(at - 0.5)
             yield (
-                f'<path class="change" d="M{x},{_TOP:g}L{x},{_BOTTOM:g}"><title>a lasting change</title></path>'
+                f'<path class="change" d="M{x},{_TOP:g}L{x},{_BOTTOM:g}"><title>the level changed</title></path>'
                 f'<path class="change full" transform="translate({x},{_BOTTOM:g})" d="M0-7l5 8h-10z"/>'
             )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pytest_modelbench.core.environment import PACKAGES, Environment, Fact
@@ -10,7 +10,7 @@ from pytest_modelbench.core.measurement import CheckKey
 from pytest_modelbench.core.packages import summary
 from pytest_modelbench.core.series import Series
 from pytest_modelbench.core.session import Session
-from pytest_modelbench.report.page.rows import LOOKS, Row, SeriesKey
+from pytest_modelbench.report.page.rows import LOOKS, Row
 from pytest_modelbench.report.scale import number, percent
 from pytest_modelbench.report.summary import Standing
 
@@ -40,7 +40,7 @@ class Beside:
     more: int
 
 
-def beside(session: Session, rows: Sequence[Row], history: Mapping[SeriesKey, Series]) -> Beside | None:
+def beside(session: Session, rows: Sequence[Row], history: Sequence[Series]) -> Beside | None:
     """What of ``rows`` is measured in several environments, in this session or an earlier one; None if nothing is."""
     here = {name for one in session.environments for name in (one.slug, one.kind)}
     found: dict[CheckKey, dict[str, Cell]] = {}
@@ -48,7 +48,7 @@ def beside(session: Session, rows: Sequence[Row], history: Mapping[SeriesKey, Se
     for row in rows:
         cell = Cell(row.line.now, row.line.change, row.look, row.mark, row.line.standing.value, "", row.id)
         found.setdefault(row.line.check.key, {})[row.line.check.environment] = cell
-    for series in history.values():
+    for series in history:
         key = CheckKey(series.test, series.name)
         if key in found and series.folder != "portable" and series.folder not in here:
             found[key][series.folder] = _last(series)

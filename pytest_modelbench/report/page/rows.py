@@ -14,6 +14,7 @@ from pytest_modelbench.core.printable import printable
 from pytest_modelbench.core.series import Series
 from pytest_modelbench.core.session import Check, Session
 from pytest_modelbench.core.verdicts import Verdict
+from pytest_modelbench.judge.levels import Levels
 from pytest_modelbench.report.page.course import Course, PageNights, course, when
 from pytest_modelbench.report.page.svg import dots, interval, trend
 from pytest_modelbench.report.reasons import lines as reason_lines
@@ -98,11 +99,10 @@ def choices(session: Session, lines: Sequence[Line]) -> Choices:
 def rows(
     session: Session,
     lines: Sequence[Line],
-    history: Mapping[SeriesKey, Series],
-    changes: Mapping[SeriesKey, Sequence[int]],
+    history: Mapping[SeriesKey, Levels],
     page: PageNights,
 ) -> Iterator[Row]:
-    """A row for each of ``lines``, with what ``history`` knows of it; ``changes`` are the nights of lasting changes."""
+    """A row for each of ``lines``, with what ``history`` knows of it."""
     found = choices(session, lines)
     orders = [
         {name: at for at, name in enumerate(sorted({line.case for line in lines}))},
@@ -112,12 +112,12 @@ def rows(
     ]
     environments = dict(zip(orders[3], found.environments, strict=True))
     by_check: dict[tuple[str, str], list[Series]] = {}
-    for one in history.values():
+    for one in (levels.series for levels in history.values()):
         by_check.setdefault((one.test, one.name), []).append(one)
     for rank, line in enumerate(lines):
         check = line.check
         key = (check.folder, *check.key)
-        series = history.get(key)
+        levels = history.get(key)
         shown = rank < _PICTURED
         look, mark = LOOKS[line.standing]
         picture, share = _change(check, look)
@@ -130,7 +130,7 @@ def rows(
         yield Row(
             address(check), line, look, mark, check.key.test, picture,
             tuple(_evidence(check)) if shown else (), tuple(reason_lines(check.judgement.reasons)),
-            _trend(series) if series else "", course(series, page, changes.get(key, ())) if series and shown else None,
+            _trend(levels.series) if levels else "", course(levels, page) if levels and shown else None,
             tuple(_elsewhere(by_check.get((check.key.test, check.key.name), ()), check)) if shown else (),
             where, " ".join(map(str, numbers)), printable(" ".join(words)).lower(),
         )  # fmt: skip

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from pytest_modelbench.core.series import Series
 from pytest_modelbench.core.session import Outcome, Session, told_sources
 from pytest_modelbench.core.verdicts import Verdict
+from pytest_modelbench.judge.levels import levels
 from pytest_modelbench.report.footnotes import footnotes
 from pytest_modelbench.report.notices import notices
 from pytest_modelbench.report.page.course import PageNights
 from pytest_modelbench.report.page.environments import beside, facts
 from pytest_modelbench.report.page.rendering import fill
-from pytest_modelbench.report.page.rows import LOOKS, STANDINGS, SeriesKey, choices, rows
+from pytest_modelbench.report.page.rows import LOOKS, STANDINGS, choices, rows
 from pytest_modelbench.report.page.trouble import troubles
 from pytest_modelbench.report.scale import plural
 from pytest_modelbench.report.summary import Told, circumstances, lines, tally
@@ -31,17 +32,13 @@ def render(
     told: Told | None = None,
     history: Sequence[Series] = (),
     notes: Sequence[str] = (),
-    changes: Mapping[SeriesKey, Sequence[int]] | None = None,
 ) -> str:
-    """The page, a file of its own; with what is known of each check in the ``history``, and what else is to be said.
-
-    ``changes`` are the nights of each series, by number, at which it changed for good.
-    """
+    """The page, a file of its own; with what is known of each check in the ``history``, and what else is to be said."""
     told = told or Told()
-    series = {(one.folder, one.test, one.name): one for one in history}
+    known = {(one.series.folder, one.series.test, one.series.name): one for one in levels(history)}
     found = lines(session)
     nights = PageNights(told.here.argument)
-    made = list(rows(session, found, series, changes or {}, nights))
+    made = list(rows(session, found, known, nights))
     worst = LOOKS[found[0].standing][0] if found else "odd"
     failed = sum(one.outcome is Outcome.FAILED and not one.by_verdict for one in session.tests)
     trouble, more_trouble = troubles(made)
@@ -64,13 +61,13 @@ def render(
         rows=made[:_AT_ONCE],
         rest=made[_AT_ONCE:],
         at_once=_AT_ONCE,
-        has_history=bool(series),
+        has_history=bool(known),
         choices=choices(session, found),
         most_choices=_CHOICES,
         standings=[(at, one.value, LOOKS[one][1]) for at, one in enumerate(STANDINGS) if one in present],
         nights={"nights": nights.told, "verdicts": [one.value for one in Verdict]},
         notes=list(footnotes(line.check for line in found)),
-        beside=beside(session, made, series),
+        beside=beside(session, made, history),
         environments=[one.name for one in session.environments],
         facts=facts(session.environments),
         tests=plural(len(session.tests), "test"),

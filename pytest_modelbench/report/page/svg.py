@@ -23,7 +23,9 @@ class Scale:
 
     def __call__(self, number: float) -> float:
         """Where ``number`` is, within the picture."""
-        share = (number - self.low) / (self.high - self.low) if self.high > self.low else 0.5
+        # Halves, since what is between two numbers may be more than a number holds.
+        span = self.high / 2 - self.low / 2
+        share = (number / 2 - self.low / 2) / span if span > 0 else 0.5
         return round(self.pixels * min(max(share, 0.0), 1.0), 1)
 
 
