@@ -40,8 +40,11 @@ def run(arguments: argparse.Namespace) -> Outcome:
         from pytest_modelbench.report.page import session as page
         from pytest_modelbench.store.history import read_history
 
-        history = read_history(history_here(arguments)).series if arguments.history else ()
-        return page.render(session, told, history).rstrip("\n"), FINE
+        if not arguments.history:
+            return page.render(session, told).rstrip("\n"), FINE
+        kept = read_history(history_here(arguments))
+        left_out = [f"left out: {one}" for one in kept.damaged]
+        return page.render(session, told, kept.series, left_out).rstrip("\n"), FINE
     from pytest_modelbench.report import terminal
 
     return terminal.render(session, terminal.Look(terminal_width()), told), FINE

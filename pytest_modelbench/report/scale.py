@@ -6,7 +6,9 @@ Inside, values are in seconds, bytes, counts and fractions; only this module sca
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from pytest_modelbench.core.metrics import Metric
 from pytest_modelbench.core.units import is_rate
@@ -19,6 +21,8 @@ _COUNTS = ((1e12, "T"), (1e9, "G"), (1e6, "M"))
 _WRITTEN_OUT_BELOW = 1e6
 #: Two values farther apart than this are scaled each for itself: no common unit shows both.
 _SAME_UNIT_WITHIN = 100
+#: The share of the step between two ticks that one may be off by.
+_LEAST_OF_A_STEP = 0.02
 #: More decimals than a float holds.
 _MOST_DECIMALS = 18
 
@@ -83,6 +87,21 @@ def pair(old: float, new: float, unit: str, *, tell_apart: bool = True) -> tuple
         if texts[0] != texts[1]:
             return texts
     return f"{old!r} {unit}", f"{new!r} {unit}"
+
+
+def alike(values: Sequence[float], unit: str) -> list[str]:
+    """The ticks of an axis, scaled alike, with as many digits as put none of them where it is not."""
+    scale = _scale(max(map(abs, values), default=0.0), unit)
+    ordered = sorted(set(values))
+    if len(ordered) < 2:
+        return [number(value, unit) for value in values]
+    step = min(later - one for one, later in pairwise(ordered)) / scale.factor
+    for decimals in range(_MOST_DECIMALS):
+        texts = [scale.text(value, decimals) for value in values]
+        off = max(abs(round(value / scale.factor, decimals) - value / scale.factor) for value in values)
+        if len(set(texts)) == len(ordered) and (scale.scientific or off <= step * _LEAST_OF_A_STEP):
+            return texts
+    return [f"{value!r} {unit}" for value in values]
 
 
 def exact(value: float, unit: str) -> str:

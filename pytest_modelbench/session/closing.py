@@ -183,13 +183,17 @@ class Closing:
 
         path = Path(resolved(self._option.modelbench_html, str(self._config.invocation_params.dir)))
         history: tuple[Series, ...] = ()
+        left_out: list[str] = []
         if where := self._runner.settings.history:
             from pytest_modelbench.store.history import read_history
             from pytest_modelbench.store.locations import location_of
 
             with suppress(ModelbenchError, OSError):  # that it could not be kept is told
-                history = read_history(location_of(where, self._config.rootpath)).series
-        write_atomically(path, page.render(result, self._told(result, failures_listed=True), history, self._notes))
+                kept = read_history(location_of(where, self._config.rootpath))
+                history = kept.series
+                left_out = [f"left out: {one}" for one in kept.damaged]
+        told = self._told(result, failures_listed=True)
+        write_atomically(path, page.render(result, told, history, [*self._notes, *left_out]))
         self._notes.append(f"page written to {self._option.modelbench_html}")
 
     def _leave_night(self, result: Session) -> None:

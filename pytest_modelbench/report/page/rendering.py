@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from pytest_modelbench.core.printable import printable, printable_lines
 
@@ -30,5 +31,10 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    found.filters |= {"plain": printable, "plain_lines": printable_lines}
+    found.filters |= {"plain": printable, "plain_lines": printable_lines, "one_line": _one_line}
     return found
+
+
+def _one_line(markup: Markup) -> Markup:
+    """``markup``, none of whose text has more lines than one, as a line of the file."""
+    return Markup(str(markup).replace("\n", ""))

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from markupsafe import Markup, escape
 
+from pytest_modelbench.core.printable import printable
+
 #: Colours of Okabe and Ito, which the colour-blind tell apart; the page has lighter ones for dark screens.
 COLOURS = 8
 
@@ -21,7 +23,9 @@ class Scale:
 
     def __call__(self, number: float) -> float:
         """Where ``number`` is, within the picture."""
-        share = (number - self.low) / (self.high - self.low) if self.high > self.low else 0.5
+        # Halves, since what is between two numbers may be more than a number holds.
+        span = self.high / 2 - self.low / 2
+        share = (number / 2 - self.low / 2) / span if span > 0 else 0.5
         return round(self.pixels * min(max(share, 0.0), 1.0), 1)
 
 
@@ -29,7 +33,7 @@ def interval(ratio: float, low: float, high: float, band: float, kind: str, word
     """A change with its interval, as ratios, over the band that is tolerated; ``kind`` is a class of the page's."""
     widest = 1.3 * max(band, abs(low - 1), abs(high - 1), 1e-9)
     at = Scale(1 - widest, 1 + widest, 120)
-    return _svg(
+    return drawing(
         120, 16, words,
         f'<rect class="band" x="{at(1 - band)}" y="1" width="{at(1 + band) - at(1 - band):.1f}" height="14"/>'
         f'<path class="zero" d="M{at(1)} 0V16"/><path class="{kind} line" d="M{at(low)} 8H{at(high)}"/>'
@@ -50,7 +54,7 @@ def dots(rows: Sequence[tuple[str, Sequence[float]]], words: str, unit: str = ""
     y = 14 + 22 * len(rows)
     ends = (f"{every_:.4g}{unit}" for every_ in (min(every), max(every)))
     parts.append(f'<text x="90" y="{y}">{next(ends)}</text><text class="end" x="390" y="{y}">{next(ends)}</text>')
-    return _svg(400, y + 6, words, "".join(parts))
+    return drawing(400, y + 6, words, "".join(parts))
 
 
 def trend(values: Sequence[float], bad: Sequence[bool], words: str) -> Markup:
@@ -65,7 +69,7 @@ def trend(values: Sequence[float], bad: Sequence[bool], words: str) -> Markup:
     ]
     x, y = points[-1]
     last = f'<circle class="dot" cx="{x:g}" cy="{y:g}" r="3"/>'
-    return _svg(120, 20, words, f'<polyline class="plain line" points="{line}"/>{"".join(marked)}{last}')
+    return drawing(120, 20, words, f'<polyline class="plain line" points="{line}"/>{"".join(marked)}{last}')
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +105,14 @@ def columns(moments: Sequence[Column], marked: int, phases: Iterable[tuple[str, 
         )
     x = across(marked + 0.5)
     parts.append(f'<path class="peak" d="M{x} 0V{height}"/><circle class="peak" cx="{x}" cy="0" r="4"/>')
-    return _svg(width, height + 20, words, "".join(parts), css="wide")
+    return drawing(width, height + 20, words, "".join(parts), css="wide")
 
 
-def _svg(width: float, height: float, words: str, inside: str, css: str = "") -> Markup:
-    """The picture, which says in words what it shows. ``inside`` is markup that was made here."""
-    size = f'viewBox="0 -6 {width:g} {height + 6:g}"' if css else f'width="{width:g}" height="{height:g}"'
-    return Markup(f'<svg class="{css}" {size} role="img" aria-label="{escape(words)}">{inside}</svg>')
+def drawing(width: float, height: float, words: str, inside: str, css: str = "", more: str = "") -> Markup:
+    """The picture, which says in words what it shows; of class ``wide``, as wide as there is room.
+
+    ``inside`` and ``more``, attributes of its own, are markup that was made here.
+    """
+    size = f'class="{css}" viewBox="0 -6 {width:g} {height + 6:g}"' if css else f'width="{width:g}" height="{height:g}"'
+    gap = " " if more else ""
+    return Markup(f'<svg {size} role="img" aria-label="{escape(printable(words))}"{gap}{more}>{inside}</svg>')
