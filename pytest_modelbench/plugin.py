@@ -75,7 +75,7 @@ def pytest_configure(config: pytest.Config) -> None:
     )
     if not config.option.modelbench:
         for flag in (
-            *("--update-baselines", "--modelbench-inline", "--modelbench-even-if-disturbed"),
+            *("--update-baselines", "--modelbench-inline", "--modelbench-even-if-disturbed", "--modelbench-bisect"),
             *("--modelbench-model", "--modelbench-yes"),
         ):
             if getattr(config.option, flag.lstrip("-").replace("-", "_")):

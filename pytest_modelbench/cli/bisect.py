@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -46,8 +48,12 @@ def declare(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> Outcome:
     """What was found, as pytest's session tells it; its status: 0 if the revision of every change was found."""
-    if arguments.maker and not arguments.package:
-        raise UsageError("--maker makes environments with versions of a package: name it with --package")
+    if arguments.maker:
+        from pytest_modelbench.workers.versions import check_maker
+
+        if not arguments.package:
+            raise UsageError("--maker makes environments with versions of a package: name it with --package")
+        check_maker(arguments.maker)
     if not arguments.package:
         from pytest_modelbench.vcs.range import split_range
 
@@ -56,7 +62,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
         results = Path(folder, "bisection.json")
         request = Request(
             arguments.range, arguments.package, tuple(arguments.metric), arguments.maker, arguments.own_tests,
-            arguments.fresh, str(results) if arguments.json else "",
+            arguments.fresh, str(results) if arguments.json else "", tuple(_repeated(arguments)),
         )  # fmt: skip
         command = [sys.executable, "-m", "pytest", "--modelbench", f"--modelbench-bisect={request.text()}"]
         command += ["-c", str(arguments.config_file)] if arguments.config_file else []
@@ -66,13 +72,34 @@ def run(arguments: argparse.Namespace) -> Outcome:
     return "", status
 
 
+def _repeated(arguments: argparse.Namespace) -> Iterator[str]:
+    """What a command that searches another range says as well."""
+    given = [("--package", [arguments.package]), ("--maker", [arguments.maker]), ("--metric", arguments.metric)]
+    given += [("-c", [arguments.config_file])]
+    for flag, values in given:
+        for value in filter(None, values):
+            yield from (flag, str(value))
+    yield from (f"--pytest={option}" for option in arguments.pytest)
+    if arguments.own_tests:
+        yield "--own-tests"
+
+
 def _run(command: list[str], *, to_stderr: bool) -> int:
     """The status of pytest, which an interrupt of the terminal reaches as well: it says so itself."""
     sys.stdout.flush()
     with subprocess.Popen(command, stdout=sys.stderr if to_stderr else None) as process:
-        while process.poll() is None:
-            with suppress(KeyboardInterrupt):
-                process.wait()
+
+        def pass_on(number: int, frame: object) -> None:
+            process.send_signal(number)
+
+        before = {number: signal.signal(number, pass_on) for number in (signal.SIGTERM, signal.SIGHUP)}
+        try:
+            while process.poll() is None:
+                with suppress(KeyboardInterrupt):
+                    process.wait()
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
         return process.returncode
 
 

@@ -17,7 +17,7 @@ class Request:
 
     ``maker`` is the command that makes an environment with a version; by default one is made. ``own_tests``: the tests
     are run as they are in the working tree. ``fresh``: what an earlier search has measured is not used. ``json`` is the
-    file that the result goes to, as well.
+    file that the result goes to, as well. ``words`` are what a command that searches on repeats.
     """
 
     range: str
@@ -27,6 +27,7 @@ class Request:
     own_tests: bool = False
     fresh: bool = False
     json: str = ""
+    words: tuple[str, ...] = ()
 
     def text(self) -> str:
         """As one word of a command line, which `read` reads."""
@@ -39,7 +40,8 @@ class Request:
             return cls(text)
         try:
             given: dict[str, Any] = json.loads(text)
-            return cls(**{**given, "metrics": tuple(given.get("metrics", ()))})
+            listed = {name: tuple(given.get(name, ())) for name in ("metrics", "words")}
+            return cls(**{**given, **listed})
         except (ValueError, TypeError) as error:
             raise UsageError(f"--modelbench-bisect: {error}; let pytest-modelbench bisect write it") from error
 
@@ -49,8 +51,9 @@ class Ended(str, Enum):
 
     FOUND = "found"  #: at one revision
     BETWEEN = "between"  #: at a range: the revisions in it could not be measured, or the noise leaves them open
-    ALIKE = "alike"  #: both ends of the range do the same
-    OPEN = "open"  #: the noise leaves open whether they do
+    UNFINISHED = "unfinished"  #: it was ended before it was through
+    OPEN = "open"  #: the noise leaves open whether the ends of the range do the same
+    ALIKE = "alike"  #: they do
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +118,16 @@ class Found:
     now: float
     passed: tuple[tuple[Step, str], ...] = ()
     reasons: tuple[Reason, ...] = ()  #: where in the model the change is
+    brought: str = ""  #: the range of what a merge brought, if that is what was found
+    typed: str = ""  #: the test as it is typed where the search was started
 
 
 @dataclass(frozen=True, slots=True)
 class Bisection:
     """A search over the ``steps`` of a range, of which the first is the one that all others are compared with.
 
-    ``package``: they are versions of it, and not commits. ``missed`` says of tests why nothing is known of them;
+    ``package``: they are versions of it, and not commits. ``again``: the words of a command that searches another range
+    of them. ``missed`` says of tests why nothing is known of them;
     ``measured`` counts revisions, ``runs`` the processes, or pairs of them, that it took.
     """
 
@@ -134,4 +140,9 @@ class Bisection:
     duration_s: float = 0.0
     error_rate: float = 0.0
     notes: tuple[str, ...] = ()
-    interrupted: bool = False
+    again: tuple[str, ...] = ()
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether it was ended before it was through."""
+        return any(one.answer.ended is Ended.UNFINISHED for one in self.found)

@@ -6,7 +6,8 @@ side before the change as soon as it is sure to have less than two thirds of it,
 sure to have more than one third. Between two commits that share the change evenly either is right, and one commit that
 has all of it is told apart twice as fast as by its half. Where the two that are left in the end do not differ, which
 comes of such turns, the search goes on between that level and the end that is farther from it. Each decision errs at an
-equal part of the rate, so that the whole search does at the rate itself at most (Bonferroni). Logs throughout.
+equal part of the rate: that there is a change, each turn, and the last step, so that a search for one commit errs at
+the rate itself at most (Bonferroni). Logs throughout.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from pytest_modelbench.judge.spread import MOST_OF_OTHERS, of_sample, pooled
 #: Less of the whole change than the one is a revision before it, more than the other one after it.
 _BEFORE, _AFTER = 2 / 3, 1 / 3
 #: A part of the whole change that lies elsewhere is told from here on.
-_ELSEWHERE = 0.1
+ELSEWHERE = 0.1
 #: Revisions that the noise leaves open until the search ends with a range: their neighbours are like them.
 _MOST_OPEN = 2
 
@@ -58,8 +59,11 @@ def middle(good: int, bad: int, passed: Collection[int]) -> int | None:
 
 
 def decisions(revisions: int) -> int:
-    """How many decisions a search over so many ``revisions`` takes: that there is a change, and its turns."""
-    return 1 + math.ceil(math.log2(max(1, revisions)))
+    """How many decisions a search over so many ``revisions`` takes: that there is a change, its turns, the last step.
+
+    And one turn more, as what is left out may make halves uneven.
+    """
+    return 3 + math.ceil(math.log2(revisions)) if revisions > 1 else 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,7 @@ class Sought:
     better: Better
 
 
-class _Bounds:
+class Bounds:
     """What is known of each revision, and what that leaves."""
 
     def __init__(self, last: int) -> None:
@@ -90,6 +94,10 @@ class _Bounds:
     def narrow(self, floor: int, ceiling: int) -> None:
         """Search between these, with nothing known of what lies in between."""
         self.floor, self.ceiling = floor, ceiling
+        self.widen()
+
+    def widen(self) -> None:
+        """Forget on which side what lies in between is."""
         self.sides = {}
 
     def middle(self) -> int | None:
@@ -107,7 +115,7 @@ class TimesSearch:
     """
 
     def __init__(self, revisions: int, sought: Sought, looks: Sequence[int], rate: float = ALPHA) -> None:
-        self._bounds = _Bounds(revisions)
+        self._bounds = Bounds(revisions)
         self._sought = sought
         self._looks = tuple(looks)
         self._rate = rate / decisions(revisions)
@@ -115,22 +123,27 @@ class TimesSearch:
         self._pairs: dict[int, int] = {}
         self._verdict: Verdict | None = None  #: of the whole range, once it is sure
         self._open = 0  #: revisions that are passed over since the noise leaves them open
+        self._is_sure = False  #: of the last step
+        self._wanted: int | None = revisions
 
     def tell(self, at: int, slower: float | None) -> None:
         """One more pair has measured revision ``at``, so much slower in log; None: it did not tell.
 
-        Up is slower, whatever the metric counts.
+        Up is slower, whatever the metric counts. What was not asked for is kept, and decides nothing.
         """
         self._pairs[at] = self._pairs.get(at, 0) + 1
         if slower is not None:
             self._changes.setdefault(at, []).append(slower)
-        if at == self._bounds.last and self._verdict is None:
-            self._verdict = self._verdict_on_whole()
-        elif self._is_changed and at not in self._bounds.sides and at != self._bounds.last:
-            self._decide(at)
+        if at == self._wanted:
+            self._look(at)
+            self._wanted = self._next()
 
     def pass_over(self, at: int) -> None:
-        self._bounds.passed.add(at)
+        if at == self._wanted and at == self._bounds.middle():
+            self._bounds.passed.add(at)
+            self._wanted = self._next()
+        else:  # something is known of it already
+            self.tell(at, None)
 
     def side(self, at: int) -> Side | None:
         if at == self._bounds.last:
@@ -141,29 +154,50 @@ class TimesSearch:
         return _shift(self._estimate(at)) if len(self._changes.get(at, ())) > 1 else None
 
     def wants(self) -> int | None:
-        last = self._bounds.last
-        if self._verdict is None:
-            return None if self._is_through(last) else last
-        if not self._is_changed or self._open >= _MOST_OPEN:
-            return None
-        while (at := self._bounds.middle()) is None:
-            if self._is_sure_of_own():
-                return None
-            if ends := [at for at in (self._bounds.good, self._bounds.bad) if at and not self._is_through(at)]:
-                return min(ends, key=lambda at: (self._pairs.get(at, 0), at))
-            if not self._goes_on():
-                return None
-        return self._worse_known_than(at) or at
+        return self._wanted
 
     def answer(self) -> Answer:
         if not self._is_changed:
             ended = Ended.ALIKE if self._verdict is Verdict.OK else Ended.OPEN
             return Answer(ended, self.shift(self._bounds.last), 0, self._bounds.last)
+        if self._wanted is None and self._beyond_third(self._own()).theta <= 0:
+            self._bounds.widen()  # what is left has no part in the change: it lies somewhere between the levels
         whole, own = self._estimate(self._bounds.last), self._own()
         before = self.shift(self._bounds.good) if self._bounds.good else None
-        several = _towards(_combined((1.0, whole), (-1.0, own)), whole).lower(ALPHA) > _ELSEWHERE * abs(whole.theta)
-        several = several and (self._bounds.good, self._bounds.bad) != (0, self._bounds.last)
-        return self._bounds.answer(_shift(whole), before, _shift(own), several=several)
+        return self._bounds.answer(_shift(whole), before, _shift(own), several=self._lies_elsewhere(whole, own))
+
+    # --- what follows
+
+    def _look(self, at: int) -> None:
+        """Decide what one more pair of a revision that was asked for may have decided."""
+        if at == self._bounds.last and self._verdict is None:
+            self._verdict = self._verdict_on_whole()
+        elif self._is_changed and at == self._bounds.middle():
+            self._decide(at)
+        elif self._is_changed and self._bounds.middle() is None:
+            self._is_sure = self._is_sure or self._is_sure_of_own()
+
+    def _next(self) -> int | None:
+        last = self._bounds.last
+        if self._verdict is None:
+            return None if self._is_through(last) else last
+        if not self._is_changed:
+            return None
+        while self._open < _MOST_OPEN:
+            at = self._bounds.middle()
+            if at is not None:
+                if not self._is_through(at):
+                    return self._worse_known_than(at) or at
+                self._decide(at)  # other checks have asked for it often enough
+                continue
+            self._is_sure = self._is_sure or self._is_sure_of_own()
+            if self._is_sure:
+                return None
+            if ends := [end for end in (self._bounds.good, self._bounds.bad) if end and not self._is_through(end)]:
+                return min(ends, key=lambda end: (self._pairs.get(end, 0), end))
+            if self._beyond_third(self._own()).theta > 0 or not self._goes_on():
+                return None
+        return None
 
     # --- what pairs tell
 
@@ -176,7 +210,7 @@ class TimesSearch:
 
     def _alpha(self, at: int) -> float | None:
         """The error rate at this look; None between looks, and as long as too few pairs have told anything."""
-        pairs = self._pairs[at]
+        pairs = min(self._pairs.get(at, 0), self._looks[-1])
         if len(self._changes.get(at, ())) < 2 or pairs not in self._looks:
             return None
         return spent(self._rate, self._looks, pairs)
@@ -233,11 +267,22 @@ class TimesSearch:
 
     def _is_sure_of_own(self) -> bool:
         """Whether the step between the two that are left surely is a part of the change that counts."""
+        fewest = min((at for at in (self._bounds.good, self._bounds.bad) if at), key=lambda at: self._pairs.get(at, 0))
+        alpha = self._alpha(fewest)
+        return alpha is not None and self._beyond_third(self._own()).lower(alpha) > 0
+
+    def _beyond_third(self, own: Estimate) -> Estimate:
+        """By how much a step is more than a third of the change that is searched for."""
         floor, ceiling = (self._estimate(end) for end in (self._bounds.floor, self._bounds.ceiling))
         searched = _combined((1.0, ceiling), (-1.0, floor))
-        rest = _towards(_combined((1.0, self._own()), (-_AFTER, searched)), searched)
-        through = all(self._is_through(at) for at in (self._bounds.good, self._bounds.bad) if at)
-        return rest.lower(self._rate) > 0 or (through and rest.theta > 0)
+        return _towards(_combined((1.0, own), (-_AFTER, searched)), searched)
+
+    def _lies_elsewhere(self, whole: Estimate, own: Estimate) -> bool:
+        """Whether a part of the whole change that counts surely lies elsewhere, in its direction or against it."""
+        if (self._bounds.good, self._bounds.bad) == (0, self._bounds.last):
+            return False
+        rest, least = _combined((1.0, whole), (-1.0, own)), ELSEWHERE * abs(whole.theta)
+        return rest.lower(ALPHA / 2) > least or rest.upper(ALPHA / 2) < -least
 
     def _goes_on(self) -> bool:
         """Search on from the level of the two that are left to the end farther from it; False: that is no range."""
@@ -264,52 +309,3 @@ def _towards(change: Estimate, other: Estimate) -> Estimate:
 
 def _shift(change: Estimate) -> Shift:
     return Shift(change.theta, change.lower(0.025), change.upper(0.025))
-
-
-class ValueSearch:
-    """A search by values that do not vary: a revision is on the side of the end that it is nearer to.
-
-    ``first`` and ``last`` are those of the ends, which differ; ``differ`` says so of what they are made of where the
-    values are the same.
-    """
-
-    def __init__(self, revisions: int, first: float, last: float, *, differ: bool = True) -> None:
-        self._bounds = _Bounds(revisions)
-        self._differ = differ
-        self._values: dict[int, float] = {0: first, revisions: last}
-
-    def tell(self, at: int, value: float, *, differs: bool) -> None:
-        """Revision ``at`` has this value; ``differs``: what it is made of is not what the first one's is."""
-        self._values[at] = value
-        first, last = self._values[0], self._values[self._bounds.last]
-        after = differs if first == last else differs and abs(value - last) <= abs(value - first)
-        if at != self._bounds.last:
-            self._bounds.sides[at] = Side.AFTER if after else Side.BEFORE
-
-    def pass_over(self, at: int) -> None:
-        self._bounds.passed.add(at)
-
-    def side(self, at: int) -> Side | None:
-        if at == self._bounds.last:
-            return Side.AFTER if self._differ else None
-        return self._bounds.sides.get(at)
-
-    def shift(self, at: int) -> Shift | None:
-        return _exact_shift(self._values[0], self._values[at]) if at in self._values else None
-
-    def wants(self) -> int | None:
-        return self._bounds.middle() if self._differ else None
-
-    def answer(self) -> Answer:
-        first, last = self._values[0], self._values[self._bounds.last]
-        whole = _exact_shift(first, last)
-        if not self._differ:
-            return Answer(Ended.ALIKE, whole, 0, self._bounds.last)
-        good, bad = self._values[self._bounds.good], self._values[self._bounds.bad]
-        several = abs((last - first) - (bad - good)) > _ELSEWHERE * abs(last - first)
-        return self._bounds.answer(whole, _exact_shift(first, good), _exact_shift(good, bad), several=several)
-
-
-def _exact_shift(then: float, now: float) -> Shift:
-    log = math.log(now / then) if then > 0 and now > 0 else None
-    return Shift(log, log, log)

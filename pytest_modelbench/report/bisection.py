@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -38,12 +39,10 @@ def told_step(placed: Placed, answer: Answer) -> str:
     else:
         changed = f"{placed.name} {_shifted(placed.shift)}" if placed.shift else placed.name
         what = f"{changed}: {_SIDES[placed.side] if placed.side else 'not told'}"
-    left = answer.bad - answer.good - 1
-    return (
-        f"{_named(placed.step)}: {what}; {left or 'none'} left"
-        if answer.ended is not Ended.ALIKE
-        else (f"{_named(placed.step)}: {what}")
-    )
+    told = f"{_named(placed.step)}: {what}"
+    if answer.ended in (Ended.ALIKE, Ended.OPEN):
+        return told
+    return f"{told}; {answer.bad - answer.good - 1 or 'none'} left"
 
 
 def render(one: Bisection) -> str:
@@ -65,13 +64,15 @@ def render(one: Bisection) -> str:
         cost += f"; a turn of it is wrong with a probability of at most {one.error_rate:.0%}"
     parts.append("\n".join([cost, *one.notes]))
     if one.interrupted:
-        parts.append("it ended before it was through: the same command goes on from here")
+        parts.append("it ended before it was through; the same command goes on from here (without --fresh)")
     return "\n\n".join(parts)
 
 
 def to_json(one: Bisection) -> dict[str, Any]:
     """Plain values; revisions by their ids, and changes as ratios."""
     return {
+        "format": "pytest-modelbench bisection",
+        "schema": 1,
         "first": one.steps[0].id,
         "last": one.steps[-1].id,
         "package": one.package,
@@ -114,7 +115,7 @@ def _ratios(shift: Shift | None) -> dict[str, float | None] | None:
 
 
 def _order(found: Found) -> tuple[int, str, str]:
-    return [Ended.FOUND, Ended.BETWEEN, Ended.OPEN, Ended.ALIKE].index(found.answer.ended), found.test, found.name
+    return list(Ended).index(found.answer.ended), found.test, found.name
 
 
 def _found(found: Found, one: Bisection) -> Iterator[str]:
@@ -129,30 +130,42 @@ def _found(found: Found, one: Bisection) -> Iterator[str]:
         yield "  whether it changed is not told: the machine is too noisy for so small a change"
         return
     if answer.ended is Ended.FOUND:
-        yield from _one(steps[answer.bad], found, one)
+        yield from _one(steps[answer.bad], found)
     else:
         between = steps[answer.good + 1 : answer.bad + 1]
-        yield f"  in one of {len(between)}: {_named(between[0])} to {_named(between[-1])}"
-        yield "  those in between could not be measured, or the noise leaves open on which side they are"
+        part = f", with {_shifted(answer.own)} of it" if answer.own and answer.good + 1 < answer.bad else ""
+        yield f"  among these {len(between)}{part}: {_named(between[0])} to {_named(between[-1])}"
+        if answer.ended is Ended.UNFINISHED:
+            yield "  which of them is not known yet"
+        else:
+            yield "  those in between could not be measured, or the noise leaves open on which side they are"
+    if answer.several:
+        yield from _rest(found, one)
+    if found.brought:
+        yield f"  it is a merge; what searches what it brought:\n    {_command(found.brought, found, one)}"
     for step, why in found.passed[:_MOST_PASSED]:
         yield f"  left out {_named(step)}: {printable(why.partition(chr(10))[0])}"
     if len(found.passed) > _MOST_PASSED:
         yield f"  left out {len(found.passed) - _MOST_PASSED} more"
 
 
-def _one(step: Step, found: Found, one: Bisection) -> Iterator[str]:
-    answer, steps = found.answer, one.steps
+def _one(step: Step, found: Found) -> Iterator[str]:
     date = f", {step.date}" if step.date else ""
-    yield f"  first in {_named(step)}{date}: {_shifted(answer.own)}" if answer.own else f"  first in {_named(step)}"
+    own = f": {_shifted(found.answer.own)}" if found.answer.own else ""
+    yield f"  first in {_named(step)}{date}{own}"
     for line in reason_lines(found.reasons):
         yield f"    {line}"
-    if answer.several:
-        yield "  not by this one alone: the rest lies elsewhere; what finds that:"
-        for good, bad in _elsewhere(answer, len(steps) - 1):
-            package = f"--package {one.package} " if one.package else ""
-            yield f"    pytest-modelbench bisect {package}{steps[good].name}..{steps[bad].name} '{found.test}'"
-    if step.is_merge:
-        yield f"  it is a merge; what it brought: pytest-modelbench bisect {step.name}^1..{step.name}^2 '{found.test}'"
+
+
+def _rest(found: Found, one: Bisection) -> Iterator[str]:
+    yield "  not by this alone: the rest of the change lies elsewhere; what finds that:"
+    for good, bad in _elsewhere(found.answer, len(one.steps) - 1):
+        yield f"    {_command(f'{one.steps[good].name}..{one.steps[bad].name}', found, one)}"
+
+
+def _command(range_: str, found: Found, one: Bisection) -> str:
+    """What searches another range for the same test, as it is typed."""
+    return printable(shlex.join([*one.again, range_, found.typed or found.test]))
 
 
 def _alike(checks: Sequence[str], one: Bisection, *, nothing_else: bool) -> str:

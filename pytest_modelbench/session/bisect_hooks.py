@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
+from pytest_modelbench import __version__
 from pytest_modelbench.core.bisection import Bisection, Ended, Request, Step
+from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.listed_models import is_listed
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.report.bisection import render, to_json
-from pytest_modelbench.session.bisecting import Bisecting
-from pytest_modelbench.session.bisecting import Wanted as Search
+from pytest_modelbench.session.bisecting import Aim, Bisecting
 from pytest_modelbench.session.hooks import BenchSession
 from pytest_modelbench.session.pairing import Pairing
 from pytest_modelbench.session.refusing import as_usage_error
@@ -23,7 +24,11 @@ from pytest_modelbench.session.revisions import BenchFiles, Commits, Revisions, 
 from pytest_modelbench.store.bisection import Memory, memory_file
 from pytest_modelbench.store.project import Project
 from pytest_modelbench.vcs.slot import cache_folder
+from pytest_modelbench.workers.options import options_to_hand_over
 from pytest_modelbench.workers.runs import PairRun
+
+#: Settings that what is measured depends on.
+_MEASURING = ("device", "threads", "host_cores", "data", "bands", "batch_size", "precision", "order")
 
 
 class BisectSession(BenchSession):
@@ -49,23 +54,25 @@ class BisectSession(BenchSession):
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
         """Search."""
-        if session.config.option.collectonly:
+        if not self._has_tests(session):
             return None
-        if not session.items:
-            raise pytest.UsageError(self._nothing_selected())
         with as_usage_error():
             try:
                 self.runner.run(session, self._marks, self._search)
             finally:
                 if self._bisecting is not None:
-                    self._result = self._bisecting.result()
+                    self._result = self._bisecting.result(("pytest-modelbench", "bisect", *self._request.words))
         return True
 
     def _search(self, pairing: Pairing, tests: Sequence[str]) -> None:
         revisions = self._revisions()
-        wanted = Search(self.settings.pairs, self._request.metrics)
+        aim = Aim(self.settings.pairs, self._request.metrics)
         self._bisecting = Bisecting(
-            revisions, wanted, _Shown(self, revisions.steps[0]), lambda place: self._memory(revisions.steps, place)
+            revisions,
+            aim,
+            _Shown(self, revisions.steps[0]),
+            lambda environment: self._memory(revisions, environment),
+            self._commands.here.argument,
         )
         self._bisecting.run(pairing, tests)
 
@@ -73,17 +80,27 @@ class BisectSession(BenchSession):
         asked, root = self._request, self.config.rootpath
         if asked.package:
             return Versions(self.runner.here(), asked.package, asked.range, cache_folder() / "versions", asked.maker)
-        in_files = [path for test, path in self._paths.items() if not is_listed(test)]
-        files = tuple(dict.fromkeys(path.resolve() for path in in_files))
-        return Commits(root, asked.range, BenchFiles(files, asked.own_tests))
+        return Commits(root, asked.range, self._files())
 
-    def _memory(self, steps: Sequence[Step], place: str) -> Memory:
-        asked, nights = self._request, self.runner.nights_folder
+    def _files(self) -> BenchFiles:
+        """The files of the tests; what is listed in place of a file has none."""
+        in_files = [path for test, path in self._paths.items() if not is_listed(test)]
+        return BenchFiles(tuple(dict.fromkeys(path.resolve() for path in in_files)), self._request.own_tests)
+
+    def _memory(self, revisions: Revisions, environment: Environment | None) -> Memory:
+        """Where what the same search has measured is kept: of the same code and tests, in the same environment."""
+        asked, nights, stamp = self._request, self.runner.nights_folder, self.runner.stamp
+        if nights is None or (asked.package and (stamp.commit is None or stamp.dirty)):
+            return Memory(None)  # there is no telling whether the code is the same
+        ends = [revisions.steps[0].id, revisions.steps[-1].id]
         about = {
-            "ends": [steps[0].id, steps[-1].id], "package": asked.package, "own_tests": asked.own_tests,
-            "metrics": asked.metrics, "place": place, "settings": self.settings.to_json(),
+            "version": __version__, "ends": ends, "package": asked.package, "maker": asked.maker,
+            "code": stamp.commit if asked.package else "", "files": self._files().digest(),
+            "own_tests": asked.own_tests, "options": options_to_hand_over(self.config),
+            "settings": {name: getattr(self.settings, name) for name in _MEASURING},
+            "environment": [dict(environment.identity), dict(environment.provenance)] if environment else [],
         }  # fmt: skip
-        memory = Memory(memory_file(nights.parent / "bisect", about) if nights else None)
+        memory = Memory(memory_file(nights.parent / "bisect", about))
         if asked.fresh:
             memory.forget()
         return memory
@@ -108,7 +125,7 @@ class BisectSession(BenchSession):
         terminalreporter.stats["searched"] = list(self._result.found)  # or pytest says that no tests ran
         if self.config.get_verbosity() >= 0:
             terminalreporter.section("modelbench", sep="=")
-        for line in render(self._result).splitlines():
+        for line in [*render(self._result).splitlines(), *self.runner.decider.warnings]:
             terminalreporter.write_line(line)
 
 
@@ -138,4 +155,4 @@ class _Shown:
 def _is_found(one: Bisection) -> bool:
     """Whether the revision of everything that changed is known, and anything did."""
     changed = [found.answer.ended for found in one.found if found.answer.ended is not Ended.ALIKE]
-    return bool(changed) and all(ended is Ended.FOUND for ended in changed) and not one.interrupted
+    return bool(changed) and all(ended is Ended.FOUND for ended in changed) and not one.missed

@@ -4,26 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, field
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from typing import Protocol
 
-from pytest_modelbench.core.bisection import Bisection, Ended, Found, Step
-from pytest_modelbench.core.errors import ModelbenchError, UsageError
-from pytest_modelbench.core.measurement import CALLS_OF_TIMING, CheckKey, Measurement
-from pytest_modelbench.core.metrics import Better
-from pytest_modelbench.core.reasons import Reason
-from pytest_modelbench.core.verdicts import Verdict
-from pytest_modelbench.judge.bisection import Search, Sought, TimesSearch, ValueSearch
-from pytest_modelbench.judge.estimate import Edges
-from pytest_modelbench.judge.exact import judge_exact
-from pytest_modelbench.judge.procedure import ALPHA, Compared
-from pytest_modelbench.report.bisection import Placed, told_step
+from pytest_modelbench.core.bisection import Bisection, Ended, Step
+from pytest_modelbench.core.environment import Environment
+from pytest_modelbench.core.errors import ModelbenchError, UsageError, did_you_mean
+from pytest_modelbench.core.measurement import CALLS_OF_TIMING, Measurement
+from pytest_modelbench.judge.procedure import ALPHA
 from pytest_modelbench.session.launch import Tree
-from pytest_modelbench.session.measured import view_of
 from pytest_modelbench.session.pairing import Pairing
 from pytest_modelbench.session.revisions import Revisions
-from pytest_modelbench.store.bisection import Memory, Told, Value
+from pytest_modelbench.session.searches import CheckSearch, Searches
+from pytest_modelbench.store.bisection import Memory, Told
 from pytest_modelbench.workers.pairs import failure
 from pytest_modelbench.workers.runs import PairRun, TestRun
 
@@ -45,159 +39,176 @@ class Audience(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What is searched for: checks by these names of ``metrics`` (empty: all), at these ``looks``."""
+class Aim:
+    """What is searched for: checks by these names or ``metrics`` (empty: all), looked at after so many pairs."""
 
     looks: tuple[int, ...]
     metrics: tuple[str, ...] = ()
 
-
-@dataclass(slots=True)
-class _Sought:
-    """A check, and the search for it."""
-
-    first: Measurement  #: at the first revision
-    last: Measurement
-    search: Search
-    passed: dict[int, str] = field(default_factory=dict)
-    seen: dict[int, Measurement] = field(default_factory=dict)  #: by revision, in this very session
-
-    @property
-    def key(self) -> CheckKey:
-        return self.first.key
+    def fits(self, one: Measurement) -> bool:
+        """Whether a measurement is of such a check."""
+        if one.name.startswith(CALLS_OF_TIMING):
+            return False
+        return not self.metrics or one.name in self.metrics or one.metric.name in self.metrics
 
 
 class Bisecting:
     """Searches ``revisions`` for what changed the checks of some tests.
 
-    ``memory_of(environment)`` is where what is measured in an environment, by its name, is kept.
+    ``memory_of(environment)`` is where what is measured in an environment is kept, ``typed(test)`` how a test is called
+    where the search was started.
     """
 
     def __init__(
         self,
         revisions: Revisions,
-        wanted: Wanted,
+        aim: Aim,
         audience: Audience,
-        memory_of: Callable[[str], Memory] = lambda environment: Memory(None),
+        memory_of: Callable[[Environment | None], Memory] = lambda environment: Memory(None),
+        typed: Callable[[str], str] = str,
         now_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._revisions = revisions
-        self._wanted = wanted
+        self._aim = aim
         self._audience = audience
         self._memory_of = memory_of
         self._memory = Memory(None)
+        self._typed = typed
         self._now_s = now_s
         self._began_s = now_s()
-        self._sought: dict[CheckKey, _Sought] = {}
+        self._searches = Searches()
         self._missed: dict[str, str] = {}
         self._measured: set[int] = set()
+        self._died: set[tuple[int, str]] = set()  #: where a process died in a test, once
         self._runs = 0
-        self._stack = ExitStack()
         self._base: Tree | None = None
-        self._reasons: dict[CheckKey, tuple[Reason, ...]] = {}
-        self.complete = False  #: whether there is nothing left to measure
+        self._out: tuple[int, Tree] | None = None  #: the revision that is checked out, for as long as it is measured
+        self._holding = ExitStack()
 
     @property
     def _last(self) -> int:
         return len(self._revisions.steps) - 1
 
     def run(self, pairing: Pairing, tests: Sequence[str]) -> None:
-        """Search. Raises ModelbenchError if either end cannot be had at all."""
-        with self._stack:
-            self._base = self._stack.enter_context(self._revisions.tree(0))
+        """Search. Raises ModelbenchError if either end cannot be had, or there is nothing to search for."""
+        with ExitStack() as stack:
+            self._base = stack.enter_context(self._revisions.tree(0))
+            stack.callback(self._let_go)
             self._begin(pairing, tests)
-            while (wanted := self._next()) is not None and not self._audience.out_of_time():
+            while (wanted := self._searches.next()) is not None and not self._audience.out_of_time():
                 at, names, timed = wanted
                 if (recalled := self._memory.recall(self._revisions.steps[at].id, names, timed=timed)) is not None:
                     self._measured.add(at)
-                    self._take(at, recalled)
+                    for told in recalled:
+                        self._take(at, told)
                 else:
                     self._measure(pairing, at, names, timed=timed)
-            self.complete = self._next() is None
-            if self.complete:
+            if self._searches.next() is None:
                 self._explain(pairing)
+
+    def result(self, again: tuple[str, ...] = ()) -> Bisection:
+        """What was found, so far or in all; ``again``: the words of a command that searches another range."""
+        revisions, found = self._revisions, []
+        for one in self._searches.all.values():
+            answer = one.answer()
+            brought = revisions.brought(answer.bad) if answer.ended is Ended.FOUND else ""
+            found.append(one.found(revisions.steps, brought, self._typed(one.key.test)))
+        noisy = any(one.noisy for one in found)
+        return Bisection(
+            tuple(revisions.steps), tuple(found), revisions.package, tuple(self._missed.items()), len(self._measured),
+            self._runs, self._now_s() - self._began_s, ALPHA if noisy else 0.0, tuple(revisions.notes), again,
+        )  # fmt: skip
 
     # --- what is searched for
 
     def _begin(self, pairing: Pairing, tests: Sequence[str]) -> None:
         """Measure both ends, which tells what checks there are and which exact ones changed."""
-        with self._revisions.tree(self._last) as tree:
-            runs = list(self._pairs(pairing, tree, self._last, tests))
-            # Once may be chance.
-            if again := [run.test for run in runs if self._why_missed(run) and not run.absent]:
-                runs = [run for run in runs if run.test not in again]
-                runs += self._pairs(pairing, tree, self._last, again)
-        ends: list[tuple[Measurement, Measurement]] = []
+        tree = self._tree(self._last)
+        runs = list(self._pairs(pairing, tree, self._last, tests))
+        # Once may be chance.
+        again = [run.test for run in runs if self._why_missed(run) and not run.absent]
+        if again and not self._audience.out_of_time():
+            runs = [run for run in runs if run.test not in again]
+            runs += self._pairs(pairing, tree, self._last, again)
+        if any(side.cut for run in runs for side in run.sides):
+            raise UsageError("the budget was over before both ends were measured; allow more: --modelbench-budget")
+        self._missed = {run.test: why for run in runs if (why := self._why_missed(run))}
+        ends = [pair for run in runs if run.test not in self._missed for pair in _both(run)]
+        wanted = [(then, now) for then, now in ends if self._aim.fits(now)]
+        if not wanted:
+            raise UsageError(self._nothing_to_search([now.name for _, now in ends]))
+        noisy = sum(now.metric.noisy for _, now in wanted)
+        for then, now in wanted:
+            one = CheckSearch.of(then, now, self._last, self._aim.looks, ALPHA / max(1, noisy))
+            self._searches.all[one.key] = one
+        known = (side.environment for run in runs for side in run.sides if side.environment)
+        self._memory = self._memory_of(next(known, None))
         for run in runs:
-            if why := self._why_missed(run):
-                self._missed[run.test] = why
-                continue
-            there = {one.name: one for one in (run.base.measurements if run.base else ())}
-            here = run.candidate.measurements if run.candidate else []
-            ends += [(there[one.name], one) for one in here if self._is_wanted(one, there)]
-        noisy = sum(now.metric.noisy for _, now in ends)
-        for then, now in ends:
-            self._seek(then, now, ALPHA / max(1, noisy))
-        known = next((side.environment for run in runs for side in run.sides if side.environment), None)
-        self._memory = self._memory_of(known.slug if known else "")
-        for run in runs:
-            self._hear_pair(self._last, run)
-
-    def _is_wanted(self, one: Measurement, there: Mapping[str, Measurement]) -> bool:
-        asked = not self._wanted.metrics or one.name in self._wanted.metrics or one.metric.name in self._wanted.metrics
-        return asked and one.name in there and not one.name.startswith(CALLS_OF_TIMING)
+            self._hear(self._last, self._searches.told_by_pair(self._last, self._revisions.steps[self._last], run))
 
     def _why_missed(self, run: PairRun) -> str:
         """Why nothing can be searched for that ``run`` of a test is about; empty if something can."""
         first, last = (self._revisions.steps[at].name for at in (0, self._last))
-        if run.obstacle:
-            return f"at {first}: {run.obstacle}"
+        if run.absent:
+            others = f" (it has {', '.join(run.others[:3])})" if run.others else ""
+            return f"{first} has no such test{others}; with --own-tests it is run as it is in the working tree"
+        if run.base is not None and (why := failure(run.base, f"at {first}")):
+            return why
         if run.candidate is None or (why := failure(run.candidate, f"at {last}")):
-            return why if run.candidate is not None else f"at {last}: it was not run"
-        return "" if run.candidate.measurements else f"at {last}: it measures nothing"
+            return f"it was not run at {last}" if run.candidate is None else why
+        if run.obstacle:
+            return run.obstacle
+        return "" if run.candidate.measurements else f"it measures nothing at {last}"
 
-    def _seek(self, then: Measurement, now: Measurement, rate: float) -> None:
-        metric = now.metric
-        if metric.noisy:
-            edges = Edges.of_band(metric.band.ratio(then.value))
-            search: Search = TimesSearch(self._last, Sought(edges, metric.better), self._wanted.looks, rate)
-        else:
-            search = ValueSearch(self._last, then.value, now.value, differ=_differs(now, then))
-        self._sought[now.key] = _Sought(then, now, search, seen={0: then, self._last: now})
-
-    # --- what follows
-
-    def _open(self) -> list[tuple[_Sought, int]]:
-        return [(one, at) for one in self._sought.values() if (at := one.search.wants()) is not None]
-
-    def _next(self) -> tuple[int, list[str], bool] | None:
-        """The revision to measure next, tests whose checks wait for it, and whether times are among these."""
-        open_ = self._open()
-        if not open_:
-            return None
-        at = open_[0][1]
-        here = [one for one, wants in open_ if wants == at]
-        timed = any(one.first.metric.noisy for one in here)
-        return at, list(dict.fromkeys(one.key.test for one in here)), timed
+    def _nothing_to_search(self, names: Sequence[str]) -> str:
+        """Why, with what there is."""
+        missed = [f"{test}: {why}" for test, why in self._missed.items()]
+        if not names:
+            return "\n".join(["there is nothing to search for", *missed])
+        unknown = next((one for one in self._aim.metrics if one not in names), "")
+        near = did_you_mean(unknown, sorted(set(names)))
+        told = ", ".join(sorted(set(names)))
+        return "\n".join([f"no check is called {unknown!r} at both ends.{near} There are: {told}", *missed])
 
     # --- what is measured
 
     def _measure(self, pairing: Pairing, at: int, tests: Sequence[str], *, timed: bool) -> None:
-        assert self._base is not None
+        step = self._revisions.steps[at]
         try:
-            with self._revisions.tree(at) as tree:
-                if timed:
-                    for run in self._pairs(pairing, tree, at, tests):
-                        self._hear_pair(at, run)
-                else:
-                    self._count(at, tests)
-                    for alone in pairing.untimed(tree, self._base, tests, self._runs):
-                        self._hear_alone(at, alone)
-        except UsageError:
-            raise
+            tree = self._tree(at)
         except ModelbenchError as error:
+            # Not kept: the network, or a disk that was full, may be to blame.
             for test in tests:
-                self._hear(at, Told(at=self._revisions.steps[at].id, test=test, why=str(error)))
+                self._take(at, Told(at=step.id, test=test, why=str(error)))
+            return
+        if timed:
+            for run in self._pairs(pairing, tree, at, tests):
+                if not any(side.cut for side in run.sides) and not self._may_be_chance(at, run.candidate):
+                    self._hear(at, self._searches.told_by_pair(at, step, run))
+            return
+        assert self._base is not None
+        self._count(at, tests)
+        for alone in pairing.untimed(tree, self._base, tests, self._runs):
+            if not alone.cut and not self._may_be_chance(at, alone):
+                self._hear(at, self._searches.told_by_run(at, step, alone))
+
+    def _may_be_chance(self, at: int, run: TestRun | None) -> bool:
+        """Whether a process died in the test for the first time there: it is measured once more."""
+        if run is None or not run.trouble or run.environment is None or (at, run.test) in self._died:
+            return False
+        self._died.add((at, run.test))
+        return True
+
+    def _tree(self, at: int) -> Tree:
+        """The code of a revision, which is kept until another one is asked for."""
+        if self._out is None or self._out[0] != at:
+            self._let_go()
+            self._out = at, self._holding.enter_context(self._revisions.tree(at))
+        return self._out[1]
+
+    def _let_go(self) -> None:
+        self._out = None
+        self._holding.close()
 
     def _pairs(self, pairing: Pairing, tree: Tree, at: int, tests: Sequence[str]) -> Iterator[PairRun]:
         assert self._base is not None
@@ -211,131 +222,50 @@ class Bisecting:
         self._measured.add(at)
         self._audience.measuring(self._revisions.steps[at], self._runs, tests)
 
-    def _hear_pair(self, at: int, run: PairRun) -> None:
-        """Keep what a pair told, and take it in."""
-        if any(side.cut for side in run.sides):
-            return  # the time was over, which tells nothing
-        here = run.candidate
-        why = failure(here, "there") if here is not None else "it was not run there"
-        if not why and run.obstacle and run.base is not None and not failure(run.base):
-            why = run.obstacle  # another case, say
-        values: dict[str, Value] = {}
-        slower: dict[str, float | None] = {}
-        for one in here.measurements if here is not None and not why else ():
-            if (sought := self._sought.get(one.key)) is None:
-                continue
-            if one.metric.noisy:
-                change = None if run.obstacle else run.change(one)
-                slower[one.name] = -change if change and one.metric.better is Better.HIGHER else change
-            else:
-                values[one.name] = Value(value=one.value, differs=_differs(one, sought.first))
-                sought.seen[at] = one
-        self._hear(at, Told(at=self._revisions.steps[at].id, test=run.test, slower=slower, values=values, why=why))
-
-    def _hear_alone(self, at: int, run: TestRun) -> None:
-        """The same of a process that measured exact values alone."""
-        if run.cut:
-            return
-        values = {}
-        for one in run.measurements:
-            if (sought := self._sought.get(one.key)) and not one.metric.noisy:
-                values[one.name] = Value(value=one.value, differs=_differs(one, sought.first))
-                sought.seen[at] = one
-        told = Told(at=self._revisions.steps[at].id, test=run.test, values=values, why=failure(run, "there"))
-        self._hear(at, told)
-
     def _hear(self, at: int, told: Told) -> None:
         self._memory.keep(told)
-        self._take(at, [told])
+        self._take(at, told)
 
-    def _take(self, at: int, found: Sequence[Told]) -> None:
-        """Tell the searches."""
-        for told in found:
-            for sought in [one for one in self._sought.values() if one.key.test == told.test]:
-                name, search = sought.key.name, sought.search
-                before = search.wants()
-                if told.why or (name not in told.values and name not in (told.slower or {name: None})):
-                    self._pass_over(sought, at, told.why or f"it does not measure {name} there")
-                elif isinstance(search, TimesSearch):
-                    if told.slower is not None:
-                        search.tell(at, told.slower.get(name))
-                elif isinstance(search, ValueSearch) and name in told.values:
-                    search.tell(at, told.values[name].value, differs=told.values[name].differs)
-                if before == at and search.wants() != at:
-                    self._audience.told(self._line(sought, at))
-
-    def _pass_over(self, sought: _Sought, at: int, why: str) -> None:
-        if at != self._last:
-            sought.passed[at] = why
-            sought.search.pass_over(at)
-        elif isinstance(sought.search, TimesSearch):
-            sought.search.tell(at, None)
-
-    def _line(self, sought: _Sought, at: int) -> str:
-        search, steps = sought.search, self._revisions.steps
-        told = Placed(steps[at], sought.key.name, search.side(at), search.shift(at), sought.passed.get(at, ""))
-        return told_step(told, search.answer())
+    def _take(self, at: int, told: Told) -> None:
+        for one in self._searches.of(told.test):
+            if one.take(at, told):
+                self._audience.told(one.line(self._revisions.steps[at], at))
 
     # --- what came out
 
     def _explain(self, pairing: Pairing) -> None:
         """Find out where in the model each change is, beside the revision before it."""
-        steps: dict[tuple[int, int], list[_Sought]] = {}
-        for one in self._sought.values():
-            answer = one.search.answer()
-            if answer.ended is not Ended.FOUND:
-                continue
-            if one.first.metric.noisy:
-                steps.setdefault((answer.good, answer.bad), []).append(one)
-            elif (then := one.seen.get(answer.good)) and (now := one.seen.get(answer.bad)):
-                self._reasons[one.key] = _made_of(now, then)
+        steps: dict[tuple[int, int], list[CheckSearch]] = {}
+        for one in self._searches.all.values():
+            answer = one.answer()
+            if answer.ended is Ended.FOUND:
+                one.explain()
+                if one.noisy:
+                    steps.setdefault((answer.good, answer.bad), []).append(one)
+        self._let_go()
         for (good, bad), found in steps.items():
-            tests = list(dict.fromkeys(one.key.test for one in found))
-            self._runs += 1
-            try:
-                with self._revisions.tree(good) as before, self._revisions.tree(bad) as after:
-                    for run in pairing.pair(before, after, tests, self._runs, placing=True):
-                        self._place(run, found)
-            except (ModelbenchError, OSError):
-                continue  # an explanation, without which the answer stands
+            # An explanation, without which the answer stands.
+            with suppress(ModelbenchError, OSError):
+                self._place(pairing, good, bad, _by_test(found))
 
-    def _place(self, run: PairRun, found: Sequence[_Sought]) -> None:
-        for one in found:
-            if one.key.test != run.test:
-                continue
-            own = one.search.answer().own
-            verdict = Verdict.REGRESSED if own and (own.log or 0.0) > 0 else Verdict.IMPROVED
-            if (reason := run.placed(one.key, verdict)) is not None:
-                self._reasons[one.key] = (reason,)
-
-    def result(self) -> Bisection:
-        """What was found, so far or in all."""
-        found = [self._found(one) for one in self._sought.values()]
-        noisy = any(one.noisy for one in found)
-        return Bisection(
-            tuple(self._revisions.steps), tuple(found), self._revisions.package, tuple(self._missed.items()),
-            len(self._measured), self._runs, self._now_s() - self._began_s, ALPHA if noisy else 0.0,
-            tuple(self._revisions.notes), not self.complete,
-        )  # fmt: skip
-
-    def _found(self, one: _Sought) -> Found:
-        steps = self._revisions.steps
-        passed = tuple((steps[at], why) for at, why in sorted(one.passed.items()))
-        return Found(
-            one.key.test, one.key.name, one.last.case.id, one.last.metric.unit, one.last.metric.noisy,
-            one.search.answer(), one.first.value, one.last.value, passed, self._reasons.get(one.key, ()),
-        )  # fmt: skip
+    def _place(self, pairing: Pairing, good: int, bad: int, found: Mapping[str, Sequence[CheckSearch]]) -> None:
+        self._runs += 1
+        with self._revisions.tree(good) as before, self._revisions.tree(bad) as after:
+            for run in pairing.pair(before, after, list(found), self._runs, placing=True):
+                for one in found[run.test]:
+                    one.place(run)
 
 
-def _compared(now: Measurement, then: Measurement) -> Compared:
-    return Compared([now], view_of([then], None))
+def _both(run: PairRun) -> Iterator[tuple[Measurement, Measurement]]:
+    """What was measured on either side of a pair: there, and here."""
+    there = {one.name: one for one in (run.base.measurements if run.base else ())}
+    for one in run.candidate.measurements if run.candidate else ():
+        if one.name in there:
+            yield there[one.name], one
 
 
-def _differs(now: Measurement, then: Measurement) -> bool:
-    """Whether an exact check says that ``now`` is another thing than ``then``."""
-    return judge_exact(_compared(now, then)).verdict is not Verdict.OK
-
-
-def _made_of(now: Measurement, then: Measurement) -> tuple[Reason, ...]:
-    """Of what a value consists that it did not before, where that is known."""
-    return judge_exact(_compared(now, then)).where
+def _by_test(found: Sequence[CheckSearch]) -> dict[str, list[CheckSearch]]:
+    grouped: dict[str, list[CheckSearch]] = {}
+    for one in found:
+        grouped.setdefault(one.key.test, []).append(one)
+    return grouped

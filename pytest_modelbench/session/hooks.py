@@ -94,6 +94,8 @@ class BenchSession:
                 "--modelbench-rounds is about comparing; a baseline takes the update-rounds of [tool.modelbench]"
             )
         against = option.modelbench_against or option.modelbench_against_python or option.modelbench_bisect
+        if option.modelbench_bisect and (option.modelbench_against or option.modelbench_against_python):
+            raise pytest.UsageError("--modelbench-bisect compares with the first of its range, and with nothing else")
         for flag, given in (
             ("--update-baselines", option.update_baselines),
             ("--modelbench-inline", option.modelbench_inline),
@@ -182,17 +184,23 @@ class BenchSession:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool | None:
         """Measure in workers."""
-        if session.config.option.collectonly:
+        if not self._has_tests(session):
             return None
-        if session.testsfailed and not session.config.option.continue_on_collection_errors:
-            return None  # pytest's own loop says so
-        if not session.items:
-            raise pytest.UsageError(self._nothing_selected())
         with as_usage_error():
             if self.inline is not None:
                 self.inline.begin()
                 return None
             self.runner.run(session, self._marks)
+        return True
+
+    def _has_tests(self, session: pytest.Session) -> bool:
+        """Whether there is anything to measure, and pytest's own loop has nothing to say; UsageError if nothing is."""
+        if session.config.option.collectonly:
+            return False
+        if session.testsfailed and not session.config.option.continue_on_collection_errors:
+            return False
+        if not session.items:
+            raise pytest.UsageError(self._nothing_selected())
         return True
 
     def _absent(self, promised: Iterable[CheckKey]) -> list[Absent]:

@@ -114,19 +114,19 @@ class Launcher:
         tree: Tree,
         other: Tree,
         *,
+        worker: str,
         in_turns: bool = True,
         placing: bool = False,
     ) -> AbstractContextManager[Connection]:
         """One side of a pair over ``tests``: the code in ``tree``, beside that in ``other``, in turns or by itself.
 
-        ``placing``: it says where in the models the time goes.
+        ``worker`` is what it is called, `BASE` or `CANDIDATE`; ``placing``: it says where in the models the time goes.
         """
         own, beside = self._top_in(tree), self._top_in(other)
         modules = [module for path in self._modules(tests) if (module := tree.path_of(path)) and module.exists()]
         foreign = tree.python != sys.executable
         path = project_path(self._top, sys.path) if foreign else sys.path
         # Both sides are given the same data, which need not be in git, wherever they run: its path is whole.
-        worker = BASE if foreign or tree.code.revision else CANDIDATE
         job = self._job(tests, pair, tree, worker)
         arguments = worker_arguments(
             self._config,

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 
-from pytest_modelbench.session.launch import Launcher, Tree
+from pytest_modelbench.session.launch import BASE, CANDIDATE, Launcher, Tree
 from pytest_modelbench.workers.connection import Connection, Timeout
 from pytest_modelbench.workers.driver import Listener
 from pytest_modelbench.workers.pairs import Sides, run_pair
@@ -34,8 +34,8 @@ class Pairing:
         """
         member = partial(self._launcher.member, placing=placing)
         sides = Sides(
-            lambda tests, pair, in_turns: member(tests, pair, base, candidate, in_turns=in_turns),
-            lambda tests, pair, in_turns: member(tests, pair, candidate, base, in_turns=in_turns),
+            lambda tests, pair, in_turns: member(tests, pair, base, candidate, worker=BASE, in_turns=in_turns),
+            lambda tests, pair, in_turns: member(tests, pair, candidate, base, worker=CANDIDATE, in_turns=in_turns),
             collected=not candidate.code.revision,
         )
         return run_pair(tests, number, sides, self._listener, self._timeout_s)
@@ -44,6 +44,6 @@ class Pairing:
         """What became of each of ``tests`` in ``tree`` alone, for what is exact; ``other``: what it goes with."""
 
         def launch(tests: Sequence[str], number: int, in_turns: bool) -> AbstractContextManager[Connection]:
-            return self._launcher.member(tests, number, tree, other, in_turns=in_turns)
+            return self._launcher.member(tests, number, tree, other, worker=CANDIDATE, in_turns=in_turns)
 
         return run_untimed(tests, number, launch, self._listener, self._timeout_s)

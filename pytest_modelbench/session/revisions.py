@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -10,11 +12,11 @@ from pathlib import Path
 from typing import Protocol
 
 from pytest_modelbench.core.bisection import Step
-from pytest_modelbench.core.errors import UsageError
+from pytest_modelbench.core.errors import ModelbenchError, UsageError
 from pytest_modelbench.session.confirming import tree_of
 from pytest_modelbench.session.launch import Tree
 from pytest_modelbench.vcs.checkout import Checkout
-from pytest_modelbench.vcs.range import RangeCommit, commits_between, split_range
+from pytest_modelbench.vcs.range import RangeCommit, brought_by, commits_between, split_range
 from pytest_modelbench.vcs.revision import Revision
 from pytest_modelbench.workers.versions import Maker, environment_with, versions_between
 
@@ -29,6 +31,9 @@ class Revisions(Protocol):
     def tree(self, at: int) -> AbstractContextManager[Tree]:
         """The code of revision ``at``, for as long as it is measured; ModelbenchError if it cannot be had."""
 
+    def brought(self, at: int) -> str:
+        """The range of what revision ``at`` brought, if it is a merge."""
+
 
 @dataclass(frozen=True, slots=True)
 class BenchFiles:
@@ -38,12 +43,25 @@ class BenchFiles:
     always: bool = False
 
     def put(self, checkout: Checkout) -> None:
-        """Into a commit's files."""
+        """Into a commit's files; ModelbenchError where they cannot be, as where a link leads out of them."""
         for path in self.paths:
             there = checkout.path_of(path)
-            if there is not None and (self.always or not there.exists()):
+            if there is None or not (self.always or not os.path.lexists(there)):
+                continue
+            try:
+                if not there.parent.resolve().is_relative_to(checkout.top.resolve()):
+                    raise ModelbenchError(
+                        f"{there.parent.name} is a link there, so that {path.name} cannot be put into it"
+                    )
                 there.parent.mkdir(parents=True, exist_ok=True)
+                there.unlink(missing_ok=True)  # a link would be followed
                 shutil.copyfile(path, there)
+            except OSError as error:
+                raise ModelbenchError(f"{path.name} cannot be put there: {error.strerror or error}") from error
+
+    def digest(self) -> str:
+        """What is in them."""
+        return hashlib.sha256(b"".join(path.read_bytes() for path in self.paths)).hexdigest()
 
 
 class Commits:
@@ -54,7 +72,8 @@ class Commits:
     def __init__(self, root: Path, wanted: str, files: BenchFiles) -> None:
         self._root, self._files = root, files
         first, others = commits_between(root, *split_range(wanted))
-        self.steps: Sequence[Step] = tuple(map(_step, (first, *others)))
+        self._commits = (first, *others)
+        self.steps: Sequence[Step] = tuple(map(_step, self._commits))
         self.notes: Sequence[str] = ()
 
     @contextmanager
@@ -63,6 +82,9 @@ class Commits:
         with Checkout(self._root, Revision(commit, commit[:10])) as checkout:
             self._files.put(checkout)
             yield tree_of(checkout, commit)
+
+    def brought(self, at: int) -> str:
+        return brought_by(self._root, self._commits[at])
 
 
 class Versions:
@@ -85,6 +107,9 @@ class Versions:
     def tree(self, at: int) -> Iterator[Tree]:
         python = environment_with(self._maker, self.steps[at].id)
         yield Tree(self._here.root, self._here.path_of, python)
+
+    def brought(self, at: int) -> str:
+        return ""
 
 
 def _step(one: RangeCommit) -> Step:

@@ -71,6 +71,11 @@ class Checkout:
         return self._tree / self._entered().prefix
 
     @property
+    def top(self) -> Path:
+        """The top of its files."""
+        return self._tree
+
+    @property
     def prefix(self) -> str:
         """Where the project's root lies below the top of its repository."""
         return self._entered().prefix.as_posix()

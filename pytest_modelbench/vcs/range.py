@@ -15,17 +15,17 @@ _AT_ONCE = 500
 
 @dataclass(frozen=True, slots=True)
 class RangeCommit:
-    """A commit by its full id, with the first line of its message, its date, and of how many others it is a merge."""
+    """A commit by its full id, with the first line of its message, its date, and its parents."""
 
     id: str
     subject: str
     date: str
-    parents: int
+    parents: tuple[str, ...]
 
     @property
     def is_merge(self) -> bool:
         """Whether it joins several lines."""
-        return self.parents > 1
+        return len(self.parents) > 1
 
 
 def commits_between(root: Path, good: str, bad: str) -> tuple[RangeCommit, tuple[RangeCommit, ...]]:
@@ -53,7 +53,7 @@ def commits_between(root: Path, good: str, bad: str) -> tuple[RangeCommit, tuple
 
 def _commit(entry: str) -> RangeCommit:
     commit, parents, date, subject = entry.split("\n", 3)
-    return RangeCommit(commit, subject.strip(), date, len(parents.split()))
+    return RangeCommit(commit, subject.strip(), date, tuple(parents.split()))
 
 
 def _apart(toplevel: Path, good: tuple[str, str], bad: tuple[str, str]) -> str:
@@ -73,6 +73,15 @@ def _apart(toplevel: Path, good: tuple[str, str], bad: tuple[str, str]) -> str:
         start = ask(toplevel, "rev-parse", f"{onto[0]}^1").output.strip()[:10] if onto else base[:10]
         return f"{good[0]} came into {bad[0]} by a merge: search along its first parents, {start}..{bad[0]}"
     return f"{good[0]} is not among what {bad[0]} is made of; both have {base[:10]} in common: {base[:10]}..{bad[0]}"
+
+
+def brought_by(root: Path, merge: RangeCommit) -> str:
+    """What a merge brought from its second parent, as a range from where both lines parted; empty if there is none."""
+    if not merge.is_merge:
+        return ""
+    parted = ask(root, "merge-base", *merge.parents[:2])
+    base = parted.output.strip()
+    return f"{base[:10]}..{merge.parents[1][:10]}" if parted.status == 0 and base else ""
 
 
 def split_range(text: str) -> tuple[str, str]:

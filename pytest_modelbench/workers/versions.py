@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import importlib.util
+import os
 import re
 import shlex
 import shutil
@@ -10,6 +13,8 @@ import site
 import subprocess
 import sys
 import venv
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +23,7 @@ from packaging.version import InvalidVersion, Version
 from pytest_modelbench.core.errors import ModelbenchError, UsageError, did_you_mean
 from pytest_modelbench.host.interrupts import interruptible
 
+_WHERE = "import sysconfig; print(sysconfig.get_path('purelib'))"
 #: A slow connection, and a large package.
 _PATIENCE_S = 1800.0
 
@@ -40,24 +46,67 @@ def environment_with(maker: Maker, version: str) -> str:
     By default one that sees all that is installed here, with the version over it and nothing that it depends on.
     ModelbenchError, with the last that was said, if it cannot be made.
     """
-    folder = maker.cache / re.sub(r"[^A-Za-z0-9.]+", "-", f"{maker.package}-{version}")
+    name = re.sub(r"[^A-Za-z0-9.]+", "-", f"{maker.package}-{version}")
+    made_of = "\n".join([sys.executable, sys.version, *_site_folders(), maker.command])
+    folder = maker.cache / f"{name}-{hashlib.sha256(made_of.encode()).hexdigest()[:10]}"
     python, made = folder / "bin" / "python", folder / "modelbench-made"
-    if made.exists() and python.exists():
-        return str(python)
-    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        with _alone(maker.cache):
+            if not (made.exists() and python.exists()):
+                shutil.rmtree(folder, ignore_errors=True)
+                _make(maker, version, folder, python)
+                made.write_text("", encoding="utf-8")
+    except OSError as error:
+        what = f"an environment with {maker.package} {version} cannot be made in {maker.cache}"
+        raise ModelbenchError(f"{what}: {error.strerror or error}; XDG_CACHE_HOME names another place") from error
+    return str(python)
+
+
+def _make(maker: Maker, version: str, folder: Path, python: Path) -> None:
     if maker.command:
-        command = [part.format(version=version, folder=folder) for part in shlex.split(maker.command)]
+        given = {"{version}": version, "{folder}": str(folder)}
+        command = [_filled(part, given) for part in shlex.split(maker.command)]
         _run(command, f"{maker.package} {version}")
         if not python.exists():
             raise ModelbenchError(f"{shlex.join(command)} made no {python}")
-    else:
-        venv.EnvBuilder(symlinks=True).create(folder)
-        own = Path(folder, "lib", f"python{sys.version_info[0]}.{sys.version_info[1]}", "site-packages")
-        lines = [f"import site; site.addsitedir({path!r})" for path in _site_folders()]
-        (own / "_modelbench_here.pth").write_text("\n".join(lines) + "\n", encoding="utf-8")
-        _run([*_installer(), "--target", str(own), "--no-deps", f"{maker.package}=={version}"], str(version))
-    made.write_text("", encoding="utf-8")
-    return str(python)
+        return
+    venv.EnvBuilder(symlinks=True).create(folder)
+    own = Path(_run([str(python), "-c", _WHERE], "the new environment").strip())
+    lines = [f"import site; site.addsitedir({path!r})" for path in _site_folders()]
+    (own / "_modelbench_here.pth").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    wanted = f"{maker.package}=={version}"
+    _run([*_installer(), "--target", str(own), "--no-deps", wanted], f"{maker.package} {version}")
+
+
+def _filled(part: str, given: Mapping[str, str]) -> str:
+    for name, value in given.items():
+        part = part.replace(name, value)
+    return part
+
+
+@contextmanager
+def _alone(cache: Path) -> Iterator[None]:
+    """No other process makes an environment in ``cache`` meanwhile."""
+    cache.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(cache, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def check_maker(command: str) -> None:
+    """Raise UsageError for a command that cannot make an environment."""
+    try:
+        shlex.split(command)
+    except ValueError as error:
+        raise UsageError(f"--maker {command!r}: {error}") from error
+    lacking = [name for name in ("{version}", "{folder}") if name not in command]
+    if lacking:
+        raise UsageError(
+            f"--maker {command!r} has no {' and no '.join(lacking)}: it makes that folder for that version"
+        )
 
 
 def versions_between(package: str, good: str, bad: str) -> list[str]:

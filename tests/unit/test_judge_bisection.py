@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from pytest_modelbench.core.bisection import Ended, Side
 from pytest_modelbench.core.metrics import Better
-from pytest_modelbench.judge.bisection import Sought, TimesSearch, ValueSearch, decisions, middle
+from pytest_modelbench.judge.bisection import Sought, TimesSearch, decisions, middle
 from pytest_modelbench.judge.estimate import Edges
+from pytest_modelbench.judge.exact_bisection import ValueSearch
 
 LOOKS = (2, 3, 5, 8, 13, 20)
 TEN = math.log(1.1)
@@ -22,10 +23,10 @@ def searched(rng, truth, sd, revisions=64, passed=(), better=Better.LOWER):
     search = TimesSearch(revisions, Sought(Edges.of_band(0.05), better), LOOKS)
     pairs = 0
     while (at := search.wants()) is not None:
+        pairs += 1
         if at in passed:
             search.pass_over(at)
             continue
-        pairs += 1
         assert pairs < 1000
         search.tell(at, truth(at) + rng.gauss(0, sd))
     return search.answer(), pairs
@@ -151,3 +152,36 @@ def test_the_middle_is_what_can_be_measured_next_to_it():
     assert middle(0, 10, ()) == 5
     assert middle(0, 10, {5}) == 4
     assert middle(0, 2, {1}) is None
+
+
+@given(st.integers(0, 2**32), st.lists(st.floats(-0.3, 0.3), min_size=2, max_size=40), st.floats(0.001, 0.05))
+def test_whatever_the_truth_and_whoever_else_asks_a_search_ends_with_its_ends_in_order(seed, levels, sd):
+    """Checks of one test share its pairs: each hears of revisions that another one asked for, and some fail."""
+    rng, revisions = random.Random(seed), len(levels)
+    search = TimesSearch(revisions, Sought(Edges.of_band(0.05), Better.LOWER), LOOKS)
+    asked = 0
+    while (at := search.wants()) is not None:
+        asked += 1
+        assert asked <= 40 * (revisions + 2)
+        if rng.random() < 0.1:
+            search.pass_over(at)
+        else:
+            search.tell(at, levels[at - 1] + rng.gauss(0, sd))
+        other = rng.randint(1, revisions)
+        if other != search.wants():
+            search.tell(other, levels[other - 1] + rng.gauss(0, sd))
+        answer = search.answer()
+        assert 0 <= answer.good < answer.bad <= revisions
+
+
+def test_a_change_that_is_partly_taken_back_is_told_as_several():
+    truth = lambda at: math.log(1.2) * (at >= 20) - math.log(1.1) * (at >= 40)  # noqa: E731
+    found = [answer for answer, _ in outcomes(truth, 0.005, 50)]
+    assert sum(one.several for one in found) >= 48
+
+
+def test_a_ramp_ends_with_a_range_that_holds_a_part_of_it_or_is_told_as_several():
+    found = [answer for answer, _ in outcomes(lambda at: TEN * at / 64, 0.005, 50)]
+    for one in found:
+        share = TEN * (one.bad - one.good) / 64 / TEN
+        assert share > 0.2 or one.several, one
