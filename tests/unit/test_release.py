@@ -92,5 +92,6 @@ def test_each_python_that_is_claimed_is_one_that_tests_and_releases_are_run_on()
     assert claimed == tested
     jobs = yaml.safe_load((WORKFLOWS / "release.yml").read_text("utf-8"))["jobs"]
     assert claimed == set(jobs["install"]["strategy"]["matrix"]["python"])
-    lowest = min(claimed, key=lambda version: int(version.split(".")[1]))
+    lowest, *_, highest = sorted(claimed, key=lambda version: int(version.split(".")[1]))
     assert metadata("pytest-modelbench")["Requires-Python"] == f">={lowest}"
+    assert f"![Python {lowest} to {highest}]" in (REPOSITORY / "README.md").read_text("utf-8")
