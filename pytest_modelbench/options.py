@@ -197,8 +197,8 @@ OPTIONS = (
         kind=OptionType.CHOICE,
         choices=("off", "warn", "fail"),
         default="off",
-        help="What to make of a level that changed for the worse within its band, or crept beyond it from baseline to "
-        "baseline, as the history tells: say it, or let the session fail. Reads the whole history.",
+        help="If a level changed for the worse within its band, or crept beyond it from baseline to baseline, as the "
+        "history tells: say so (warn), or let the session fail. Reads the whole history.",
     ),
     Option(
         flag="--modelbench-html",
