@@ -86,12 +86,6 @@ OPTIONS = (
         help="With --modelbench: accept what is measured as the new baselines, and print old -> new.",
     ),
     Option(
-        flag="--modelbench-even-if-disturbed",
-        kind=OptionType.SWITCH,
-        help="With --update-baselines: accept times also where the machine was disturbed meanwhile. They are marked as "
-        "such, and held by a wider band, until a session on a quieter machine is accepted.",
-    ),
-    Option(
         flag="--modelbench-device",
         alias="--device",
         setting="device",
@@ -156,15 +150,15 @@ OPTIONS = (
         kind=OptionType.PATH,
         metavar="PATH",
         repeated=True,
-        help="Compare with the same code in another interpreter: does the upgraded torch there slow it down? With "
-        "--modelbench-against, with that revision in that interpreter.",
+        help="Compare with the same code run by another interpreter, which has a newer torch, say. With "
+        "--modelbench-against as well: with that revision, run by that interpreter.",
     ),
     Option(
         flag="--modelbench-bisect",
         kind=OptionType.TEXT,
         metavar="GOOD..BAD",
-        help="Search the commits of this range for those that changed the tests, side by side here and now: what "
-        "`pytest-modelbench bisect` starts, which has more to ask for.",
+        help="Find the commits of this range that changed what the tests measure. `pytest-modelbench bisect` starts "
+        "this, and has more options.",
     ),
     Option(
         flag="--modelbench-budget",
@@ -203,8 +197,8 @@ OPTIONS = (
         kind=OptionType.CHOICE,
         choices=("off", "warn", "fail"),
         default="off",
-        help="What to make of a level that changed for the worse within its band, or crept beyond it from baseline to "
-        "baseline, as the history tells: say it, or let the session fail. Reads the whole history.",
+        help="If a level changed for the worse within its band, or crept beyond it from baseline to baseline, as the "
+        "history tells: say so (warn), or let the session fail. Reads the whole history.",
     ),
     Option(
         flag="--modelbench-html",
@@ -224,8 +218,15 @@ OPTIONS = (
         metavar="DIR",
         default="baselines",
         repeated=True,
-        help="Folder of the baseline files; the option's has to be there, unless it is updated. Where none is named, "
-        "it lies beside the file with the settings, or in pytest's root directory if there is no such file.",
+        help="Folder of the baseline files. One that is given here must exist, unless baselines are updated. If none "
+        "is named, it lies beside the file with the settings, or in pytest's root directory if there is no such "
+        "file.",
+    ),
+    Option(
+        flag="--modelbench-even-if-disturbed",
+        kind=OptionType.SWITCH,
+        help="With --update-baselines: accept times even if the machine was disturbed while they were measured. They "
+        "are marked, and held by a wider band, until a session on a quieter machine is accepted.",
     ),
     Option(
         flag="--modelbench-missing",
@@ -233,7 +234,7 @@ OPTIONS = (
         kind=OptionType.CHOICE,
         choices=("pass", "fail"),
         default="pass",
-        help="What to make of an environment that has no baseline at all: pass and say NOT GATED, or fail.",
+        help="If this environment has no baseline at all: pass, and say NOT GATED, or fail.",
     ),
     Option(
         flag="--modelbench-skipped",
@@ -241,7 +242,7 @@ OPTIONS = (
         kind=OptionType.CHOICE,
         choices=("pass", "fail"),
         default="fail",
-        help="What to make of a skipped test that has a baseline: its gate did not hold.",
+        help="If a test that has a baseline is skipped, so that nothing held it: pass or fail.",
     ),
     Option(
         flag="--modelbench-orphans",
@@ -249,8 +250,8 @@ OPTIONS = (
         kind=OptionType.CHOICE,
         choices=("warn", "fail"),
         default="fail",
-        help="What to make of baselines that no test measures, though they were asked for: the test or its file is "
-        "gone, was not collected, or measures nothing any more. fail: the session fails.",
+        help="If no test measures a baseline that was asked for (the test or its file is gone, was not collected, or "
+        "measures nothing any more): warn, or let the session fail.",
     ),
     Option(
         flag="--modelbench-inconclusive",
@@ -258,7 +259,7 @@ OPTIONS = (
         kind=OptionType.CHOICE,
         choices=("pass", "fail"),
         default="fail",
-        help="What to make of a session with checks that the noise leaves open: exit status 10 (fail) or 0 (pass).",
+        help="If noise leaves checks undecided: end with exit status 0 (pass) or 10 (fail).",
     ),
     Option(
         flag="--modelbench-machine",
@@ -266,8 +267,8 @@ OPTIONS = (
         kind=OptionType.CHOICE,
         choices=("pass", "fail"),
         default="pass",
-        help="What to make of a time that is surely another one though neither code (unchanged, or cleared by a duet) "
-        "nor anything else that is known is to blame, so that the machine moved: tell it, or let the test fail.",
+        help="If a time surely changed, but neither the code (unchanged, or cleared by a duet) nor anything else that "
+        "is known is to blame, so that the machine must have moved: say so (pass), or let the test fail as well.",
     ),
     Option(
         flag="--modelbench-annotations",
@@ -285,8 +286,8 @@ OPTIONS = (
         choices=("duet", "rerun"),
         default="duet",
         repeated=True,
-        help="What follows where the stored comparison does not clear a time: measure the baseline's own commit beside "
-        "the present code (duet, where git has it), or only decide by what is stored (rerun).",
+        help="If a time is not cleared by what is stored: measure the baseline's own commit beside the present code "
+        "(duet, where git has that commit), or decide by what is stored alone (rerun).",
     ),
     Option(
         flag="--modelbench-order",
@@ -295,8 +296,8 @@ OPTIONS = (
         choices=("random", "keep"),
         default="random",
         repeated=True,
-        help="In which order the tests of a module are measured, and modules: another one in each round, so that no "
-        "test always has the same neighbours, or as collected.",
+        help="Order of the tests in a module, and of modules: a new one in each round, so that no test always has the "
+        "same neighbours (random), or as collected (keep).",
     ),
     Option(
         flag="--modelbench-rounds",
@@ -305,8 +306,8 @@ OPTIONS = (
         kind=OptionType.LOOKS,
         metavar="N[,N]",
         default="2,4,6,9",
-        help="After how many rounds open checks are looked at. A round measures each test once, in a fresh process; "
-        "only tests with open checks go past the first look.",
+        help="After how many rounds to judge. A round measures each test once, in a fresh process; after the first of "
+        "these numbers, only tests with undecided checks go on.",
     ),
     # What a baseline of more would save a session (tests/trials/session_cost.py) is less than others and nights teach.
     Option(
@@ -323,8 +324,8 @@ OPTIONS = (
         kind=OptionType.LOOKS,
         metavar="N[,N]",
         default="2,3,5,8,13,20",
-        help="After how many pairs of processes, base and candidate, a duet is looked at; of a single test not before "
-        "the third.",
+        help="After how many pairs of processes, one with the old code and one with the new, to judge a duet; that of "
+        "a single test takes three pairs at least.",
     ),
     Option(
         flag="--modelbench-threads",
@@ -333,7 +334,7 @@ OPTIONS = (
         metavar="N",
         default="1",
         repeated=True,
-        help="Threads, and cores pinned, for measuring on the CPU.",
+        help="Threads for measuring on the CPU, where the process is pinned to as many cores.",
     ),
     Option(
         flag="--modelbench-host-cores",
@@ -342,8 +343,8 @@ OPTIONS = (
         metavar="any|near|LIST",
         default="any",
         repeated=True,
-        help="Cores of the host that the processes which launch on an accelerator run on: all, those on the NUMA node "
-        "of an NVIDIA GPU, or a list as in 8-15,40. A model that is bound by launching is as fast as they are.",
+        help="Cores of the host for processes that launch work on an accelerator: all (any), those on the NUMA node of "
+        "an NVIDIA GPU (near), or a list as in 8-15,40. A model that is bound by launching is as fast as they are.",
     ),
     Option(
         flag="--modelbench-timeout",
@@ -364,8 +365,8 @@ OPTIONS = (
         flag="--modelbench-save-benchmark",
         kind=OptionType.TEXT,
         metavar="NAME",
-        help="Save the latencies where pytest-benchmark keeps its own, in .benchmarks/ of the current folder, for its "
-        "compare and its histograms.",
+        help="Save the latencies as pytest-benchmark saves its own, in .benchmarks/ of the current folder, for its "
+        "`compare` and histograms.",
     ),
 )
 
