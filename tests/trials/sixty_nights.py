@@ -60,7 +60,7 @@ def project(folder):
     """The commits, the oldest first, by their ids."""
     git(folder, "init", "--quiet")
     (folder / "pyproject.toml").write_text(SETTINGS)
-    (folder / ".gitignore").write_text("__pycache__\n.pytest_cache\nnights\n*.html\n/results.json\n")
+    (folder / ".gitignore").write_text("__pycache__\n.pytest_cache\nnights\nother\n*.html\n/results.json\n")
     (folder / "test_it.py").write_text(TEST)
     ids = []
     for number in range(COMMITS + 1):
@@ -115,7 +115,9 @@ def main(folder):
     pytest = [sys.executable, "-m", "pytest", "--modelbench", "--device=cpu"]
     ours = [sys.executable, "-m", "pytest_modelbench.cli"]
     git(folder, "checkout", "--quiet", commits[0])
-    found["accepted"] = ran(folder, *pytest, "--update-baselines", "--modelbench-json=results.json")
+    found["accepted"] = ran(
+        folder, *pytest, "--update-baselines", "--modelbench-json=results.json", "--modelbench-history=other"
+    )
     session = read_results(folder / "results.json")
     drawn, first = random.Random(0), datetime(2026, 9, 1, 3, tzinfo=timezone.utc)
     for number in range(COMMITS):
