@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _BLOCK = re.compile(
-    r'(?P<skip><!-- not run: [^>]+ -->\n+)?^```(?P<language>\w+)(?: title="(?P<title>[^"]+)")?\n(?P<body>.*?)^```$',
+    r"(?P<skip><!-- not run: [^>]+ -->\n+)?"
+    r'^(?P<indent> *)```(?P<language>\w+)(?: title="(?P<title>[^"]+)")?\n(?P<body>.*?)^(?P=indent)```$',
     re.MULTILINE | re.DOTALL,
 )
 #: What differs from run to run: commits, and numbers with their signs.
@@ -22,9 +23,11 @@ _NUMBER = re.compile(r"[+-]?\d[\d,.]*")
 #: A row of a table: the metric, and its verdict at the end.
 _ROW = re.compile(r"\b(latency|macs|memory_growth|parameter_bytes|parameters|peak_live_memory) .* ([a-z]+)$")
 #: What a busy machine words or lays out in another way: heads of tables, footnotes, the machine, the rest of a list.
-_VARIES = re.compile(r"^(\s*[*†‡] |\s*case\s+metric|\s*metric\s+baseline|net\.\S+$|\s{10,}|platform )| · torch ")
+_VARIES = re.compile(
+    r"^(\s*[*†‡] |\s*case\s+metric|\s*metric\s+baseline|net\.\S+$|\s{10,}|\s+the machine |baselines/cpu-)| · torch "
+)
 #: Lines with a label: what comes after it is told by its first word, a part of the model, say.
-_LABEL = re.compile(r"^\s*(where|what|calls|now|baseline|measured side by side|the machine)\b")
+_LABEL = re.compile(r"^\s*(where|what|calls|now|baseline|measured side by side)\b")
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,8 @@ def steps(page: str) -> list[Step]:
 
 
 def _of_block(block: re.Match[str]) -> Iterator[Step]:
-    body = block["body"]
+    # In a list, the block is indented as the list is.
+    body = "".join(line.removeprefix(block["indent"]) for line in block["body"].splitlines(keepends=True))
     if block["language"] == "console":
         yield from _commands(body.splitlines())
     elif block["language"] == "diff" and block["title"]:
@@ -78,7 +82,7 @@ def _of_block(block: re.Match[str]) -> Iterator[Step]:
 
 def _commands(lines: Sequence[str]) -> Iterator[Command]:
     starts = [place for place, line in enumerate(lines) if line.startswith("$ ")]
-    for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
+    for start, end in zip(starts, [*starts, len(lines)][1:], strict=True):
         yield Command(lines[start].removeprefix("$ "), tuple(lines[start + 1 : end]))
 
 

@@ -91,7 +91,7 @@ _SCOPE = {Scope.PORTABLE: "portable", Scope.KIND: "kind", Scope.DEVICE: "device"
 
 def render() -> str:
     """The page of all metrics."""
-    columns = ("metric", "what it is", "recorded by", "unit", "better", "scope", "band", "noisy")
+    columns = ("metric", "what it is, and what records it", "unit", "better", "scope", "band", "noisy")
     return _INTRODUCTION + "\n" + table(columns, map(_row, METRICS.values())) + "\n" + _AFTER
 
 
@@ -100,8 +100,7 @@ def _row(metric: Metric) -> list[str]:
     noisy = "yes" if metric.noisy else "no"
     return [
         code(metric.name),
-        told.what,
-        f"[{code(told.by)}](fixtures.md#{told.by})",
+        f"{told.what}: [{code(told.by)}](fixtures.md#{told.by})",
         metric.unit,
         _BETTER[metric.better],
         _SCOPE[metric.scope],

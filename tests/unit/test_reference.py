@@ -111,12 +111,12 @@ def test_every_line_in_capitals_is_there():
 def test_a_signature_is_wrapped_where_it_is_long_and_has_annotations_as_in_the_source():
     def short(self, one: "int", *, two: "str" = "x") -> "None": ...
 
-    def long(self, first_argument: "Mapping[str, Any]", *, second_argument: "str | None" = None, third: "int" = 3): ...
+    def long(self, first_argument: "dict[str, object]", *, second_argument: "str | None" = None, third: "int" = 3): ...
 
     assert signature("a.short", short) == "a.short(one: int, *, two: str = 'x') -> None"
     assert signature("a.long", long).splitlines() == [
         "a.long(",
-        "    first_argument: Mapping[str, Any],",
+        "    first_argument: dict[str, object],",
         "    *,",
         "    second_argument: str | None = None,",
         "    third: int = 3,",
@@ -125,13 +125,13 @@ def test_a_signature_is_wrapped_where_it_is_long_and_has_annotations_as_in_the_s
 
 
 def test_a_docstring_of_a_base_class_is_not_told_as_ones_own():
-    class Plain(ValueError):
+    class PlainError(ValueError):
         pass
 
-    class Told(ValueError):
+    class ToldError(ValueError):
         """Says ``this``."""
 
-    assert (docstring(Plain), docstring(Told)) == ("", "Says `this`.")
+    assert (docstring(PlainError), docstring(ToldError)) == ("", "Says `this`.")
 
 
 def test_a_table_has_a_head_and_a_row_each():
