@@ -24,8 +24,8 @@ of the metric, or what `name=` says. `modelbench.record(...)` records any other 
 - **band** is the change that is tolerated by default. A test changes it with `band=` of the measure or of the
   [marker](marker.md), a project with [`bands`](../reference-options.md). *exact* tolerates none, *sampling* what chance
   explains, *any* everything.
-- **noisy** metrics are measured in several processes and compared by statistics: [how](../trust.md). One process decides
-  the others.
+- **noisy** metrics are measured in several processes and compared by statistics: [how](../trust.md). One process
+  decides the others.
 """
 _AFTER = """
 `macs`, `operators`, `copied_bytes`, `allocations` and `synchronizations` of a training pass
