@@ -19,6 +19,7 @@ _BLOCK = re.compile(
 )
 #: What differs from run to run: commits, and numbers with their signs.
 _COMMIT = re.compile(r"\b[0-9a-f]{7,40}\b")
+_MINUTES = re.compile(r" \(\d+:\d\d:\d\d\)")  # of pytest, from a minute on
 _NUMBER = re.compile(r"[+-]?\d[\d,.]*")
 #: A row of a table: the metric, and its verdict at the end.
 _ROW = re.compile(r"\b(latency|macs|memory_growth|parameter_bytes|parameters|peak_live_memory) .* ([a-z]+)$")
@@ -103,7 +104,7 @@ def normal(line: str) -> str:
         return " ".join(row.groups())
     if not line.strip() or _VARIES.search(line):
         return ""
-    line = _COMMIT.sub("#", line)
+    line = _MINUTES.sub("", _COMMIT.sub("#", line))
     if label := _LABEL.match(line):
         rest = line[label.end() :].split()
         return " ".join([label[1], *(word.strip(",") for word in rest[:1] if word[0] not in "+-0123456789")])

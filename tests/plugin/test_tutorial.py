@@ -64,5 +64,6 @@ def test_every_command_of_the_tutorial_prints_what_the_page_shows(shell):
             pytest.skip(f"this machine is too busy to judge a time, and says so:\n{printed}")
         expected = 1 if step.line == "pytest --modelbench" and "Tidy" in before else 0
         assert status == expected, printed
-        assert missing(step.output, printed.splitlines()) is None, f"{step.line}\n{printed}"
+        lacking = missing(step.output, printed.splitlines())
+        assert lacking is None, f"{step.line} does not print, in its place: {lacking}\n{printed}"
         before = step.line

@@ -66,7 +66,7 @@ def test_a_change_needs_its_lines_to_be_there():
         ("* the machine ran 15.3% faster than for the baseline, which the change leaves out", ""),
         ("  the machine itself was 3.7% slower, by the reference workload; the change above leaves that out", ""),
         ("baselines/cpu-amd-epyc-f26m2-2c-t1/net.json", ""),
-        ("====== 1 passed in 97.38s (0:01:37) ======", "= # passed in #s (#:#:#) ="),
+        ("====== 1 passed in 97.38s (0:01:37) ======", "= # passed in #s ="),
     ],
 )
 def test_of_a_line_stays_what_is_the_same_in_every_run(line, kept):
