@@ -90,7 +90,7 @@ def test_modelbench_commands_and_options_on_pages_exist():
     for page in FOLLOWED:
         text = page.read_text(encoding="utf-8")
         assert set(re.findall(r"--modelbench[\w-]*", text)) <= flags, page
-        assert set(re.findall(r"[$`] ?pytest-modelbench ([a-z][\w-]*)", text)) <= commands, page
+        assert set(re.findall(r"(?:[$`] ?|run: )pytest-modelbench ([a-z][\w-]*)", text)) <= commands, page
 
 
 def test_how_to_pages_have_a_goal_and_say_what_one_sees():

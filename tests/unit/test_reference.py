@@ -1,6 +1,7 @@
 """The reference pages are what the code says, and leave out nothing that people can use."""
 
 import argparse
+import functools
 import json
 import re
 from pathlib import Path
@@ -23,32 +24,34 @@ from pytest_modelbench.session.marks import ARGUMENTS
 
 DOCS = Path(pytest_modelbench.__file__).parents[1] / "docs"
 REFERENCE = DOCS / "reference"
-FILES = files()
+COMMITTED = sorted(str(path.relative_to(REFERENCE)) for path in REFERENCE.rglob("*.*"))
+#: Made once, and not before a test asks: where something is not explained, a test says what.
+made = functools.cache(files)
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", COMMITTED)
 def test_the_committed_file_is_what_the_code_gives(name):
     """Write them with: python -m pytest_modelbench.reference docs/reference"""
     committed = (REFERENCE / name).read_text(encoding="utf-8")
     if name.startswith("schemas/") and json.loads(committed)["$comment"] != written_with():
         pytest.skip("another version of pydantic words schemas in another way")
-    assert committed == FILES[name]
+    assert committed == made()[name]
 
 
-def test_no_file_is_there_that_the_code_does_not_give():
-    assert {str(path.relative_to(REFERENCE)) for path in REFERENCE.rglob("*.*")} == set(FILES)
+def test_the_code_gives_these_files_and_no_others():
+    assert set(COMMITTED) == set(made())
 
 
 def test_files_are_written_below_a_folder_that_is_not_there_yet(tmp_path):
     write(tmp_path / "new")
-    assert (tmp_path / "new/schemas/baseline.json").read_text() == FILES["schemas/baseline.json"]
+    assert (tmp_path / "new/schemas/baseline.json").read_text() == made()["schemas/baseline.json"]
 
 
 def test_every_metric_and_no_other_is_explained():
     assert list(metrics.WHAT) == list(METRICS)
     for name, told in metrics.WHAT.items():
-        assert f"| `{name}` |" in FILES["metrics.md"]
-        assert f"### `{told.by}`" in FILES["fixtures.md"]
+        assert f"| `{name}` |" in made()["metrics.md"]
+        assert f"### `{told.by}`" in made()["fixtures.md"]
 
 
 def test_every_verdict_reason_and_cause_is_explained():
@@ -65,9 +68,9 @@ def test_every_public_name_and_fixture_is_there():
     }
     assert public in ({*fixtures.FIXTURES}, set())  # the second: pytest before 8.4
     for name in pytest_modelbench.__all__:
-        assert f"| `{name}` |" in FILES["fixtures.md"]
+        assert f"| `{name}` |" in made()["fixtures.md"]
     for name, _ in fixtures._public(pytest_modelbench.ModelBench):
-        assert f"### `{name}`" in FILES["fixtures.md"]
+        assert f"### `{name}`" in made()["fixtures.md"]
 
 
 def test_every_argument_of_the_marker_is_there():
@@ -86,11 +89,11 @@ def test_every_exit_status_of_the_code_is_there():
     assert set(verdicts.COMMAND) == {0, 1, 2, 4}
     assert set(verdicts.SESSION) == {0, 1, 2, 3, 4, 5, 10}
     for status in {**verdicts.SESSION, **verdicts.COMMAND}:
-        assert f"| `{status}` |" in FILES["verdicts.md"]
+        assert f"| `{status}` |" in made()["verdicts.md"]
 
 
 def test_every_command_and_its_options_are_there():
-    page = FILES["command-line.md"]
+    page = made()["command-line.md"]
     commands = next(one for one in cli.parser()._actions if isinstance(one, argparse._SubParsersAction))
     for name, own in commands.choices.items():
         assert f"## `{name}`" in page
