@@ -34,30 +34,25 @@ FIXTURES = ("build_model", "modelbench", "device_timer", "peak_memory")
 
 def render() -> str:
     """The page of all fixtures and public names."""
-    parts = [_INTRODUCTION, "## `build_model`", docstring(_fixture("build_model"))]
+    parts = [_INTRODUCTION, "## `build_model`", docstring(plugin.build_model)]
     built = pytest_modelbench.BuildModel.__call__
     parts += [_block(signature("build_model", built)), docstring(built)]
-    parts += ["## `modelbench`", docstring(_fixture("modelbench"))]
+    parts += ["## `modelbench`", docstring(plugin.modelbench)]
     for name, method in _public(pytest_modelbench.ModelBench):
         parts.append(f"### `{name}`")
         parts += (
             [_block(f"modelbench.{name}"), docstring(method)] if isinstance(method, property) else _called(name, method)
         )
     timer, peak = pytest_modelbench.DeviceTimer, pytest_modelbench.PeakMemory
-    parts += ["## `device_timer`", docstring(_fixture("device_timer"))]
+    parts += ["## `device_timer`", docstring(plugin.device_timer)]
     parts += [_block(signature("device_timer", timer.__call__)), docstring(timer.__call__)]
     # `modelbench.peak_memory` has the plain anchor.
-    parts += ["## The fixture `peak_memory`", docstring(_fixture("peak_memory"))]
+    parts += ["## The fixture `peak_memory`", docstring(plugin.peak_memory)]
     parts += [_block(signature("peak_memory", peak.__call__)), docstring(peak.__call__)]
     parts += ["## What `build_model` returns", docstring(pytest_modelbench.BuiltModel), _members()]
     parts += ["## Names to import", "`from pytest_modelbench import ...`: what fixtures are annotated with.", _names()]
     parts += ["## Fakes for tests of your own", docstring(testing), _fakes()]
     return "\n\n".join(filter(None, (part.strip("\n") for part in parts))) + "\n"
-
-
-def _fixture(name: str) -> Any:
-    """The function behind the fixture ``name``."""
-    return inspect.unwrap(getattr(plugin, name)._get_wrapped_function())
 
 
 def _called(name: str, method: Any) -> list[str]:

@@ -44,7 +44,8 @@ def test_the_code_gives_these_files_and_no_others():
 
 def test_files_are_written_below_a_folder_that_is_not_there_yet(tmp_path):
     write(tmp_path / "new")
-    assert (tmp_path / "new/schemas/baseline.json").read_text() == made()["schemas/baseline.json"]
+    assert (tmp_path / "new/metrics.md").read_text(encoding="utf-8") == made()["metrics.md"]
+    assert (tmp_path / "new/schemas/baseline.json").exists()
 
 
 def test_every_metric_and_no_other_is_explained():
