@@ -28,6 +28,26 @@ def test_net(build_model, modelbench):
     modelbench.latency(model)
 ```
 """
+#: What the arguments of `build_model` are; a test holds this to its signature.
+ARGUMENTS = {
+    "model": 'a timm name, a callable that returns a module, or `"package.module:callable"`',
+    "batch_size": "how many samples one call handles",
+    "image_size": "side of the images, or (height, width); by default the model's own, else 224",
+    "inputs": "what goes in where that is not one image: [shapes, or a function](../how-to/inputs.md)",
+    "precision": "`fp32`; `bf16` and `fp16` for weights and inputs; `amp-bf16` and `amp-fp16` for autocast; `amp` is "
+    "the latter on CUDA, the former elsewhere",
+    "channels_last": "whether weights and images lie in memory with the channels last",
+    "compile": "whether torch.compile compiles it, or a dict of its arguments",
+    "cuda_graph": "whether a recorded CUDA graph is timed; the test is skipped on other devices",
+    "pretrained": "whether a timm model has its published weights",
+    "checkpoint": "a file of weights: [your own checkpoint](../how-to/checkpoint.md)",
+    "seed": "what weights and inputs are drawn from",
+    "name": "what results call the model",
+    "task": "`classification`, `detection`, `instance_segmentation` or `segmentation`: the head over a timm backbone",
+    "technique": "one or several of `checkpoint`, `inplace_abn`, `act=NAME` and others, which change a timm model",
+    "builder_args": "keyword arguments of the builder whose names are among these",
+    "builder_arguments": "any other keyword argument is the builder's",
+}
 #: In the order of the page.
 FIXTURES = ("build_model", "modelbench", "device_timer", "peak_memory")
 
@@ -36,7 +56,7 @@ def render() -> str:
     """The page of all fixtures and public names."""
     parts = [_INTRODUCTION, "## `build_model`", docstring(plugin.build_model)]
     built = pytest_modelbench.BuildModel.__call__
-    parts += [_block(signature("build_model", built)), docstring(built)]
+    parts += [_block(signature("build_model", built)), docstring(built), _arguments()]
     parts += ["## `modelbench`", docstring(plugin.modelbench)]
     for name, method in _public(pytest_modelbench.ModelBench):
         parts.append(f"### `{name}`")
@@ -71,6 +91,10 @@ def _public(of: type) -> Iterator[tuple[str, Any]]:
             if not name.startswith("_") and (callable(value) or isinstance(value, property)) and name not in seen:
                 seen.add(name)
                 yield name, value
+
+
+def _arguments() -> str:
+    return table(("argument", "what it is"), [[code(name), text] for name, text in ARGUMENTS.items()])
 
 
 def _members() -> str:

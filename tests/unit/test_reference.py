@@ -2,6 +2,7 @@
 
 import argparse
 import functools
+import inspect
 import json
 import re
 from pathlib import Path
@@ -72,6 +73,11 @@ def test_every_public_name_and_fixture_is_there():
         assert f"| `{name}` |" in made()["fixtures.md"]
     for name, _ in fixtures._public(pytest_modelbench.ModelBench):
         assert f"### `{name}`" in made()["fixtures.md"]
+
+
+def test_every_argument_of_build_model_is_there():
+    taken = list(inspect.signature(pytest_modelbench.BuildModel.__call__).parameters)
+    assert ["self", *fixtures.ARGUMENTS] == taken
 
 
 def test_every_argument_of_the_marker_is_there():
