@@ -64,5 +64,5 @@ def test_the_tests_of_the_how_to_pages_run(bench, pytester):
     result = bench(apart=True)
     count = sum(one.text.count("\ndef test_") for one in files)
     # That weights were found inside of a checkpoint is a warning, and the page says so.
-    assert result.parseoutcomes() == {"passed": count, "warning": 1}, result.stdout.str()
+    assert result.parseoutcomes() == {"passed": count, "warnings": 1}, result.stdout.str()
     assert count == 12
