@@ -71,7 +71,7 @@ _COMMANDS = tuple(module.COMMAND for module in _MODULES)
 def main(argv: Sequence[str] | None = None) -> int:
     """Exit status of the command with arguments ``argv``, by default the process's own."""
     try:
-        arguments = _parsed(_parser(), argv)
+        arguments = _parsed(parser(), argv)
         text, status = arguments.run(arguments)
     except ModelbenchError as error:
         write(sys.stderr, f"pytest-modelbench: {error}")
@@ -102,7 +102,7 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(f"{message}; see {self.prog} --help")
 
 
-def _parser() -> argparse.ArgumentParser:
+def parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="pytest-modelbench", description="Look at baselines and results, and change baselines.")
     parser.add_argument("--version", action="version", version=f"pytest-modelbench {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND", title="commands")

@@ -14,7 +14,7 @@ from pytest_modelbench.core.settings import check_bands
 from pytest_modelbench.core.units import parse_duration_s
 
 MARK = "modelbench"
-_ARGUMENTS = ("suite", "band", "timeout")
+ARGUMENTS = ("suite", "band", "timeout")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +51,12 @@ def read_mark(item: pytest.Item) -> Mark:
     for mark in reversed(list(item.iter_markers(MARK))):  # farthest first
         where = f"{item.nodeid}: @pytest.mark.{MARK}"
         if mark.args:
-            raise UsageError(f"{where} takes named arguments only: {', '.join(_ARGUMENTS)}")
+            raise UsageError(f"{where} takes named arguments only: {', '.join(ARGUMENTS)}")
         for name in mark.kwargs:
-            if name not in _ARGUMENTS:
+            if name not in ARGUMENTS:
                 raise UsageError(
-                    f"{where} has no argument {name!r}.{did_you_mean(name, _ARGUMENTS)} "
-                    f"Known are: {', '.join(_ARGUMENTS)}"
+                    f"{where} has no argument {name!r}.{did_you_mean(name, ARGUMENTS)} "
+                    f"Known are: {', '.join(ARGUMENTS)}"
                 )
         if "suite" in mark.kwargs:
             suites |= _suites(mark.kwargs["suite"], where)

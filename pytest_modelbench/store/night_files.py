@@ -121,7 +121,9 @@ def columns_of(points: Iterable[Point]) -> _Columns:
     return _Columns(**dict(zip(Point._fields, map(list, zip(*points, strict=True)), strict=True)))
 
 
-class _File(Night):
+class NightFile(Night):
+    """A night's file: what it says it is, and the night."""
+
     format: Literal["pytest-modelbench night"]
     schema_: Literal[1] = Field(alias="schema")
 
@@ -249,7 +251,7 @@ def _name(parts: Iterable[str]) -> str:
 def _read_line(told: str, line: bytes, kind: DocumentKind) -> Found | BaselineError:
     try:
         # At once, as there may be thousands: what is no night at all is told better by who looks closer.
-        return Found(_File.model_validate_json(line), line, hash_of(line))
+        return Found(NightFile.model_validate_json(line), line, hash_of(line))
     except ValidationError as error:
         try:
             document_of(told, text_of(told, line, kind), kind)

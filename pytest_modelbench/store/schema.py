@@ -10,7 +10,16 @@ import statistics
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, Strict, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    Strict,
+    StringConstraints,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from pytest_modelbench.core.breakdown import Breakdown
@@ -84,11 +93,17 @@ def _check_number(value: object, place: int) -> None:
         raise _wrong(place, str(error)) from None
 
 
-Number = Annotated[int | float, PlainValidator(_number)]
-Numbers = Annotated[tuple[int | float, ...], PlainValidator(_numbers)]
+_SCHEMA = WithJsonSchema({"type": "number"})
+Number = Annotated[int | float, PlainValidator(_number), _SCHEMA]
+Numbers = Annotated[
+    tuple[int | float, ...],
+    PlainValidator(_numbers),
+    WithJsonSchema({"type": "array", "items": {"type": "number"}}),
+]
 Name = Annotated[str, StringConstraints(pattern=r"\S")]
 Names = Annotated[tuple[Name, ...], Strict(False)]  # a list in JSON
-Facts = dict[str, Annotated[Fact, PlainValidator(_fact)]]
+_FACT = WithJsonSchema({"type": ["string", "number", "boolean", "null"]})
+Facts = dict[str, Annotated[Fact, PlainValidator(_fact), _FACT]]
 
 
 class Checked(BaseModel):

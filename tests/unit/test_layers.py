@@ -71,6 +71,11 @@ LAYERS = {
     "cli": Layer(
         "`pytest-modelbench`", "options core judge vcs store workers start published report doctor", "torch pytest timm"
     ),
+    "reference": Layer(
+        "the reference pages of the documentation: the code in, Markdown and JSON schemas out",
+        "options core store report session testing plugin cli",
+        "timm",
+    ),
 }
 
 

@@ -122,7 +122,7 @@ CHAPTERS = (
         (
             Part("cityscapes", "published-segmentation", _plain, "Accuracy and memory on Cityscapes"),
             Part("voc", "published-segmentation", _plain, "Pascal VOC"),
-            Part("segmentation-speed", "published-segmentation", _plain, "Speed against accuracy"),
+            Part("segmentation-speed", "published-segmentation", _plain, "Speed against quality of masks"),
         ),
     ),
     Chapter(

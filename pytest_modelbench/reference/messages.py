@@ -1,0 +1,233 @@
+"""The page of messages: each reason as it reads, where it comes from, and the way out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from pytest_modelbench.core import errors
+from pytest_modelbench.core import reasons as why
+from pytest_modelbench.core.acceptance import Cause
+from pytest_modelbench.core.breakdown import ItemChange
+from pytest_modelbench.core.environment import Difference
+from pytest_modelbench.reference.markdown import first_line, table
+from pytest_modelbench.report.reasons import lines
+
+_INTRODUCTION = """\
+# Messages
+
+Written by `python -m pytest_modelbench.reference docs/reference`: the sentences are those of the code, with figures
+made up. A test keeps this page equal to it, and every message on it.
+
+## Why a verdict is what it is
+
+They stand below the headline of a failing test, in the notes of a session, and with each check in its results file,
+where `kind` tells them apart.
+"""
+_COMMIT = "commit 151a78b096"
+_BESIDE = why.Beside(_COMMIT, 6, 0)
+_MOVED = (Difference("torch", "2.14", "2.15"),)
+_AGAIN = "Run it again on a quieter machine, or give it more processes: [a busy machine](../how-to/busy-machine.md)."
+_ACCEPT = "If that is meant, accept anew: `--update-baselines`."
+_NOTHING = "Nothing: it explains the verdict."
+
+
+class Told(NamedTuple):
+    """A reason with figures, what causes it, and the way out."""
+
+    example: why.Reason
+    cause: str
+    way_out: str
+
+
+#: A test holds this to `core.reasons.Reason`: every kind is here.
+REASONS: tuple[Told, ...] = (
+    Told(
+        why.OtherKey("case", "resnet50-b8-224-fp32", "resnet50-b16-224-fp32"),
+        "The test measures another workload than when its baseline was accepted: another model, batch, input, data "
+        "set, way of training, or reference workload.",
+        _ACCEPT,
+    ),
+    Told(
+        why.UnknownEnvironment(),
+        "The file of the baseline was edited, or written by another tool.",
+        "`git checkout` the file, or accept anew.",
+    ),
+    Told(
+        why.OtherEnvironment(_MOVED),
+        "The times were taken with other precision switches, threads or devices.",
+        "Measure as the baseline was, or accept anew.",
+    ),
+    Told(
+        why.BetweenLooks(4, 9),
+        "The session ended, or its budget was over, before the next point at which a verdict is allowed.",
+        "Give it more time: `--modelbench-budget`.",
+    ),
+    Told(why.Disturbed(3, 4, "1.2 other processes on its core"), "Other programs took the core or slowed it.", _AGAIN),
+    Told(
+        why.Drifted(0.18),
+        "The machine as a whole runs at another speed, far more than the reference workload can make up for.",
+        "Look at clocks and neighbours with `pytest-modelbench doctor`.",
+    ),
+    Told(why.MayBeAway(1.071, 1.05), "The interval of the change reaches beyond the band: noise hides it.", _AGAIN),
+    Told(
+        why.AssumedSpread(one_process=False),
+        "The baseline is of one session. How far two days differ is not known from it.",
+        "Nothing: later sessions teach it. See [nights](../baselines.md#nights).",
+    ),
+    Told(
+        why.NoPairs("this clone is shallow"),
+        "The commit of the baseline cannot be measured beside this one: no git, a shallow clone, or "
+        "`--modelbench-confirm=rerun`.",
+        "Fetch the whole history (`fetch-depth: 0` in CI), and commit before you accept baselines.",
+    ),
+    Told(
+        why.NotConfirmed(_COMMIT, "its test does not pass there"),
+        "Old and new code were to be measured in turns, and the old code does not run here.",
+        "Read the reason behind the colon; accept anew if the old code cannot run any more.",
+    ),
+    Told(
+        why.OutOfBudget(600.0),
+        "The time that the session may take was over.",
+        "Raise `--modelbench-budget`, or measure fewer tests at once.",
+    ),
+    Told(
+        why.NotEverywhere(),
+        "The test records this check in some of its processes and not in others.",
+        "Record it always: the condition around the measure depends on chance or on the process.",
+    ),
+    Told(
+        why.PairsSoFar(_COMMIT, 2, 20, 0),
+        "The session ended before enough pairs of processes were measured.",
+        "Give it more time: `--modelbench-budget`.",
+    ),
+    Told(_BESIDE, "Old and new code were measured in turns on this machine.", _NOTHING),
+    Told(why.SameCode(), "The commit is that of the baseline, with no changes on top.", _NOTHING),
+    Told(why.Cleared(_BESIDE, faster=False), "Old and new code take the same time here and now.", _NOTHING),
+    Told(
+        why.MeasuredAgain(why.Cleared(_BESIDE, faster=False), 1, 4),
+        "Old and new code agree, and both are away from the stored value; it was being measured again.",
+        "Give it more time: `--modelbench-budget`.",
+    ),
+    Told(
+        why.UnknownWhetherAway(why.Cleared(_BESIDE, faster=False)),
+        "Old and new code agree; the stored value is too uncertain to say whether the machine changed.",
+        _AGAIN,
+    ),
+    Told(
+        why.EnvironmentMoved(why.SameCode(), _MOVED),
+        "The code is not slower, and versions of packages or drivers differ.",
+        "Go back to the former version, or accept anew. "
+        "[Compare two versions](../how-to/two-versions.md) says what one costs.",
+    ),
+    Told(
+        why.MachineMoved(why.SameCode(), 1.12),
+        "Neither code nor versions differ, and the time does: another host, a kernel, a clock, heat.",
+        "Accept anew if it stays so; `pytest-modelbench doctor` looks at the machine.",
+    ),
+    Told(why.Since(_MOVED), "Versions differ from those of the baseline. That need not be the cause.", _NOTHING),
+    Told(
+        why.DisturbedBaseline(12, 0.0204, 1.0883),
+        "The baseline was accepted with `--modelbench-even-if-disturbed`, so its band is wider.",
+        "Accept anew on a quieter machine.",
+    ),
+    Told(
+        why.Varies(),
+        "A value that should be the same in every process is not: weights, inputs or data are drawn at random.",
+        "Seed what draws, or record it with `noisy=True`.",
+    ),
+    Told(
+        why.NumbersDiffer(0.0123, 0.001),
+        "The model computes something else on the same input.",
+        "Read `where`: the first part that differs. " + _ACCEPT,
+    ),
+    Told(
+        why.SamplesChanged(
+            8, 1, 50, -0.14, -0.248, -0.021, excused=False, objection=why.Objection(0.02), lost_names=("cat/001.jpg",)
+        ),
+        "Other samples are told right than before.",
+        "Look at the samples that are named: [which samples changed](../accuracy.md#which-samples-changed).",
+    ),
+    Told(
+        why.ItemsChanged("count", (ItemChange("layer3.1.conv1", "aten::convolution", 0, 147_456_000),)),
+        "These parts of the model account for the change.",
+        "Start to look there.",
+    ),
+    Told(why.Parted("layer3.0", 0.02), "All parts before this one compute what they did.", "Start to look there."),
+    Told(
+        why.Placed(why.ItemsChanged("ns", (ItemChange("layer3.1", "Conv2d", 100_000, 574_000),))),
+        "Old and new code were timed part by part, after the verdict.",
+        "Start to look there.",
+    ),
+)
+#: A test holds this to `core.acceptance.Cause`.
+REFUSALS: Mapping[Cause, str] = {
+    Cause.INTERRUPTED: "Run it to its end.",
+    Cause.NO_ENVIRONMENT: "The results file is of a session that measured nothing: make another one.",
+    Cause.NOT_ENDED: "Run it to its end, or give the test more time: `timeout=` of the marker.",
+    Cause.FAILED: "Mend the test first.",
+    Cause.NOT_MEASURED: "The test records nothing: see that its measures are reached.",
+    Cause.DISTURBED: "Accept on a quieter machine, or with `--modelbench-even-if-disturbed`, which widens the band.",
+    Cause.TOO_FAR_APART: "Make the workload longer or steadier, or widen its band.",
+    Cause.TOO_FEW: "Accept on a quieter machine.",
+    Cause.CONTRADICTED: "Seed what draws at random, or record it with `noisy=True`.",
+    Cause.UNFIT: "Read the detail: mostly a value that is not finite, or of an impossible size.",
+}
+#: Capitals that begin a line of a session, and what they mean.
+LOUD: Mapping[str, tuple[str, str]] = {
+    "NOT GATED": (
+        "Something was not compared with anything: no baseline yet, a baseline without a test, a test that was "
+        "skipped, failed or measured nothing.",
+        "The line ends with what it is, and mostly with the command. `--modelbench-missing=fail` turns missing "
+        "baselines into failures.",
+    ),
+    "NOTHING GATED": ("Every test was skipped. The exit status is 4.", "Install what the tests lack: run with `-rs`."),
+    "THE MACHINE MOVED": (
+        "Times are surely other ones than those stored, and no code or version is to blame.",
+        "If it stays so, accept anew. `--modelbench-machine=fail` makes it fail.",
+    ),
+    "NOT ACCEPTED": (
+        "A value was refused as a baseline, or a whole test: the line says why. The exit status is 1.",
+        "See what cannot become a baseline, below.",
+    ),
+    "NOT WRITTEN": (
+        "A file could not be written: no such folder, no permission, no space. The exit status is 4.",
+        "The line says where it was kept instead, if anywhere, and the command that brings it home.",
+    ),
+    "INTERRUPTED": ("The session was stopped. Nothing was recorded or accepted.", "Run it again."),
+}
+#: Signs behind values in the table, and what they mean.
+MARKS = {
+    "*": "the change leaves out how much faster or slower the whole machine was, so it is not the ratio of both times",
+    "†": "the change was measured beside the baseline's code in pairs of processes, not against the stored value",
+    "‡": "the value is what the CPU takes to launch work, not what the accelerator takes to do it",
+}
+
+
+def render() -> str:
+    """The page of all messages."""
+    parts = [_INTRODUCTION, *(_section(one) for one in REASONS)]
+    parts += ["## What stands in capitals"]
+    parts += [table(("line", "cause", "way out"), [[f"`{line}`", *told] for line, told in LOUD.items()])]
+    parts += ["## Marks in the table", table(("mark", "it means"), [[f"`{one}`", text] for one, text in MARKS.items()])]
+    parts += ["## What cannot become a baseline"]
+    parts += [
+        "`--update-baselines` and `pytest-modelbench accept` refuse what later sessions could not be held against."
+    ]
+    refusals = [[cause.value, way_out] for cause, way_out in REFUSALS.items()]
+    parts += [table(("message", "way out"), refusals)]
+    parts += ["## Errors and warnings", "Each names what is wrong, where, and what mends it. Their classes:"]
+    parts += [table(("class", "it means"), [[f"`{name}`", first_line(kind)] for name, kind in _classes()])]
+    return "\n\n".join(part.strip("\n") for part in parts) + "\n"
+
+
+def _section(told: Told) -> str:
+    shown = "\n".join(lines([told.example]))
+    head = f"### {told.example.kind}\n\n```text\n{shown}\n```\n\n"
+    return f"{head}- **Cause:** {told.cause}\n- **Way out:** {told.way_out}"
+
+
+def _classes() -> list[tuple[str, type]]:
+    kinds = (errors.ModelbenchError, UserWarning)
+    own = [one for one in vars(errors).items() if isinstance(one[1], type) and one[1].__module__ == errors.__name__]
+    return [(name, kind) for name, kind in own if issubclass(kind, kinds)]
