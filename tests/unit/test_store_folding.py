@@ -173,6 +173,7 @@ def test_a_folded_file_that_is_damaged_is_named_and_left_out(tmp_path, damage, t
         (gzip.compress(b"{}\n") + b"more", "is cut off, or holds more than it should"),
         (gzip.compress(b" " * (65 * 2**20), mtime=0), "holds a line that is too long"),
     ],
+    ids=["no gzip", "no night", "no end of line", "cut off", "more", "long"],
 )
 def test_one_that_somebody_made_is_not_believed(data, told):
     found = list(read_file("x", f"x_{hash_of(data)}{FOLDED_SUFFIX}", data, "It is left out"))
