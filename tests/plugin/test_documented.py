@@ -12,6 +12,7 @@ from tests.walkthrough import File, do, steps
 
 ROOT = Path(pytest_modelbench.__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+OVERVIEW = (ROOT / "docs" / "overview.md").read_text(encoding="utf-8")
 HOW_TO = sorted((ROOT / "docs/how-to").glob("*.md"))
 #: Below it README has "my_package.models:make".
 MAKE = "from torch import nn\n\n\ndef make():\n    return nn.Sequential(nn.Conv2d(3, 4, 8, 8), nn.ReLU())\n"
@@ -22,8 +23,8 @@ def words(line):
 
 
 def paper_commands():
-    """Commands of README that measure nothing, and the lines that it shows of each, which are not all."""
-    for block in re.findall(r"^```text\n(\$ pytest-modelbench .*?)^```$", README, re.MULTILINE | re.DOTALL):
+    """Commands of the overview that measure nothing, and the lines that it shows of each, which are not all."""
+    for block in re.findall(r"^```text\n(\$ pytest-modelbench .*?)^```$", OVERVIEW, re.MULTILINE | re.DOTALL):
         for one in block.split("$ pytest-modelbench ")[1:]:
             command, *shown = one.splitlines()
             yield pytest.param(command.split(), [words(line) for line in shown if line.strip()], id=command.split()[0])
@@ -31,7 +32,7 @@ def paper_commands():
 
 @pytest.mark.long
 @pytest.mark.parametrize(("arguments", "shown"), list(paper_commands()))
-def test_what_readme_shows_of_a_command_on_paper_is_what_it_prints(capsys, arguments, shown):
+def test_what_the_overview_shows_of_a_command_on_paper_is_what_it_prints(capsys, arguments, shown):
     assert main(arguments) == 0
     printed = {words(line) for line in capsys.readouterr().out.splitlines()}
     assert [line for line in shown if line not in printed] == []
