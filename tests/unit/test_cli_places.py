@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -283,7 +284,9 @@ def test_what_is_not_installed_is_named_with_its_extra(
     capsys: Output, monkeypatch: pytest.MonkeyPatch, module: tuple[str, str]
 ) -> None:
     name, extra = module
-    monkeypatch.setitem(__import__("sys").modules, name, None)
+    for loaded in [one for one in sys.modules if one.startswith(f"{name}.")]:  # another test may have used it
+        monkeypatch.setitem(sys.modules, loaded, None)
+    monkeypatch.setitem(sys.modules, name, None)
     where = ["-o", "x.parquet"] if name == "pyarrow" else ["--tracking-uri", "http://localhost:1"]
     assert main(["export", "results.json", "--format", extra, *where]) == 4
     assert f"pip install 'pytest-modelbench[{extra}]'" in capsys.readouterr().err
