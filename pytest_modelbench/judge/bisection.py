@@ -119,21 +119,22 @@ class TimesSearch:
         self._sought = sought
         self._looks = tuple(looks)
         self._rate = rate / decisions(revisions)
-        self._changes: dict[int, list[float]] = {}
+        self._told: dict[int, list[tuple[float, bool]]] = {}  #: by revision: changes, and whether disturbed
         self._pairs: dict[int, int] = {}
         self._verdict: Verdict | None = None  #: of the whole range, once it is sure
         self._open = 0  #: revisions that are passed over since the noise leaves them open
         self._is_sure = False  #: of the last step
         self._wanted: int | None = revisions
 
-    def tell(self, at: int, slower: float | None) -> None:
+    def tell(self, at: int, slower: float | None, *, disturbed: bool = False) -> None:
         """One more pair has measured revision ``at``, so much slower in log; None: it did not tell.
 
-        Up is slower, whatever the metric counts. What was not asked for is kept, and decides nothing.
+        Up is slower, whatever the metric counts. What was ``disturbed`` counts only where most of a revision's pairs
+        were: that is what the machine is like. What was not asked for is kept, and decides nothing.
         """
         self._pairs[at] = self._pairs.get(at, 0) + 1
         if slower is not None:
-            self._changes.setdefault(at, []).append(slower)
+            self._told.setdefault(at, []).append((slower, disturbed))
         if at == self._wanted:
             self._look(at)
             self._wanted = self._next()
@@ -151,7 +152,7 @@ class TimesSearch:
         return self._bounds.sides.get(at)
 
     def shift(self, at: int) -> Shift | None:
-        return _shift(self._estimate(at)) if len(self._changes.get(at, ())) > 1 else None
+        return _shift(self._estimate(at)) if len(self._changes(at)) > 1 else None
 
     def wants(self) -> int | None:
         return self._wanted
@@ -211,16 +212,22 @@ class TimesSearch:
     def _alpha(self, at: int) -> float | None:
         """The error rate at this look; None between looks, and as long as too few pairs have told anything."""
         pairs = min(self._pairs.get(at, 0), self._looks[-1])
-        if len(self._changes.get(at, ())) < 2 or pairs not in self._looks:
+        if len(self._changes(at)) < 2 or pairs not in self._looks:
             return None
         return spent(self._rate, self._looks, pairs)
+
+    def _changes(self, at: int) -> list[float]:
+        """The changes of one revision that count."""
+        told = self._told.get(at, [])
+        calm = [slower for slower, disturbed in told if not disturbed]
+        return calm if 2 * len(calm) >= len(told) else [slower for slower, _ in told]
 
     def _estimate(self, at: int) -> Estimate:
         """The change of one revision; how far pairs spread, those of the other revisions tell, too."""
         if at == 0:
             return Estimate(0.0, 0.0, math.inf)
-        others = pooled(of_sample(found) for revision, found in self._changes.items() if revision != at)
-        return paired(self._changes[at], others.known_to(MOST_OF_OTHERS))
+        others = pooled(of_sample(self._changes(revision)) for revision in self._told if revision != at)
+        return paired(self._changes(at), others.known_to(MOST_OF_OTHERS))
 
     def _verdict_on_whole(self) -> Verdict | None:
         alpha = self._alpha(self._bounds.last)
@@ -253,7 +260,7 @@ class TimesSearch:
 
     def _worse_known_than(self, at: int) -> int | None:
         """The level that is searched between, if what a revision lacks to be told is how high that one is."""
-        if len(self._changes.get(at, ())) < 2:
+        if len(self._changes(at)) < 2:
             return None
         own_se = self._estimate(at).se
         ends = [end for end in (self._bounds.ceiling, self._bounds.floor) if end and not self._is_through(end)]

@@ -64,7 +64,7 @@ class CheckSearch:
                 self.passed[at] = why
         elif isinstance(self.search, TimesSearch):
             if told.slower is not None:
-                self.search.tell(at, told.slower.get(name))
+                self.search.tell(at, told.slower.get(name), disturbed=name in told.disturbed)
         else:
             self.search.tell(at, told.values[name].value, differs=told.values[name].differs)
         known = before[0] is None and self.search.side(at) is not None
@@ -143,14 +143,17 @@ class Searches:
         why = failure(here, "there") if here is not None else "it was not run there"
         if not why and run.obstacle and run.base is not None and not failure(run.base):
             why = run.obstacle  # another case, say
-        values, slower = dict[str, Value](), dict[str, float | None]()
+        values, slower, disturbed = dict[str, Value](), dict[str, float | None](), []
         for one in here.measurements if here is not None and not why else ():
             if one.key in self.all and one.metric.noisy:
                 change = None if run.obstacle else run.change(one)
                 slower[one.name] = -change if change and one.metric.better is Better.HIGHER else change
+                disturbed += [one.name] * run.disturbed(one)
             elif one.key in self.all:
                 values[one.name] = self._value(at, one)
-        return Told(at=step.id, test=run.test, slower=slower, values=values, why=why)
+        return Told(
+            at=step.id, test=run.test, slower=slower, disturbed=tuple(disturbed), values=values, why=why
+        )
 
     def told_by_run(self, at: int, step: Step, run: TestRun) -> Told:
         """The same of a process that measured exact values alone."""

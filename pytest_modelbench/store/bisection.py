@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
 
-from pytest_modelbench.store.schema import Checked, Name
+from pytest_modelbench.store.schema import Checked, Name, Names
 
 Number = Annotated[float, Field(allow_inf_nan=False)]
 
@@ -25,12 +25,13 @@ class Value(Checked):
 class Told(Checked):
     """What one run of a test at a revision told: how much slower it is by each check in a pair, and exact values.
 
-    ``why``: it could not be measured there.
+    ``disturbed`` are the checks that were, most of the time. ``why``: it could not be measured there.
     """
 
     at: Name
     test: Name
     slower: dict[str, Number | None] | None = None
+    disturbed: Names = ()
     values: dict[str, Value] = Field(default_factory=dict)
     why: str = ""
 

@@ -89,6 +89,17 @@ def test_commits_that_cannot_be_measured_leave_a_range():
     assert (answer.ended, answer.good, answer.bad) == (Ended.BETWEEN, 38, 42)
 
 
+def test_what_was_disturbed_counts_only_where_most_was():
+    def told(disturbed):
+        search = TimesSearch(1, Sought(Edges.of_band(0.05), Better.LOWER), LOOKS)
+        for number in range(4):
+            search.tell(1, 5.0 if number in disturbed else TEN + 0.001 * number, disturbed=number in disturbed)
+        return search.shift(1).log
+
+    assert told({0}) == pytest.approx(TEN + 0.002)
+    assert told({0, 1, 2}) > 3
+
+
 def test_pairs_that_tell_nothing_end_the_search_as_open():
     search = TimesSearch(8, Sought(Edges.of_band(0.05), Better.LOWER), LOOKS)
     for _ in range(LOOKS[-1]):

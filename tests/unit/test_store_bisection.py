@@ -11,6 +11,7 @@ TOLD = st.builds(
     at=st.just("abc"),
     test=st.just("t"),
     slower=st.none() | st.dictionaries(st.text(), st.none() | NUMBERS),
+    disturbed=st.just(()) | st.just(("latency",)),
     values=st.dictionaries(st.text(), st.builds(Value, value=NUMBERS, differs=st.booleans())),
     why=st.text(),
 )
