@@ -151,9 +151,7 @@ class Searches:
                 disturbed += [one.name] * run.disturbed(one)
             elif one.key in self.all:
                 values[one.name] = self._value(at, one)
-        return Told(
-            at=step.id, test=run.test, slower=slower, disturbed=tuple(disturbed), values=values, why=why
-        )
+        return Told(at=step.id, test=run.test, slower=slower, disturbed=tuple(disturbed), values=values, why=why)
 
     def told_by_run(self, at: int, step: Step, run: TestRun) -> Told:
         """The same of a process that measured exact values alone."""

@@ -81,22 +81,21 @@ def ran(folder, *command):
             "printed": done.stdout + done.stderr}  # fmt: skip
 
 
-def night(session, when, commit, changed, drawn):
-    """The session as it would have been on another day, at another commit."""
+def night(session, when, commit, after, drawn):
+    """The session as it would have been on another day; ``after``: exact values from the change on, None before."""
     day = drawn.gauss(0, NOISE / 2)
-    checks = [_check(check, changed and "test_net" in check.key.test, day, drawn) for check in session.checks]
+    checks = [_check(check, None if after is None else after[check.key], day, drawn) for check in session.checks]
     return replace(session, stamp=Stamp(when.isoformat().replace("+00:00", ".000Z"), commit), checks=tuple(checks))
 
 
-def _check(check, changed, day, drawn):
-    noisy = check.metric.noisy
-    slower = (math.log(1.10) if changed else 0.0) + (day + drawn.gauss(0, NOISE) if noisy else 0.0)
-    if not noisy:
-        slower *= 0.9  # the other parts of the model count, too
-    ratio, half = math.exp(slower), 1.02 if noisy else 1.0
+def _check(check, after, day, drawn):
+    noisy, then = check.metric.noisy, check.judgement.value
+    changed = after is not None and "test_net" in check.key.test
+    slower = (math.log(1.10) if changed else 0.0) + day + drawn.gauss(0, NOISE)
+    value = then * math.exp(slower) if noisy else after if changed else then
+    ratio, half = value / then, 1.02 if noisy else 1.0
     allowed = check.metric.band.ratio(check.judgement.value)
     verdict = Verdict.REGRESSED if changed and ratio > 1 + allowed else Verdict.OK
-    value = check.judgement.value * ratio if noisy else round(check.judgement.value * ratio)
     judgement = replace(
         check.judgement, value=value, baseline=check.judgement.value, verdict=verdict, ratio=ratio,
         low_ratio=ratio / half, high_ratio=ratio * half,
@@ -119,10 +118,14 @@ def main(folder):
         folder, *pytest, "--update-baselines", "--modelbench-json=results.json", "--modelbench-history=other"
     )
     session = read_results(folder / "results.json")
+    git(folder, "checkout", "--quiet", commits[-1])
+    ran(folder, *pytest, "--modelbench-rounds=1", "--modelbench-confirm=rerun", "--modelbench-history=other",
+        "--modelbench-json=results.json")  # fmt: skip
+    after = {check.key: check.judgement.value for check in read_results(folder / "results.json").checks}
     drawn, first = random.Random(0), datetime(2026, 9, 1, 3, tzinfo=timezone.utc)
     for number in range(COMMITS):
         when = first + timedelta(days=number)
-        keep(folder / "nights", night(session, when, commits[number], number >= CHANGED, drawn))
+        keep(folder / "nights", night(session, when, commits[number], after if number >= CHANGED else None, drawn))
     git(folder, "checkout", "--quiet", "-B", "main", commits[-1])
     git(folder, "add", "--all")
     git(folder, "commit", "--quiet", "--message", "baselines")
