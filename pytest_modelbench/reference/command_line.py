@@ -53,11 +53,10 @@ def _written(action: argparse.Action) -> str:
 
 
 def _told(action: argparse.Action) -> str:
-    text = (action.help or "").replace("%%", "%")
-    plain = action.default not in (None, False, argparse.SUPPRESS, [], ())
-    return text.replace("%(default)s", str(action.default)) + (
-        f" (default: {action.default})" if plain and action.option_strings and "default" not in text else ""
-    )
+    """The help as argparse prints it, and a default that it does not tell."""
+    text = (action.help or "") % vars(action)
+    tells = action.default in (None, False, "", argparse.SUPPRESS, [], ()) or "default" in text
+    return text if tells or not action.option_strings else f"{text} (default: {action.default})"
 
 
 def _cell(text: str) -> str:
