@@ -95,6 +95,10 @@ LOUD: Mapping[str, tuple[str, str]] = {
         "A file could not be written: no such folder, no permission, no space. The exit status is 4.",
         "The line says where it was kept instead, if anywhere, and the command that brings it home.",
     ),
+    "NOT KEPT in the history": (
+        "The session could not be added to the history. Verdicts and the exit status stand.",
+        "The line says why, and mostly has the command that adds it later.",
+    ),
     "INCONCLUSIVE": (
         "The head of a section, with a message for each test of which nothing is known for sure. The exit status is "
         "10.",
