@@ -16,7 +16,7 @@ equal to it.
 
 `pytest-modelbench COMMAND` works on baselines and results files, and looks at the machine. Options of `pytest` itself
 are among the [options and settings](../reference-options.md); exit statuses are
-[listed elsewhere](verdicts.md#exit-statuses-of-pytest-modelbench).
+[listed elsewhere](verdicts.md#exit-statuses-of-the-command-pytest-modelbench).
 """
 
 

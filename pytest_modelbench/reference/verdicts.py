@@ -97,9 +97,10 @@ def render() -> str:
     parts = [
         _INTRODUCTION,
         table(("verdict", "it means", "the test", "what to do"), verdicts),
-        "## Exit statuses of `pytest --modelbench`",
+        "## Exit statuses of a session",
+        "They are those of `pytest --modelbench`.",
         table(("status", "it means"), [[code(status), text] for status, text in SESSION.items()]),
-        "## Exit statuses of `pytest-modelbench`",
+        "## Exit statuses of the command `pytest-modelbench`",
         table(("status", "it means"), [[code(status), text] for status, text in COMMAND.items()]),
     ]
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
