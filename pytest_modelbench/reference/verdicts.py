@@ -63,8 +63,8 @@ VERDICTS: Mapping[Verdict, Told] = {
         "accept it with `--update-baselines`",
     ),
     Verdict.INCOMPARABLE: Told(
-        "the baseline is of another workload (other data, another recipe) or another environment (threads, precision "
-        "switches)",
+        "the baseline is of another workload (other data, another recipe) or another environment (precision switches, "
+        "say)",
         "fails",
         "of another workload: accept it with `--update-baselines`, if that was meant; of another environment: measure "
         "as the baseline was, or keep both, each in a folder of its own (`--modelbench-baselines DIR`)",
