@@ -150,8 +150,9 @@ OPTIONS = (
         kind=OptionType.PATH,
         metavar="PATH",
         repeated=True,
-        help="Compare with the same code run by another interpreter, which has a newer torch, say. With "
-        "--modelbench-against as well: with that revision, run by that interpreter.",
+        help="Compare with the same code run by another interpreter, which has an older torch, say: a check that is "
+        "slower here than there is regressed. With --modelbench-against as well: with that revision, run by that "
+        "interpreter.",
     ),
     Option(
         flag="--modelbench-bisect",

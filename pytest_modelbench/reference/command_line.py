@@ -16,7 +16,7 @@ equal to it.
 
 `pytest-modelbench COMMAND` works on baselines and results files, and looks at the machine. Options of `pytest` itself
 are among the [options and settings](../reference-options.md); exit statuses are
-[listed elsewhere](verdicts.md#exit-statuses-of-pytest-modelbench).
+[listed elsewhere](verdicts.md#exit-statuses-of-the-command-pytest-modelbench).
 """
 
 
@@ -53,11 +53,10 @@ def _written(action: argparse.Action) -> str:
 
 
 def _told(action: argparse.Action) -> str:
-    text = (action.help or "").replace("%%", "%")
-    plain = action.default not in (None, False, argparse.SUPPRESS, [], ())
-    return text.replace("%(default)s", str(action.default)) + (
-        f" (default: {action.default})" if plain and action.option_strings and "default" not in text else ""
-    )
+    """The help as argparse prints it, and a default that it does not tell."""
+    text = (action.help or "") % vars(action)
+    tells = action.default in (None, False, "", argparse.SUPPRESS, [], ()) or "default" in text
+    return text if tells or not action.option_strings else f"{text} (default: {action.default})"
 
 
 def _cell(text: str) -> str:

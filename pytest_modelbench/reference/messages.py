@@ -10,24 +10,36 @@ from pytest_modelbench.core import reasons as why
 from pytest_modelbench.core.acceptance import Cause
 from pytest_modelbench.core.breakdown import ItemChange
 from pytest_modelbench.core.environment import Difference
-from pytest_modelbench.reference.markdown import first_line, table
+from pytest_modelbench.reference.hints import HINTS, LOUD, MARKS
+from pytest_modelbench.reference.markdown import code, first_line, table
+from pytest_modelbench.report.markdown import escape
 from pytest_modelbench.report.reasons import lines
 
 _INTRODUCTION = """\
 # Messages
 
-Written by `python -m pytest_modelbench.reference docs/reference`: the sentences are those of the code, with figures
-made up. A test keeps this page equal to it, and every message on it.
+What a session says of a check, what causes it, and the way out. Search this page for words of the message; figures and
+names in it are examples. It has [why a verdict is what it is](#why-a-verdict-is-what-it-is), the
+[headlines and hints](#headlines-and-hints) around that, [what stands in capitals](#what-stands-in-capitals), the
+[marks in the table](#marks-in-the-table) and [what cannot become a baseline](#what-cannot-become-a-baseline). The text
+of an error is not here: it says itself what mends it.
+
+Written by `python -m pytest_modelbench.reference docs/reference`. A test holds the reasons, the lines in capitals and
+the refusals to those of the code, and the headlines and hints to words that it prints.
 
 ## Why a verdict is what it is
 
-They stand below the headline of a failing test, in the notes of a session, and with each check in its results file,
-where `kind` tells them apart.
+These stand below the headline of a failing test and in the notes of a session. A results file has them with each check;
+its `kind` is what stands in brackets here.
 """
 _COMMIT = "commit 151a78b096"
 _BESIDE = why.Beside(_COMMIT, 6, 0)
 _MOVED = (Difference("torch", "2.14", "2.15"),)
-_AGAIN = "Run it again on a quieter machine, or give it more processes: [a busy machine](../how-to/busy-machine.md)."
+_QUIETER = "Run it again on a quieter machine: [a busy machine](../how-to/busy-machine.md)."
+_AGAIN = (
+    "Run the command after `to settle it`, or run it again on a quieter machine: "
+    "[a busy machine](../how-to/busy-machine.md)."
+)
 _ACCEPT = "If that is meant, accept anew: `--update-baselines`."
 _NOTHING = "Nothing: it explains the verdict."
 
@@ -54,22 +66,28 @@ REASONS: tuple[Told, ...] = (
         "`git checkout` the file, or accept anew.",
     ),
     Told(
-        why.OtherEnvironment(_MOVED),
-        "The times were taken with other precision switches, threads or devices.",
-        "Measure as the baseline was, or accept anew.",
+        why.OtherEnvironment((Difference("tf32_matmul", False, True),)),
+        "The times were taken on such a device, but with other precision switches, other deterministic algorithms or "
+        "another instruction set. Other processors, cores and threads have a folder each; versions are no part of it.",
+        "Measure as the baseline was. It cannot be accepted beside the old one, as a file holds one environment: to "
+        "keep both, give this one a folder of its own, `--modelbench-baselines DIR`.",
     ),
     Told(
         why.BetweenLooks(4, 9),
         "The session ended, or its budget was over, before the next point at which a verdict is allowed.",
         "Give it more time: `--modelbench-budget`.",
     ),
-    Told(why.Disturbed(3, 4, "1.2 other processes on its core"), "Other programs took the core or slowed it.", _AGAIN),
+    Told(
+        why.Disturbed(3, 4, "1.2 other processes on its core"),
+        "Other programs took the core or slowed it.",
+        _QUIETER,
+    ),
     Told(
         why.Drifted(0.18),
         "The machine as a whole runs at another speed, far more than the reference workload can make up for.",
         "Look at clocks and neighbours with `pytest-modelbench doctor`.",
     ),
-    Told(why.MayBeAway(1.071, 1.05), "The interval of the change reaches beyond the band: noise hides it.", _AGAIN),
+    Told(why.MayBeAway(1.071, 1.05), "The noise is too large to tell whether the change is within its band.", _AGAIN),
     Told(
         why.AssumedSpread(one_process=False),
         "The baseline is of one session. How far two days differ is not known from it.",
@@ -173,40 +191,13 @@ REFUSALS: Mapping[Cause, str] = {
     Cause.CONTRADICTED: "Seed what draws at random, or record it with `noisy=True`.",
     Cause.UNFIT: "Read the detail: mostly a value that is not finite, or of an impossible size.",
 }
-#: Capitals that begin a line of a session, and what they mean.
-LOUD: Mapping[str, tuple[str, str]] = {
-    "NOT GATED": (
-        "Something was not compared with anything: no baseline yet, a baseline without a test, a test that was "
-        "skipped, failed or measured nothing.",
-        "The line ends with what it is, and mostly with the command. `--modelbench-missing=fail` turns missing "
-        "baselines into failures.",
-    ),
-    "NOTHING GATED": ("Every test was skipped. The exit status is 4.", "Install what the tests lack: run with `-rs`."),
-    "THE MACHINE MOVED": (
-        "Times are surely other ones than those stored, and no code or version is to blame.",
-        "If it stays so, accept anew. `--modelbench-machine=fail` makes it fail.",
-    ),
-    "NOT ACCEPTED": (
-        "A value was refused as a baseline, or a whole test: the line says why. The exit status is 1.",
-        "See what cannot become a baseline, below.",
-    ),
-    "NOT WRITTEN": (
-        "A file could not be written: no such folder, no permission, no space. The exit status is 4.",
-        "The line says where it was kept instead, if anywhere, and the command that brings it home.",
-    ),
-    "INTERRUPTED": ("The session was stopped. Nothing was recorded or accepted.", "Run it again."),
-}
-#: Signs behind values in the table, and what they mean.
-MARKS = {
-    "*": "the change leaves out how much faster or slower the whole machine was, so it is not the ratio of both times",
-    "†": "the change was measured beside the baseline's code in pairs of processes, not against the stored value",
-    "‡": "the value is what the CPU takes to launch work, not what the accelerator takes to do it",
-}
 
 
 def render() -> str:
     """The page of all messages."""
     parts = [_INTRODUCTION, *(_section(one) for one in REASONS)]
+    parts += ["## Headlines and hints", "`...` stands for figures and names."]
+    parts += [table(("line", "cause", "way out"), [[code(line), *told] for line, told in HINTS.items()])]
     parts += ["## What stands in capitals"]
     parts += [table(("line", "cause", "way out"), [[f"`{line}`", *told] for line, told in LOUD.items()])]
     parts += ["## Marks in the table", table(("mark", "it means"), [[f"`{one}`", text] for one, text in MARKS.items()])]
@@ -222,9 +213,11 @@ def render() -> str:
 
 
 def _section(told: Told) -> str:
-    shown = "\n".join(lines([told.example]))
-    head = f"### {told.example.kind}\n\n```text\n{shown}\n```\n\n"
-    return f"{head}- **Cause:** {told.cause}\n- **Way out:** {told.way_out}"
+    """Headed by the first line of what is printed; where there are more, they follow."""
+    shown = lines([told.example])
+    parts = [f"### {escape(' '.join(shown[0].split()))} ({told.example.kind})"]
+    parts += ["```text\n{}\n```".format("\n".join(shown))] if len(shown) > 1 else []
+    return "\n\n".join([*parts, f"- **Cause:** {told.cause}\n- **Way out:** {told.way_out}"])
 
 
 def _classes() -> list[tuple[str, type]]:

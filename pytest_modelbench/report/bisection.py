@@ -61,7 +61,7 @@ def render(one: Bisection) -> str:
         f"{plural(one.runs, 'run')}, {duration(one.duration_s)}"
     )
     if one.error_rate and not one.interrupted:
-        cost += f"; a turn of it is wrong with a probability of at most {one.error_rate:.0%}"
+        cost += f"; the search takes a wrong turn with a probability of at most {one.error_rate:.0%}"
     parts.append("\n".join([cost, *one.notes]))
     if one.interrupted:
         parts.append("it ended before it was through; the same command goes on from here (without --fresh)")

@@ -9,7 +9,7 @@ from pytest_modelbench.core.environment import Fact, differences, told_first
 from pytest_modelbench.core.measurement import counted
 from pytest_modelbench.core.reasons import EnvironmentMoved, ItemsChanged, Parted, Placed, Reason, SamplesChanged, Since
 from pytest_modelbench.core.session import Check, told_session
-from pytest_modelbench.report.footnotes import SAME_SPEED, behind, launching_s, machine_time, speed
+from pytest_modelbench.report.footnotes import SAME_SPEED, behind, launching_s, machine_time, speed, told_by_pairs
 from pytest_modelbench.report.reasons import lines, sentence
 from pytest_modelbench.report.scale import number, pair
 
@@ -112,10 +112,14 @@ def _launching(check: Check) -> str:
 
 
 def _machine(check: Check) -> str:
-    """How fast the machine itself was, by what the reference workload took out of the change; empty if unknown."""
+    """How fast the machine itself was, by the reference workload, and what of that is in the change; empty if unknown.
+
+    Nothing of it is in that of pairs, which run side by side: it is about the two values above.
+    """
     time = machine_time(check)
     if time is None:
         return ""
     if abs(time - 1) < SAME_SPEED:
         return "the machine was as fast as at the baseline, by the reference workload"
-    return f"the machine itself was {speed(time)}, by the reference workload; the change above leaves that out"
+    rest = "the change is that of the pairs" if told_by_pairs(check.judgement) else "the change above leaves that out"
+    return f"the machine itself was {speed(time)}, by the reference workload; {rest}"

@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterable, Sequence
 from enum import Enum
 
 from pytest_modelbench.core.measurement import ENQUEUE, ENQUEUE_SHARE, Measurement
+from pytest_modelbench.core.reasons import EnvironmentMoved, MachineMoved, MeasuredAgain, UnknownWhetherAway
 from pytest_modelbench.core.session import Check
-from pytest_modelbench.core.verdicts import Verdict
+from pytest_modelbench.core.verdicts import Judgement, Verdict
 from pytest_modelbench.judge.stored import machine_drift
 from pytest_modelbench.report.scale import percent
 
@@ -40,6 +41,15 @@ def machine_time(check: Check) -> float | None:
     return None if drift is None else math.exp(drift)
 
 
+def told_by_pairs(judgement: Judgement) -> bool:
+    """Whether the change is that of pairs of processes, and not of the values from what is stored.
+
+    Where the pairs clear the code and the time is away from what is stored all the same, it is the latter.
+    """
+    away = any(map(judgement.because, (MeasuredAgain, UnknownWhetherAway, EnvironmentMoved, MachineMoved)))
+    return bool(judgement.pairs) and (not away or judgement.machine_moved is not None)
+
+
 def mark(check: Check) -> Mark | None:
     """The mark that the change of ``check`` needs; None where a reader gets about the same from the two values."""
     judgement = check.judgement
@@ -51,7 +61,7 @@ def mark(check: Check) -> Mark | None:
     low, high = judgement.low_ratio or judgement.ratio, judgement.high_ratio or judgement.ratio
     if low <= plain <= high or abs(plain / judgement.ratio - 1) <= _READS_ALIKE:
         return None
-    if judgement.pairs:
+    if told_by_pairs(judgement):
         return Mark.PAIRS
     time = machine_time(check)
     return Mark.MACHINE if time is not None and abs(time - 1) >= SAME_SPEED else None

@@ -17,7 +17,7 @@ from pytest_modelbench.core.metrics import METRICS
 from pytest_modelbench.core.reasons import Reason
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.options import OPTIONS
-from pytest_modelbench.reference import fixtures, marker, messages, metrics, verdicts
+from pytest_modelbench.reference import fixtures, hints, marker, messages, metrics, verdicts
 from pytest_modelbench.reference.__main__ import files, write
 from pytest_modelbench.reference.file_formats import written_with
 from pytest_modelbench.reference.markdown import docstring, signature, table
@@ -110,12 +110,30 @@ def test_every_command_and_its_options_are_there():
             assert flag in section
 
 
+def test_defaults_are_told_as_the_command_tells_them():
+    page = made()["command-line.md"]
+    assert "in four processes at least; default: 3; 0: only look" in page
+    assert "(default: fp32)" in page
+    assert "%(" not in page
+    assert "(default: )" not in page
+
+
 def test_every_line_in_capitals_is_there():
-    """Those that notices begin with, as they stand in the code."""
+    """Those that notices begin with, and sections have as their head, as they stand in the code."""
     folder = Path(pytest_modelbench.__file__).parent
     texts = "".join(path.read_text() for name in ("report", "session") for path in (folder / name).rglob("*.py"))
-    found = set(re.findall(r'f?"([A-Z]{3,}(?: [A-Z]{3,})+|INTERRUPTED):', texts))
-    assert found - set(messages.LOUD) == set()
+    found = set(re.findall(r'f?"([A-Z]{3,}(?: [A-Z]{2,})+|INTERRUPTED|DRIFT):', texts))
+    found |= set(re.findall(r'write_sep\("=", "([A-Z]+)"', texts))
+    assert found - set(hints.LOUD) == set()
+    assert [line for line in hints.LOUD if line not in texts] == []
+
+
+def test_headlines_and_hints_are_in_words_that_are_printed():
+    folder = Path(pytest_modelbench.__file__).parent / "report"
+    texts = "".join((folder / f"{name}.py").read_text() for name in ("messages", "evidence", "around"))
+    for line in hints.HINTS:
+        assert f"| `{line}` |" in made()["messages.md"]
+        assert [words for part in re.split(r"\.\.\.|;", line) if (words := part.strip()) and words not in texts] == []
 
 
 def test_a_signature_is_wrapped_where_it_is_long_and_has_annotations_as_in_the_source():

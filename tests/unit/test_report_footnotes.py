@@ -7,7 +7,9 @@ from dataclasses import replace
 import pytest
 
 from pytest_modelbench.core.change import Change, ChangeKind
+from pytest_modelbench.core.environment import Difference
 from pytest_modelbench.core.measurement import ENQUEUE, ENQUEUE_SHARE, Figure
+from pytest_modelbench.core.reasons import EnvironmentMoved, SameCode
 from pytest_modelbench.core.session import Check
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.report import markdown, terminal
@@ -25,6 +27,12 @@ def by_pairs(one: Check, *, stored: bool = True) -> Check:
     assert one.baseline is not None
     view = one.baseline if stored else replace(one.baseline, accepted="")
     return replace(one, judgement=replace(one.judgement, pairs=5), baseline=view)
+
+
+def away(one: Check) -> Check:
+    """As where a duet clears the code, and the time is another one than what is stored all the same."""
+    moved = EnvironmentMoved(SameCode(), (Difference("torch", "2.14", "2.15"),))
+    return replace(one, judgement=replace(one.judgement, verdict=Verdict.REGRESSED, reasons=(moved,)))
 
 
 @pytest.mark.parametrize(
@@ -133,3 +141,21 @@ def test_a_value_that_is_bound_by_launching_is_told_in_table_and_footnote() -> N
 def test_evidence_has_how_fast_the_gpu_was(figures: dict[str, Figure], told: str | None) -> None:
     seen = replace(FASTER, measurements=tuple(replace(one, figures=figures) for one in FASTER.measurements))
     assert [line for line in evidence(seen, None, ()) if "GPU" in line] == ([told] if told else [])
+
+
+@pytest.mark.parametrize(
+    ("one", "rest"),
+    [
+        (FASTER, "the change above leaves that out"),
+        # The stored value has no part in what pairs tell, so there is nothing to be left out.
+        (by_pairs(FASTER), "the change is that of the pairs"),
+        # Both sides of the pairs are alike here, and away from what is stored: that is the change.
+        (away(by_pairs(FASTER)), "the change above leaves that out"),
+    ],
+)
+def test_evidence_says_what_the_change_has_to_do_with_the_two_values(one: Check, rest: str) -> None:
+    assert f"the machine itself was 33.2% faster, by the reference workload; {rest}" in evidence(one, None, ())
+
+
+def test_a_change_from_what_is_stored_is_not_marked_as_that_of_pairs() -> None:
+    assert mark(away(by_pairs(FASTER))) is Mark.MACHINE

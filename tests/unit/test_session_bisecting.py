@@ -130,6 +130,7 @@ def test_times_are_searched_in_pairs_beside_the_first_revision_and_exact_values_
     assert pairing.placed == [11]
     assert any(line.startswith('r11 "number 11": latency +10.5%') for line in lines)
     assert "macs +33.3%: changed; none left" in "".join(lines)
+    assert "; the search takes a wrong turn with a probability of at most 5%" in render(result)
 
 
 def test_exact_values_alone_take_one_pair_for_both_ends():
@@ -138,6 +139,7 @@ def test_exact_values_alone_take_one_pair_for_both_ends():
     assert ended(result) == {"macs": (Ended.FOUND, 5)}
     assert (pairing.pairs, len(pairing.alone), pairing.placed) == ([64], 6, [])
     assert result.error_rate == 0.0
+    assert "wrong turn" not in render(result)
 
 
 def test_what_did_not_change_is_alike_and_not_the_code():
@@ -223,6 +225,7 @@ def test_when_the_time_is_over_it_ends_and_says_that_it_goes_on(tmp_path):
     result, lines = bisected(pairing, Revisions(16), memory=Memory(file), ends_early=True, metrics=("latency",))
     assert (result.interrupted, len(lines)) == (True, 1)
     assert "the same command goes on from here" in render(result)
+    assert "wrong turn" not in render(result)
     assert pairing.placed == []
     again, _ = bisected(Pairing(slower_from(11)), Revisions(16), memory=Memory(file), metrics=("latency",))
     assert ended(again) == {"latency": (Ended.FOUND, 11)}
