@@ -27,7 +27,8 @@ MOST_MODELS = 12
 EXAMPLE = "resnet18"
 #: The entry by which GitLab takes our jobs, as people write it.
 _INCLUDED = re.compile(
-    r"""(^include\s*: | ^\s*- | \blocal\s*: | [\[,])\s* (["']?) /?\.gitlab/modelbench\.yml \2 \s*([,\]}]|$)""", re.X | re.M
+    r"""(^include\s*: | ^\s*- | \blocal\s*: | [\[,])\s* (["']?) /?\.gitlab/modelbench\.yml \2 \s*([,\]}]|$)""",
+    re.X | re.M,
 )
 
 

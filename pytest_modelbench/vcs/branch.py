@@ -204,8 +204,8 @@ class Branch:
             ours, (merged, torn) = self._files(tip), self._together(tip, there)
             if torn:
                 raise GitError(
-                    f"git:{self.name}: here and at {self.remote} there is something else in {', '.join(torn[:3])}; look "
-                    f"at both with `git diff {self._ref} {self._remote_ref}`, and remove what is wrong from one of them"
+                    f"git:{self.name}: here and at {self.remote} there is something else in {', '.join(torn[:3])}; "
+                    f"look at both with `git diff {self._ref} {self._remote_ref}`, and take away the wrong one"
                 )
             added = [
                 f"M {blob.mode} {blob.id} ".encode() + _quoted(name) + b"\n"

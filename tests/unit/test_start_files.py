@@ -287,7 +287,7 @@ def test_names_that_would_be_code_in_a_test_are_left_out_of_it(tree, init):
     assert "held against the baselines.\n" in ast.get_docstring(written)
     assert "__import__" not in said
     assert [type(one) for one in written.body] == [ast.Expr, ast.Import, ast.Assign, *[ast.FunctionDef] * 2]
-    assert "no workflow can be written for a folder of this name: '\"\"\"+__import__" in init("--ci", "both", status=4)
+    assert 'no workflow can be written for a folder of this name: \'"""+__import__' in init("--ci", "both", status=4)
 
 
 def test_modules_in_a_folder_whose_name_would_be_code_get_no_test(tree, init):

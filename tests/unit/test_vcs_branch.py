@@ -216,7 +216,9 @@ def test_who_pushed_in_between_is_merged_as_well(clones, monkeypatch):
     assert contents(a) == {"a": b"1", "b": b"2"}
 
 
-OF_SOMETHING_ELSE = "git:develop: this branch holds other files than a history's, 'code.py' for one; name one of its own"
+OF_SOMETHING_ELSE = (
+    "git:develop: this branch holds other files than a history's, 'code.py' for one; name one of its own"
+)
 
 
 @pytest.mark.slow
@@ -227,6 +229,9 @@ def test_a_branch_of_code_that_went_two_ways_is_neither_merged_nor_added_to_nor_
         (one.root / "code.py").write_text(one.root.name)
         run(one.root, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qam", "code")
         run(one.root, "checkout", "-q", "main")
+    with pytest.raises(UsageError, match=OF_SOMETHING_ELSE):  # also where the remote has none
+        a.push()
+    assert run(a.root, "ls-remote", "origin", "develop") == ""
     run(b.root, "push", "-q", "origin", "develop")
     for refused in (a.push, lambda: a.change({"a.night.json": b"1"}, (), "Keep")):
         with pytest.raises(UsageError, match=OF_SOMETHING_ELSE):
@@ -262,7 +267,7 @@ def test_a_file_that_both_sides_tell_otherwise_of_is_an_error_and_a_readme_that_
     a.change({"README.md": b"what this is"}, (), "Write anew")
     a.push()
     b.change({"3.night.json": b"3"}, (), "Keep")
-    b.push()
+    replace(b, endings=NIGHTS).push()
     wanted = {"README.md": b"what this is", "2.night.json": b"2", "3.night.json": b"3"}
     assert contents(b) == contents(replace(a, endings=NIGHTS)) | {"3.night.json": b"3"} == wanted
     b.push()
@@ -271,7 +276,9 @@ def test_a_file_that_both_sides_tell_otherwise_of_is_an_error_and_a_readme_that_
     b.change({"4.night.json": b"theirs"}, (), "Keep")
     b.push()
     tip = run(a.root, "rev-parse", "nights")
-    with pytest.raises(GitError, match=r"^git:nights: here and at origin there is something else in 4\.night\.json; look"):
+    with pytest.raises(
+        GitError, match=r"^git:nights: here and at origin there is something else in 4\.night\.json; look"
+    ):
         a.push()
     assert run(a.root, "rev-parse", "nights") == tip
 
