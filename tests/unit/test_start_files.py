@@ -343,6 +343,7 @@ def test_gitlab_takes_our_jobs_by_an_entry_of_its_include_alone(tree, init, ther
     tree({"pyproject.toml": PROJECT, ".gitlab-ci.yml": there})
     fate = "has it all already" if wired else "is there, and is left as it is"
     assert f"== .gitlab-ci.yml: {fate}\n" in init("--ci", "gitlab") + "\n"
+    assert ("nothing to write: it is all there" in init("--ci", "gitlab")) is wired
 
 
 @pytest.mark.parametrize(
