@@ -243,7 +243,7 @@ OPTIONS = (
         kind=OptionType.CHOICE,
         choices=("pass", "fail"),
         default="fail",
-        help="If a test that has a baseline is skipped, so that nothing held it: pass or fail.",
+        help="If a test that has a baseline, or of a listed model, is skipped, so that nothing held it: pass or fail.",
     ),
     Option(
         flag="--modelbench-orphans",

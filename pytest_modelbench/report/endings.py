@@ -18,6 +18,14 @@ def skipped(reason: str) -> str:
     )
 
 
+def skipped_though_asked(reason: str) -> str:
+    """The message of a skipped test of a model that an option or the settings name."""
+    return (
+        f"skipped, although --modelbench-model or the settings ask for this model: {reason}\n"
+        "--modelbench-skipped=pass lets skipped tests pass, and counts them as not gated."
+    )
+
+
 def unmeasured(names: Sequence[str], prune: Sequence[str]) -> str:
     """The message of a test that did not measure what its baseline has; ``prune``: the commands that remove it."""
     headline = f"has a baseline for {', '.join(names)}, but did not measure it"

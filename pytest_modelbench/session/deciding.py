@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from pytest_modelbench.core.environment import Fact
+from pytest_modelbench.core.listed_models import is_listed
 from pytest_modelbench.core.measurement import CheckKey
 from pytest_modelbench.core.reasons import Disturbed, Reason
 from pytest_modelbench.core.session import Check, Outcome, Renamed
@@ -71,8 +72,11 @@ class Decider:
             return Decision(Outcome.FAILED, first_line(run.reports, "failed"), own=True)
         if "skipped" in outcomes:
             reason = skip_reason(run.reports)
-            if self._settings.skipped == "fail" and not self._updating and has_baseline:
-                return failed(endings.skipped(reason))
+            if self._settings.skipped == "fail":
+                if has_baseline and not self._updating:
+                    return failed(endings.skipped(reason))
+                if is_listed(run.test):
+                    return failed(endings.skipped_though_asked(reason))
             return Decision(Outcome.SKIPPED, reason, own=True)
         return None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import tempfile
 from collections.abc import Iterable, Sequence
@@ -24,6 +25,11 @@ IGNORED = ("/modelbench-*.json", "/modelbench-*.html", "/modelbench-history/")
 MOST_MODELS = 12
 #: Where a project has no model of its own: small, and built in a moment.
 EXAMPLE = "resnet18"
+#: The entry by which GitLab takes our jobs, as people write it.
+_INCLUDED = re.compile(
+    r"""(^include\s*: | ^\s*- | \blocal\s*: | [\[,])\s* (["']?) /?\.gitlab/modelbench\.yml \2 \s*([,\]}]|$)""",
+    re.X | re.M,
+)
 
 
 class Fate(Enum):
@@ -68,13 +74,17 @@ def plan(seen: Seen, models: Sequence[str], hosts: Iterable[Host]) -> Plan:
     found = list(models) or [one.reference for one in seen.models]
     chosen = found if models else found[:MOST_MODELS]
     example = not chosen
-    folder = import_folder(seen, chosen)
+    folder, baselines, branch = import_folder(seen, chosen), seen.settings.baselines, seen.hosting.branch
+    if not is_plain_path(folder):
+        raise UsageError(f"no test can be written of modules in a folder of this name: {folder!r}; rename it")
+    prefix = f"PYTHONPATH={shlex.quote(folder)} " if folder else ""
     values = {
         "models": chosen or [EXAMPLE],
         "example": example,
-        "baselines": seen.settings.baselines,
-        "prefix": f"PYTHONPATH={folder} " if folder else "",
-        "branch": seen.hosting.branch,
+        # What is more than a name would be code where it goes.
+        "baselines": baselines if is_plain_path(baselines) else "",
+        "prefix": prefix,
+        "branch": branch if is_plain_path(branch) else "",
     }
     files = [
         _settings(seen),
@@ -82,28 +92,61 @@ def plan(seen: Seen, models: Sequence[str], hosts: Iterable[Host]) -> Plan:
         _ignored(seen),
     ]
     hosts = list(hosts)
-    if hosts and not is_plain_path(seen.below):
-        raise UsageError(f"no workflow can be written for a folder of this name: {seen.below!r}; take --ci none")
+    tests = told_path(seen.tests, seen.folder)
+    for name in (seen.below, baselines, tests) if hosts else ():
+        if not is_plain_path(name):
+            raise UsageError(f"no workflow can be written for a folder of this name: {name!r}; take --ci none")
     values |= {
         "folder": seen.below,
         "below": f"{seen.below}/" if seen.below else "",
         "install": seen.installation.command,
         "python": seen.installation.python,
-        "tests": shlex.quote(told_path(seen.tests, seen.folder)),
+        "tests": shlex.quote(tests),
     }
     for host in hosts:
         files += _github(seen, values) if host is Host.GITHUB else _gitlab(seen, values)
-    return Plan(tuple(files), tuple(chosen or [EXAMPLE]), tuple(found[len(chosen) :]), example, _next(seen, chosen))
+    command = f"{prefix}pytest --modelbench --update-baselines {shlex.quote(tests)}"
+    if to_be_installed(seen, chosen):
+        command = f"pip install -e . && {command}"
+    return Plan(tuple(files), tuple(chosen or [EXAMPLE]), tuple(found[len(chosen) :]), example, command)
 
 
 def write(plan: Plan) -> None:
-    """Write what is new or longer; nothing at all, and UsageError, if one of the files cannot be written."""
+    """Write what is new or longer; nothing at all, and UsageError, if one of the files cannot be written.
+
+    One that another process wrote since it was planned is left to it, also by UsageError.
+    """
     written = [one for one in plan.files if one.text is not None]
     for one in written:
         _check_place(one.path)
+        _check_planned(one)
     for one in written:
         make_folder(one.path.parent)
-        write_atomically(one.path, one.text or "")
+        if one.fate is Fate.NEW:
+            _write_new(one)
+        else:
+            _check_planned(one)
+            write_atomically(one.path, one.text or "")
+
+
+def _check_planned(one: Planned) -> None:
+    """Raise UsageError where the file is not as it was planned for."""
+    if os.path.lexists(one.path) if one.fate is Fate.NEW else with_lines(one.path, one.shown) != one.text:
+        raise _changed(one.path)
+
+
+def _write_new(one: Planned) -> None:
+    try:
+        with one.path.open("x", encoding="utf-8", newline="") as file:
+            file.write(one.text or "")
+    except FileExistsError:
+        raise _changed(one.path) from None
+    except OSError as error:
+        raise UsageError(f"{one.path}: cannot be written: {error.strerror or error}; make room for it") from error
+
+
+def _changed(path: Path) -> UsageError:
+    return UsageError(f"{path}: another process wrote it meanwhile, and it is left as it is; run the same again")
 
 
 def _settings(seen: Seen) -> Planned:
@@ -139,9 +182,21 @@ def _gitlab(seen: Seen, values: dict[str, object]) -> list[Planned]:
     jobs, top = seen.top / ".gitlab" / "modelbench.yml", seen.top / ".gitlab-ci.yml"
     include = fill("gitlab-ci.yml.j2", include=f"/{jobs.relative_to(seen.top).as_posix()}")
     files = [_new(jobs, fill("gitlab.yml.j2", **values), "copy from it what you want")]
-    if top.is_file() and jobs.name in top.read_text(encoding="utf-8", errors="replace"):
+    if top.is_file() and _INCLUDED.search(_included(top.read_text(encoding="utf-8", errors="replace"))):
         return [*files, Planned(top, Fate.SAME)]
     return [*files, _new(top, include, "add these lines to it, or this entry to its include")]
+
+
+def _included(text: str) -> str:
+    """What stands under ``include`` in ``text`` of GitLab's, without comments."""
+    lines, inside = [], False
+    for line in text.splitlines():
+        line = re.sub(r"(^|\s)#.*", "", line).rstrip()
+        if line and line[0] not in " \t-":
+            inside = re.match(r"include\s*:", line) is not None
+        if inside:
+            lines.append(line)
+    return "\n".join(lines)
 
 
 def _new(path: Path, text: str, merge: str) -> Planned:
@@ -168,11 +223,3 @@ def _check_place(path: Path) -> None:
     place = path if path.exists() else above
     if not os.access(place, os.W_OK):
         raise UsageError(f"{path}: cannot be written, as {place} is not writable; make it so. Nothing was written")
-
-
-def _next(seen: Seen, models: Sequence[str]) -> str:
-    """The one command to run next: the first baselines."""
-    folder = import_folder(seen, models)
-    command = f"{f'PYTHONPATH={folder} ' if folder else ''}pytest --modelbench --update-baselines"
-    command += f" {shlex.quote(told_path(seen.tests, seen.folder))}"
-    return f"pip install -e . && {command}" if to_be_installed(seen, models) else command

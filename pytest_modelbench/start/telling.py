@@ -61,6 +61,7 @@ def _done(seen: Seen, plan: Plan, *, dry: bool) -> list[str]:
     changed = [told_path(one.path, seen.folder) for one in plan.files if one.text is not None]
     left = [told_path(one.path, seen.folder) for one in plan.files if one.fate is Fate.LEFT]
     verb = "would write" if dry else "written"
-    lines = [f"{verb}: {', '.join(map(printable, changed))}"] if changed else ["nothing to write: it is all there"]
+    none = "nothing to write" if left else "nothing to write: it is all there"
+    lines = [f"{verb}: {', '.join(map(printable, changed))}"] if changed else [none]
     lines += [f"left as they are: {', '.join(map(printable, left))}"] if left else []
     return [*lines, f"next: {plan.next}"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ _AT_ONCE = 64
 _PUSHES = 10
 #: Who changed it, where git knows nobody: on a machine of CI, mostly.
 _NOBODY = "pytest-modelbench <pytest-modelbench@localhost>"
+#: What may lie beside the files, and tell of them.
+_README = re.compile(r"README(\.\w+)?")
 #: What git says of a reference that another process is changing.
 _BUSY = ("cannot lock ref", "Unable to create", "unable to create", "not updating", "Not updating")
 
@@ -40,6 +43,7 @@ class Branch:
 
     root: Path
     name: str
+    endings: tuple[str, ...]  #: how its files are called; one that holds others, but a README, is of something else
     remote: str = "origin"
 
     def files(self) -> dict[str, Blob]:
@@ -48,7 +52,7 @@ class Branch:
         GitError where ``root`` is in no repository.
         """
         tips = [tip for tip in (self._tip(), self._remote_tip()) if tip]
-        return self._together(*tips) if len(tips) == 2 else self._files(tips[0]) if tips else {}
+        return self._together(*tips)[0] if len(tips) == 2 else self._files(tips[0]) if tips else {}
 
     def exists(self) -> bool:
         """Whether it was ever written here, or fetched."""
@@ -73,15 +77,16 @@ class Branch:
     def change(self, add: Mapping[str, bytes], remove: Collection[str], message: str) -> None:
         """Commit files that are not there yet, and take some away, whoever else changes it meanwhile.
 
-        Nothing that is there is written anew. Raises GitError if it cannot be changed, UsageError if it is checked out:
-        files there would look like changes then.
+        Nothing that is there is written anew. Raises GitError if it cannot be changed, UsageError if it is of something
+        else, or checked out: files there would look like changes then.
         """
         self._check_free()
+        self._own_files(self._remote_tip())
         deadline = time.monotonic() + _CHANGE_S
         while True:
             own = self._tip()
             tip = own or self._remote_tip()
-            there = self._files(tip) if tip else {}
+            there = self._own_files(tip)
             added = [_inline(name, data) for name, data in add.items() if name not in there]
             gone = [_removed(name) for name in remove if name in there]
             if not (added or gone):
@@ -92,14 +97,17 @@ class Branch:
     def push(self) -> str:
         """What became of it, in words: its files go to the remote's branch, and that one's come here.
 
-        Where both have changed they are merged: what one side took away is gone, all else is kept. Raises GitError.
+        Where both have changed they are merged: what one side took away is gone, all else is kept. Raises GitError, and
+        UsageError where one of them is of something else.
         """
         self._check_free()
+        self._own_files(self._tip())
         for _ in range(_PUSHES):
             there = self._at_remote()
             if there and not self._holds(there):
                 self._run("fetch", "--no-tags", self.remote, f"+refs/heads/{self.name}:{self._remote_ref}",
                           doing="fetching", timeout_s=_REMOTE_S)  # fmt: skip
+                self._own_files(there)
                 self._merge(there)
             tip = self._tip()
             if tip is None:
@@ -152,18 +160,36 @@ class Branch:
         found = {}
         for entry in entries(os.fsdecode(self._run("ls-tree", "-r", "-z", "--full-tree", commit, doing="listing"))):
             about, _, name = entry.partition("\t")
-            mode, kind, id_ = about.split()
-            if kind == "blob":
-                found[name] = Blob(mode, id_)
+            mode, _, id_ = about.split()
+            found[name] = Blob(mode, id_)
         return found
 
-    def _together(self, ours: str, theirs: str) -> dict[str, Blob]:
-        """The files of both commits, but those that one of them took away."""
+    def _own_files(self, commit: str | None) -> dict[str, Blob]:
+        """The files of ``commit``; UsageError where it has others than `endings` says."""
+        found = self._files(commit) if commit else {}
+        for name in found:
+            if not (name.endswith(self.endings) or _README.fullmatch(name)):
+                raise UsageError(
+                    f"git:{self.name}: this branch holds other files than a history's, {name!r} for one; name one of "
+                    "its own, such as git:modelbench-history"
+                )
+        return found
+
+    def _together(self, ours: str, theirs: str) -> tuple[dict[str, Blob], list[str]]:
+        """The files of both commits, but those that one of them took away; names that they tell otherwise of."""
         base = ask(self.root, "merge-base", ours, theirs)
         before = self._files(base.output.strip()) if base.status == 0 else {}
         here, there = self._files(ours), self._files(theirs)
-        found = there | here
-        return {name: found[name] for name in found if name not in before or (name in here and name in there)}
+        found, torn = {}, []
+        for name in there | here:
+            sides, was = [side[name] for side in (here, there) if name in side], before.get(name)
+            if was and len(sides) < 2:
+                continue
+            changed = [one for one in sides if one != was] or sides
+            found[name] = changed[0]
+            if len(set(changed)) > 1:
+                torn.append(name)
+        return found, torn
 
     def _merge(self, there: str) -> None:
         """Make the branch hold ``there``, a commit of the remote's, as well."""
@@ -171,14 +197,20 @@ class Branch:
         while not self._holds(there):
             tip = self._tip()
             if tip is None or ask(self.root, "merge-base", "--is-ancestor", tip, there).status == 0:
-                # Fails where somebody came in between, as commits do.
-                ask(self.root, "update-ref", self._ref, there, tip or "0" * len(there))
+                answer = ask(self.root, "update-ref", self._ref, there, tip or "0" * len(there))
+                if answer.status != 0:
+                    self._let_others(tip, answer.error, deadline)
                 continue
-            ours, merged = self._files(tip), self._together(tip, there)
+            ours, (merged, torn) = self._files(tip), self._together(tip, there)
+            if torn:
+                raise GitError(
+                    f"git:{self.name}: here and at {self.remote} there is something else in {', '.join(torn[:3])}; "
+                    f"look at both with `git diff {self._ref} {self._remote_ref}`, and take away the wrong one"
+                )
             added = [
                 f"M {blob.mode} {blob.id} ".encode() + _quoted(name) + b"\n"
                 for name, blob in merged.items()
-                if name not in ours
+                if ours.get(name) != blob
             ]
             gone = [_removed(name) for name in ours if name not in merged]
             self._commit(tip, [tip, there], [*added, *gone], f"Merge {self.name} of {self.remote}", deadline)
@@ -194,11 +226,15 @@ class Branch:
         answer = ask_raw(self.root, "fast-import", "--quiet", "--done", given=b"".join([*lines, *changes, b"done\n"]))
         if answer.status == 0:
             return True
-        moved = self._tip() != own or any(sign in answer.error for sign in _BUSY)
-        if not moved or time.monotonic() > deadline:
-            raise GitError(f"git:{self.name}: cannot be written in {self.root}:\n{answer.error.strip()}")
-        time.sleep(random.uniform(0.01, 0.1))
+        self._let_others(own, answer.error, deadline)
         return False
+
+    def _let_others(self, own: str | None, said: str, deadline: float) -> None:
+        """Wait for whoever changes the branch; GitError with what git ``said`` if nobody does, or for too long."""
+        moved = self._tip() != own or any(sign in said for sign in _BUSY)
+        if not moved or time.monotonic() > deadline:
+            raise GitError(f"git:{self.name}: cannot be written in {self.root}:\n{said.strip()}")
+        time.sleep(random.uniform(0.01, 0.1))
 
     def _committer(self) -> str:
         """Who commits, and when: as git is configured, not as it would guess from the machine's name."""
@@ -213,12 +249,14 @@ class Branch:
     def _check_free(self) -> None:
         """Raise UsageError where it is checked out."""
         self._check_repository()
-        where = ask(self.root, "for-each-ref", "--format=%(worktreepath)", self._ref).output.strip()
-        if where:
-            raise UsageError(
-                f"git:{self.name}: this branch is checked out in {where}, where files would seem to change; name a "
-                "branch of its own, such as git:modelbench-history, or check out another one there"
-            )
+        # Also where nothing is committed yet, and there is no such branch.
+        for tree in ask(self.root, "worktree", "list", "--porcelain").output.split("\n\n"):
+            if f"branch {self._ref}" in tree.splitlines():
+                where = tree.partition("\n")[0].removeprefix("worktree ")
+                raise UsageError(
+                    f"git:{self.name}: this branch is checked out in {where}, where files would seem to change; name a "
+                    "branch of its own, such as git:modelbench-history, or check out another one there"
+                )
 
     def _run(self, *arguments: str, doing: str, given: bytes = b"", timeout_s: float = _CHANGE_S) -> bytes:
         answer = ask_raw(self.root, *arguments, given=given, timeout_s=timeout_s)

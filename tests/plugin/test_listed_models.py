@@ -195,6 +195,20 @@ def test_they_are_gated_like_any_test_and_one_that_cannot_be_built_fails_alone(t
 
 
 @pytest.mark.slow
+def test_one_that_is_skipped_beside_one_that_passes_fails_the_session_unless_it_may(tree, bench, cost_alone):
+    tree({"zoo.py": ZOO + "\ndef away():\n    import pytest\n    pytest.skip('no weights here')\n", **cost_alone})
+    result = bench("--modelbench-model=zoo:small,zoo:away")
+    result.assert_outcomes(passed=1, failed=1)
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(
+        ["skipped, although --modelbench-model or the settings ask for this model: *no weights here"]
+    )
+    result = bench("--modelbench-model=zoo:small,zoo:away", "--modelbench-skipped=pass")
+    result.assert_outcomes(passed=1, skipped=1)
+    assert result.ret == 0
+
+
+@pytest.mark.slow
 def test_each_side_of_a_duet_builds_them_from_its_own_tree(tree, bench, git, pytester, cost_alone):
     git("init")
     tree({"pyproject.toml": "[tool.modelbench]\n", "src/zoo.py": ZOO, **cost_alone})

@@ -29,6 +29,7 @@ from pytest_modelbench.core.verdicts import BaselineView, Verdict
 from pytest_modelbench.judge.procedure import Duet
 from pytest_modelbench.judge.state import Nothing, Pair, Round, State
 from pytest_modelbench.report.reasons import sentences
+from pytest_modelbench.session import entries
 from pytest_modelbench.session.commands import Commands
 from pytest_modelbench.session.confirming import Recourses
 from pytest_modelbench.session.deciding import Decider, Rule
@@ -429,6 +430,23 @@ def test_a_test_that_is_skipped_and_measured_in_the_base_fails():
     decision = results.decide_beside(TEST, AGAINST, last_pair=False)
     assert decision.outcome is Outcome.FAILED
     assert "skipped, so its baseline was not checked" in decision.message
+
+
+@pytest.mark.parametrize(
+    ("test", "skipped", "updating", "outcome"),
+    [
+        ("modelbench-models::inference[timm:a-b1-fp32]", "fail", False, Outcome.FAILED),
+        ("modelbench-models::inference[timm:a-b1-fp32]", "fail", True, Outcome.FAILED),
+        ("modelbench-models::inference[timm:a-b1-fp32]", "pass", False, Outcome.SKIPPED),
+        ("test_it.py::test_one", "fail", False, Outcome.SKIPPED),
+    ],
+)
+def test_a_listed_model_was_asked_for_and_fails_where_it_is_skipped_unless_it_may(test, skipped, updating, outcome):
+    decider = Decider(Settings(skipped=skipped), Commands(), Rule("a session", updating), Surroundings())
+    decision = decider.by_itself(entries.TestEntry(), replace(run(outcome="skipped"), test=test), has_baseline=False)
+    assert decision.outcome is outcome
+    told = "skipped, although --modelbench-model or the settings ask for this model: "
+    assert decision.message.startswith(told) is (outcome is Outcome.FAILED)
 
 
 def scored(lost):

@@ -1,5 +1,6 @@
 """What `pytest-modelbench init` sees of a project, and what it writes."""
 
+import ast
 import os
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ import pytest
 
 import pytest_modelbench
 from pytest_modelbench.cli import main
+from pytest_modelbench.start import files as start_files
 from pytest_modelbench.start.filling import ACTIONS
 from pytest_modelbench.start.installing import installation
 from pytest_modelbench.store.tables import table_in
@@ -173,6 +175,7 @@ def test_the_test_goes_where_pytest_looks(tree, init, settings, path):
     [
         ({"nets.py": NETS}, "PYTHONPATH=. pytest"),
         ({"src/netlib/nets.py": NETS}, "PYTHONPATH=src pytest"),
+        ({"code dir/netlib/__init__.py": "", "code dir/netlib/nets.py": NETS}, "PYTHONPATH='code dir' pytest"),
         ({"src/netlib/nets.py": NETS, "pytest.ini": "[pytest]\npythonpath = src\n"}, "pytest"),
         ({"pyproject.toml": PROJECT, "netlib/nets.py": NETS}, "pip install -e . && pytest"),
         ({"pyproject.toml": PROJECT, "a.py": "import timm\ntimm.create_model('resnet18')\n"}, "pytest"),
@@ -271,6 +274,76 @@ def test_a_folder_whose_name_would_be_more_than_a_name_in_a_workflow_gets_none(t
     monkeypatch.chdir(folder / "a${{ b }}")
     assert "no workflow can be written for a folder of this name" in init(status=4)
     assert "written: pytest.ini" in init("--ci", "none")
+
+
+HOSTILE = '"""+__import__("os").system("id")+"""'
+
+
+def test_names_that_would_be_code_in_a_test_are_left_out_of_it(tree, init):
+    tree({"pyproject.toml": PROJECT + f"[tool.modelbench]\nbaselines = '{HOSTILE}'\n", "nets.py": NETS})
+    git("symbolic-ref", "HEAD", f"refs/heads/{HOSTILE}")
+    said = init("--ci", "none")
+    written = ast.parse(Path("tests/test_modelbench.py").read_text())
+    assert "held against the baselines.\n" in ast.get_docstring(written)
+    assert "__import__" not in said
+    assert [type(one) for one in written.body] == [ast.Expr, ast.Import, ast.Assign, *[ast.FunctionDef] * 2]
+    assert 'no workflow can be written for a folder of this name: \'"""+__import__' in init("--ci", "both", status=4)
+
+
+def test_modules_in_a_folder_whose_name_would_be_code_get_no_test(tree, init):
+    tree({f"{HOSTILE}/netlib/__init__.py": "", f"{HOSTILE}/netlib/nets.py": NETS})
+    before = contents()
+    assert "no test can be written of modules in a folder of this name" in init(status=4)
+    assert contents() == before
+
+
+@pytest.mark.parametrize("came", ["tests/test_modelbench.py", "pyproject.toml", ".gitignore"])
+def test_what_another_process_writes_between_planning_and_writing_is_left_to_it(tree, init, monkeypatch, came):
+    tree({"pyproject.toml": PROJECT, "nets.py": NETS, "tests/a.py": ""})
+    checked = start_files._check_place
+
+    def late(path):
+        checked(path)
+        if path.name == Path(came).name:
+            path.write_text("theirs\n")
+
+    monkeypatch.setattr(start_files, "_check_place", late)
+    assert f"{Path(came).name}: another process wrote it meanwhile, and it is left as it is" in init(status=4)
+    assert Path(came).read_text() == "theirs\n"
+    assert ("theirs" in Path("pyproject.toml").read_text()) == (came == "pyproject.toml")
+
+
+def test_a_file_that_comes_at_the_last_moment_is_not_replaced(tree, init, monkeypatch):
+    tree({"pyproject.toml": PROJECT, "nets.py": NETS})
+
+    def late(path):
+        path.mkdir(exist_ok=True)
+        (path / "test_modelbench.py").write_text("1")
+
+    monkeypatch.setattr(start_files, "make_folder", late)
+    assert "test_modelbench.py: another process wrote it meanwhile" in init(status=4)
+    assert Path("tests/test_modelbench.py").read_text() == "1"
+
+
+@pytest.mark.parametrize(
+    ("there", "wired"),
+    [
+        ("include:\n  - local: /.gitlab/modelbench.yml\n", True),
+        ("stages: [a]\ninclude:\n- template: x.yml\n- '.gitlab/modelbench.yml'  # ours\nb:\n  script: c\n", True),
+        ('include: "/.gitlab/modelbench.yml"\n', True),
+        ("include: [a.yml, /.gitlab/modelbench.yml]\n", True),
+        ("# include: /.gitlab/modelbench.yml\ninclude: a.yml\n", False),
+        ("include:\n  # - local: /.gitlab/modelbench.yml\n  - local: a.yml\n", False),
+        ("include:\n  - project: other\n    file: /.gitlab/modelbench.yml\n", False),
+        ("include: a.yml\njob:\n  script:\n    - .gitlab/modelbench.yml\n", False),
+        ("include: /other/.gitlab/modelbench.yml\n", False),
+    ],
+)
+def test_gitlab_takes_our_jobs_by_an_entry_of_its_include_alone(tree, init, there, wired):
+    tree({"pyproject.toml": PROJECT, ".gitlab-ci.yml": there})
+    fate = "has it all already" if wired else "is there, and is left as it is"
+    assert f"== .gitlab-ci.yml: {fate}\n" in init("--ci", "gitlab") + "\n"
+    assert ("nothing to write: it is all there" in init("--ci", "gitlab")) is wired
 
 
 @pytest.mark.parametrize(

@@ -181,6 +181,8 @@ def test_results_of_asv_are_series_with_a_check_for_each_set_of_parameters(tmp_p
         (ASV | {"date": 1e300}, "date"),
         (ASV | {"results": {}}, "holds no value"),
         (ASV | {"results": {"a": 3}}, "results > a"),
+        (ASV | {"results": {"suite.time_a": [[10**400], [], "v1"]}}, "holds no value"),
+        (RUN | {"datetime": "0001-01-01T00:00:00+14:00"}, "holds a value that cannot be used: date value out of range"),
     ],
 )
 def test_what_cannot_be_used_is_named_and_the_rest_is_imported(tmp_path, content, told):
@@ -214,3 +216,38 @@ def test_an_environment_is_named_after_what_it_was(tmp_path):
     bare = RUN | {"machine_info": {"machine": "arm64"}}
     _, history = imported(tmp_path, written(tmp_path / "bare.json", bare))
     assert history.series[0].folder == "imported-pytest-benchmark-arm64"
+
+
+def test_a_results_file_that_says_what_no_night_may_is_named_and_the_rest_is_imported(tmp_path):
+    one = session(3)
+    path = written(tmp_path / "in" / "bad.json", render_results(replace(one, stamp=replace(one.stamp, commit=""))))
+    written(tmp_path / "in" / "good.json", RUN)
+    found, _ = imported(tmp_path, tmp_path / "in")
+    (why,) = found.left
+    assert found.added == 1
+    assert why.startswith(f"{path}: commit: '' is not text, or empty.")
+
+
+def test_what_tells_otherwise_of_a_session_that_is_there_or_came_before_is_named_and_left_out(tmp_path):
+    otherwise = RUN | {"version": "6"}
+    written(tmp_path / "in" / "1.json", RUN)
+    later = written(tmp_path / "in" / "2.json", otherwise)
+    found, history = imported(tmp_path, tmp_path / "in")
+    assert (found.added, history.damaged) == (1, ())
+    told = ": another file tells otherwise of the session 2025-03-01T11:00:00.123Z-aaaaaaaaaa-dirty; remove one of them"
+    assert found.left == (f"{later}{told}",)
+    found = import_into(Folder(tmp_path / "history"), [later])
+    assert (found.added, found.known, found.left) == (0, 0, (f"{later}{told}",))
+    (night,) = (tmp_path / "history").iterdir()
+    night.write_text("torn")
+    found = import_into(Folder(tmp_path / "history"), [tmp_path / "in" / "1.json"])
+    assert [str(night) in one for one in found.left] == [True]
+
+
+def test_environments_of_asv_whose_long_names_begin_alike_are_two(tmp_path):
+    for end in "ab":
+        written(tmp_path / "in" / f"{end}.json", ASV | {"env_name": "virtualenv-py3.11-" + "numpy-" * 30 + end})
+    found, history = imported(tmp_path, tmp_path / "in")
+    assert (found.added, found.left, history.damaged) == (2, (), ())
+    assert len({one.folder for one in history.series}) == 2
+    assert max(len(one.folder) for one in history.series) <= 129

@@ -97,7 +97,7 @@ def test_a_branch_that_is_not_there_or_of_something_else_is_told(tmp_path):
     subprocess.run(["git", "-C", str(tmp_path), "add", "-A"], check=True)
     subprocess.run(["git", "-C", str(tmp_path), *who, "commit", "-qm", "code"], check=True)
     subprocess.run(["git", "-C", str(tmp_path), "branch", "release"], check=True)
-    with pytest.raises(BaselineError, match="git:release: this branch holds other files than a history's; name one of"):
+    with pytest.raises(UsageError, match=r"git:release: this branch holds other .*, 'code.py' for one; name one of"):
         location_of("git:release", tmp_path).add({A: b"1"})
     with pytest.raises(UsageError, match="not a git repository"):
         location_of("git:nights", tmp_path.parent).names()

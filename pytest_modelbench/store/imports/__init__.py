@@ -5,17 +5,28 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pytest_modelbench.core.errors import BaselineError, ModelbenchError
 from pytest_modelbench.store.documents import document_of, read_text
+from pytest_modelbench.store.history import contradicting, read_nights
 from pytest_modelbench.store.imports import asv, benchmark_storage
 from pytest_modelbench.store.imports.foreign import OTHERS
 from pytest_modelbench.store.imports.result_lines import nights_of_results
-from pytest_modelbench.store.locations.location import Location
-from pytest_modelbench.store.night_files import FOLDED_SUFFIX, SUFFIX, Found, Night, file_name, file_of, read_file
+from pytest_modelbench.store.locations.location import Location, otherwise
+from pytest_modelbench.store.night_files import (
+    FOLDED_SUFFIX,
+    SUFFIX,
+    Found,
+    Night,
+    file_name,
+    file_of,
+    hash_of,
+    read_file,
+)
 from pytest_modelbench.store.results import RESULTS
 
 #: Files that are added at once: in a branch, with one commit.
@@ -35,25 +46,34 @@ class Imported:
 def import_into(location: Location, paths: Iterable[Path]) -> Imported:
     """Add to ``location`` the nights in the files at ``paths``, and in all files of folders among them.
 
-    Raises BaselineError for a path that leads nowhere, before anything is added.
+    One that tells otherwise of its session than another is left out. Raises BaselineError for a path that leads
+    nowhere, before anything is added.
     """
     files = [file for path in paths for file in _files(path)]
-    try:
-        known = set(location.names())
-    except BaselineError:  # it is made
-        known = set()
+    known, told = set[str](), dict[tuple[str, str], str]()  #: files, and the hash of what each session says
+    with suppress(BaselineError):  # it is made
+        known.update(location.names())
+        for _, _, one in read_nights(location):
+            if isinstance(one, Found):
+                told.setdefault(one.key, one.hash)
     batch, added, twice, left = dict[str, bytes](), 0, 0, list[str]()
     for path in files:
         for found in _nights(path):
             if isinstance(found, ModelbenchError):
                 left.append(str(found))
                 continue
-            name, data = found
-            if name in known:
-                twice += 1
+            name = file_name(found)
+            if found.key in told:
+                if told[found.key] == found.hash:
+                    twice += 1
+                else:
+                    left.append(str(contradicting(str(path), found)))
                 continue
-            known.add(name)
-            batch[name] = data
+            if name in known:  # and cannot be read there
+                left.append(str(otherwise(location.told(name))))
+                continue
+            told[found.key] = found.hash
+            batch[name] = found.line
             added += 1
             if len(batch) == _AT_ONCE:
                 location.add(batch)
@@ -75,20 +95,23 @@ def _files(path: Path) -> list[Path]:
     return files
 
 
-def _nights(path: Path) -> Iterator[tuple[str, bytes] | ModelbenchError]:
-    """Name and content of a night's own file, for each in the file at ``path``; why one cannot be used."""
+def _nights(path: Path) -> Iterator[Found | ModelbenchError]:
+    """Each night in the file at ``path``; why one cannot be used."""
     try:
         if path.name.endswith((SUFFIX, FOLDED_SUFFIX)):
             if not path.is_file():
                 raise BaselineError(f"{path}: is no file; move it away")
-            for found in read_file(str(path), path.name, path.read_bytes(), "It is left out"):
-                yield (file_name(found), found.line) if isinstance(found, Found) else found
+            yield from read_file(str(path), path.name, path.read_bytes(), "It is left out")
         else:
-            yield from map(file_of, _read(path))
+            for night in _read(path):
+                _, line = file_of(night)
+                yield Found(night, line, hash_of(line))
     except OSError as error:
         yield BaselineError(f"{path}: cannot be read: {error.strerror or error}; make it readable")
     except ModelbenchError as error:
         yield error
+    except (ValueError, ArithmeticError) as error:  # a number or a date that nothing can be reckoned with
+        yield OTHERS.fault(path, f"holds a value that cannot be used: {error}")
 
 
 def _read(path: Path) -> list[Night]:

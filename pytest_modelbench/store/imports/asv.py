@@ -17,10 +17,9 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, ValidationError
 
-from pytest_modelbench.core.environment import Fact
 from pytest_modelbench.core.errors import BaselineError
 from pytest_modelbench.core.session import Stamp
-from pytest_modelbench.store.imports.foreign import OTHERS, night, point, slug_of, started
+from pytest_modelbench.store.imports.foreign import OTHERS, fact, night, point, slug_of, started
 from pytest_modelbench.store.night_files import Night, Point
 
 _VERSION = 2
@@ -75,9 +74,9 @@ def night_of_results(path: Path, content: dict[str, Any]) -> Night:
         unit = _UNITS.get(units.get(name, ""), units.get(name, "")) or unit
         for parameters, value in _values(columns):
             points[name + parameters, kind] = point(slug, name.rpartition(".")[2] + parameters, unit, value)
-    identity = {key: _fact(found.params[key]) for key in _IDENTITY if key in found.params}
+    identity = {key: fact(found.params[key]) for key in _IDENTITY if key in found.params}
     others = {key: value for key, value in found.params.items() if key not in _IDENTITY} | found.requirements
-    provenance = {**{key: _fact(value) for key, value in others.items()}, "python": found.python}
+    provenance = {**{key: fact(value) for key, value in others.items()}, "python": found.python}
     stamp = Stamp(started(datetime.fromtimestamp(found.date / 1000, timezone.utc)), found.commit_hash or None)
     return night(told, "asv", stamp, slug, identity, provenance, points)
 
@@ -89,8 +88,17 @@ def _values(columns: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
         return
     lists = parameters if isinstance(parameters, list) and all(isinstance(one, list) for one in parameters) else []
     for chosen, value in zip(itertools.product(*lists), values, strict=False):
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
-            yield (f"({', '.join(map(str, chosen))})" if chosen else ""), float(value)
+        number = _finite(value)
+        if number is not None:
+            yield (f"({', '.join(map(str, chosen))})" if chosen else ""), number
+
+
+def _finite(value: object) -> float | None:
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        with suppress(OverflowError):  # an integer beyond all floats
+            number = float(value)
+            return number if math.isfinite(number) else None
+    return None
 
 
 def _units(path: Path) -> dict[str, str]:
@@ -101,7 +109,3 @@ def _units(path: Path) -> dict[str, str]:
             told = {name: one.get("unit") for name, one in content.items() if isinstance(one, dict)}
             return {name: unit for name, unit in told.items() if isinstance(unit, str)}
     return {}
-
-
-def _fact(value: object) -> Fact:
-    return value if isinstance(value, (str, int, float)) else None

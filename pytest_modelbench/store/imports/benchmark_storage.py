@@ -7,9 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, Field, ValidationError
 
-from pytest_modelbench.core.environment import Fact
 from pytest_modelbench.core.session import Stamp
-from pytest_modelbench.store.imports.foreign import OTHERS, night, point, slug_of, started
+from pytest_modelbench.store.imports.foreign import OTHERS, fact, night, point, slug_of, started
 from pytest_modelbench.store.night_files import Night
 
 _Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -49,10 +48,10 @@ def night_of_run(told: str, content: dict[str, Any]) -> Night:
     cpu = machine.get("cpu")
     cpu = cpu if isinstance(cpu, dict) else {}
     brand = str(cpu.get("brand_raw") or cpu.get("brand") or machine.get("processor") or machine.get("machine") or "")
-    identity = {"device": "cpu", "cpu": brand, "cores": _fact(cpu.get("count"))}
+    identity = {"device": "cpu", "cpu": brand, "cores": fact(cpu.get("count"))}
     known = {"python": "python_version", "implementation": "python_implementation", "platform": "system",
              "kernel": "release", "node": "node"}  # fmt: skip
-    provenance = {ours: _fact(machine[theirs]) for ours, theirs in known.items() if theirs in machine}
+    provenance = {ours: fact(machine[theirs]) for ours, theirs in known.items() if theirs in machine}
     slug = slug_of("pytest-benchmark", brand, f"{cpu['count']}c" if cpu.get("count") else "")
     commit = run.commit_info.get("id")
     commit = commit if isinstance(commit, str) and commit != "unversioned" else None
@@ -63,7 +62,3 @@ def night_of_run(told: str, content: dict[str, Any]) -> Night:
         for name, value in (("min", one.stats.min), ("median", one.stats.median))
     }
     return night(told, f"pytest-benchmark {run.version}", stamp, slug, identity, provenance, points)
-
-
-def _fact(value: object) -> Fact:
-    return value if isinstance(value, (str, int, float)) else None

@@ -12,9 +12,11 @@ from pytest_modelbench.core.errors import BaselineError
 from pytest_modelbench.core.session import Stamp
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.store.documents import DocumentKind
-from pytest_modelbench.store.night_files import Night, Point, columns_of
+from pytest_modelbench.store.night_files import Night, Point, columns_of, hash_of
 
 OTHERS = DocumentKind("file of another tool", 1, "It is left out; nothing of it was imported")
+#: What a folder of that name may still be made of.
+_LONGEST_SLUG = 120
 
 
 def started(moment: datetime) -> str:
@@ -24,8 +26,17 @@ def started(moment: datetime) -> str:
 
 
 def slug_of(tool: str, *parts: object) -> str:
-    """The name of an environment that ``tool`` measured in."""
-    return slugify(" ".join(["imported", tool, *(str(part) for part in parts if part)]))[:120].rstrip("-")
+    """The name of an environment that ``tool`` measured in; a long one is cut, and ends with a hash of all of it."""
+    whole = " ".join(["imported", tool, *(str(part) for part in parts if part)])
+    slug = slugify(whole)
+    if len(slug) <= _LONGEST_SLUG:
+        return slug
+    return f"{slug[:_LONGEST_SLUG].rstrip('-')}-{hash_of(whole.encode('utf-8', 'surrogatepass'))}"
+
+
+def fact(value: object) -> Fact:
+    """``value``, if it is one that a fact can have."""
+    return value if isinstance(value, (str, int, float)) else None
 
 
 def point(slug: str, case: str, unit: str, value: float) -> Point:

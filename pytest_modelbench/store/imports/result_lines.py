@@ -39,7 +39,10 @@ def nights_of_results(path: Path) -> list[Night]:
         points = [measured(check) for check in session.checks]
     if session.interrupted:
         raise RESULTS.fault(path, "the session was interrupted, and is part of no history")
-    return nights_of(session, points)
+    try:
+        return nights_of(session, points)
+    except ValidationError as error:  # what a session may say, and a night may not
+        raise RESULTS.invalid(path, error) from None
 
 
 def _by_lines(path: Path) -> tuple[Session, list[Measured]]:

@@ -19,9 +19,10 @@ def location_of(text: str | Path, root: Path) -> Location:
         return Folder(text)
     if is_branch(text):
         from pytest_modelbench.store.locations.branch import BranchLocation
+        from pytest_modelbench.store.night_files import FOLDED_SUFFIX, SUFFIX
         from pytest_modelbench.vcs.branch import Branch
 
-        return BranchLocation(Branch(root, text.removeprefix(BRANCH)))
+        return BranchLocation(Branch(root, text.removeprefix(BRANCH), (SUFFIX, FOLDED_SUFFIX)))
     if text.startswith("file://"):  # what is written there in one piece
         path = Path(text.removeprefix("file://"))
         if not path.is_absolute():

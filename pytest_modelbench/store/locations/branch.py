@@ -46,13 +46,8 @@ class BranchLocation:
                 yield name, BaselineError(f"{self.told(name)}: is gone")
 
     def add(self, files: Mapping[str, bytes]) -> None:
-        """Commit files; BaselineError for a branch that is of something else."""
+        """Commit files; UsageError for a branch that is of something else."""
         there = self.branch.files()
-        if there and not any(name.endswith((".night.json", ".nights.jsonl.gz")) for name in there):
-            raise BaselineError(
-                f"{self.name}: this branch holds other files than a history's; name one of its own, such as "
-                f"{BRANCH}modelbench-history"
-            )
         known = [name for name in files if name in there]
         for name, data in zip(known, self._contents([there[name] for name in known], known), strict=True):
             if data != files[name]:
