@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pytest_modelbench.cli.command import FINE, Command, Outcome
 from pytest_modelbench.cli.folder import add_config_file, hints_here
-from pytest_modelbench.cli.kept import history_here
+from pytest_modelbench.cli.kept import known_here
 from pytest_modelbench.core.errors import UsageError
 from pytest_modelbench.options import SETTINGS
 
@@ -42,7 +42,6 @@ def run(arguments: argparse.Namespace) -> Outcome:
     """The comment, or where it was posted."""
     from pytest_modelbench.report.comment import marker, render
     from pytest_modelbench.report.summary import Told
-    from pytest_modelbench.store.history import read_history
     from pytest_modelbench.store.results import read_results
 
     mark, number = marker(arguments.name), arguments.pull_request
@@ -53,8 +52,8 @@ def run(arguments: argparse.Namespace) -> Outcome:
     session = read_results(arguments.results)
     hints = hints_here(arguments, session.asked)
     told = Told(hints.accept, hints.baselines, hints.selection, here=hints.here)
-    history = read_history(history_here(arguments)).series if arguments.history else ()
-    text = render(session, arguments.name, told, history, link=_run(os.environ))
+    history, notes = known_here(arguments) if arguments.history else ((), [])
+    text = render(session, arguments.name, told, history, link=_run(os.environ), notes=notes)
     if not arguments.post:
         return text.rstrip("\n"), FINE
     from pytest_modelbench.cli.pull_request import post, pull_request_of

@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_modelbench.cli.folder import add_config_file, settings_here
-from pytest_modelbench.core.errors import UsageError
+from pytest_modelbench.core.errors import ModelbenchError, UsageError
 from pytest_modelbench.core.locations import is_folder
 from pytest_modelbench.core.places import told_path
 from pytest_modelbench.core.settings import read_value
 from pytest_modelbench.options import SETTINGS
 
 if TYPE_CHECKING:
+    from pytest_modelbench.core.series import Series
     from pytest_modelbench.store.locations.location import Location
 
 
@@ -37,3 +38,17 @@ def history_here(arguments: argparse.Namespace) -> Location:
         "which history? Name where it is kept with --history DIR, or in pyproject.toml: "
         "[tool.modelbench] history = 'DIR'"
     )
+
+
+def known_here(arguments: argparse.Namespace) -> tuple[tuple[Series, ...], list[str]]:
+    """What the history knows for a report, which goes without where it cannot be read; and what there is to say."""
+    from pytest_modelbench.store.history import read_history
+    from pytest_modelbench.vcs.git import GitError
+
+    try:
+        kept = read_history(history_here(arguments))
+    except (ModelbenchError, OSError) as error:
+        if isinstance(error, UsageError) and not isinstance(error, GitError):
+            raise
+        return (), [f"history not read: {error}"]
+    return kept.series, [f"left out: {one}" for one in kept.damaged]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pytest_modelbench.cli.command import FINE, Command, Outcome
 from pytest_modelbench.cli.folder import add_config_file, hints_here
-from pytest_modelbench.cli.kept import history_here
+from pytest_modelbench.cli.kept import known_here
 from pytest_modelbench.cli.output import terminal_width
 from pytest_modelbench.options import SETTINGS
 
@@ -38,13 +38,11 @@ def run(arguments: argparse.Namespace) -> Outcome:
         return markdown.fitted(session, told).rstrip("\n"), FINE
     if arguments.format == "html":
         from pytest_modelbench.report.page import session as page
-        from pytest_modelbench.store.history import read_history
 
         if not arguments.history:
             return page.render(session, told).rstrip("\n"), FINE
-        kept = read_history(history_here(arguments))
-        left_out = [f"left out: {one}" for one in kept.damaged]
-        return page.render(session, told, kept.series, left_out).rstrip("\n"), FINE
+        known, notes = known_here(arguments)
+        return page.render(session, told, known, notes).rstrip("\n"), FINE
     from pytest_modelbench.report import terminal
 
     return terminal.render(session, terminal.Look(terminal_width()), told), FINE

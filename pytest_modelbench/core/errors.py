@@ -3,6 +3,7 @@
 ModelbenchError
 ├── UsageError            an option, setting, marker argument or call is wrong: pytest exit status 4
 ├── BaselineError         a baseline or result file cannot be used; names file, key and the way out
+│   └── UnreadableError          nobody could look at what is in it, which may be sound
 ├── BuildError            a model cannot be built or run as asked
 ├── MeasureError          a measurement is not usable: not finite, empty, recorded twice
 ├── ServiceError          another service (GitHub, MLflow) refuses what it is sent, or is out of reach
@@ -75,6 +76,10 @@ class UnreachedWarning(UserWarning):
 
 class BaselineError(ModelbenchError):
     """A baseline or result file cannot be used."""
+
+
+class UnreadableError(BaselineError):
+    """A file or folder is there and cannot be read; what is in it may be sound."""
 
 
 class BuildError(ModelbenchError):

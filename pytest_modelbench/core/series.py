@@ -36,6 +36,7 @@ class Night:
     accepted: str = ""
     facts: Mapping[str, Fact] = field(default_factory=dict)
     environment: str = ""  #: where it was measured: portable folders have nights of several
+    imported: bool = False  #: by another tool, which says nothing of how exact it is
 
 
 @dataclass(frozen=True, slots=True)

@@ -91,19 +91,25 @@ def levels(found: Sequence[Series]) -> list[Levels]:
     changes: dict[int, tuple[LevelChange, ...]] = {}
     together: dict[tuple[str, str], list[tuple[int, list[Night]]]] = {}
     for number, series in enumerate(found):
-        by_environment: dict[str, list[Night]] = {}
-        for night in _comparable(series.nights[-LOOKED_AT:] if series.noisy else series.nights):
-            by_environment.setdefault(night.environment, []).append(night)
+        by_environment = _by_environment(series.nights[-LOOKED_AT:] if series.noisy else series.nights)
         if series.noisy:
             for environment, nights in by_environment.items():
-                nights = [one for one in nights if one.log_ratio is not None]
-                together.setdefault((series.folder, environment), []).append((number, nights))
+                looked_at = [one for one in nights if one.log_ratio is not None]
+                together.setdefault((series.folder, environment), []).append((number, looked_at))
         else:
             changes[number] = _exact(series, by_environment)
     for members in together.values():
         for number, told in _noisy(found, members):
             changes[number] = _in_order((*changes.get(number, ()), *told))
     return [Levels(series, changes.get(number, ()), _creep(series)) for number, series in enumerate(found)]
+
+
+def _by_environment(nights: Sequence[Night]) -> dict[str, Sequence[Night]]:
+    """The nights of each environment that can be compared with its last one: a machine tells of itself alone."""
+    found: dict[str, list[Night]] = {}
+    for one in nights:
+        found.setdefault(one.environment, []).append(one)
+    return {environment: _comparable(members) for environment, members in found.items()}
 
 
 def _comparable(nights: Sequence[Night]) -> Sequence[Night]:
@@ -116,11 +122,15 @@ def _comparable(nights: Sequence[Night]) -> Sequence[Night]:
     return nights[changed[-1] :] if changed else nights
 
 
-def _exact(series: Series, by_environment: Mapping[str, list[Night]]) -> tuple[LevelChange, ...]:
-    """Each change of value; what several environments show is one change, of whichever showed it first."""
+def _exact(series: Series, by_environment: Mapping[str, Sequence[Night]]) -> tuple[LevelChange, ...]:
+    """Each change of value; what several environments show is one change, of whichever showed it first.
+
+    None of what other tools measured, most of which is times.
+    """
     found = [
         _change(series, nights, point.at, point.difference, _ratio(point.before, point.after), beside=0)
         for nights in by_environment.values()
+        if not nights[-1].imported
         for point in exact_change_points([one.value for one in nights])
     ]
     told: dict[tuple[float, float], set[str]] = {}
@@ -196,7 +206,7 @@ def _accepted_since(accepted: str, night: Night) -> bool:
 
 def _creep(series: Series) -> Creep | None:
     """How far the present level is from the first baseline that later ones came from in steps within the band."""
-    nights, allowed = _comparable(series.nights), series.last.allowed
+    nights, allowed = _by_environment(series.nights)[series.last.environment], series.last.allowed
     if not allowed or len({one.accepted for one in nights}) == 1:
         return None
     anchors: dict[str, list[float]] = {}

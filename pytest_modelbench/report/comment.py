@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 
 from pytest_modelbench.core.errors import UsageError
+from pytest_modelbench.core.printable import printable
 from pytest_modelbench.core.series import Series
 from pytest_modelbench.core.session import Session, told_sources
 from pytest_modelbench.report.history import sparkline
@@ -18,6 +19,8 @@ from pytest_modelbench.report.summary import FINE, Told, lines
 _MOST = 65_536
 #: Nights that a course shows, checks that have one, and how much they may take of a comment in all.
 _NIGHTS, _MOST_COURSES, _MOST_OF_COURSES = 30, 20, 8_000
+#: Of what is said of the history: a message names a file, and one is enough.
+_LONGEST_NOTE = 300
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._/-]{0,59}")
 
 
@@ -33,15 +36,25 @@ def marker(name: str) -> str:
 
 
 def render(
-    session: Session, name: str, told: Told | None = None, history: Sequence[Series] = (), link: str = ""
+    session: Session,
+    name: str,
+    told: Told | None = None,
+    history: Sequence[Series] = (),
+    link: str = "",
+    notes: Sequence[str] = (),
 ) -> str:
-    """The whole comment ``name``; with the course of what is in trouble, by ``history``, and a ``link`` to the run."""
+    """The whole comment ``name``; with the course of what is in trouble, by ``history``, and a ``link`` to the run.
+
+    Of ``notes`` on the history there is the first, and how many more there are.
+    """
     title = [f"### {escape(name)}"] if name != "modelbench" else []
     head = "\n".join([marker(name), *title])
     stamp = session.stamp
     about = f"{told_sources(stamp.commit, stamp.dirty)}, {stamp.started[:16].replace('T', ' ')} UTC"
     foot = f"<sub>{escape(about)}{f' · [log]({link})' if link else ''}</sub>"
-    tail = "\n\n".join(filter(None, [_courses(session, history), foot]))
+    more = f" (and {len(notes) - 1} more)" if len(notes) > 1 else ""
+    note = escape(printable(notes[0])[:_LONGEST_NOTE] + more) if notes else ""
+    tail = "\n\n".join(filter(None, [_courses(session, history), note, foot]))
     room = _MOST - len(f"{head}\n{tail}\n\n".encode())
     return f"{head}\n{fitted(session, told, room)}\n{tail}\n"
 

@@ -17,9 +17,11 @@ import pytest
 from pytest_modelbench.core.errors import BaselineError, ModelbenchError
 from pytest_modelbench.core.locations import is_folder, without_secret
 from pytest_modelbench.core.places import told_path
-from pytest_modelbench.core.printable import printable_lines
+from pytest_modelbench.core.printable import printable, printable_lines
 from pytest_modelbench.core.session import Outcome, Session, TestResult
 from pytest_modelbench.core.settings import resolved
+from pytest_modelbench.report.scale import plural
+from pytest_modelbench.session.drift import drift_of, fault_line
 from pytest_modelbench.session.nights import night_of
 from pytest_modelbench.session.runner import SessionRunner
 from pytest_modelbench.store.accepting import Acceptance, accept
@@ -30,6 +32,7 @@ from pytest_modelbench.store.nights import NightsFile
 if TYPE_CHECKING:
     from pytest_modelbench.core.series import Series
     from pytest_modelbench.report.summary import Told
+    from pytest_modelbench.store.history import History
 
 #: Exit status of a session in which nothing failed, but checks stayed open. pytest itself uses 0 to 6.
 INCONCLUSIVE = 10
@@ -49,6 +52,7 @@ class Closing:
         self._notes: list[str] = []
         self._unusable = False  #: something that was asked for could not be done at all
         self._drifted = False  #: the history tells of a change for the worse, and the session gates on that
+        self._kept: History | Exception | None = None  #: what was read of the history, or why it could not be
 
     def close(self, result: Session, skipped_modules: Mapping[str, str]) -> None:
         """Accept and write files; ``skipped_modules`` are the reasons of modules that were skipped as a whole."""
@@ -62,7 +66,8 @@ class Closing:
                 self._unwritten = str(error)
         self._write_files(result)
         self._leave_night(result)
-        self._look_for_drift(result)
+        if not self._stands("DRIFT NOT LOOKED AT", partial(self._look_for_drift, result)):
+            self._drifted = self._runner.settings.drift == "fail"
         for path, reason in skipped_modules.items():
             if count := self._runner.stored_of_module(path):
                 self._lost[path] = count
@@ -70,7 +75,7 @@ class Closing:
                 told = self._runner.commands.here.argument(path)
                 self._notes.append(f"NOT GATED: {told} was skipped as a whole, with {count} baseline entries: {reason}")
         if self._option.modelbench_html:
-            self._written(partial(self._write_page, result))
+            self._stands("NOT WRITTEN", partial(self._written, partial(self._write_page, result)))
 
     @property
     def tests(self) -> Sequence[TestResult]:
@@ -146,14 +151,18 @@ class Closing:
             self._notes.append(f"nothing is lost: once that is mended, run\n    {command}")
         self._written(self._save_benchmark)
         if self._runner.settings.history and not result.interrupted:
-            self._keep(result)
+            self._stands("NOT KEPT in the history", partial(self._keep, result))
 
     def _keep(self, result: Session) -> None:
         """Add the session to the project's history; where that cannot be, beside it. Verdicts stand either way."""
-        from pytest_modelbench.store.history import keep
+        from pytest_modelbench.store.history import keep, keepable
         from pytest_modelbench.store.locations import location_of
 
         where = self._runner.settings.history
+        result, odd = keepable(result)
+        if odd:
+            told = f"NOT KEPT in the history: {plural(len(odd), 'check')} that no file can hold, such as {odd[0]}"
+            self._notes.append(printable(told))
         try:
             keep(location_of(where, self._config.rootpath), result)
         except (ModelbenchError, OSError) as error:
@@ -172,11 +181,22 @@ class Closing:
         settings = self._runner.settings
         if settings.drift == "off" or not settings.history or result.interrupted or result.updating or result.against:
             return
-        from pytest_modelbench.session.drift import drift_of
-
-        drift = drift_of(result, settings.history, self._config.rootpath, self._runner.commands)
+        drift = drift_of(result, self._history(result), self._runner.commands)
         self._notes += drift.lines
         self._drifted = drift.fails and settings.drift == "fail"
+
+    def _history(self, result: Session) -> History | Exception:
+        """What the history holds, with this session, or why it could not be read; read once, as that takes seconds."""
+        from pytest_modelbench.store.history import keepable, read_history
+        from pytest_modelbench.store.locations import location_of
+
+        if self._kept is None:
+            own = None if result.interrupted else keepable(result)[0]
+            try:
+                self._kept = read_history(location_of(self._runner.settings.history, self._config.rootpath), own)
+            except Exception as error:  # whatever it is, verdicts stand
+                self._kept = error
+        return self._kept
 
     def _write_page(self, result: Session) -> None:
         from pytest_modelbench.report.page import session as page
@@ -184,14 +204,12 @@ class Closing:
         path = Path(resolved(self._option.modelbench_html, str(self._config.invocation_params.dir)))
         history: tuple[Series, ...] = ()
         left_out: list[str] = []
-        if where := self._runner.settings.history:
-            from pytest_modelbench.store.history import read_history
-            from pytest_modelbench.store.locations import location_of
-
-            with suppress(ModelbenchError, OSError):  # that it could not be kept is told
-                kept = read_history(location_of(where, self._config.rootpath))
-                history = kept.series
-                left_out = [f"left out: {one}" for one in kept.damaged]
+        if self._runner.settings.history:
+            kept = self._history(result)
+            if isinstance(kept, Exception):
+                left_out = [f"history not read: {fault_line(kept)}"]
+            else:
+                history, left_out = kept.series, [f"left out: {one}" for one in kept.damaged]
         told = self._told(result, failures_listed=True)
         write_atomically(path, page.render(result, told, history, [*self._notes, *left_out]))
         self._notes.append(f"page written to {self._option.modelbench_html}")
@@ -232,6 +250,15 @@ class Closing:
                 self._notes.append(f"results written to {told}")
                 return path
         return None
+
+    def _stands(self, told: str, do: Callable[[], object]) -> bool:
+        """Whether ``do()`` came to its end; a fault of its own, or of a package, is ``told``, and verdicts stand."""
+        try:
+            do()
+        except Exception as error:
+            self._notes.append(f"{told}: {fault_line(error)}")
+            return False
+        return True
 
     def _written(self, write: Callable[[], object]) -> bool:
         """Whether ``write()`` could do so; why not is told, and fails the session."""

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pytest_modelbench.core.errors import ModelbenchError
-from pytest_modelbench.core.printable import printable_lines
+from pytest_modelbench.core.printable import printable, printable_lines
 from pytest_modelbench.core.session import Session
 from pytest_modelbench.judge.levels import RECENT, Levels, levels
 from pytest_modelbench.report.levels import change_lines, creep_lines
 from pytest_modelbench.report.scale import plural
 from pytest_modelbench.session.commands import Commands
+
+if TYPE_CHECKING:
+    from pytest_modelbench.store.history import History
 
 #: Checks whose commands are told.
 _MOST = 3
@@ -25,18 +28,14 @@ class Drift:
     fails: bool = False
 
 
-def drift_of(session: Session, where: str | Path, root: Path, commands: Commands) -> Drift:
-    """What of the checks of ``session`` drifted, as the history kept ``where`` tells; that it cannot be read fails.
+def drift_of(session: Session, kept: History | Exception, commands: Commands) -> Drift:
+    """What of the checks of ``session`` drifted, by what is ``kept``, which it is part of.
 
-    A branch is one of the repository that ``root`` lies in.
+    No history that could be read fails, nor one in part, nor one that has nothing: a gate is never open by accident.
     """
-    from pytest_modelbench.store.history import read_history
-    from pytest_modelbench.store.locations import location_of
-
-    try:
-        kept = read_history(location_of(where, root))
-    except (ModelbenchError, OSError) as error:
-        return Drift((f"DRIFT NOT LOOKED AT: {printable_lines(str(error))}",), fails=True)
+    if isinstance(kept, Exception):
+        return Drift((f"DRIFT NOT LOOKED AT: {fault_line(kept)}",), fails=True)
+    lines, fails = _read_in_part(session, kept)
     folders = {check.folder for check in session.checks}
     # All of an environment: how the others moved tells how the machine was.
     found = levels([one for one in kept.series if one.folder in folders])
@@ -44,9 +43,6 @@ def drift_of(session: Session, where: str | Path, root: Path, commands: Commands
     found = [one for one in found if (one.series.folder, one.series.test, one.series.name) in measured]
     stepped = [one for one in found if one.drifted]
     crept = [one for one in found if one.crept]
-    lines: list[str] = []
-    if kept.damaged:
-        lines.append(f"drift: {plural(len(kept.damaged), 'file')} of the history left out: pytest-modelbench history")
     if stepped:
         lead = f"DRIFT: {plural(len(stepped), 'check')} changed for the worse within the last {RECENT} nights:"
         lines += [lead, *(f"    {line}" for line in change_lines(stepped, drifted=True))]
@@ -58,7 +54,33 @@ def drift_of(session: Session, where: str | Path, root: Path, commands: Commands
             "if that is intended, start from a baseline of now:",
             *(f"    {one}" for one in _anew(stepped, commands)),
         ]
-    return Drift(tuple(lines), fails=bool(stepped or crept))
+    return Drift(tuple(lines), fails=fails or bool(stepped or crept))
+
+
+def fault_line(error: Exception) -> str:
+    """What went wrong, with the kind of error where that is none of ours."""
+    if isinstance(error, (ModelbenchError, OSError)):
+        return printable_lines(str(error))
+    return printable(f"{type(error).__name__}: {error}".removesuffix(": "))[:300]
+
+
+def _read_in_part(session: Session, kept: History) -> tuple[list[str], bool]:
+    """What there is to say of nights that are not there, and whether a session that gates on drift fails by that."""
+    lines, fails = list[str](), False
+    if kept.unread:
+        told = f"{plural(len(kept.unread), 'file')} of the history cannot be read: {printable_lines(kept.unread[0])}"
+        lines, fails = [f"DRIFT NOT LOOKED AT in full: {told}"], True
+    if others := len(kept.damaged) - len(kept.unread):
+        lines.append(f"drift: {plural(others, 'file')} of the history left out: pytest-modelbench history")
+    if not any(night.session != session.stamp.id for one in kept.series for night in one.nights):
+        if kept.damaged:
+            lines.append("DRIFT NOT LOOKED AT: of the history nothing can be used but this session")
+        elif not kept.sessions:
+            lines.append("DRIFT NOT LOOKED AT: the history holds nothing, not even this session")
+        else:
+            lines.append("drift: the history has no other session than this one: nothing to compare with")
+        fails = fails or bool(kept.damaged) or not kept.sessions
+    return lines, fails
 
 
 def _anew(found: list[Levels], commands: Commands) -> list[str]:

@@ -28,6 +28,7 @@ from pytest_modelbench.session.asked import (
 )
 from pytest_modelbench.session.beside import facts_beside
 from pytest_modelbench.session.closing import Closing
+from pytest_modelbench.session.drift import fault_line
 from pytest_modelbench.session.ending import session_of
 from pytest_modelbench.session.inline import InlineRun
 from pytest_modelbench.session.listed_models import listing_of, take_listing
@@ -274,7 +275,10 @@ class BenchSession:
     def _annotations(self) -> list[str]:
         """What GitHub shows at the lines of tests, in its own jobs."""
         wanted = self.settings.annotations == "auto"
-        return annotations_of(self.config, self._chosen, self._closing.tests, os.environ) if wanted else []
+        try:
+            return annotations_of(self.config, self._chosen, self._closing.tests, os.environ) if wanted else []
+        except Exception as error:  # verdicts stand without them
+            return [f"annotations NOT SHOWN: {fault_line(error)}"]
 
     def _tell_inconclusive(self, terminal: Any) -> None:
         """What the noise left open, as pytest tells failures: it has no section for an outcome that is not its own."""

@@ -65,11 +65,12 @@ def _remove_abandoned(folder: Path, stem: str) -> None:
                 path.unlink()
 
 
-def remove_left_behind(folder: Path) -> None:
-    """Remove what killed writers left in ``folder``, whose lock is held: nobody else writes there now."""
+def remove_left_behind(folder: Path, older_than_s: float | None = None) -> None:
+    """Remove what killed writers left in ``folder``, so long ago that none writes it; of any age under its lock."""
     for path in folder.glob(_temporary("*")):
         with contextlib.suppress(OSError):
-            path.unlink()
+            if older_than_s is None or time.time() - path.stat().st_mtime > older_than_s:
+                path.unlink()
 
 
 def _temporary(stem: str) -> str:

@@ -35,6 +35,10 @@ _NO_NAME = re.compile(r"[^A-Za-z0-9.-]+")
 _LONGEST_LINE = 64 * 2**20
 #: Packed bytes that are unpacked in one step: a thousand times as much, at most.
 _AT_ONCE = 64 * 1024
+#: Bytes that a folded file may unpack to: a thousand nights of 10,000 checks are as many.
+_MOST_UNPACKED = 4 * 2**30
+#: Lines of it that cannot be used before nobody looks any further.
+_MOST_FAULTY = 20
 #: How zlib is told to expect what gzip wrote.
 _GZIP = 16 + zlib.MAX_WBITS
 #: Packed as tightly as it goes takes four times as long, for a hundredth less.
@@ -223,8 +227,14 @@ def read_file(told: str, name: str, data: bytes, way_out: str) -> Iterator[Found
     elif hash_of(data) != said(name):
         yield kind.fault(told, "was changed since it was written, or is not whole")
     else:
+        faulty = 0
         for number, line in enumerate(_lines(told, data, kind), 1):
-            yield line if isinstance(line, BaselineError) else _read_line(f"{told}, line {number}", line, kind)
+            found = line if isinstance(line, BaselineError) else _read_line(f"{told}, line {number}", line, kind)
+            yield found
+            faulty += isinstance(found, BaselineError)
+            if faulty == _MOST_FAULTY:
+                yield kind.fault(told, f"was not read beyond line {number}: too many cannot be used")
+                return
 
 
 def hash_of(data: bytes) -> str:
@@ -262,14 +272,23 @@ def _read_line(told: str, line: bytes, kind: DocumentKind) -> Found | BaselineEr
 
 def _lines(told: str, data: bytes, kind: DocumentKind) -> Iterator[bytes | BaselineError]:
     # Not `gzip`, which unpacks in steps of kilobytes: that takes as long as all the rest.
-    unpacking, rest = zlib.decompressobj(_GZIP), b""
+    unpacking, rest, total = zlib.decompressobj(_GZIP), b"", 0
     for start in range(0, len(data), _AT_ONCE):
         try:
-            *lines, rest = (rest + unpacking.decompress(data[start : start + _AT_ONCE])).split(b"\n")
+            unpacked = unpacking.decompress(data[start : start + _AT_ONCE])
         except zlib.error as error:
             yield kind.fault(told, f"cannot be unpacked: {error}")
             return
-        yield from (line + b"\n" for line in lines)
+        total += len(unpacked)
+        if total > _MOST_UNPACKED:
+            yield kind.fault(told, "unpacks to more than is believed")
+            return
+        stream, rest = io.BytesIO(rest + unpacked), b""  # not split: there may be millions of lines
+        for line in stream:
+            if line.endswith(b"\n"):
+                yield line
+            else:
+                rest = line
         if len(rest) > _LONGEST_LINE:
             yield kind.fault(told, "holds a line that is too long")
             return

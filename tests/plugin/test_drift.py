@@ -2,6 +2,11 @@
 
 import pytest
 
+from pytest_modelbench.core.errors import BaselineError
+from pytest_modelbench.report.page import session as page
+from pytest_modelbench.session import closing, hooks
+from pytest_modelbench.store import history
+
 TEST = """
 def test_one(modelbench):
     modelbench.record("answer", {}, better="lower", band="5%")
@@ -53,3 +58,53 @@ def test_a_history_that_cannot_be_read_lets_no_gate_pass(pytester, bench):
     result.assert_outcomes(passed=1)
     assert result.ret == 1
     result.stdout.fnmatch_lines(["DRIFT NOT LOOKED AT: *nights*"])
+
+
+def faulty(*_, **__):
+    raise OverflowError("math range error")
+
+
+FAULTY = ((page, "render"), (history, "keep"), (closing, "drift_of"), (hooks, "annotations_of"))
+
+
+@pytest.mark.parametrize(("answer", "what", "status"), [(100, "warn", 0), (100, "fail", 1), (999, "warn", 1)])
+def test_a_fault_of_what_comes_after_verdicts_leaves_them_and_the_exit_status(monkeypatch, bench, answer, what, status):
+    bench("--update-baselines", source=TEST.format(100)).assert_outcomes(passed=1)
+    for module, name in FAULTY:
+        monkeypatch.setattr(module, name, faulty)
+    asked = ["--modelbench-history=nights", f"--modelbench-drift={what}", "--modelbench-html=page.html"]
+    result = bench(*asked, source=TEST.format(answer))
+    result.assert_outcomes(passed=int(answer == 100), failed=int(answer != 100))
+    assert result.ret == status
+    result.stdout.fnmatch_lines(
+        [
+            "NOT KEPT in the history: OverflowError: math range error",
+            "DRIFT NOT LOOKED AT: OverflowError: math range error",
+            "NOT WRITTEN: OverflowError: math range error",
+            "annotations NOT SHOWN: OverflowError: math range error",
+        ]
+    )
+
+
+def test_a_night_that_could_not_be_kept_is_gated_all_the_same(pytester, bench, monkeypatch):
+    def full(*_):
+        raise BaselineError("nights: no space is left")
+
+    nights(bench, 100, 100)
+    monkeypatch.setattr(history, "keep", full)
+    result = bench("--modelbench-history=nights", "--modelbench-drift=fail", source=TEST.format(102))
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["NOT KEPT in the history: nights: no space is left", "DRIFT: 1 check changed for *"])
+    assert len(list((pytester.path / "nights").iterdir())) == 2
+
+
+def test_a_check_that_no_file_can_hold_is_named_and_the_others_are_kept(pytester, bench):
+    source = TEST + "    modelbench.record('odd', 1, case=' ')\n"
+    result = bench("--modelbench-history=nights", "--modelbench-drift=fail", source=source.format(100))
+    result.stdout.fnmatch_lines(
+        [
+            "NOT KEPT in the history: 1 check that no file can hold, such as 'test_it.py::test_one' 'odd': *",
+            "drift: the history has no other session than this one: nothing to compare with",
+        ]
+    )
+    assert len(list((pytester.path / "nights").iterdir())) == 1

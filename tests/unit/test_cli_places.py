@@ -326,3 +326,18 @@ def test_a_comment_has_the_course_of_a_history(capsys: Output) -> None:
     keep(Path("nights"), bad)
     assert main(["comment", "results.json", "--history", "nights"]) == 0
     assert "- resnet50-b1-224-fp32 parameters: ▁ 1 night, the last 1 failing or undecided" in capsys.readouterr().out
+
+
+def test_a_comment_says_what_it_could_not_read_of_a_history(capsys: Output) -> None:
+    from pytest_modelbench.store.history import keep
+
+    assert main(["comment", "results.json", "--history", "wat://x"]) == 0
+    assert "history not read: wat" in capsys.readouterr().out
+    keep(Path("nights"), replace(SESSION, updating=False))
+    for name in ("a", "b"):
+        Path("nights", f"{name}.night.json").write_text("{")
+    assert main(["comment", "results.json", "--history", "nights"]) == 0
+    said = capsys.readouterr().out
+    assert said.count("left out: ") == 1
+    assert "(and 1 more)" in said
+    assert main(["comment", "results.json", "--history", "git:"]) == 4

@@ -170,3 +170,18 @@ def test_series_come_back_in_their_order():
     given_ = [noisy([drawn.gauss(0, 0.01) for _ in range(20)], test=f"t{number}") for number in range(3)]
     given_.insert(1, series([night(0)]))
     assert [one.series for one in levels(given_)] == given_
+
+
+def test_a_machine_that_measures_something_else_leaves_the_levels_of_others():
+    nights = [night(at, 105.0 if at >= 4 else 100.0, environment="ab"[at % 2]) for at in range(8)]
+    nights[7] = replace(nights[7], verdict=Verdict.INCOMPARABLE)
+    assert [one.first.session for one in only(series(nights)).changes] == [night(4).session]
+    crept = list(months(0.01, last=1.01).nights)
+    other = replace(crept[-2], environment="there", verdict=Verdict.INCOMPARABLE)
+    assert only(series([*crept[:-2], other, crept[-1]])).creep.beyond
+
+
+def test_what_other_tools_measured_has_no_changes():
+    nights = [night(at, 100.0 + at, imported=True) for at in range(5)]
+    assert only(series(nights)).changes == ()
+    assert only(series([replace(one, imported=False) for one in nights])).changes

@@ -237,3 +237,10 @@ def test_facts_of_environments_are_side_by_side_and_packages_in_short():
         ("torch", ["2.15.0", "2.15.0"], False),
         ("packages", ["2 (abcd1234)", "-"], True),
     ]
+
+
+def test_logs_that_are_no_figures_and_modules_without_end_make_a_page_all_the_same():
+    deep = ItemsChanged("bytes", (ItemChange("m" + ".m" * 5000, "", 0, 10),))
+    one = replace(check("net", "latency", BAD, 0.2, 0.1, reasons=(deep,)), changes=(-400.0, 1000.0))
+    page = session_page.render(replace(EMPTY, checks=(one,), environments=(ENVIRONMENT,)))
+    assert "Change in each pair of processes" in page

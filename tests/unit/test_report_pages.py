@@ -207,3 +207,9 @@ def test_a_history_of_hostile_names_is_text(name, monkeypatch):
     assert "\x1b" not in page
     assert "\u202e" not in page
     assert "bisect" not in page.split("<script", 1)[0]
+
+
+def test_a_report_goes_without_a_history_that_cannot_be_read(tmp_path, capsys):
+    (tmp_path / "results.json").write_text(render_results(SESSION))
+    assert main(["report", str(tmp_path / "results.json"), "--format=html", "--history=wat://x"]) == 0
+    assert "history not read: wat://x: cannot be reached: " in " ".join(Whole(capsys.readouterr().out).text)

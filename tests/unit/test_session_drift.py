@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from pytest_modelbench.core.errors import BaselineError
 from pytest_modelbench.core.metrics import METRICS
 from pytest_modelbench.core.session import Check, Session, Stamp
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.session.commands import Commands
 from pytest_modelbench.session.drift import Drift, drift_of
-from pytest_modelbench.store.history import keep
+from pytest_modelbench.store.history import keep, read_history
 from pytest_modelbench.store.locations import location_of
 from tests.unit.report_sessions import EMPTY, ENVIRONMENT, check
 
@@ -31,7 +32,7 @@ def session(day: int, *checks: Check) -> Session:
 def drift(folder: Path, *sessions: Session) -> Drift:
     for one in sessions:
         keep(folder, one)
-    return drift_of(sessions[-1], folder, folder, Commands())
+    return drift_of(sessions[-1], read_history(folder, sessions[-1]), Commands())
 
 
 def test_a_step_of_its_own_is_told_and_one_of_a_check_that_was_not_measured_is_not(tmp_path):
@@ -63,23 +64,67 @@ def test_what_is_damaged_is_counted_and_hides_nothing(tmp_path):
     assert told.fails
 
 
-def test_a_history_that_is_not_there_fails(tmp_path):
-    told = drift_of(session(1), tmp_path / "none", tmp_path, Commands())
+def test_a_history_that_is_not_there_fails_and_so_does_any_fault(tmp_path):
+    told = drift_of(session(1), BaselineError("nights: there is no such folder"), Commands())
+    assert told == Drift(("DRIFT NOT LOOKED AT: nights: there is no such folder",), fails=True)
+    told = drift_of(session(1), OverflowError("math range\nerror"), Commands())
+    assert told == Drift(("DRIFT NOT LOOKED AT: OverflowError: math range error",), fails=True)
+
+
+def test_a_file_that_nobody_could_read_fails_beside_others_that_show_nothing(tmp_path):
+    (tmp_path / "away.night.json").symlink_to("nowhere")
+    told = drift(tmp_path, session(1, checked("a", 1000, 1000)), session(2, checked("a", 1000, 1000)))
     assert told.fails
-    assert told.lines[0].startswith("DRIFT NOT LOOKED AT: ")
+    (line,) = told.lines
+    assert line.startswith("DRIFT NOT LOOKED AT in full: 1 file of the history cannot be read: ")
+    assert "away.night.json: cannot be read: " in line
+
+
+def test_a_first_night_is_told_and_passes_unless_something_was_left_out_or_nothing_is_there(tmp_path):
+    one = session(1, checked("a", 1000, 1000))
+    alone = "drift: the history has no other session than this one: nothing to compare with"
+    assert drift(tmp_path / "first", one) == Drift((alone,))
+    (tmp_path / "first" / "half.night.json").write_text("{")
+    told = drift(tmp_path / "first", one)
+    assert told.fails
+    assert told.lines[-1] == "DRIFT NOT LOOKED AT: of the history nothing can be used but this session"
+    (tmp_path / "empty").mkdir()
+    told = drift_of(one, read_history(tmp_path / "empty", one), Commands())
+    assert told == Drift(("DRIFT NOT LOOKED AT: the history holds nothing, not even this session",), fails=True)
+
+
+def test_a_session_that_could_not_be_kept_is_looked_at_all_the_same(tmp_path):
+    keep(tmp_path, session(1, checked("a", 1000, 1000)))
+    now = session(2, checked("a", 1005, 1000))
+    told = drift_of(now, read_history(tmp_path, now), Commands())
+    assert told.fails
+    assert "        a peak_live_memory +0.5% (portable)" in told.lines
+
+
+def test_a_clock_that_is_ahead_governs_nothing(tmp_path):
+    ahead, now = session(20, checked("a", 1000, 1000)), session(3, checked("a", 1005, 1000))
+    told = drift(tmp_path, session(1, checked("a", 1000, 1000)), ahead, now)
+    assert told.fails
+    assert told.lines[:2] == (
+        "drift: 1 file of the history left out: pytest-modelbench history",
+        "DRIFT: 1 check changed for the worse within the last 10 nights:",
+    )
+    assert (
+        "is of 2026-11-20T08:00:00.000Z, which is to come: a clock is wrong" in read_history(tmp_path, now).damaged[0]
+    )
+    beside = replace(session(3, checked("a", 1000, 1000)), stamp=Stamp("2026-11-03T09:00:00.000Z", "cd" * 20))
+    assert drift(tmp_path, beside, now) == told
 
 
 @pytest.mark.usefixtures("plain_git")
-def test_a_history_in_a_branch_is_looked_at_and_one_that_nothing_reaches_fails(tmp_path):
+def test_a_history_in_a_branch_is_looked_at(tmp_path):
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
     both = [session(day, checked("a", value, 1000)) for day, value in ((1, 1000), (2, 1005))]
     for one in both:
         keep(location_of("git:nights", tmp_path), one)
-    found = drift_of(both[-1], "git:nights", tmp_path, Commands())
+    found = drift_of(both[-1], read_history(location_of("git:nights", tmp_path), both[-1]), Commands())
     assert found.fails
     assert found == drift(tmp_path / "folder", *both)
-    (told,) = drift_of(both[-1], "wat://x", tmp_path, Commands()).lines
-    assert told.startswith("DRIFT NOT LOOKED AT: wat://x: cannot be reached")
 
 
 def test_where_no_baseline_is_there_is_none_to_take_out(tmp_path):

@@ -237,3 +237,17 @@ def test_a_branch_is_folded_as_a_folder_is_by_the_command(tmp_path, capsys, monk
     assert capsys.readouterr().out.startswith("2 nights folded into git:nights/2026-11-01T08-00-00.000Z_2026-11-02T08-")
     assert len(location_of("git:nights", tmp_path).names()) == 1
     assert read_history(location_of("git:nights", tmp_path)).sessions == 2
+
+
+def test_one_with_nothing_but_faulty_lines_is_told_in_a_few_words():
+    data = gzip.compress(b"\n" * 10**6)
+    found = list(read_file("x", f"x_{hash_of(data)}{FOLDED_SUFFIX}", data, "It is left out"))
+    assert len(found) == 21
+    assert "x: was not read beyond line 20: too many cannot be used" in str(found[-1])
+
+
+def test_one_that_unpacks_to_more_than_is_believed_is_left_at_that(monkeypatch):
+    monkeypatch.setattr("pytest_modelbench.store.night_files._MOST_UNPACKED", 10**6)
+    data = gzip.compress((b" " * 10**5 + b"\n") * 11)
+    found = list(read_file("x", f"x_{hash_of(data)}{FOLDED_SUFFIX}", data, "It is left out"))
+    assert [str(one) for one in found] == ["x: unpacks to more than is believed. It is left out"]

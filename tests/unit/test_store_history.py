@@ -14,13 +14,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_modelbench.cli import main
+from pytest_modelbench.core.case import NamedCase
 from pytest_modelbench.core.errors import BaselineError
 from pytest_modelbench.core.measurement import CheckKey
 from pytest_modelbench.core.metrics import METRICS
 from pytest_modelbench.core.session import Session, Stamp
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.report.history import sparkline
-from pytest_modelbench.store.history import keep, read_history
+from pytest_modelbench.store.folding import fold
+from pytest_modelbench.store.history import keep, keepable, read_history
+from pytest_modelbench.store.locations.folder import Folder
 from pytest_modelbench.vcs.git import changed
 from tests.unit.report_sessions import EMPTY, ENVIRONMENT, FOLDER, SESSION, check
 
@@ -220,3 +223,37 @@ def test_a_sparkline_has_a_bar_for_each_value_the_lowest_and_the_highest_at_the_
     assert len(drawn) == len(values)
     assert drawn[values.index(min(values))] == "▁"
     assert drawn[values.index(max(values))] == ("█" if max(values) > min(values) else "▁")
+
+
+class Folding(Folder):
+    """A folder whose files somebody folds after they were listed, once."""
+
+    done = False
+
+    def names(self):
+        listed = super().names()
+        if not Folding.done:
+            Folding.done = True
+            fold(Folder(self.path), "2027")
+        return listed
+
+
+def test_a_reader_beside_one_who_folds_loses_no_night(tmp_path):
+    for day in (1, 2):
+        keep(tmp_path, session(day))
+    kept = read_history(Folding(tmp_path))
+    assert (kept.sessions, kept.damaged) == (2, ())
+
+
+def test_one_check_that_no_file_can_hold_costs_no_other_its_record(tmp_path):
+    one = session(1)
+    blank = replace(one.checks[0], case=NamedCase(" "))
+    odd = replace(one.checks[0], key=CheckKey("t\udcff.py::t", "latency"))
+    kept, left = keepable(replace(one, checks=(blank, odd, *one.checks)))
+    assert kept.checks == one.checks
+    assert [told.partition(": ")[0] for told in left] == [
+        f"{str(blank.key.test)!r} 'latency'",
+        "'t\\udcff.py::t' 'latency'",
+    ]
+    assert len(keep(tmp_path, kept)) == 1
+    assert keepable(one) == (one, ())

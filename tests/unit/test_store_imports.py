@@ -131,6 +131,7 @@ def test_runs_of_pytest_benchmark_are_series_in_an_environment_of_their_own(tmp_
     found, history = imported(tmp_path, tmp_path / "b")
     assert (found.added, found.left) == (2, ())
     median, least = history.series
+    assert median.last.imported
     assert [one.name for one in (least, median)] == ["min", "median"]
     assert (least.folder, least.test) == ("imported-pytest-benchmark-amd-epyc-4c", "tests/test_it.py::test_sort[10]")
     assert (least.case, least.unit, least.better) == ("test_sort[10]", "s", "lower")
@@ -161,6 +162,7 @@ def test_results_of_asv_are_series_with_a_check_for_each_set_of_parameters(tmp_p
     last = history.series[0].last
     assert (last.started, last.commit) == ("2025-03-01T10:00:00.000Z", "b" * 40)
     assert history.series[0].folder == "imported-asv-box-virtualenv-py3-11-numpy"
+    assert last.imported
     assert last.facts["numpy"] == "1.26"
 
 

@@ -5,14 +5,17 @@ from __future__ import annotations
 import os
 import subprocess
 import threading
+import time
+from pathlib import Path
 
 import fsspec
 import pytest
 
-from pytest_modelbench.core.errors import BaselineError, MissingExtraError, UsageError
+from pytest_modelbench.core.errors import BaselineError, MissingExtraError, UnreadableError, UsageError
 from pytest_modelbench.store.locations import location_of
 from pytest_modelbench.store.locations.folder import Folder
 from pytest_modelbench.store.locations.url import UrlLocation
+from pytest_modelbench.vcs.branch import Branch
 
 pytestmark = pytest.mark.usefixtures("plain_git")
 A, B = "a.night.json", "b_1-nights.nights.jsonl.gz"
@@ -136,7 +139,7 @@ class _Server:
             self.silent.wait(60)
         raise RuntimeError("403 for\nme:secret")
 
-    invalidate_cache = find = exists = cat_file = _fails
+    invalidate_cache = ls = exists = cat_file = _fails
 
 
 def test_a_server_that_refuses_or_is_silent_is_an_error_that_names_it(monkeypatch):
@@ -203,3 +206,88 @@ def test_a_hub_without_transactions_is_written_to_as_well(monkeypatch):
     location = UrlLocation("hub://x")
     location.add({A: b"1"})
     assert content(location) == {A: b"1"}
+
+
+class _Partial(fsspec.get_filesystem_class("memory")):
+    """Refuses to list a folder."""
+
+    protocol = "partial"
+    store, pseudo_dirs = {}, [""]
+
+    def ls(self, path, **more):
+        if path == self.refused:
+            raise PermissionError("403 Forbidden")
+        return super().ls(path, **more)
+
+
+@pytest.mark.parametrize("refused", ["/x", "/x/copy"])
+def test_what_cannot_be_listed_is_an_error_and_not_nothing(monkeypatch, refused):
+    system = _Partial()
+    system.refused = ""
+    monkeypatch.setattr("fsspec.core.url_to_fs", lambda url: (system, "/x"))
+    location = UrlLocation("partial://x")
+    assert location.names() == []
+    system.pipe_file("/x/copy/" + A, b"1")
+    assert location.names() == [f"copy/{A}"]
+    system.refused = refused
+    with pytest.raises(BaselineError, match="cannot be listed: PermissionError: 403 Forbidden"):
+        location.names()
+    system.store.clear()
+
+
+def test_a_folder_in_a_folder_that_cannot_be_listed_is_named(tmp_path, monkeypatch):
+    (tmp_path / "locked").mkdir()
+    listed = os.scandir
+
+    def scandir(path):
+        if str(path).endswith("locked"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", scandir)
+    with pytest.raises(UnreadableError, match=r"locked: cannot be read: Permission denied; make it readable"):
+        Folder(tmp_path).names()
+
+
+def test_a_folder_that_nothing_may_look_into_is_named_by_whatever_is_asked(tmp_path, monkeypatch):
+    def denied(self, **_):
+        raise PermissionError(13, "Permission denied")
+
+    for asked in ("is_dir", "exists"):
+        monkeypatch.setattr(Path, asked, denied)
+    told = "cannot be read: Permission denied"
+    with pytest.raises(UnreadableError, match=told):
+        Folder(tmp_path).names()
+    ((_, found),) = Folder(tmp_path).read([A])
+    assert isinstance(found, UnreadableError)
+    with pytest.raises(UnreadableError, match=told):
+        Folder(tmp_path).remove([A])
+
+
+def test_folders_behind_links_are_seen_and_one_that_leads_upwards_ends(tmp_path):
+    Folder(tmp_path / "elsewhere").add({A: b"1"})
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / "linked").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "up").symlink_to(tmp_path / "x")
+    assert Folder(tmp_path / "x").names() == [f"linked/{A}"]
+
+
+def test_what_killed_writers_left_behind_goes_after_a_day(tmp_path):
+    old, new = (tmp_path / f".any-{digit * 12}.tmp" for digit in "ab")
+    for path, age in ((old, 25 * 3600), (new, 23 * 3600)):
+        path.write_text("half")
+        os.utime(path, (time.time() - age,) * 2)
+    Folder(tmp_path).add({A: b"1"})
+    assert sorted(os.listdir(tmp_path)) == sorted([new.name, A])
+
+
+def test_what_nobody_could_look_at_is_told_apart_from_what_is_damaged(tmp_path, monkeypatch):
+    monkeypatch.setattr("fsspec.core.url_to_fs", lambda url: (_Server(), "root"))
+    ((_, found),) = UrlLocation("ftp://host/x").read([A])
+    assert isinstance(found, UnreadableError)
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    branch = location_of("git:nights", tmp_path)
+    branch.add({A: b"1\n"})
+    monkeypatch.setattr(Branch, "contents", lambda self, ids: iter([None] * len(ids)))
+    ((_, found),) = branch.read([A])
+    assert isinstance(found, UnreadableError)

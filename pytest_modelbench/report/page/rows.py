@@ -37,6 +37,8 @@ STANDINGS = tuple(Standing)
 _NIGHTS = 30
 #: Checks with pictures of what they rest on, trouble first: what is fine among thousands is a line.
 _PICTURED = 1000
+#: Logs beyond are no figures of anything, and their exponentials no numbers.
+_FARTHEST = 300.0
 
 #: What a history calls a check: the folder of its baseline, its test and its name.
 SeriesKey = tuple[str, str, str]
@@ -191,4 +193,4 @@ def _evidence(check: Check) -> Iterator[Markup]:
 
 
 def _percents(logs: Sequence[float], middle: float) -> list[float]:
-    return [100 * math.expm1(one - middle) for one in logs]
+    return [100 * math.expm1(min(one - middle, _FARTHEST)) for one in logs]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from pytest_modelbench.core.errors import BaselineError
+from pytest_modelbench.core.errors import BaselineError, UnreadableError
 from pytest_modelbench.core.locations import BRANCH
 from pytest_modelbench.store.locations.location import otherwise
 from pytest_modelbench.vcs.branch import Blob, Branch
@@ -60,7 +60,7 @@ class BranchLocation:
 
     def _contents(self, blobs: Sequence[Blob], names: Sequence[str]) -> Iterator[bytes | BaselineError]:
         for name, data in zip(names, self.branch.contents([blob.id for blob in blobs]), strict=True):
-            yield data if data is not None else BaselineError(f"{self.told(name)}: git lacks what is in it")
+            yield data if data is not None else UnreadableError(f"{self.told(name)}: git lacks what is in it")
 
 
 def _counted(files: int) -> str:

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
-from pytest_modelbench.core.errors import BaselineError, MissingExtraError
+from pytest_modelbench.core.errors import BaselineError, MissingExtraError, UnreadableError
 from pytest_modelbench.core.locations import without_secret
 from pytest_modelbench.store.locations.location import otherwise
 
@@ -37,13 +37,8 @@ class UrlLocation:
 
     def names(self) -> list[str]:
         """Its files as seen from it, sorted; none where nothing was ever added."""
-
-        def found() -> list[str]:
-            self._system.invalidate_cache()
-            return [str(path) for path in self._system.find(self._root)]
-
         start = f"{self._root.rstrip('/')}/"
-        return sorted(path.removeprefix(start) for path in self._answer("be listed", found))
+        return sorted(path.removeprefix(start) for path in self._answer("be listed", self._files))
 
     def read(self, names: Sequence[str]) -> Iterator[tuple[str, bytes | BaselineError]]:
         """What is in each file; BaselineError for all of them where nobody answers."""
@@ -86,6 +81,22 @@ class UrlLocation:
             raise BaselineError(f"{self.name}: cannot be reached: {error}") from None
         return system, str(root)
 
+    def _files(self) -> list[str]:
+        """The paths of all files below the root. Not `find`, which leaves out what it cannot list."""
+        self._system.invalidate_cache()
+        files, folders = list[str](), [self._root]
+        while folders:
+            folder = folders.pop()
+            try:
+                listed = self._system.ls(folder, detail=True)
+            except FileNotFoundError:  # nothing was ever added, or it went in between
+                continue
+            for one in listed:
+                path = str(one["name"]).rstrip("/")
+                if path != folder.rstrip("/"):  # as an object store has it, which marks folders by empty objects
+                    (folders if one["type"] == "directory" else files).append(path)
+        return files
+
     def _contents(self, paths: list[str]) -> dict[str, bytes | Exception]:
         if len(paths) == 1:  # of which it would not tell the name
             try:
@@ -103,7 +114,7 @@ class UrlLocation:
     def _readable(self, name: str, found: bytes | Exception) -> bytes | BaselineError:
         if isinstance(found, bytes):
             return found
-        return BaselineError(f"{self.told(name)}: cannot be read: {_cause(found)}")
+        return UnreadableError(f"{self.told(name)}: cannot be read: {_cause(found)}")
 
     def _write(self, path: str, data: bytes) -> None:
         try:
