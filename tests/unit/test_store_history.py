@@ -220,3 +220,16 @@ def test_a_sparkline_has_a_bar_for_each_value_the_lowest_and_the_highest_at_the_
     assert len(drawn) == len(values)
     assert drawn[values.index(min(values))] == "▁"
     assert drawn[values.index(max(values))] == ("█" if max(values) > min(values) else "▁")
+
+
+def test_a_sparkline_shows_the_largest_and_the_smallest_steps():
+    assert sparkline([-1e308, 0.0, 1e308]) == "▁▅█"
+    assert sparkline([0.0, 5e-324]) == "▁█"
+
+
+@pytest.mark.parametrize("started", ["2026-11-25", "2026-11-25T08:00:00", "2026-11-25T08:00:00.123Z"])
+def test_the_age_of_a_baseline_is_told_whether_or_not_a_zone_is(tmp_path, started):
+    keep(tmp_path, session(25, 0.104, Verdict.OK))
+    (series,) = read_history(tmp_path).series
+    assert replace(series, nights=(replace(series.last, started=started),)).age_days() == 5
+    assert replace(series, nights=(replace(series.last, started="at noon"),)).age_days() is None
