@@ -10,7 +10,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9_.,:+-]{0,12}|'[A-Za-z0-9_.,:+-]{0,12}'")
 #: What `shown` has made of a value already, by this version or an earlier one.
 _SET, _TOLD = "(set)", re.compile(r"\(set\)|\([0-9a-f]{8}\)")
 #: Names of secrets: of their values nothing is told, as a weak one can be guessed from a fingerprint.
-_SECRET = re.compile(r"SECRET|PASS|PWD|(^|_)PW(_|$)|CRED|AUTH", re.IGNORECASE)
+_SECRET = re.compile(r"SECRET|PASS(?!ES)|PWD|(^|_)PW(_|$)|CRED|AUTH", re.IGNORECASE)
 #: Names of secrets, but also of sizes: NUM_TOKENS, KEY_DIM. What counts or switches is no secret there.
 _PERHAPS_SECRET = re.compile(r"TOKEN|KEY", re.IGNORECASE)
 _SIZE = re.compile(r"'?(\d{1,5}|true|false)'?", re.IGNORECASE)

@@ -54,7 +54,9 @@ def _options(config: pytest.Config) -> str:
         if dest not in _DRAWN and dest in handed and handed[dest] != default:
             found[dest] = unless_hidden(dest, repr(handed[dest]))
     text = " ".join(f"{dest}={value}" for dest, value in sorted(found.items()))
-    return all_shown(text) if len(text) <= _LONGEST else f"{len(found)} ({hashlib.sha256(text.encode()).hexdigest()[:8]})"
+    if len(text) <= _LONGEST:
+        return all_shown(text)
+    return f"{len(found)} ({hashlib.sha256(text.encode()).hexdigest()[:8]})"
 
 
 def _declared(config: pytest.Config) -> Iterator[tuple[str, Any]]:

@@ -9,10 +9,12 @@ import threading
 import fsspec
 import pytest
 
+from pytest_modelbench.cli import main
 from pytest_modelbench.core.errors import BaselineError, MissingExtraError, UsageError
 from pytest_modelbench.store.locations import location_of
 from pytest_modelbench.store.locations.folder import Folder
 from pytest_modelbench.store.locations.url import UrlLocation
+from pytest_modelbench.vcs.git import GitError
 
 pytestmark = pytest.mark.usefixtures("plain_git")
 A, B = "a.night.json", "b_1-nights.nights.jsonl.gz"
@@ -203,3 +205,10 @@ def test_a_hub_without_transactions_is_written_to_as_well(monkeypatch):
     location = UrlLocation("hub://x")
     location.add({A: b"1"})
     assert content(location) == {A: b"1"}
+
+
+def test_a_token_of_a_remote_is_not_printed(capsys):
+    assert main(["history-push", "--history", "git:nights", "--remote", "https://me:secret@host/x"]) == 4
+    assert capsys.readouterr().err.startswith("pytest-modelbench: --remote takes the name of a remote, not its URL; ")
+    said = str(GitError("fatal: unable to access 'https://me:secret@host/x/': The requested URL returned error: 403"))
+    assert said == "fatal: unable to access 'https://...@host/x/': The requested URL returned error: 403"

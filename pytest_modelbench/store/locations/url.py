@@ -83,7 +83,7 @@ class UrlLocation:
             package, extra = _EXTRAS.get(url.partition("://")[0].lower(), ("", ""))
             if extra:
                 raise MissingExtraError(package, extra) from None
-            raise BaselineError(f"{self.name}: cannot be reached: {_cause(error)}") from None
+            raise BaselineError(f"{self.name}: cannot be reached: {without_secret(str(error))}") from None
         return system, str(root)
 
     def _contents(self, paths: list[str]) -> dict[str, bytes | Exception]:
