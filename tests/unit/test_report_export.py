@@ -80,7 +80,7 @@ def test_csv_has_no_formula_whatever_names_are(name: str) -> None:
     (row,) = table(replace(EMPTY, checks=(check(name, "macs", Verdict.OK, 1, 1),)))
     assert row["case"].startswith("'")
     assert row["case"].endswith(name.lstrip())
-    assert row["value"] == "1"
+    assert row["value"] == "1.0"
 
 
 def test_a_run_of_mlflow_has_a_beginning_in_utc_and_what_is_none_is_told() -> None:
