@@ -7,6 +7,7 @@ import argparse
 from pytest_modelbench.cli.command import FINE, Command, Outcome
 from pytest_modelbench.cli.kept import add_history, history_here
 from pytest_modelbench.core.errors import UsageError
+from pytest_modelbench.core.locations import is_url
 
 
 def declare(parser: argparse.ArgumentParser) -> None:
@@ -21,6 +22,8 @@ def run(arguments: argparse.Namespace) -> Outcome:
 
     from pytest_modelbench.store.locations.branch import BranchLocation
 
+    if is_url(arguments.remote):  # which may hold a token, and by which git keeps no branch of the remote's
+        raise UsageError("--remote takes the name of a remote, not its URL; git remote add NAME URL gives it one")
     location = history_here(arguments)
     if not isinstance(location, BranchLocation):
         raise UsageError(f"{location.name}: only a branch of git is pushed, as in --history git:modelbench-history")

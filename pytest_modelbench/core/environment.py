@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from pytest_modelbench.core.metrics import Scope
 from pytest_modelbench.core.packages import summary, unpacked
+from pytest_modelbench.core.shown import all_shown
 
 Fact = str | int | float | bool | None
 
@@ -74,6 +75,12 @@ def differences(then: Mapping[str, Fact], now: Mapping[str, Fact]) -> tuple[Diff
     Of installed packages each one, where both sides know them all; facts of their own stay where they are.
     """
     found = {key: Difference(key, then[key], now[key]) for key in then if key in now and then[key] != now[key]}
+    for key in {VARIABLES, READ, OPTIONS} & found.keys():
+        # Earlier versions told more of the values: what is told alike is the same, and no secret of theirs is repeated.
+        sides = all_shown(str(then[key])), all_shown(str(now[key]))
+        found[key] = Difference(key, *sides)
+        if sides[0] == sides[1]:
+            del found[key]
     if PACKAGES in found:
         changed = _packages(str(then[PACKAGES]), str(now[PACKAGES]))
         del found[PACKAGES]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import unicodedata
 
+#: Marks that turn text around without any sign of their own, which Unicode classes with letters.
+_MARKS = frozenset("\u200e\u200f\u061c")
+
 
 def printable(text: str) -> str:
     """``text`` on one line: what would break the layout, drive the terminal or turn text around becomes spaces.
@@ -22,4 +25,6 @@ def printable_lines(text: str) -> str:
 
 def _drives(character: str) -> bool:
     turns = unicodedata.bidirectional(character) in {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
-    return turns or unicodedata.category(character) in {"Cc", "Zl", "Zp"}
+    # Tags spell words that nobody sees.
+    hides = character in _MARKS or "\U000e0000" <= character <= "\U000e007f"
+    return turns or hides or unicodedata.category(character) in {"Cc", "Zl", "Zp"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import date
 
 from pytest_modelbench.core.environment import Fact
 from pytest_modelbench.core.verdicts import Verdict
@@ -79,7 +79,6 @@ class Series:
     def age_days(self) -> int | None:
         """Days from the acceptance of its baseline to the last night; None where that is not known."""
         try:
-            accepted = datetime.strptime(self.last.accepted[:10], "%Y-%m-%d").replace(tzinfo=timezone.utc)
-            return (datetime.fromisoformat(self.last.started.replace("Z", "+00:00")) - accepted).days
+            return (date.fromisoformat(self.last.started[:10]) - date.fromisoformat(self.last.accepted[:10])).days
         except ValueError:
             return None

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Mapping
+
+from pytest_modelbench.core.shown import shown
 
 #: How the names begin that libraries under torch, their threads and their allocators look at.
 _PREFIXES = (
@@ -25,8 +26,6 @@ _NAMES = frozenset(
 )
 #: Where things are kept and what is told of them: another folder changes no time.
 _OF_NO_MATTER = ("_HOME", "_CACHE", "_CACHE_DIR", "_LOGS", "_VERBOSE", "_VERSION")
-#: Longer values are told by a fingerprint, and so is what looks like a path: baselines are shared.
-_LONGEST = 40
 
 
 def choosing_variables(environment: Mapping[str, str] = os.environ) -> str:
@@ -36,11 +35,4 @@ def choosing_variables(environment: Mapping[str, str] = os.environ) -> str:
         for name, value in environment.items()
         if (name in _NAMES or name.startswith(_PREFIXES)) and not name.endswith(_OF_NO_MATTER)
     }
-    return " ".join(f"{name}={told_value(value)}" for name, value in sorted(found.items()))
-
-
-def told_value(value: str) -> str:
-    """``value`` itself, or a fingerprint of one that is long, has blanks in it, or looks like a path."""
-    if len(value) <= _LONGEST and "/" not in value and not any(map(str.isspace, value)):
-        return value
-    return f"({hashlib.sha256(value.encode('utf-8', 'surrogateescape')).hexdigest()[:8]})"
+    return " ".join(f"{name}={shown(name, value)}" for name, value in sorted(found.items()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,6 +15,8 @@ _MOST = 10
 #: A message takes up a part of a page; what a test's report says beyond that stands in the log.
 _MOST_CHARACTERS = 4_000
 _MOST_OF_A_TITLE = 120
+#: Where a command begins in what is printed.
+_COMMAND = re.compile(r"^\s*::|##\[", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,15 @@ def annotation_lines(tests: Sequence[TestResult], places: Mapping[str, Place]) -
     failed = [test for test in tests if test.by_verdict]
     undecided = [test for test in tests if test.outcome is Outcome.INCONCLUSIVE]
     return [*_of_kind("error", failed, places, "failed"), *_of_kind("warning", undecided, places, "are undecided")]
+
+
+def without_commands(text: str) -> str:
+    """``text``, of which no line is a command of GitHub's runner, whatever names are.
+
+    It takes lines for one that begin with ``::``, blanks aside, and its older form anywhere in a line. A sign of no
+    width would not do: comparisons may skip it.
+    """
+    return _COMMAND.sub(lambda found: f"{found[0][:-1]} {found[0][-1]}", text)
 
 
 def _of_kind(kind: str, tests: Sequence[TestResult], places: Mapping[str, Place], what: str) -> list[str]:

@@ -19,9 +19,11 @@ _HEADER = (
 )
 _FAILING = {Standing.REGRESSED, Standing.INCOMPARABLE, Standing.INCONCLUSIVE, Standing.MISSING}
 # Underscores inside a word are literal; the rest of these start emphasis, code, links or strike-through.
-_SPECIAL = re.compile(r"[\\`*\[\]~|]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
-#: Whom GitHub would write to, were it in a comment; and a sign of no width by which it does not.
-_MENTION, _NOBODY = re.compile(r"(?<!\w)@(?=\w)"), "@&#8288;"
+_SPECIAL = re.compile(r"[\\`*\[\]~|$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
+#: Whom GitHub would write to, were it in a comment, which issue it would lead to, and what it would make a link of;
+#: and a sign of no width by which it does not.
+_LINK = re.compile(r"(?<!\w)@(?=\w)|#(?=\d)|\bGH-(?=\d)|:(?=//\w)|www(?=\.)", re.IGNORECASE)
+_NOTHING = "&#8288;"
 #: What GitHub takes of one step as a job summary.
 MOST_OF_A_SUMMARY = 2**20
 #: How many rows are kept where all of them are too much: of what is in trouble, and of what is fine.
@@ -70,7 +72,7 @@ def _size(text: str) -> int:
 def escape(text: str) -> str:
     """``text`` as Markdown that reads as ``text``, on one line, in a table cell or out of it."""
     text = printable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return _MENTION.sub(_NOBODY, _SPECIAL.sub(lambda match: f"\\{match[0]}", text))
+    return _LINK.sub(rf"\g<0>{_NOTHING}", _SPECIAL.sub(lambda match: f"\\{match[0]}", text))
 
 
 def _table(found: Sequence[Line], most: int | None = None) -> str:

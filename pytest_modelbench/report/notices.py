@@ -54,9 +54,9 @@ def _predicted(session: Session) -> list[Notice]:
         ratio = check.judgement.ratio
         if check.metric.name == "predicted_latency" and ratio and abs(ratio - 1) >= _TOLD_FROM and check.measurements:
             figures = check.measurements[-1].figures
-            items.append(
-                f"{check.case.id}: {percent(ratio)} on {figures['device']} (held up by {figures['held_up_by']})"
-            )
+            # Whoever wrote the results file may have left them out.
+            if (device := figures.get("device")) and (held_up_by := figures.get("held_up_by")):
+                items.append(f"{check.case.id}: {percent(ratio)} on {device} (held up by {held_up_by})")
     return [Notice("predicted, not measured:", some(items))] if items else []
 
 

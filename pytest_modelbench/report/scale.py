@@ -57,6 +57,8 @@ class _Scale:
 
 def number(value: float, unit: str) -> str:
     """``value``, kept in ``unit``, for people."""
+    if not math.isfinite(value):  # how far two are apart of which each is nearly the largest
+        return f"{value} {unit}"
     scale = _scale(abs(value), unit)
     decimals = scale.decimals(value)
     if scale.plain:

@@ -29,6 +29,15 @@ def annotations_of(
     return annotation_lines(tests, places)
 
 
+def without_commands_in(text: str, variables: Mapping[str, str]) -> str:
+    """``text`` as it is printed: in a job of GitHub Actions no line of it is a command."""
+    if variables.get("GITHUB_ACTIONS") != "true":
+        return text
+    from pytest_modelbench.report.annotations import without_commands
+
+    return without_commands(text)
+
+
 def _place(item: pytest.Item, workspace: Path) -> Place:
     from pytest_modelbench.report.annotations import Place
 

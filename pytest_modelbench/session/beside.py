@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from pytest_modelbench.core.environment import BESIDE_GIT, NONE, OPTIONS, READ, Fact
+from pytest_modelbench.core.shown import all_shown, unless_hidden
 from pytest_modelbench.vcs.beside import (
     beside_commits,
     code_of,
@@ -46,14 +47,16 @@ def facts_beside(config: pytest.Config) -> dict[str, Fact]:
 
 
 def _options(config: pytest.Config) -> str:
-    """``--weights=x``: values that are not the default's."""
+    """``weights='x'``: values that are not the default's, as far as they may be shown."""
     handed = options_to_hand_over(config)
     found = {f"-{name}": str(value) for name, value in _of_pytest(config).items() if value}
     for dest, default in _declared(config):
         if dest not in _DRAWN and dest in handed and handed[dest] != default:
-            found[dest] = repr(handed[dest])
+            found[dest] = unless_hidden(dest, repr(handed[dest]))
     text = " ".join(f"{dest}={value}" for dest, value in sorted(found.items()))
-    return text if len(text) <= _LONGEST else f"{len(found)} ({hashlib.sha256(text.encode()).hexdigest()[:8]})"
+    if len(text) <= _LONGEST:
+        return all_shown(text)
+    return f"{len(found)} ({hashlib.sha256(text.encode()).hexdigest()[:8]})"
 
 
 def _declared(config: pytest.Config) -> Iterator[tuple[str, Any]]:
@@ -68,9 +71,14 @@ def _of_pytest(config: pytest.Config) -> dict[str, str]:
     option = config.option
     return {
         "c": os.path.basename(option.inifilename or ""),
-        "o": " ".join(option.override_ini or ()),
+        "o": " ".join(map(_override, option.override_ini or ())),
         "p": " ".join(name for name in option.plugins or () if not name.startswith("no:")),
     }
+
+
+def _override(text: str) -> str:
+    name, equals, value = text.partition("=")
+    return f"{name}={unless_hidden(name, value)}" if equals else text
 
 
 def _beside_git(config: pytest.Config) -> str | None:

@@ -15,7 +15,7 @@ from pytest_modelbench.core.measurement import CheckKey
 from pytest_modelbench.core.places import start_of_ids
 from pytest_modelbench.core.session import Absent
 from pytest_modelbench.core.settings import Settings
-from pytest_modelbench.session.annotating import annotations_of
+from pytest_modelbench.session.annotating import annotations_of, without_commands_in
 from pytest_modelbench.session.aside import stand_aside, told
 from pytest_modelbench.session.asked import (
     check_paths,
@@ -261,7 +261,8 @@ class BenchSession:
         quiet = self.config.get_verbosity() < 0
         writer = getattr(terminalreporter, "_tw", None)
         if writer is None:  # another plugin has put a reporter of its own in the place of pytest's
-            print("\n".join([self._closing.summary(80, colour=False, quiet=quiet), *self._annotations()]))
+            text = without_commands_in(self._closing.summary(80, colour=False, quiet=quiet), os.environ)
+            print("\n".join([text, *self._annotations()]))
             return
         self._tell_inconclusive(terminalreporter)
         text = self._closing.summary(writer.fullwidth, colour=bool(writer.hasmarkup), quiet=quiet)
@@ -269,7 +270,7 @@ class BenchSession:
             return
         if not quiet:
             terminalreporter.section("modelbench", sep="=")
-        for line in [*text.splitlines(), *self._annotations()]:
+        for line in [*without_commands_in(text, os.environ).splitlines(), *self._annotations()]:
             terminalreporter.write_line(line)
 
     def _annotations(self) -> list[str]:
@@ -292,7 +293,7 @@ class BenchSession:
                 terminal.write_line("{}:{}: {}".format(*report.longrepr))
                 continue
             terminal.write_sep("_", report.head_line, yellow=True, bold=True)
-            for line in report.modelbench_inconclusive.splitlines():
+            for line in without_commands_in(report.modelbench_inconclusive, os.environ).splitlines():
                 terminal.write_line(line)
 
 

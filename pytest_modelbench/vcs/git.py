@@ -14,6 +14,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from pytest_modelbench.core.errors import UsageError
+from pytest_modelbench.core.locations import without_secret
 from pytest_modelbench.core.session import Stamp
 from pytest_modelbench.host.interrupts import interruptible
 from pytest_modelbench.vcs.kinds import code_among, is_ours, written_by_us
@@ -50,7 +51,10 @@ _CONFIGURED = (
 
 
 class GitError(UsageError):
-    """A git command that had to succeed did not. The message has all that git said."""
+    """A git command that had to succeed did not. The message has all that git said, but for passwords of remotes."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(without_secret(message))
 
 
 @dataclass(frozen=True, slots=True)

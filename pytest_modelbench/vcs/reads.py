@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pytest_modelbench.core.errors import UsageError
-from pytest_modelbench.host.variables import told_value
+from pytest_modelbench.core.shown import shown
 from pytest_modelbench.vcs.git import ask
 from pytest_modelbench.vcs.listing import LISTING_S, top_of
 
@@ -40,4 +40,4 @@ def read_variables(root: Path, environment: Mapping[str, str] = os.environ) -> s
         return ""
     names = {name[1] for line in found.splitlines() if (name := _NAME.search(line))}
     of_code = sorted(name for name in names - _NAMES_OF_A_RUN if not name.startswith(_OF_A_RUN))
-    return " ".join(f"{name}={told_value(environment[name])}" for name in of_code if name in environment)
+    return " ".join(f"{name}={shown(name, environment[name])}" for name in of_code if name in environment)

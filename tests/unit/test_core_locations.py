@@ -37,6 +37,33 @@ def test_half_a_url_is_no_folder_that_somebody_means(text):
         check_location(text, "here")
 
 
-def test_a_password_is_not_printed():
-    assert without_secret("ftp://me:secret@host/a") == "ftp://me:...@host/a"
+def test_what_has_no_password_is_printed_as_it_is():
     assert without_secret("s3://bucket/a:b@c") == "s3://bucket/a:b@c"
+    assert without_secret("git:nights") == "git:nights"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("ftp://me:secret@host/a", "ftp://...@host/a"),
+        ("https://secret@host", "https://...@host"),
+        ("https://me:se@secret@host/a@b", "https://...@host/a@b"),
+        ("cache::https://me:secret@host", "cache::https://...@host"),
+        ("https://host/a?sig=secret&se=secret", "https://host/a?sig=...&se=..."),
+        ("https://host/a?secret", "https://host/a?..."),
+        ("https://host/a?v=1#t=secret", "https://host/a?v=..."),
+        ("404 for https://me:secret@host/a?x=secret, url='https://secret@host'", None),
+        ("ftp:me:secret@host", "ftp:...@host"),
+    ],
+)
+def test_who_asks_and_what_a_query_says_is_not_printed(text, told):
+    found = without_secret(text)
+    assert "secret" not in found
+    assert found == told or told is None
+
+
+@pytest.mark.parametrize("location", ["https:me:secret@host", "https:/me:secret@host", "git:https://secret@host"])
+def test_a_location_that_is_refused_is_told_without_its_password(location):
+    with pytest.raises(UsageError) as error:
+        check_location(location, "here")
+    assert "secret" not in str(error.value)

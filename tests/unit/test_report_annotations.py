@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_modelbench.core.session import Outcome, TestResult
-from pytest_modelbench.report.annotations import Place, annotation_lines
+from pytest_modelbench.report.annotations import Place, annotation_lines, without_commands
 
 
 def failed(test: str, message: str = "r: latency regressed") -> TestResult:
@@ -30,6 +30,19 @@ def read(line: str) -> tuple[str, dict[str, str], str]:
         properties = {name: value.replace(code, sign) for name, value in properties.items()}
         message = message.replace(code, sign) if code not in ("%3A", "%2C") else message
     return kind, properties, message
+
+
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ("::stop-commands::x", ": :stop-commands::x"),
+        ("  \t::add-mask::x", "  \t: :add-mask::x"),
+        ("a ##[error]x", "a ## [error]x"),
+        ("t.py::test_a", "t.py::test_a"),
+    ],
+)
+def test_no_line_that_begins_with_a_name_is_a_command(line: str, told: str) -> None:
+    assert without_commands(f"first\n{line}\n\n{line}") == f"first\n{told}\n\n{told}"
 
 
 def test_what_failed_by_its_verdict_is_an_error_at_its_line_and_what_is_open_a_warning() -> None:

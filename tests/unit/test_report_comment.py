@@ -46,6 +46,21 @@ def test_nobody_is_called_by_a_case() -> None:
     assert "@octocat" not in text
 
 
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [
+        ("octocat/Hello-World#1", "octocat/Hello-World#&#8288;1"),
+        ("gh-7", "gh-&#8288;7"),
+        ("https://evil.example", "https:&#8288;//evil.example"),
+        ("WWW.evil.example", "WWW&#8288;.evil.example"),
+        (r"$\huge x$", r"\$\\huge x\$"),
+        ("#b", "#b"),
+    ],
+)
+def test_a_case_links_to_nothing_and_is_no_formula(name: str, shown: str) -> None:
+    assert markdown.escape(name) == shown
+
+
 def test_a_report_that_is_too_long_keeps_what_is_in_trouble_and_counts_the_rest() -> None:
     bad = [check(f"bad{at}", "macs", Verdict.REGRESSED, 12, 10) for at in range(40)]
     fine = [check(f"fine{at}", "macs", Verdict.OK, 10, 10) for at in range(400)]

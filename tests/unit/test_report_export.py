@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 
 from pytest_modelbench.core.environment import PACKAGES
+from pytest_modelbench.core.errors import BaselineError
 from pytest_modelbench.core.packages import Package, packed
 from pytest_modelbench.core.session import Session
 from pytest_modelbench.core.verdicts import Verdict
@@ -72,6 +73,23 @@ def test_csv_keeps_a_line_for_each_check_whatever_names_are() -> None:
     assert "\x1b" not in text
     (row,) = table(replace(EMPTY, checks=(one,)))
     assert row["case"] == 'a"b  c, [31m'
+
+
+@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", " =1"])
+def test_csv_has_no_formula_whatever_names_are(name: str) -> None:
+    (row,) = table(replace(EMPTY, checks=(check(name, "macs", Verdict.OK, 1, 1),)))
+    assert row["case"].startswith("'")
+    assert row["case"].endswith(name.lstrip())
+    assert row["value"] == "1.0"
+
+
+def test_a_run_of_mlflow_has_a_beginning_in_utc_and_what_is_none_is_told() -> None:
+    def began(started: str) -> int:
+        return run_of(replace(EMPTY, stamp=replace(EMPTY.stamp, started=started))).started_ms
+
+    assert began("1970-01-01T00:00:01") == began("1970-01-01T00:00:01Z") == 1000
+    with pytest.raises(BaselineError, match="the session began at 'at noon', which is no time"):
+        began("at noon")
 
 
 def test_bencher_gets_its_own_latency_in_nanoseconds_with_the_ends_of_the_processes() -> None:

@@ -14,6 +14,11 @@ FINITE = st.floats(min_value=1e-12, max_value=1e15)
 UNITS = st.sampled_from(["s", "bytes", "count", "fraction", "images/s", "J"])
 
 
+@pytest.mark.parametrize("unit", ["s", "bytes", "count", "fraction", "images/s", "J"])
+def test_the_largest_values_have_a_difference(unit: str) -> None:
+    assert scale.difference(-1e308, 1e308, unit).startswith("+inf")
+
+
 @pytest.mark.parametrize(
     ("value", "unit", "text"),
     [

@@ -122,6 +122,15 @@ def test_a_gain_is_not_accepted_with_what_the_same_test_lost() -> None:
     assert change.command == "ACCEPT t.py::a"
 
 
+def test_a_prediction_says_for_which_device_and_one_that_does_not_is_left_out() -> None:
+    bare = check("net", "predicted_latency", Verdict.REGRESSED, 0.12, 0.1, ratio=1.2)
+    figures = {"device": "t4", "held_up_by": "bandwidth"}
+    whole = replace(bare, measurements=(replace(bare.measurements[-1], figures=figures),))
+    told = [one.items for one in notices.notices(replace(FINE, checks=(bare, whole))) if "predicted" in one.text]
+    assert told == [("net: +20.0% on t4 (held up by bandwidth)",)]
+    assert not any("predicted" in one.text for one in notices.notices(replace(FINE, checks=(bare,))))
+
+
 def renamed(*tests: tuple[str, str], verdicts: Sequence[Verdict]) -> Session:
     """A session in which ``tests``, old and new, have no baseline, and one entry each is left without a test."""
     news = [check("r", "macs", Verdict.NEW, 10, test=new) for _, new in tests]

@@ -110,3 +110,4 @@ def test_text_from_files_neither_drives_the_terminal_nor_turns_around() -> None:
     assert printable(text) == "a [31mb c d e f g h\u00e9\u65e5"
     assert printable_lines("a\x1b\nb\r\nc") == "a \nb \nc"
     assert printable("plain") == "plain"
+    assert printable("a\u200eb\u200fc\u061cd\U000e0001e\U000e007ff") == "a b c d e f"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from pytest_modelbench.core.session import Outcome, TestResult
-from pytest_modelbench.session.annotating import annotations_of
+from pytest_modelbench.session.annotating import annotations_of, without_commands_in
 
 TESTS = (
     TestResult("t.py::slow", Outcome.FAILED, 1.0, "slow", by_verdict=True),
@@ -52,3 +52,8 @@ def test_a_file_outside_of_the_workspace_is_not_named(tmp_path: Path) -> None:
         "::error title=modelbench%3A slow::slow",
         "::warning title=modelbench%3A open::open",
     ]
+
+
+@pytest.mark.parametrize(("value", "told"), [("true", ": :stop-commands::x"), ("false", "::stop-commands::x")])
+def test_commands_are_broken_in_a_job_alone(value: str, told: str) -> None:
+    assert without_commands_in("::stop-commands::x", {"GITHUB_ACTIONS": value}) == told

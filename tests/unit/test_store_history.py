@@ -257,3 +257,16 @@ def test_one_check_that_no_file_can_hold_costs_no_other_its_record(tmp_path):
     ]
     assert len(keep(tmp_path, kept)) == 1
     assert keepable(one) == (one, ())
+
+
+def test_a_sparkline_shows_the_largest_and_the_smallest_steps():
+    assert sparkline([-1e308, 0.0, 1e308]) == "▁▅█"
+    assert sparkline([0.0, 5e-324]) == "▁█"
+
+
+@pytest.mark.parametrize("started", ["2026-11-25", "2026-11-25T08:00:00", "2026-11-25T08:00:00.123Z"])
+def test_the_age_of_a_baseline_is_told_whether_or_not_a_zone_is(tmp_path, started):
+    keep(tmp_path, session(25, 0.104, Verdict.OK))
+    (series,) = read_history(tmp_path).series
+    assert replace(series, nights=(replace(series.last, started=started),)).age_days() == 5
+    assert replace(series, nights=(replace(series.last, started="at noon"),)).age_days() is None

@@ -11,11 +11,13 @@ from pathlib import Path
 import fsspec
 import pytest
 
+from pytest_modelbench.cli import main
 from pytest_modelbench.core.errors import BaselineError, MissingExtraError, UnreadableError, UsageError
 from pytest_modelbench.store.locations import location_of
 from pytest_modelbench.store.locations.folder import Folder
 from pytest_modelbench.store.locations.url import UrlLocation
 from pytest_modelbench.vcs.branch import Branch
+from pytest_modelbench.vcs.git import GitError
 
 pytestmark = pytest.mark.usefixtures("plain_git")
 A, B = "a.night.json", "b_1-nights.nights.jsonl.gz"
@@ -137,7 +139,7 @@ class _Server:
     def _fails(self, *_, **__):
         if self.silent:
             self.silent.wait(60)
-        raise RuntimeError("403 for\nme:secret")
+        raise RuntimeError("403 for\nftp://me:secret@host/x?sig=secret")
 
     invalidate_cache = ls = exists = cat_file = _fails
 
@@ -145,14 +147,14 @@ class _Server:
 def test_a_server_that_refuses_or_is_silent_is_an_error_that_names_it(monkeypatch):
     let_go = threading.Event()
     for server, told in (
-        (_Server(), "RuntimeError: 403 for me:secret"),
+        (_Server(), r"RuntimeError: 403 for ftp://...@host/x\?sig=..."),
         (_Server(let_go), "nothing answered within 0 s"),
     ):
         monkeypatch.setattr("fsspec.core.url_to_fs", lambda url, server=server: (server, "root"))
         location = UrlLocation("ftp://me:secret@host/x", answer_s=0.2)
-        with pytest.raises(BaselineError, match=f"^ftp://me:...@host/x: cannot be listed: {told}$"):
+        with pytest.raises(BaselineError, match=f"^ftp://...@host/x: cannot be listed: {told}$"):
             location.names()
-        with pytest.raises(BaselineError, match=f"^ftp://me:...@host/x: cannot be written: {told}$"):
+        with pytest.raises(BaselineError, match=f"^ftp://...@host/x: cannot be written: {told}$"):
             location.add({A: b""})
     let_go.set()
 
@@ -291,3 +293,10 @@ def test_what_nobody_could_look_at_is_told_apart_from_what_is_damaged(tmp_path, 
     monkeypatch.setattr(Branch, "contents", lambda self, ids: iter([None] * len(ids)))
     ((_, found),) = branch.read([A])
     assert isinstance(found, UnreadableError)
+
+
+def test_a_token_of_a_remote_is_not_printed(capsys):
+    assert main(["history-push", "--history", "git:nights", "--remote", "https://me:secret@host/x"]) == 4
+    assert capsys.readouterr().err.startswith("pytest-modelbench: --remote takes the name of a remote, not its URL; ")
+    said = str(GitError("fatal: unable to access 'https://me:secret@host/x/': The requested URL returned error: 403"))
+    assert said == "fatal: unable to access 'https://...@host/x/': The requested URL returned error: 403"

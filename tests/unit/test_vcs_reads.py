@@ -48,3 +48,10 @@ def test_those_that_are_not_set_are_not_told(repository):
 def test_without_git_none_is_known(tmp_path, plain_git):
     (tmp_path / "net.py").write_text(CODE)
     assert read_variables(tmp_path, SET) == ""
+
+
+def test_of_a_secret_it_is_told_that_it_is_set(repository):
+    (repository / "hub.py").write_text('import os\nos.environ["HF_TOKEN"]\nos.getenv("MODEL_HUB")\n')
+    told = read_variables(repository, {"HF_TOKEN": "hf_" + "x" * 34, "MODEL_HUB": "y" * 40})
+    assert told.startswith("HF_TOKEN=(set) MODEL_HUB=(")
+    assert "yy" not in told

@@ -9,6 +9,9 @@ from pytest_modelbench.core.printable import printable
 from pytest_modelbench.core.session import Session
 from pytest_modelbench.report.export.rows import COLUMNS, Cell, rows
 
+#: What spreadsheets take for a formula, and would run, though others chose the names.
+_FORMULA = ("=", "+", "-", "@")
+
 
 def render(session: Session) -> str:
     """A line of names, then one for each check; what is not known is empty."""
@@ -24,4 +27,7 @@ def _cell(cell: Cell) -> str:
         return ""
     if isinstance(cell, bool):
         return "true" if cell else "false"
-    return printable(cell) if isinstance(cell, str) else repr(cell)
+    if not isinstance(cell, str):
+        return repr(cell)
+    text = printable(cell)
+    return f"'{text}" if text.lstrip().startswith(_FORMULA) else text

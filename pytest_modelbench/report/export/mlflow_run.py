@@ -6,11 +6,12 @@ import os
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any, TypeVar
 
 from pytest_modelbench.core.environment import PACKAGES
-from pytest_modelbench.core.errors import MissingExtraError, ServiceError
+from pytest_modelbench.core.errors import BaselineError, MissingExtraError, ServiceError
+from pytest_modelbench.core.locations import without_secret
 from pytest_modelbench.core.packages import summary
 from pytest_modelbench.core.printable import printable
 from pytest_modelbench.core.session import Session
@@ -41,7 +42,7 @@ class Run:
 def run_of(session: Session) -> Run:
     """``session`` as a run: metrics are ``FILE/TEST/CHECK``, in base units, and ``FILE/TEST/CHECK.ratio``."""
     stamp = session.stamp
-    started_ms = round(datetime.fromisoformat(stamp.started.replace("Z", "+00:00")).timestamp() * 1000)
+    started_ms = _ms(stamp.started)
     tags = {SESSION_TAG: stamp.id, "modelbench.tally": tally(session)}
     if stamp.commit:
         tags |= {"mlflow.source.git.commit": stamp.commit, "modelbench.dirty": str(stamp.dirty).lower()}
@@ -63,6 +64,17 @@ def run_of(session: Session) -> Run:
         dict(_parameters(session)),
         metrics,
     )
+
+
+def _ms(started: str) -> int:
+    """``started`` since 1970; BaselineError for what a stranger's results file has in its place."""
+    try:
+        moment = datetime.fromisoformat(started.replace("Z", "+00:00"))
+    except ValueError:
+        raise BaselineError(
+            f"the session began at {printable(started)!r}, which is no time; export the file that a session wrote"
+        ) from None
+    return round(moment.replace(tzinfo=moment.tzinfo or timezone.utc).timestamp() * 1000)
 
 
 def log(run: Run, tracking_uri: str, experiment: str) -> str:
@@ -87,12 +99,7 @@ def log(run: Run, tracking_uri: str, experiment: str) -> str:
         return str(there[0].info.run_id) if there else _add(client, where, run)
     except (MlflowException, OSError) as error:
         told = f"MLflow at {tracking_uri} does not take the session: {error}"
-        raise ServiceError(_without_passwords(told)) from None
-
-
-def _without_passwords(text: str) -> str:
-    """``text`` with addresses that do not say who asks."""
-    return re.sub(r"//[^/@\s]+@", "//", printable(text))
+        raise ServiceError(without_secret(printable(told))) from None
 
 
 def _add(client: Any, experiment_id: str, run: Run) -> str:

@@ -33,7 +33,7 @@ class UrlLocation:
 
     def told(self, name: str) -> str:
         """The URL of a file."""
-        return f"{self.name.rstrip('/')}/{name}"
+        return f"{self.name.rstrip('/')}/{without_secret(name)}"
 
     def names(self) -> list[str]:
         """Its files as seen from it, sorted; none where nothing was ever added."""
@@ -78,7 +78,7 @@ class UrlLocation:
             package, extra = _EXTRAS.get(url.partition("://")[0].lower(), ("", ""))
             if extra:
                 raise MissingExtraError(package, extra) from None
-            raise BaselineError(f"{self.name}: cannot be reached: {error}") from None
+            raise BaselineError(f"{self.name}: cannot be reached: {without_secret(str(error))}") from None
         return system, str(root)
 
     def _files(self) -> list[str]:
@@ -163,5 +163,5 @@ class UrlLocation:
 
 
 def _cause(error: BaseException) -> str:
-    said = " ".join(str(error).split())[:300]
+    said = without_secret(" ".join(str(error).split()))[:300]
     return f"{type(error).__name__}: {said}" if said else type(error).__name__

@@ -61,6 +61,6 @@ def test_an_mlflow_that_is_out_of_reach_is_told_in_one_line_without_the_password
     uri = "http://me:hushhush@127.0.0.1:1"
     assert main(["export", "results.json", "--format", "mlflow", "--tracking-uri", uri]) == 4
     err = capsys.readouterr().err
-    assert err.startswith("pytest-modelbench: MLflow at http://127.0.0.1:1 does not take the session: ")
+    assert err.startswith("pytest-modelbench: MLflow at http://...@127.0.0.1:1 does not take the session: ")
     assert len(err.splitlines()) == 1
     assert "hushhush" not in err
