@@ -22,7 +22,7 @@ _FAILING = {Standing.REGRESSED, Standing.INCOMPARABLE, Standing.INCONCLUSIVE, St
 _SPECIAL = re.compile(r"[\\`*\[\]~|$]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 #: Whom GitHub would write to, were it in a comment, which issue it would lead to, and what it would make a link of;
 #: and a sign of no width by which it does not.
-_LINK = re.compile(r"(?<!\w)@(?=\w)|#(?=\d)|\bGH-(?=\d)|:(?=//\w)|www(?=\.)", re.IGNORECASE)
+_LINK = re.compile(r"(?<!\w)@(?=\w)|#(?=\d)|\bGH-(?=\d)|(?<=ttp|tps|ftp):(?=//)|www(?=\.)", re.IGNORECASE)
 _NOTHING = "&#8288;"
 #: What GitHub takes of one step as a job summary.
 MOST_OF_A_SUMMARY = 2**20
