@@ -73,9 +73,10 @@ VERDICTS: Mapping[Verdict, Told] = {
 #: Of a session: 2, 3 and 5 are pytest's own.
 SESSION: Mapping[int, str] = {
     0: "every test passed, and what could be compared was ok, unchanged, improved or new",
-    1: "a check regressed, a test failed, a test that has a baseline was skipped or is gone, a listed model was skipped, `--update-baselines` "
-    "refused something, or, with `--modelbench-drift=fail`, a level drifted; with `--modelbench-bisect`, the revision "
-    "of some change was not found, nothing changed, or some test could not be searched for",
+    1: "a check regressed, a test failed, a test that has a baseline was skipped or is gone, a listed model was "
+    "skipped, `--update-baselines` refused something, or, with `--modelbench-drift=fail`, a level drifted; with "
+    "`--modelbench-bisect`, the revision of some change was not found, nothing changed, or some test could not be "
+    "searched for",
     2: "the session was interrupted: nothing was accepted",
     3: "pytest itself failed",
     4: "nothing could be gated: wrong options, a baseline that cannot be used, every test skipped, or a file that "
