@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from pytest_modelbench.core.places import BASELINES, Here
+from pytest_modelbench.core.printable import printable
 
 #: A reader who is in pytest's root directory.
 _HERE = Here()
+#: A commit, and the characters that are told of it.
+_ID, _COMMIT = re.compile(r"[0-9a-f]{7,64}"), 10
 
 
 class Way(NamedTuple):
@@ -30,6 +34,16 @@ def ways_out(ways: Sequence[Way]) -> list[str]:
             found[way.label] = way
     width = max((len(label) for label in found), default=0)
     return [f"{way.label + ':':<{width + 1}}  {way.command}" for way in found.values()]
+
+
+def short_commit(commit: str | None) -> str:
+    """A commit as it is told and typed; empty for what is none."""
+    return commit[:_COMMIT] if commit and _ID.fullmatch(commit) else ""
+
+
+def bisection(good: str, bad: str, test: str) -> str:
+    """The command that finds which commit after ``good``, up to ``bad``, changed ``test``, as that is typed."""
+    return shlex.join(["pytest-modelbench", "bisect", f"{good}..{bad}", printable(test)])
 
 
 def pytest_command(options: Mapping[str, str], arguments: Iterable[str] = ()) -> str:

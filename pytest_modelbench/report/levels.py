@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
-import shlex
 from collections.abc import Iterable, Iterator, Sequence
 
 from pytest_modelbench.core.environment import named
 from pytest_modelbench.core.printable import printable
 from pytest_modelbench.core.session import told_session
 from pytest_modelbench.judge.levels import LevelChange, Levels
+from pytest_modelbench.report.commands import bisection, short_commit
 from pytest_modelbench.report.scale import difference, percent, plural
 
 #: Groups of changes that are told; checks that are told of each, and other things that changed with them.
 _MOST_GROUPS, _MOST_CHECKS, _MOST_CAUSES = 8, 5, 4
-#: A commit, and the characters that are told of it.
-_ID, _COMMIT = re.compile(r"[0-9a-f]{7,64}"), 10
 
 #: A change, and whose it is.
 _Told = tuple[Levels, LevelChange]
@@ -65,15 +62,10 @@ def _name(levels: Levels) -> str:
 
 def _commits(change: LevelChange) -> str:
     """Between which commits, where both are known."""
-    then, now = (_short(one.commit) for one in (change.since, change.until))
+    then, now = (short_commit(one.commit) for one in (change.since, change.until))
     if not then or not now:
         return ""
     return f", at {then}" if _same_commit(change) else f", {then}..{now}"
-
-
-def _short(commit: str | None) -> str:
-    """A commit as it is told and typed; empty for what is none."""
-    return commit[:_COMMIT] if commit and _ID.fullmatch(commit) else ""
 
 
 def _same_commit(change: LevelChange) -> bool:
@@ -89,10 +81,10 @@ def _cause(change: LevelChange) -> str:
 
 def bisect_command(test: str, change: LevelChange) -> str:
     """The command that finds the commit; empty where only one is in question, or none is known."""
-    then, now = (_short(one.commit) for one in (change.since, change.until))
+    then, now = (short_commit(one.commit) for one in (change.since, change.until))
     if not then or not now or _same_commit(change):
         return ""
-    return printable(shlex.join(["pytest-modelbench", "bisect", f"{then}..{now}", test]))
+    return bisection(then, now, test)
 
 
 def creep_lines(found: Iterable[Levels], *, beyond: bool = True) -> list[str]:

@@ -15,6 +15,7 @@ from pytest_modelbench.core.printable import printable
 from pytest_modelbench.core.series import Night, Series
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.judge.levels import LevelChange, Levels
+from pytest_modelbench.report.commands import bisection, short_commit
 from pytest_modelbench.report.levels import bisect_command, how_far
 from pytest_modelbench.report.page.svg import Scale, drawing
 from pytest_modelbench.report.scale import alike, number, plural
@@ -79,7 +80,7 @@ class PageNights:
         key = night.started, night.commit
         if key not in self._numbers:
             self._numbers[key] = len(self.told)
-            self.told.append((when(night), commit_of(night)))
+            self.told.append((when(night), short_commit(night.commit)))
         return self._numbers[key]
 
     def moved(self, then: Mapping[str, Fact], now: Mapping[str, Fact]) -> str:
@@ -102,13 +103,6 @@ class PageNights:
 def when(night: Night) -> str:
     """``2026-11-25 08:00``."""
     return printable(night.started[:16].replace("T", " "))
-
-
-def commit_of(night: Night) -> str:
-    """The commit as commands take it; empty where none is known, or that is none."""
-    commit = night.commit or ""
-    known = 7 <= len(commit) <= 64 and all(one in "0123456789abcdef" for one in commit)
-    return commit[:10] if known else ""
 
 
 def course(levels: Levels, page: PageNights) -> Course | None:
@@ -153,11 +147,10 @@ def search_command(series: Series, argument: Callable[[str], str] = str) -> str:
     bad = series.last
     for night in reversed(series.nights):
         if night.verdict is Verdict.REGRESSED:
-            bad = night if commit_of(night) else bad
-        elif night.verdict in (Verdict.OK, Verdict.UNCHANGED, Verdict.IMPROVED) and commit_of(night):
-            ends = commit_of(night), commit_of(bad)
-            test = shlex.quote(printable(argument(series.test)))
-            return f"pytest-modelbench bisect {ends[0]}..{ends[1]} {test}" if ends[1] and ends[0] != ends[1] else ""
+            bad = night if short_commit(night.commit) else bad
+        elif night.verdict in (Verdict.OK, Verdict.UNCHANGED, Verdict.IMPROVED) and short_commit(night.commit):
+            ends = short_commit(night.commit), short_commit(bad.commit)
+            return bisection(*ends, argument(series.test)) if ends[1] and ends[0] != ends[1] else ""
     return ""
 
 
