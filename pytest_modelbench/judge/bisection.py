@@ -15,7 +15,6 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 from pytest_modelbench.core.bisection import Answer, Ended, Shift, Side
 from pytest_modelbench.core.metrics import Better
@@ -31,25 +30,6 @@ _BEFORE, _AFTER = 2 / 3, 1 / 3
 ELSEWHERE = 0.1
 #: Revisions that the noise leaves open until the search ends with a range: their neighbours are like them.
 _MOST_OPEN = 2
-
-
-class Search(Protocol):
-    """A search for the revision that changed one check: it asks, is told, and answers once it has nothing to ask."""
-
-    def wants(self) -> int | None:
-        """The revision to measure next; None: `answer` has it."""
-
-    def pass_over(self, at: int) -> None:
-        """Revision ``at`` cannot be measured."""
-
-    def side(self, at: int) -> Side | None:
-        """Where revision ``at`` lies; None as long as that is not sure."""
-
-    def shift(self, at: int) -> Shift | None:
-        """How far revision ``at`` is from the first one; None as long as too little is known of it."""
-
-    def answer(self) -> Answer:
-        """What it found."""
 
 
 def middle(good: int, bad: int, passed: Collection[int]) -> int | None:
@@ -111,6 +91,8 @@ class Bounds:
 class TimesSearch:
     """A search by times: each revision is measured in pairs beside the first one, until its side is sure.
 
+    It ``wants`` a revision, is told of it or passes it over, and has its ``answer`` once it wants none. ``side`` says
+    where a revision lies and ``shift`` how far from the first one, None as long as that is not known.
     ``looks``: after how many pairs a revision is looked at; one that is not told by the last is passed over.
     """
 
