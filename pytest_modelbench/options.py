@@ -110,9 +110,9 @@ OPTIONS = (
         kind=OptionType.NAMES,
         metavar="NAME[,NAME]",
         many=True,
-        help="Measure these models, without a test of your own: timm:resnet50, timm:convnext*, package.module:make. "
-        "Given here, they alone are run, unless tests are named as well; those of the settings are run where no test "
-        "is named.",
+        help="Measure these models without a test of your own: timm:resnet50, timm:convnext*, package.module:make. "
+        "Models of the command line are run alone, unless tests are named as well; models of the settings are run "
+        "where no test is named.",
     ),
     Option(
         flag="--modelbench-batch-size",
@@ -133,8 +133,7 @@ OPTIONS = (
     Option(
         flag="--modelbench-yes",
         kind=OptionType.SWITCH,
-        help="Measure the models of --modelbench-model however many they are; outside of CI, more than 50 are asked "
-        "about.",
+        help="Measure more than 50 models of --modelbench-model; outside of CI, that needs this option.",
     ),
     Option(
         flag="--modelbench-against",
@@ -142,7 +141,7 @@ OPTIONS = (
         kind=OptionType.TEXT,
         metavar="REF",
         repeated=True,
-        help="Compare with this git revision, measured side by side here and now, in place of the stored baselines.",
+        help="Compare with this git revision instead of the stored baselines. Both are measured here, side by side.",
     ),
     Option(
         flag="--modelbench-against-python",
@@ -150,24 +149,9 @@ OPTIONS = (
         kind=OptionType.PATH,
         metavar="PATH",
         repeated=True,
-        help="Compare with the same code run by another interpreter, which has an older torch, say: a check that is "
-        "slower here than there is regressed. With --modelbench-against as well: with that revision, run by that "
-        "interpreter.",
-    ),
-    Option(
-        flag="--modelbench-bisect",
-        kind=OptionType.TEXT,
-        metavar="GOOD..BAD",
-        help="Find the commits of this range that changed what the tests measure. `pytest-modelbench bisect` starts "
-        "this, and has more options.",
-    ),
-    Option(
-        flag="--modelbench-budget",
-        setting="budget",
-        kind=OptionType.DURATION,
-        metavar="DURATION",
-        otherwise="no bound",
-        help="How long the session may take, as in 90s or 10m; what is not settled by then is inconclusive.",
+        help="Compare with the same code run by this other interpreter, which has, say, an older torch. A check that "
+        "is slower here than there is regressed. Together with --modelbench-against: compare with that revision, run "
+        "by that interpreter.",
     ),
     Option(
         flag="--modelbench-data",
@@ -175,42 +159,8 @@ OPTIONS = (
         kind=OptionType.PATH,
         metavar="PATH",
         repeated=True,
-        help="Data for accuracy tests: a folder per class, CIFAR's, COCO's, Pascal VOC's or Cityscapes', or a file in "
-        "COCO's format. Tests that need another kind are skipped.",
-    ),
-    Option(
-        flag="--modelbench-json",
-        kind=OptionType.PATH,
-        metavar="FILE",
-        help="Write everything that was measured and decided to FILE.",
-    ),
-    Option(
-        flag="--modelbench-history",
-        setting="history",
-        kind=OptionType.LOCATION,
-        metavar="DIR|git:BRANCH|URL",
-        help="Add this session to the history that is kept there, for `pytest-modelbench history`: in a folder, a "
-        "branch of git, or what fsspec reaches (s3://, gs://, hf://).",
-    ),
-    Option(
-        flag="--modelbench-drift",
-        setting="drift",
-        kind=OptionType.CHOICE,
-        choices=("off", "warn", "fail"),
-        default="off",
-        help="If a level changed for the worse within its band, or crept beyond it from baseline to baseline, as the "
-        "history tells: say so (warn), or let the session fail. Reads the whole history.",
-    ),
-    Option(
-        flag="--modelbench-html",
-        kind=OptionType.PATH,
-        metavar="FILE",
-        help="Write the report as a page to FILE, which opens from disk.",
-    ),
-    Option(
-        flag="--modelbench-inline",
-        kind=OptionType.SWITCH,
-        help="Measure once, in this very process: for debugging, with --pdb and the like. Times are less certain.",
+        help="Data for accuracy tests: a folder with a folder per class, the folder of CIFAR, COCO, Pascal VOC or "
+        "Cityscapes, or a file in COCO format. Tests that need another kind are skipped.",
     ),
     Option(
         flag="--modelbench-baselines",
@@ -219,15 +169,64 @@ OPTIONS = (
         metavar="DIR",
         default="baselines",
         repeated=True,
-        help="Folder of the baseline files. One that is given here must exist, unless baselines are updated. If none "
-        "is named, it lies beside the file with the settings, or in pytest's root directory if there is no such "
+        help="Folder of the baseline files. One that is given here must exist, unless --update-baselines is given. If "
+        "none is named, it lies beside the file with the settings, or in pytest's root directory if there is no such "
         "file.",
     ),
     Option(
         flag="--modelbench-even-if-disturbed",
         kind=OptionType.SWITCH,
         help="With --update-baselines: accept times even if the machine was disturbed while they were measured. They "
-        "are marked, and held by a wider band, until a session on a quieter machine is accepted.",
+        "are marked, and get a wider band until a session on a quieter machine is accepted.",
+    ),
+    Option(
+        flag="--modelbench-json",
+        kind=OptionType.PATH,
+        metavar="FILE",
+        help="Write all measurements and verdicts to FILE, as JSON.",
+    ),
+    Option(
+        flag="--modelbench-html",
+        kind=OptionType.PATH,
+        metavar="FILE",
+        help="Write the report to FILE, as a page for the browser.",
+    ),
+    Option(
+        flag="--modelbench-history",
+        setting="history",
+        kind=OptionType.LOCATION,
+        metavar="DIR|git:BRANCH|URL",
+        help="Add this session to a history, which `pytest-modelbench history` shows: in a folder, in a branch of git, "
+        "or at a URL that fsspec can write to (s3://, gs://, hf://).",
+    ),
+    Option(
+        flag="--modelbench-drift",
+        setting="drift",
+        kind=OptionType.CHOICE,
+        choices=("off", "warn", "fail"),
+        default="off",
+        help="If the history shows that a check got worse within its band, or crept beyond it over several baselines: "
+        "do not look (off), say so (warn), or let the session fail (fail). Looking reads the whole history.",
+    ),
+    Option(
+        flag="--modelbench-budget",
+        setting="budget",
+        kind=OptionType.DURATION,
+        metavar="DURATION",
+        otherwise="no bound",
+        help="How long the session may take, as in 90s or 10m. Checks that are not decided by then are inconclusive.",
+    ),
+    Option(
+        flag="--modelbench-inline",
+        kind=OptionType.SWITCH,
+        help="Measure once, in this process, for debugging with --pdb and the like. Times are less certain.",
+    ),
+    Option(
+        flag="--modelbench-bisect",
+        kind=OptionType.TEXT,
+        metavar="GOOD..BAD",
+        help="Find the commits of this range that changed what the tests measure. `pytest-modelbench bisect` runs "
+        "this, and has more options.",
     ),
     Option(
         flag="--modelbench-missing",
@@ -235,7 +234,7 @@ OPTIONS = (
         kind=OptionType.CHOICE,
         choices=("pass", "fail"),
         default="pass",
-        help="If this environment has no baseline at all: pass, and say NOT GATED, or fail.",
+        help="If this environment has no baseline at all: let tests pass and say NOT GATED, or fail.",
     ),
     Option(
         flag="--modelbench-skipped",
@@ -243,7 +242,7 @@ OPTIONS = (
         kind=OptionType.CHOICE,
         choices=("pass", "fail"),
         default="fail",
-        help="If a test that has a baseline, or of a listed model, is skipped, so that nothing held it: pass or fail.",
+        help="If a test is skipped that has a baseline, or that is of a listed model: pass or fail.",
     ),
     Option(
         flag="--modelbench-orphans",
@@ -251,8 +250,8 @@ OPTIONS = (
         kind=OptionType.CHOICE,
         choices=("warn", "fail"),
         default="fail",
-        help="If no test measures a baseline that was asked for (the test or its file is gone, was not collected, or "
-        "measures nothing any more): warn, or let the session fail.",
+        help="If no test measures a baseline that belongs to the selected tests (the test or its file is gone, was not "
+        "collected, or measures nothing any more): warn, or let the session fail.",
     ),
     Option(
         flag="--modelbench-inconclusive",
@@ -268,8 +267,8 @@ OPTIONS = (
         kind=OptionType.CHOICE,
         choices=("pass", "fail"),
         default="pass",
-        help="If a time surely changed, but neither the code (unchanged, or cleared by a duet) nor anything else that "
-        "is known is to blame, so that the machine must have moved: say so (pass), or let the test fail as well.",
+        help="If a time surely changed although code, versions and settings did not (or the code, measured side by "
+        "side, is no slower), so that the machine must have changed: say so (pass), or let the test fail as well.",
     ),
     Option(
         flag="--modelbench-annotations",
@@ -277,8 +276,7 @@ OPTIONS = (
         kind=OptionType.CHOICE,
         choices=("auto", "off"),
         default="auto",
-        help="Annotate the line of each test that the gate fails or leaves undecided: in jobs of GitHub Actions "
-        "(auto), or nowhere (off).",
+        help="In GitHub Actions, annotate the line of each test that fails or stays undecided (auto), or do not (off).",
     ),
     Option(
         flag="--modelbench-confirm",
@@ -287,8 +285,8 @@ OPTIONS = (
         choices=("duet", "rerun"),
         default="duet",
         repeated=True,
-        help="If a time is not cleared by what is stored: measure the baseline's own commit beside the present code "
-        "(duet, where git has that commit), or decide by what is stored alone (rerun).",
+        help="If the stored baseline does not clear a time: measure the baseline's commit side by side with the "
+        "present code (duet, where git has that commit), or decide by the stored baseline alone (rerun).",
     ),
     Option(
         flag="--modelbench-order",
@@ -297,8 +295,8 @@ OPTIONS = (
         choices=("random", "keep"),
         default="random",
         repeated=True,
-        help="Order of the tests in a module, and of modules: a new one in each round, so that no test always has the "
-        "same neighbours (random), or as collected (keep).",
+        help="Order of modules and of the tests in a module: a new random one in each round, so that no test always "
+        "has the same neighbours (random), or as collected (keep).",
     ),
     Option(
         flag="--modelbench-rounds",
@@ -307,8 +305,8 @@ OPTIONS = (
         kind=OptionType.LOOKS,
         metavar="N[,N]",
         default="2,4,6,9",
-        help="After how many rounds to judge. A round measures each test once, in a fresh process; after the first of "
-        "these numbers, only tests with undecided checks go on.",
+        help="After how many rounds to judge. A round measures each test once, in a fresh process. After the first of "
+        "these numbers, only tests with undecided checks are measured again.",
     ),
     # What a baseline of more would save a session (tests/trials/session_cost.py) is less than others and nights teach.
     Option(
@@ -317,7 +315,7 @@ OPTIONS = (
         kind=OptionType.COUNT,
         metavar="N",
         default="6",
-        help="How many rounds --update-baselines takes: processes behind each baseline.",
+        help="How many rounds --update-baselines takes, which is how many processes each baseline is measured in.",
     ),
     Option(
         flag="--modelbench-pairs",
@@ -325,8 +323,8 @@ OPTIONS = (
         kind=OptionType.LOOKS,
         metavar="N[,N]",
         default="2,3,5,8,13,20",
-        help="After how many pairs of processes, one with the old code and one with the new, to judge a duet; that of "
-        "a single test takes three pairs at least.",
+        help="After how many pairs of processes, one with the old code and one with the new, to judge a side-by-side "
+        "comparison. That of a single test takes at least three pairs.",
     ),
     Option(
         flag="--modelbench-threads",
@@ -335,7 +333,7 @@ OPTIONS = (
         metavar="N",
         default="1",
         repeated=True,
-        help="Threads for measuring on the CPU, where the process is pinned to as many cores.",
+        help="Threads for measuring on the CPU. The process is pinned to as many cores.",
     ),
     Option(
         flag="--modelbench-host-cores",
@@ -345,7 +343,7 @@ OPTIONS = (
         default="any",
         repeated=True,
         help="Cores of the host for processes that launch work on an accelerator: all (any), those on the NUMA node of "
-        "an NVIDIA GPU (near), or a list as in 8-15,40. A model that is bound by launching is as fast as they are.",
+        "an NVIDIA GPU (near), or a list as in 8-15,40. A model that waits for its launches is as fast as these cores.",
     ),
     Option(
         flag="--modelbench-timeout",
@@ -366,7 +364,7 @@ OPTIONS = (
         flag="--modelbench-save-benchmark",
         kind=OptionType.TEXT,
         metavar="NAME",
-        help="Save the latencies as pytest-benchmark saves its own, in .benchmarks/ of the current folder, for its "
+        help="Save the latencies in the format of pytest-benchmark, in .benchmarks/ of the current folder, for its "
         "`compare` and histograms.",
     ),
 )

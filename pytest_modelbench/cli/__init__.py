@@ -64,7 +64,7 @@ _MODULES = (
     predict,
     doctor,
 )
-_SAID = "pytest-modelbench: interrupted. Each file is as it was or as it was to become: the same again does the rest"
+_SAID = "pytest-modelbench: interrupted. Every file is whole, either old or new: run the same command again to finish"
 _COMMANDS = tuple(module.COMMAND for module in _MODULES)
 
 

@@ -23,10 +23,10 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--even-if-disturbed",
         action="store_true",
-        help="also what was measured while the machine was disturbed: it is marked as such, and held by a wider band",
+        help="accept also what was measured while the machine was disturbed; it is marked, and gets a wider band",
     )
-    parser.add_argument("results", metavar="RESULTS", type=Path, help="file of --modelbench-json")
-    parser.add_argument("--test", metavar="ID", action="append", help="accept only what this test measured")
+    parser.add_argument("results", metavar="RESULTS", type=Path, help="results file, as --modelbench-json writes it")
+    parser.add_argument("--test", metavar="ID", action="append", help="accept only what this test measured; repeatable")
 
 
 def run(arguments: argparse.Namespace) -> Outcome:
@@ -73,4 +73,4 @@ def _only(session: Session, tests: list[str] | None) -> Session:
     return replace(session, checks=tuple(check for check in session.checks if check.key.test in tests))
 
 
-COMMAND = Command("accept", "make what was measured the new baseline", declare, run)
+COMMAND = Command("accept", "make the values of a results file the new baselines", declare, run)

@@ -10,9 +10,9 @@ from pytest_modelbench.cli.command import FINE, Command, Outcome
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add the results file, and what stands on the left."""
-    parser.add_argument("results", metavar="RESULTS", type=Path, help="file of --modelbench-json")
+    parser.add_argument("results", metavar="RESULTS", type=Path, help="results file, as --modelbench-json writes it")
     parser.add_argument(
-        "--label", metavar="TEXT", default="modelbench", help="what stands on the left; default: %(default)s"
+        "--label", metavar="TEXT", default="modelbench", help="text on the left of the badge; default: %(default)s"
     )
 
 
@@ -24,4 +24,4 @@ def run(arguments: argparse.Namespace) -> Outcome:
     return badge.render(read_results(arguments.results), arguments.label).rstrip("\n"), FINE
 
 
-COMMAND = Command("badge", "a badge for a README, as SVG: what a session came to", declare, run)
+COMMAND = Command("badge", "write a badge for a README, as SVG, with the outcome of a session", declare, run)

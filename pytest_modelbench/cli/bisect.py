@@ -19,28 +19,28 @@ from pytest_modelbench.core.errors import UsageError
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add the range, the tests, and what is searched for."""
-    parser.add_argument("range", metavar="GOOD..BAD", help="commits, as in v1.2..HEAD; with --package versions of it")
+    parser.add_argument("range", metavar="GOOD..BAD", help="commits, as in v1.2..HEAD; with --package, versions of the package")
     parser.add_argument("tests", metavar="TEST", nargs="*", help="benchmark tests, as pytest takes them; default: all")
     parser.add_argument(
-        "--package", metavar="NAME", default="", help="search its versions: --package timm 1.0.20..1.0.31"
+        "--package", metavar="NAME", default="", help="search versions of this package, not commits, as in --package timm 1.0.20..1.0.31"
     )
     parser.add_argument(
-        "--metric", metavar="NAME", action="append", default=[], help="only checks by this name or metric; repeatable"
+        "--metric", metavar="NAME", action="append", default=[], help="search only for checks of this name or metric; repeatable"
     )
     parser.add_argument(
         "--maker",
         metavar="COMMAND",
         default="",
-        help="makes the virtual environment {folder} with {version} of the package; default: that version over what "
-        "is installed here, without what it depends on",
+        help="command that makes the virtual environment {folder} with {version} of the package; default: that version "
+        "is installed over the packages that are here, without its dependencies",
     )
     parser.add_argument(
-        "--own-tests", action="store_true", help="run the tests as they are here on every commit, not as it has them"
+        "--own-tests", action="store_true", help="run the tests of the working tree on every commit, not those of the commit"
     )
-    parser.add_argument("--fresh", action="store_true", help="measure anew what an earlier search has measured")
-    parser.add_argument("--json", action="store_true", help="plain values, for machines; progress goes to stderr")
+    parser.add_argument("--fresh", action="store_true", help="measure again what an earlier search has measured")
+    parser.add_argument("--json", action="store_true", help="print JSON; progress goes to stderr")
     parser.add_argument(
-        "--pytest", metavar="OPTION", action="append", default=[], help="hand this on, as in --pytest=--device=cuda"
+        "--pytest", metavar="OPTION", action="append", default=[], help="pass this option to pytest, as in --pytest=--device=cuda"
     )
     add_config_file(parser)
     parser.set_defaults(list="tests")
@@ -103,4 +103,4 @@ def _run(command: list[str], *, to_stderr: bool) -> int:
         return process.returncode
 
 
-COMMAND = Command("bisect", "which commit, or which version of a package, changed benchmark tests", declare, run)
+COMMAND = Command("bisect", "find the commit, or the version of a package, that changed benchmark tests", declare, run)

@@ -12,9 +12,9 @@ def declare_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help="a timm name, or package.module:callable")
     parser.add_argument("--batch-size", metavar="N", type=int, default=1, help="default: %(default)s")
     parser.add_argument("--image-size", metavar="N", type=int, help="default: the model's own")
-    parser.add_argument("--task", help="what a timm name is a backbone for: detection, segmentation, ...")
-    parser.add_argument("--technique", metavar="NAME[,NAME]", help="such as checkpoint or inplace")
-    parser.add_argument("--channels-last", action="store_true", help="of images")
+    parser.add_argument("--task", help="task that a timm model is the backbone for: detection, segmentation, ...")
+    parser.add_argument("--technique", metavar="NAME[,NAME]", help="techniques that change the model, such as checkpoint or inplace")
+    parser.add_argument("--channels-last", action="store_true", help="keep images and weights in channels_last format")
 
 
 def building(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -16,24 +16,24 @@ from pytest_modelbench.options import SETTINGS
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add the results file, and where the comment goes."""
-    parser.add_argument("results", metavar="RESULTS", type=Path, help="file of --modelbench-json")
+    parser.add_argument("results", metavar="RESULTS", type=Path, help="results file, as --modelbench-json writes it")
     parser.add_argument(
         "--name",
         default="modelbench",
-        help="which comment of the pull request this is: one of each name is updated in place; default: %(default)s",
+        help="name of the comment: a pull request keeps one comment of each name, which is updated; default: %(default)s",
     )
     parser.add_argument(
         "--history",
         metavar=SETTINGS["history"].value,
-        help="show the course of what is in trouble, by this history",
+        help="show how checks that are not ok went so far, from this history",
     )
     parser.add_argument(
         "--post",
         action="store_true",
-        help="post it, or update the one that is there, with the token in GITHUB_TOKEN; by default it is printed",
+        help="post the comment, or update the one that is there, with the token in GITHUB_TOKEN; default: print it",
     )
     parser.add_argument(
-        "--pull-request", metavar="N", type=int, help="with --post; default: that of the job, by GITHUB_EVENT_PATH"
+        "--pull-request", metavar="N", type=int, help="with --post: number of the pull request; default: that of the CI job, from GITHUB_EVENT_PATH"
     )
     add_config_file(parser)
 
@@ -69,4 +69,4 @@ def _run(variables: Mapping[str, str]) -> str:
     return f"{server}/{repository}/actions/runs/{run}" if sound else ""
 
 
-COMMAND = Command("comment", "a session as a comment on a pull request: printed, or posted on request", declare, run)
+COMMAND = Command("comment", "print a session as a comment on a pull request, or post it", declare, run)

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add the two that are compared."""
-    parser.add_argument("a", metavar="A", type=Path, help="results file or folder of baselines")
-    parser.add_argument("b", metavar="B", type=Path, help="what became of A: changes are told from A to B")
-    parser.add_argument("--all", action="store_true", help="list what is equal, too")
+    parser.add_argument("a", metavar="A", type=Path, help="earlier results file, or folder of baselines")
+    parser.add_argument("b", metavar="B", type=Path, help="later one: changes are told from A to B")
+    parser.add_argument("--all", action="store_true", help="list also what is equal")
 
 
 def run(arguments: argparse.Namespace) -> Outcome:
@@ -88,4 +88,4 @@ def _when(started: str) -> str:
     return f"{started[:10]} {started[11:16]} UTC"
 
 
-COMMAND = Command("compare", "values of two results files or two folders of baselines", declare, run)
+COMMAND = Command("compare", "compare two results files, or two folders of baselines", declare, run)

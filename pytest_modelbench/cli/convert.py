@@ -25,4 +25,4 @@ def run(arguments: argparse.Namespace) -> Outcome:
     return "\n".join(lines), FINE
 
 
-COMMAND = Command("convert", "write baselines of an older version in the form of this one", declare, run)
+COMMAND = Command("convert", "rewrite baseline files of an older version in the present format", declare, run)

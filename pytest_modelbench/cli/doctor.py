@@ -23,25 +23,25 @@ _MINUTES = 3.0
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add what is examined, how long, and how it is told."""
-    _add_setting(parser, "device", "where times are looked at")
-    _add_setting(parser, "threads", "on the CPU")
+    _add_setting(parser, "device", "device to examine")
+    _add_setting(parser, "threads", "threads on the CPU")
     add_config_file(parser)
     parser.add_argument(
         "--minutes",
         metavar="N",
         type=_minutes,
         default=_MINUTES,
-        help="how long unchanged code may be measured against itself, in four processes at least; "
-        "default: %(default)g; 0: only look",
+        help="how long to measure unchanged code against itself (in at least four processes); default: %(default)g; "
+        "0: only look at the machine",
     )
-    parser.add_argument("--json", action="store_true", help="plain values, for machines")
+    parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(list="tests")
     parser.add_argument(
         "tests",
         metavar="TESTS",
         nargs="*",
-        help="benchmark tests of one's own, as pytest takes them: they are measured beside themselves, in place of a "
-        "few small models",
+        help="your own benchmark tests, as pytest takes them: measure these against themselves instead of a few small "
+        "models",
     )
 
 
@@ -52,7 +52,7 @@ def _add_setting(parser: argparse.ArgumentParser, name: str, told: str) -> None:
         flag,
         metavar=option.value,
         type=lambda text: read_value(option, text, flag),
-        help=f"{told}; default: that of [tool.modelbench], or {option.default}",
+        help=f"{told}; default: that of [tool.modelbench], else {option.default}",
     )
 
 
@@ -81,7 +81,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
     try:
         found = examine(settings, 60 * arguments.minutes, line.show)
     except KeyboardInterrupt:
-        write(sys.stderr, "pytest-modelbench: interrupted before anything was told")
+        write(sys.stderr, "pytest-modelbench: interrupted before there was a result")
         return "", REFUSED
     finally:
         line.clear()
@@ -100,13 +100,13 @@ def _run_own(arguments: argparse.Namespace, settings: Settings) -> Outcome:
         raise UsageError("--minutes 0 only looks at the machine: leave the tests out, or allow some minutes for them")
     if settings.against or settings.against_python:
         raise UsageError(
-            "the settings name what to compare with (against): take that out, to compare tests with themselves"
+            "the settings say what to compare with (against): remove that, so that tests are compared with themselves"
         )
     options = [f"--modelbench-device={settings.device}", f"--modelbench-threads={settings.threads}"]
     options += ["-c", str(arguments.config_file)] if arguments.config_file else []
     asked = Asked(tuple(arguments.tests), tuple(options), settings.pairs[-1], 60 * arguments.minutes)
     if sys.stderr.isatty():
-        write(sys.stderr, f"measuring your tests beside themselves, in at most {arguments.minutes:g} minutes")
+        write(sys.stderr, f"measuring your tests against themselves, in at most {arguments.minutes:g} minutes")
     machine = look(settings)  # before it has this work to do
     with tempfile.TemporaryDirectory(prefix="modelbench-") as folder:
         results = Path(folder, "results.json")
@@ -119,4 +119,4 @@ def _run_own(arguments: argparse.Namespace, settings: Settings) -> Outcome:
     return text, FINE if found.sound else REFUSED
 
 
-COMMAND = Command("doctor", "how far this machine's times can be trusted, and what to change", declare, run)
+COMMAND = Command("doctor", "check how far times of this machine can be trusted, and what to change", declare, run)

@@ -18,18 +18,24 @@ _OWN = {"better": _GITHUB, "tracking_uri": _MLFLOW, "experiment": _MLFLOW}
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add the results file, the format, and where it goes."""
-    parser.add_argument("results", metavar="RESULTS", type=Path, help="file of --modelbench-json")
-    parser.add_argument("--format", choices=_FORMATS, required=True)
+    parser.add_argument("results", metavar="RESULTS", type=Path, help="results file, as --modelbench-json writes it")
     parser.add_argument(
-        "-o", "--output", metavar="FILE", type=Path, help="write to FILE in place of the terminal; parquet needs it"
+        "--format",
+        choices=_FORMATS,
+        required=True,
+        help="csv, parquet: a table; bmf: for Bencher; the others: for the tool of that name",
+    )
+    parser.add_argument(
+        "-o", "--output", metavar="FILE", type=Path, help="write to FILE, not to the terminal; needed for parquet"
     )
     parser.add_argument(
         "--better",
         choices=("lower", "higher"),
-        help="of github-action-benchmark, which takes a file of each: which checks; default: lower",
+        help="for github-action-benchmark, which needs a file for each direction: export the checks of which lower, or "
+        "higher, values are better; default: lower",
     )
-    parser.add_argument("--tracking-uri", metavar="URI", help="of mlflow, which needs it: the server or the store")
-    parser.add_argument("--experiment", metavar="NAME", help="of mlflow; default: modelbench")
+    parser.add_argument("--tracking-uri", metavar="URI", help="for mlflow, which needs it: the server or the store")
+    parser.add_argument("--experiment", metavar="NAME", help="for mlflow; default: modelbench")
 
 
 def run(arguments: argparse.Namespace) -> Outcome:
@@ -95,4 +101,4 @@ def _logged(session: Session, arguments: argparse.Namespace) -> str:
     return f"run {log(run_of(session), arguments.tracking_uri, experiment)} of experiment {experiment}"
 
 
-COMMAND = Command("export", "a session in the form of another tool: a table, a service's JSON", declare, run)
+COMMAND = Command("export", "write a session in the format of another tool: as a table, for Bencher, MLflow, ...", declare, run)

@@ -11,7 +11,7 @@ from pytest_modelbench.cli.command import FINE, Command, Outcome
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add the results files."""
     parser.add_argument(
-        "results", metavar="RESULTS", type=Path, nargs="+", help="files of --modelbench-json, one or more a device"
+        "results", metavar="RESULTS", type=Path, nargs="+", help="results files, as --modelbench-json writes them; one or more for each device"
     )
 
 
@@ -24,4 +24,4 @@ def run(arguments: argparse.Namespace) -> Outcome:
     return render([(str(path), read_results(path)) for path in arguments.results], tables()).rstrip("\n"), FINE
 
 
-COMMAND = Command("guide", "the benchmark guide in Markdown, from the figures of sessions", declare, run)
+COMMAND = Command("guide", "write the benchmark guide in Markdown, from the figures of sessions", declare, run)

@@ -15,7 +15,7 @@ _DAYS = 30
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add how old, and of which history."""
     parser.add_argument(
-        "--older-than", metavar="DAYS", default=str(_DAYS), help=f"fold nights of more days ago; default: {_DAYS}"
+        "--older-than", metavar="DAYS", default=str(_DAYS), help=f"fold nights that are older than this; default: {_DAYS}"
     )
     add_history(parser)
 
@@ -49,4 +49,4 @@ def _before(days: str) -> str:
         raise UsageError(f"--older-than: {days!r} is not a number of days; write for example 30") from None
 
 
-COMMAND = Command("history-compact", "fold old nights of a history into one file", declare, run)
+COMMAND = Command("history-compact", "fold old nights (sessions that a history keeps) into one file", declare, run)

@@ -13,7 +13,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
     """Add what to import, and into which history."""
     parser.add_argument(
         "paths", metavar="PATH", nargs="+",
-        help="a file or folder: results of --modelbench-json, another history, .benchmarks of pytest-benchmark, "
+        help="file or folder: results of --modelbench-json, another history, .benchmarks of pytest-benchmark, or "
         "results of asv",
     )  # fmt: skip
     add_history(parser)

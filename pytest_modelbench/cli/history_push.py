@@ -13,7 +13,7 @@ from pytest_modelbench.core.locations import is_url
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add which history, and where to."""
     add_history(parser)
-    parser.add_argument("--remote", metavar="NAME", default="origin", help="default: %(default)s")
+    parser.add_argument("--remote", metavar="NAME", default="origin", help="git remote; default: %(default)s")
 
 
 def run(arguments: argparse.Namespace) -> Outcome:

@@ -16,10 +16,10 @@ def declare(parser: argparse.ArgumentParser) -> None:
         "models",
         metavar="MODEL",
         nargs="*",
-        help="a timm name, or package.module:callable; default: what the project has that needs no arguments",
+        help="timm name, or package.module:callable; default: models of the project that need no arguments",
     )
-    parser.add_argument("--ci", choices=_CI, help="whose workflows to write; default: by the remotes and what is there")
-    parser.add_argument("--dry-run", action="store_true", help="show it all, and write nothing")
+    parser.add_argument("--ci", choices=_CI, help="CI to write workflows for; default: what git remotes and existing files tell")
+    parser.add_argument("--dry-run", action="store_true", help="show the files, and write nothing")
 
 
 def run(arguments: argparse.Namespace) -> Outcome:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def add_history(parser: argparse.ArgumentParser) -> None:
     """Add ``--history``."""
-    told = "where the history is kept; default: as the settings have it"
+    told = "where the history is kept; default: that of [tool.modelbench]"
     parser.add_argument("--history", metavar=SETTINGS["history"].value, help=told)
     add_config_file(parser)
 

@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add the files, and what becomes of entries that contradict."""
     add_config_file(parser)
-    parser.add_argument("files", metavar="FILE", type=Path, nargs="+", help="file of baselines")
+    parser.add_argument("files", metavar="FILE", type=Path, nargs="+", help="baseline file with a conflict")
     choice = parser.add_mutually_exclusive_group()
     for name, help_ in (
-        ("ours", "where both sides accepted other values: keep those of ours, as git calls the sides"),
-        ("theirs", "keep those of theirs"),
+        ("ours", "where the sides accepted different values, keep ours (ours and theirs as git has them)"),
+        ("theirs", "where they accepted different values, keep theirs"),
         ("measure", "keep neither, and print the command that measures and accepts these tests again"),
     ):
         choice.add_argument(f"--{name}", dest="choice", action="store_const", const=name, help=help_)
-    choice.add_argument("--session", metavar="ID", help="keep what this session accepted, whichever side it is of")
+    choice.add_argument("--session", metavar="ID", help="keep what the session with this id accepted")
 
 
 def run(arguments: argparse.Namespace) -> Outcome:
@@ -186,4 +186,4 @@ def _told(contradictions: Sequence[Contradiction]) -> list[str]:
     return lines
 
 
-COMMAND = Command("merge-conflict", "settle what two branches accepted differently", declare, run)
+COMMAND = Command("merge-conflict", "resolve a merge conflict between baselines of two branches", declare, run)

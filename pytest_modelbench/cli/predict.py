@@ -19,11 +19,12 @@ def declare(parser: argparse.ArgumentParser) -> None:
         "--device",
         metavar="NAME[,NAME]",
         default="rtx4090",
-        help="such as rtx4090,v100,t4; here: also run it on this machine, beside its floor (default: %(default)s)",
+        help="devices to predict for, such as rtx4090,v100,t4; here: also run it on this machine, and compare with the "
+        "least time that it needs (default: %(default)s)",
     )
-    parser.add_argument("--precision", default="fp32", help="of what runs here; the others have their own")
-    parser.add_argument("--threads", metavar="N", type=int, default=1, help="of a CPU that is here (default: 1)")
-    parser.add_argument("--json", action="store_true", help="plain values, for machines")
+    parser.add_argument("--precision", default="fp32", help="precision on this machine; other devices have their own")
+    parser.add_argument("--threads", metavar="N", type=int, default=1, help="CPU threads on this machine (default: 1)")
+    parser.add_argument("--json", action="store_true", help="print JSON")
 
 
 def run(arguments: argparse.Namespace) -> Outcome:
@@ -53,4 +54,4 @@ def run(arguments: argparse.Namespace) -> Outcome:
     return json.dumps(found.as_json(), indent=2) if arguments.json else render_prediction(found), FINE
 
 
-COMMAND = Command("predict", "how long a forward pass takes on devices that are not here", declare, run)
+COMMAND = Command("predict", "predict how long a forward pass takes on devices that are not here", declare, run)

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add what tells the entries that go."""
     add_baselines(parser)
-    parser.add_argument("results", metavar="RESULTS", type=Path, nargs="?", help="remove the orphans that it lists")
+    parser.add_argument("results", metavar="RESULTS", type=Path, nargs="?", help="results file: remove the entries that it lists as without a test")
     parser.add_argument(
-        "--test", metavar="ID", action="append", help="instead: remove the entries of this test, in every folder"
+        "--test", metavar="ID", action="append", help="remove the entries of this test, in every folder; repeatable"
     )
-    parser.add_argument("--check", metavar="NAME", help="with --test: only its entries of this name")
+    parser.add_argument("--check", metavar="NAME", help="with --test: remove only its entries of this name")
     parser.add_argument("--dry-run", action="store_true", help="say what would be removed, and remove nothing")
 
 
@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> Outcome:
     from pytest_modelbench.store.results import read_results
 
     if (arguments.results is None) == (arguments.test is None):
-        raise UsageError("prune takes either a results file or --test ID; see pytest-modelbench prune --help")
+        raise UsageError("name either a results file or tests (--test ID); see pytest-modelbench prune --help")
     store = BaselineStore(baselines_of(arguments, must_exist=True))
     kept: list[str] = []
     if arguments.test is not None:
@@ -85,4 +85,4 @@ def _orphans(store: BaselineStore, session: Session) -> Found:
     return {name: [key for key in store.keys(name) if key in orphans] for name in dict.fromkeys(scopes)}
 
 
-COMMAND = Command("prune", "remove entries whose test is gone", declare, run)
+COMMAND = Command("prune", "remove baseline entries whose test is gone", declare, run)

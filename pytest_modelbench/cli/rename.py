@@ -15,9 +15,9 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "old",
         metavar="OLD",
-        help="id of a test, of a function with all its parameters, of a class, a module or a folder",
+        help="former id of a test, of a function (with all its parameters), of a class, a module or a folder",
     )
-    parser.add_argument("new", metavar="NEW", help="what it is called now")
+    parser.add_argument("new", metavar="NEW", help="its id now")
     parser.add_argument("--dry-run", action="store_true", help="say what would be moved, and move nothing")
 
 
@@ -29,11 +29,11 @@ def run(arguments: argparse.Namespace) -> Outcome:
     store = BaselineStore(baselines_of(arguments, must_exist=True))
     old, new = arguments.old.removesuffix("/"), arguments.new.removesuffix("/")
     if not (old.strip() and new.strip()):
-        raise UsageError("nothing is called by an empty name; give the id that it had, and the one that it has")
+        raise UsageError("an id is empty; give the id that the test had, and the one that it has now")
     if old == new:
-        raise UsageError(f"{old} is called so already")
+        raise UsageError(f"OLD and NEW are the same id: {old}")
     if ("::" in old) != ("::" in new):
-        raise UsageError(f"a file becomes a file and a test a test: {old} cannot become {new}")
+        raise UsageError(f"{old} cannot become {new}: give two tests, or two files or folders")
     known = {key.test for folder in store.folders() for key in store.keys(folder)}
     taken = [test for test in known if renamed(test, old, new)]
     if not taken:
@@ -49,4 +49,4 @@ def run(arguments: argparse.Namespace) -> Outcome:
     return "\n".join(lines), FINE
 
 
-COMMAND = Command("rename", "keep the baselines of tests that go by another id", declare, run)
+COMMAND = Command("rename", "keep the baselines of tests that have another id now", declare, run)

@@ -14,12 +14,12 @@ from pytest_modelbench.options import SETTINGS
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add the results file and the format."""
-    parser.add_argument("results", metavar="RESULTS", type=Path, help="file of --modelbench-json")
+    parser.add_argument("results", metavar="RESULTS", type=Path, help="results file, as --modelbench-json writes it")
     parser.add_argument(
         "--format", choices=("html", "markdown", "terminal"), default="terminal", help="default: %(default)s"
     )
     parser.add_argument(
-        "--history", metavar=SETTINGS["history"].value, help="show what this history knows of each check; html only"
+        "--history", metavar=SETTINGS["history"].value, help="add the history of each check; with --format html only"
     )
     add_config_file(parser)
 
@@ -48,4 +48,4 @@ def run(arguments: argparse.Namespace) -> Outcome:
     return terminal.render(session, terminal.Look(terminal_width()), told), FINE
 
 
-COMMAND = Command("report", "the report of a session, again", declare, run)
+COMMAND = Command("report", "show the report of a session again, from its results file", declare, run)

@@ -15,7 +15,7 @@ from pytest_modelbench.core.session import told_session
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add the folder to show."""
     add_baselines(parser)
-    parser.add_argument("folder", metavar="FOLDER", nargs="?", help="show the entries of this one: portable, cpu-...")
+    parser.add_argument("folder", metavar="FOLDER", nargs="?", help="show the entries of this folder, such as portable or cpu-...")
 
 
 def run(arguments: argparse.Namespace) -> Outcome:
@@ -54,4 +54,4 @@ def _span(sessions: Collection[str]) -> str:
     return f"{len(sessions)}: {first}" + (f" to {last}" if last != first else "")
 
 
-COMMAND = Command("show", "what is stored", declare, run)
+COMMAND = Command("show", "list what is stored as baselines", declare, run)

@@ -15,9 +15,9 @@ class Cause(Enum):
     FAILED = "the test did not pass"
     NOT_MEASURED = "nothing was measured"
     DISTURBED = "the machine was disturbed while it was measured"
-    TOO_FAR_APART = "its processes are too far apart for any band to hold it"
-    TOO_FEW = "it was measured in too few undisturbed processes for a baseline to rest on"
-    CONTRADICTED = "it should be the same in every process, and is not"
+    TOO_FAR_APART = "its processes differ too much for any band"
+    TOO_FEW = "too few processes measured it undisturbed"
+    CONTRADICTED = "it should be the same in every process, but is not"
     UNFIT = "what was measured cannot be a baseline"
 
 

@@ -36,8 +36,8 @@ def noise_finding(noises: Sequence[Noise]) -> Finding | None:
     beside = sum(_within(noise.smallest_duet_band, DEFAULT_BAND) for noise in told)
     what = f"the default band of {percent(DEFAULT_BAND)} can be trusted in {trusted} of {len(told)} cases"
     duet = (
-        f"Side by side with the baseline's commit, as a gate does where git has it, {percent(DEFAULT_BAND)} can be "
-        f"trusted in {beside} of {len(told)}."
+        "Measured side by side with the baseline's commit, as a session does where git has it, "
+        f"{percent(DEFAULT_BAND)} can be trusted in {beside} of {len(told)}."
     )
     if trusted == len(told):
         return Finding("noise", Severity.FINE, what)
@@ -46,14 +46,14 @@ def noise_finding(noises: Sequence[Noise]) -> Finding | None:
             f"{one.case} {band_text(one)}" for one in told if not _within(one.smallest_band, DEFAULT_BAND)
         )
         return Finding(
-            "noise", Severity.FINE, what, f"Give the others more room, by band= where they are measured: {others}."
+            "noise", Severity.FINE, what, f"Give the others a wider band, with band= where they are measured: {others}."
         )
     wider = covering([noise.smallest_band for noise in told])
     if wider is None:
         beyond = sum(noise.smallest_band is None for noise in told)
         why = (
-            f"In {beyond} of {len(told)}, more than {percent(1 - TRUSTED)} of sessions do not come out ok even with "
-            f"{percent(BANDS[-1])}. {duet}"
+            f"In {beyond} of {len(told)}, unchanged code is not ok in more than {percent(1 - TRUSTED)} of sessions, even "
+            f"with {percent(BANDS[-1])}. {duet}"
         )
         return Finding("noise", Severity.PROBLEM, what, why)
     covered = sum(_within(noise.smallest_band, wider) for noise in told)
@@ -61,7 +61,7 @@ def noise_finding(noises: Sequence[Noise]) -> Finding | None:
         "noise",
         Severity.ADVICE,
         what,
-        f"With {percent(wider)}, {covered} of {len(told)} can be trusted against what is stored. {duet}",
+        f"With {percent(wider)}, {covered} of {len(told)} can be trusted against stored baselines. {duet}",
         f'[tool.modelbench]\nbands = {{ latency = "{percent(wider)}", throughput = "{percent(wider)}" }}',
     )
 
@@ -94,4 +94,4 @@ def too_few(noises: Sequence[Noise]) -> str:
     """Why no band is told, or an empty string."""
     if any(noise.told for noise in noises):
         return ""
-    return f"Fewer than {FEWEST} processes got through, which is too few to tell a band; give it more --minutes."
+    return f"Fewer than {FEWEST} processes got through, too few to tell a band; give more --minutes."

@@ -18,8 +18,8 @@ def own_findings(trial: OwnTrial) -> tuple[Finding, ...]:
         for tests, why in _grouped(trial.failures)
     ]
     for test, name in trial.vary:
-        why = "It is compared exactly, so that unchanged code fails: seed what draws, or record it with noisy=True."
-        found.append(Finding("exact", Severity.PROBLEM, f"{test} {name} is another one in each process", why))
+        why = "It is compared exactly, so unchanged code fails: seed what draws, or record it with noisy=True."
+        found.append(Finding("exact", Severity.PROBLEM, f"{test} {name} differs from process to process", why))
     found += [Finding("tests", Severity.ADVICE, f"skipped: {tests}", why) for tests, why in _grouped(trial.skipped)]
     found += _of_noise(trial)
     if trial.exact and not trial.vary:
@@ -42,16 +42,16 @@ def _of_noise(trial: OwnTrial) -> list[Finding]:
     known = [one for one in trial.checks if one.drawn is not None]
     found = []
     if few := len(trial.checks) - len(known):
-        what = f"{plural(few, 'check')} got through fewer than {FEWEST} pairs, which is too few to tell how they spread"
+        what = f"{plural(few, 'check')} got through fewer than {FEWEST} pairs, too few to tell how much they vary"
         found.append(Finding("pairs", Severity.ADVICE, what, mend="pytest-modelbench doctor --minutes N TESTS"))
     if trial.alarms:
-        what = f"called regressed, beside the very same code: {plural(trial.alarms, 'check')}"
-        why = "One in twenty sessions may say so by chance; run this again, and look for what disturbs the machine."
+        what = f"{plural(trial.alarms, 'check')} came out regressed, compared with the very same code"
+        why = "Chance may do that in one of twenty sessions. Run this again, and look for what disturbs the machine."
         found.append(Finding("alarms", Severity.ADVICE, what, why))
     noisy = [one for one in known if one.drawn and one.drawn.ok < TRUSTED]
     if noisy:
-        what = f"{len(noisy)} of {plural(len(known), 'check')} will often be inconclusive, with the code unchanged"
-        why = "Give them more room, or more pairs (--modelbench-pairs):"
+        what = f"{len(noisy)} of {plural(len(known), 'check')} will often be inconclusive though the code is unchanged"
+        why = "Give them a wider band, or more pairs (--modelbench-pairs):"
         found.append(Finding("noise", Severity.ADVICE, what, why, "\n".join(_roomier(noisy))))
     elif known:
         what = f"unchanged code is called ok in {percent(TRUSTED)} of sessions or more ({plural(len(known), 'check')})"

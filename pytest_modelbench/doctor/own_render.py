@@ -46,10 +46,10 @@ def render_own(report: OwnReport, width: int) -> str:
 def _trial(trial: OwnTrial, width: int) -> Iterator[str]:
     where = f" on {trial.environment}" if trial.environment else ""
     cut = ", interrupted" if trial.interrupted else ""
-    what = f"your tests beside themselves, up to {plural(trial.pairs, 'pair')} of processes{where}, "
+    what = f"your tests measured against themselves, up to {plural(trial.pairs, 'pair')} of processes{where}, "
     yield from wrapped("trial", f"{what}{duration(trial.duration_s)}{cut}", width)
     if not trial.checks:
-        yield from wrapped("", "no check of theirs varies" if trial.exact else "nothing was measured", width)
+        yield from wrapped("", "none of their checks varies" if trial.exact else "nothing was measured", width)
         return
     columns = (
         Column("case"), Column("metric"), Column("pairs", right=True, drops=1), Column("now", right=True, drops=2),

@@ -101,17 +101,17 @@ def _trial(trial: Trial, noises: Sequence[Noise], width: int) -> Iterator[str]:
     yield layout(columns, rows, width)
     yield ""
     yield from textwrap.wrap(
-        "raw sd, sd: how far processes are apart, as timed, and with the reference workload taken out. band: the "
-        f"smallest with which unchanged code is called ok in {percent(TRUSTED)} of {DRAWS} sessions drawn from these "
-        "processes, against a stored baseline; duet: the same side by side, from processes measured apart, so a real "
-        "one does better.",
+        "raw sd: how far the times of processes differ (standard deviation). sd: the same, corrected by the reference "
+        f"workload. band: the smallest band with which unchanged code is ok in {percent(TRUSTED)} of {DRAWS} sessions "
+        "drawn from these processes, against a stored baseline. duet: the same for code measured side by side; these "
+        "processes were not, so a real duet does better.",
         width,
     )
     if disturbed := sum(noise.disturbed for noise in noises):
         all_in_all = plural(sum(noise.processes for noise in noises), "measurement")
         yield from textwrap.wrap(
             f"{disturbed} of {all_in_all} {'was' if disturbed == 1 else 'were'} disturbed by something else that used "
-            "the machine, and count all the same: that is what it is like.",
+            "the machine, and count all the same, as the machine is like that.",
             width,
         )
 
@@ -137,7 +137,7 @@ def _what_to_do(report: Report, width: int) -> Iterator[str]:
         ahead = "Until then, widen" if problems else "Widen"
         steps.append(f"{ahead} the bands in pyproject.toml: {report.noise.what}. {report.noise.why}")
     else:
-        never = "Do not gate times against what is stored on this machine as it is"
+        never = "Do not gate times against stored baselines on this machine as it is"
         steps.append(f"{never}: {report.noise.what}. {report.noise.why}")
     yield "what to do"
     for count, step in enumerate(steps, 1):

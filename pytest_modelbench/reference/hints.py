@@ -7,65 +7,66 @@ from collections.abc import Mapping
 #: Headlines, and lines below them that are no reasons; ``...`` stands for figures and names. A test finds their words.
 HINTS: Mapping[str, tuple[str, str]] = {
     "... regressed ...": (
-        "The check is worse: a time surely by more than half its band, what does not vary by more than its band.",
-        "Read `where`; revert the change, or [accept it](../how-to/intended-change.md).",
+        "The check got worse: an exact value by more than its band, a time surely by more than half its band.",
+        "Read `where`. Then revert the change, or [accept it](../how-to/intended-change.md).",
     ),
-    "... is inconclusive: ... seen": (
-        "What was seen is so noisy that the change may lie within the band or beyond it.",
+    "... is inconclusive: ... measured": (
+        "The noise is too large: the true change may lie within the band or beyond it.",
         "Run the command after `to settle it`: [a busy machine](../how-to/busy-machine.md).",
     ),
     "... cannot be compared with its baseline: ...": (
-        "It measures another workload than its baseline, or in another environment: the reason follows.",
+        "The test measures another workload than its baseline did, or in another environment. The reason follows.",
         "See *other key* and *other environment* above.",
     ),
     "no baseline for ... in ...: nothing there yet": (
-        "That folder holds no baseline at all. It fails only with `--modelbench-missing=fail`.",
+        "That folder holds no baseline at all. This fails only with `--modelbench-missing=fail`.",
         "Accept one: the command follows.",
     ),
-    "no baseline for ... in ..., though ... stored there; was it renamed?": (
-        "Others have a baseline in that folder, and this one has none: the test is new, or has another name or other "
-        "parameters.",
-        "If it is new, accept it; if it was renamed, `pytest-modelbench rename OLD NEW` keeps its baselines.",
+    "no baseline for ... in ..., though it holds ...; was the test renamed?": (
+        "Other checks have a baseline in that folder, and this one has none. The test is new, or its name or parameters "
+        "changed.",
+        "If it is new, accept it. If it was renamed, `pytest-modelbench rename OLD NEW` keeps its baselines.",
     ),
-    "... is of unchanged code: ... seen": (
-        "Nothing differs since the baseline, and the time is another one. It fails with `--modelbench-machine=fail`.",
+    "... of unchanged code: ... measured": (
+        "Nothing that could change a time differs from the baseline, and the time is another one. This fails only with "
+        "`--modelbench-machine=fail`.",
         "See `THE MACHINE MOVED` below.",
     ),
-    "it fails since it is surely beyond half of that: ...": (
+    "it fails because the change is surely more than half the band (...)": (
         "The change is smaller than the band, and fails all the same: a time fails from "
         "[half the band](../trust.md#the-seven-verdicts) on.",
-        "Nothing: it explains the verdict. A wider band is an argument of the [marker](marker.md).",
+        "Nothing: it explains the verdict. The [marker](marker.md) takes a wider band.",
     ),
     "about ... would settle it": (
-        "So many more processes, or pairs of them, would probably decide the check.",
-        "Run the command after `to settle it`, which has them.",
+        "So many more processes, or pairs of processes, would probably decide the check.",
+        "Run the command after `to settle it`.",
     ),
     "no number of processes would settle it": (
-        "How far days differ is unknown by more than the band: more processes of today do not tell it.",
+        "How much days differ is uncertain by more than the band. More processes of today do not tell that.",
         "Compare with code (`--modelbench-against REF`), widen the band, or find a quieter machine.",
     ),
-    "it lies on the edge of the band": (
-        "The change is so near to the band, or to half of it, that no number of pairs would decide.",
+    "no number of pairs would settle it: the change is too close to the edge of the band": (
+        "The change is so near to the band, or to half of it, that more pairs do not help.",
         "Accept it or widen the band.",
     ),
     "a change of ... would be found in 4 of 5 sessions like this one": (
-        "How fine this session sees: smaller regressions may stay inconclusive.",
+        "How small a change this session can find. Smaller regressions may stay inconclusive.",
         "Nothing: it tells whether the machine is good enough for the band.",
     ),
-    "the machine itself was ..., by the reference workload; the change above leaves that out": (
-        "The whole machine ran at another speed than for the baseline, so the change is not the ratio of `now` and "
+    "the machine itself was ..., by the reference workload; the change above is corrected for that": (
+        "The whole machine ran at another speed than for the baseline. So the change is not the ratio of `now` and "
         "`baseline`.",
         "Nothing: it explains the verdict.",
     ),
-    "...; the change is that of the pairs": (
-        "The verdict is that of pairs of processes, old and new code in turns; `now` and `baseline` play no part.",
+    "...; the change was measured in pairs, which that does not affect": (
+        "The change comes from pairs of processes, old and new code in turns. `now` and `baseline` play no part in it.",
         "Nothing: it explains the verdict.",
     ),
-    "it is bound by launching, which takes the CPU ...: the device waits for that": (
-        "The accelerator waits for the CPU: the time is how long it takes to launch the work.",
+    "the device waits for the CPU, which takes ... to launch the work": (
+        "The accelerator waits for the CPU. The time is that of launching the work on the CPU.",
         "Look at the host: [how a time is taken](../gpu.md#how-a-time-is-taken).",
     ),
-    "the packages installed are those of the baseline": (
+    "the installed packages are the same as for the baseline": (
         "No version differs, so no package is to blame.",
         "Nothing: it explains the verdict.",
     ),
@@ -77,37 +78,36 @@ HINTS: Mapping[str, tuple[str, str]] = {
 #: Capitals that begin a line of a session or a section, and what they mean.
 LOUD: Mapping[str, tuple[str, str]] = {
     "NOT GATED": (
-        "Something was not compared with anything: no baseline yet, a baseline without a test, a test that was "
+        "Something was not compared with anything: it has no baseline yet, or a baseline has no test, or a test was "
         "skipped, failed or measured nothing.",
-        "The line ends with what it is, and mostly with the command. `--modelbench-missing=fail` turns missing "
-        "baselines into failures.",
+        "The line says which, and mostly has the command. `--modelbench-missing=fail` turns missing baselines into "
+        "failures.",
     ),
-    "NOTHING GATED": ("Every test was skipped. The exit status is 4.", "Install what the tests lack: run with `-rs`."),
+    "NOTHING GATED": ("Every test was skipped. The exit status is 4.", "Run with `-rs`, and install what is missing."),
     "THE MACHINE MOVED": (
-        "Times are surely other ones than those stored, and no code or version is to blame.",
-        "If it stays so, accept anew. `--modelbench-machine=fail` makes it fail.",
+        "Times surely differ from those stored, and no code or version is to blame: the machine itself changed.",
+        "If it stays so, accept the new times. `--modelbench-machine=fail` makes such tests fail.",
     ),
     "NOT ACCEPTED": (
-        "A value was refused as a baseline, or a whole test: the line says why. The exit status is 1.",
+        "A value, or a whole test, was refused as a baseline. The line says why. The exit status is 1.",
         "See what cannot become a baseline, below.",
     ),
     "NOT WRITTEN": (
         "A file could not be written: no such folder, no permission, no space. The exit status is 4.",
-        "The line says where it was kept instead, if anywhere, and the command that brings it home.",
+        "The line says where the results were kept instead, if anywhere, and the command that uses them.",
     ),
     "NOT KEPT in the history": (
-        "The session could not be added to the history. Verdicts and the exit status stand.",
+        "The session could not be added to the history. Verdicts and exit status are not affected.",
         "The line says why, and mostly has the command that adds it later.",
     ),
     "INCONCLUSIVE": (
-        "The head of a section, with a message for each test of which nothing is known for sure. The exit status is "
-        "10.",
+        "Heads a section with a message for each test that the noise leaves undecided. The exit status is 10.",
         "Run the command after `to settle it`: [a busy machine](../how-to/busy-machine.md).",
     ),
     "DRIFT": (
-        "By the history, a level changed for the worse within its band, or a check crept beyond its band from baseline "
-        "to baseline. Only with `--modelbench-drift`; `fail` makes the exit status 1.",
-        "A changed level: the commands below the line accept it, if it is meant. What crept: "
+        "By the history, a check got worse within its band, or crept beyond its band over several baselines. Printed "
+        "only with `--modelbench-drift`; with `fail` the exit status is 1.",
+        "If the new level is intended, the commands below the line accept it. For a check that crept: "
         "[what to do](../history.md#gating-on-drift).",
     ),
     "DRIFT NOT LOOKED AT": (
@@ -118,7 +118,7 @@ LOUD: Mapping[str, tuple[str, str]] = {
 }
 #: Signs behind values in the table, and what they mean.
 MARKS = {
-    "*": "the change leaves out how much faster or slower the whole machine was, so it is not the ratio of both times",
-    "†": "the change was measured beside the baseline's code in pairs of processes, not against the stored value",
-    "‡": "the value is what the CPU takes to launch work, not what the accelerator takes to do it",
+    "*": "the change is corrected for how fast the whole machine was, so it is not the ratio of both times",
+    "†": "the change was measured in pairs of processes beside the baseline's code, not against the stored value",
+    "‡": "the value is what the CPU takes to launch the work, not what the accelerator takes to do it",
 }

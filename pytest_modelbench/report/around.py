@@ -19,7 +19,7 @@ def around(histories: Iterable[tuple[History, str]], *, same_packages: bool) -> 
     """Lines on each history, with what the commit is called that it begins at; empty where nothing is known."""
     lines = [line for history, since in histories for line in _lines(history, since)]
     if same_packages:
-        lines.append("the packages installed are those of the baseline")
+        lines.append("the installed packages are the same as for the baseline")
     return "\n".join(lines)
 
 

@@ -38,7 +38,7 @@ def told_step(placed: Placed, answer: Answer) -> str:
         what = f"left out, {printable(placed.why.partition(chr(10))[0])}"
     else:
         changed = f"{placed.name} {_shifted(placed.shift)}" if placed.shift else placed.name
-        what = f"{changed}: {_SIDES[placed.side] if placed.side else 'not told'}"
+        what = f"{changed}: {_SIDES[placed.side] if placed.side else 'undecided'}"
     told = f"{_named(placed.step)}: {what}"
     if answer.ended in (Ended.ALIKE, Ended.OPEN):
         return told
@@ -64,7 +64,7 @@ def render(one: Bisection) -> str:
         cost += f"; the search takes a wrong turn with a probability of at most {one.error_rate:.0%}"
     parts.append("\n".join([cost, *one.notes]))
     if one.interrupted:
-        parts.append("it ended before it was through; the same command goes on from here (without --fresh)")
+        parts.append("the search is not complete; run the same command again to go on from here (without --fresh)")
     return "\n\n".join(parts)
 
 
@@ -127,7 +127,7 @@ def _found(found: Found, one: Bisection) -> Iterator[str]:
         whole = f"{lead}: {_shifted(answer.whole)}"
     yield f"{whole}  ({printable(found.test)})"
     if answer.ended is Ended.OPEN:
-        yield "  whether it changed is not told: the machine is too noisy for so small a change"
+        yield "  whether it changed is unknown: the machine is too noisy for so small a change"
         return
     if answer.ended is Ended.FOUND:
         yield from _one(steps[answer.bad], found)
@@ -138,11 +138,11 @@ def _found(found: Found, one: Bisection) -> Iterator[str]:
         if answer.ended is Ended.UNFINISHED:
             yield "  which of them is not known yet"
         else:
-            yield "  those in between could not be measured, or the noise leaves open on which side they are"
+            yield "  those in between could not be measured, or are too noisy to tell on which side they are"
     if answer.several:
         yield from _rest(found, one)
     if found.brought:
-        yield f"  it is a merge; what searches what it brought:\n    {_command(found.brought, found, one)}"
+        yield f"  it is a merge; to search what it brought:\n    {_command(found.brought, found, one)}"
     for step, why in found.passed[:_MOST_PASSED]:
         yield f"  left out {_named(step)}: {printable(why.partition(chr(10))[0])}"
     if len(found.passed) > _MOST_PASSED:
@@ -158,7 +158,7 @@ def _one(step: Step, found: Found) -> Iterator[str]:
 
 
 def _rest(found: Found, one: Bisection) -> Iterator[str]:
-    yield "  not by this alone: the rest of the change lies elsewhere; what finds that:"
+    yield "  this is not the whole change; to find the rest:"
     for good, bad in _elsewhere(found.answer, len(one.steps) - 1):
         yield f"    {_command(f'{one.steps[good].name}..{one.steps[bad].name}', found, one)}"
 
@@ -171,7 +171,7 @@ def _command(range_: str, found: Found, one: Bisection) -> str:
 def _alike(checks: Sequence[str], one: Bisection, *, nothing_else: bool) -> str:
     """What does the same at both ends; where that is all, what it then comes from."""
     more = f" and {len(checks) - _MOST_ALIKE} more" if len(checks) > _MOST_ALIKE else ""
-    told = f"the same at both ends, side by side here: {', '.join(checks[:_MOST_ALIKE])}{more}"
+    told = f"the same at both ends, measured side by side: {', '.join(checks[:_MOST_ALIKE])}{more}"
     return f"{told}\nwhat changed is {_not_this(one)}" if nothing_else else told
 
 

@@ -191,7 +191,7 @@ def _table(pairs: Sequence[_Pair], labels: Mapping[Place, str], width: int) -> I
     yield layout(_COLUMNS, rows, width)
     if marked:
         farthest = max((one.drift for one in marked), key=abs)
-        yield f"* B's machine ran up to {speed(math.exp(farthest))} than A's, which the change leaves out"
+        yield f"* B's machine ran up to {speed(math.exp(farthest))} than A's; the change is corrected for that"
 
 
 def _equal(equal: Sequence[_Pair], of: int) -> str:

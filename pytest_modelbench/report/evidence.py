@@ -99,7 +99,7 @@ def _gpu(check: Check) -> str:
     more = [
         f"{told[name]} {unit}" for name, unit in (("gpu_temperature_c", "°C"), ("gpu_power_w", "W")) if name in told
     ]
-    held = f", held there by: {told['gpu_held_by']}" if "gpu_held_by" in told else ""
+    held = f", limited by: {told['gpu_held_by']}" if "gpu_held_by" in told else ""
     return f"the GPU ran at {', '.join([f'{clock} MHz', *more])}{held}"
 
 
@@ -108,7 +108,7 @@ def _launching(check: Check) -> str:
     spent_s = launching_s(check)
     if spent_s is None:
         return ""
-    return f"it is bound by launching, which takes the CPU {number(spent_s, 's')}: the device waits for that"
+    return f"the device waits for the CPU, which takes {number(spent_s, 's')} to launch the work"
 
 
 def _machine(check: Check) -> str:
@@ -120,6 +120,8 @@ def _machine(check: Check) -> str:
     if time is None:
         return ""
     if abs(time - 1) < SAME_SPEED:
-        return "the machine was as fast as at the baseline, by the reference workload"
-    rest = "the change is that of the pairs" if told_by_pairs(check.judgement) else "the change above leaves that out"
+        return "the machine was as fast as for the baseline, by the reference workload"
+    rest = "the change above is corrected for that"
+    if told_by_pairs(check.judgement):
+        rest = "the change was measured in pairs, which that does not affect"
     return f"the machine itself was {speed(time)}, by the reference workload; {rest}"

@@ -104,7 +104,7 @@ def _machine(checks: Sequence[Check]) -> str:
         # One side of 1.0: the smaller share first, and its direction once.
         alike = (nearest > 1) == (farthest > 1)
         how = f"{speed(nearest).partition(' ')[0] if alike else speed(nearest)} to {how}"
-    return f"the machine ran {how} than for the baseline, which the change leaves out"
+    return f"the machine ran {how} than for the baseline; the change is corrected for that"
 
 
 def _pairs(checks: Sequence[Check]) -> str:
@@ -115,7 +115,7 @@ def _pairs(checks: Sequence[Check]) -> str:
 
 def _launching(checks: Sequence[Check]) -> str:
     del checks
-    return "bound by launching: the device waits for the CPU, whose speed this is"
+    return "the device waits for the CPU to launch its work: this is the speed of the CPU"
 
 
 _TEXTS = {Mark.MACHINE: _machine, Mark.PAIRS: _pairs, Mark.LAUNCHING: _launching}

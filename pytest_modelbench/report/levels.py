@@ -76,7 +76,7 @@ def _cause(change: LevelChange) -> str:
     """What is likely to blame."""
     if causes := change.causes:
         return printable(named(causes, _MOST_CAUSES))
-    return "nothing that is known changed, so it may be the machine"
+    return "no known fact changed, so it may be the machine"
 
 
 def bisect_command(test: str, change: LevelChange) -> str:

@@ -96,7 +96,8 @@ def _edge(check: Check) -> str:
     if abs(math.log(judgement.ratio)) > math.log1p(band):
         return ""
     half = 1 + band / 2
-    return f"it fails since it is surely beyond half of that: {percent(half if judgement.ratio > 1 else 1 / half)}"
+    half_text = percent(half if judgement.ratio > 1 else 1 / half)
+    return f"it fails because the change is surely more than half the band ({half_text})"
 
 
 def _improved(check: Check, advice: Advice) -> _Told:
@@ -106,11 +107,11 @@ def _improved(check: Check, advice: Advice) -> _Told:
 
 def _inconclusive(check: Check, advice: Advice) -> _Told:
     name, ratio, judgement = check.key.name, check.judgement.ratio, check.judgement
-    seen = f"{percent(ratio)} seen{_interval(check)}, " if ratio is not None else ""
+    seen = f"{percent(ratio)} measured{_interval(check)}, " if ratio is not None else ""
     ways = [
         Way("to settle it", advice.settle, (judgement.pairs or judgement.processes) + (judgement.more or 0)),
         Way("to try again, on a quieter machine", advice.rerun),
-        Way("to let the baseline learn this noise", advice.accept),
+        Way("to add this session to the baseline", advice.accept),
     ]
     headline = f"{name} is inconclusive: {seen}{_tolerated(check)}"
     facts = [*evidence(check, advice.provenance, advice.used), found_from(check), more_needed(check)]
@@ -123,7 +124,9 @@ def more_needed(check: Check) -> str:
     if judgement.detectable_ratio is None:
         return ""
     if judgement.more is None:
-        return "no number of processes would settle it" if not judgement.pairs else "it lies on the edge of the band"
+        if judgement.pairs:
+            return "no number of pairs would settle it: the change is too close to the edge of the band"
+        return "no number of processes would settle it"
     takes = f" ({duration(judgement.more_s)})" if judgement.more_s is not None else ""
     return f"about {plural(judgement.more, 'more pair' if judgement.pairs else 'more process')}{takes} would settle it"
 
@@ -153,14 +156,14 @@ def _new(check: Check, advice: Advice) -> _Told:
     if not others:
         headline = f"no baseline for {check.key.name} in {check.folder}: nothing there yet"
         return _Told(headline, [now], [], [Way("to record one", advice.accept)])
-    are = "is" if len(others) == 1 else "are"
     lead = f"no baseline for {check.key.name} in {check.folder}"
-    headline = f"{lead}, though {plural(len(others), 'other')} {are} stored there; was it renamed?"
+    headline = f"{lead}, though it holds {plural(len(others), 'other check')}; was the test renamed?"
     renamed, new = Way("if it was renamed", advice.rename), Way("if it is new", advice.accept)
     if advice.renamed:
         was = {after: before for before, after in advice.renamed.tests}[check.key.test]
         would = [as_if(one) for one in advice.renamed.checks if one.key == check.key]
-        return _Told(headline, [now], [f"as {was}, which is gone, {text}" for text in would], [renamed, new])
+        told = [f"with the baseline of {was}, which is gone: {text}" for text in would]
+        return _Told(headline, [now], told, [renamed, new])
     # A renamed test keeps its checks' names, a renamed check its test.
     akin = {str(key): key for key in others if key.name == check.key.name or key.test == check.key.test}
     near = difflib.get_close_matches(str(check.key), akin, n=3, cutoff=0.6)
@@ -177,12 +180,13 @@ def as_if(check: Check) -> str:
         return f"{check.key.name} could not be compared: {sentences(judgement.reasons)}"
     how = {Verdict.REGRESSED: "would be regressed", Verdict.IMPROVED: "would be improved"}
     if judgement.verdict is Verdict.INCONCLUSIVE:
-        return f"{check.key.name} would be inconclusive so far: {percent(judgement.ratio or 1)} seen{_interval(check)}"
+        ratio = f"{percent(judgement.ratio or 1)} measured{_interval(check)}"
+        return f"{check.key.name} would be inconclusive so far: {ratio}"
     return _moved(check, how.get(judgement.verdict, "would be ok"))
 
 
 def _unchanged(check: Check, advice: Advice) -> _Told:
-    headline = f"{check.key.name} is of unchanged code: {percent(check.judgement.ratio or 1)} seen{_interval(check)}"
+    headline = f"{check.key.name} of unchanged code: {percent(check.judgement.ratio or 1)} measured{_interval(check)}"
     ways = [Way("to see it again", advice.rerun), _from_now_on(advice)]
     return _Told(headline, measured(check), evidence(check, advice.provenance, advice.used), ways)
 
@@ -210,7 +214,7 @@ _TELL = {
 
 
 def _moved(check: Check, how: str) -> str:
-    """``latency regressed by +23.4% (95% sure: ...), tolerated is 5%``, with both values where they are exact."""
+    """``latency regressed by +23.4% (95% sure: ...), 5% is tolerated``, with both values where they are exact."""
     judgement, metric = check.judgement, check.metric
     tolerated = _tolerated(check)
     if metric.noisy and judgement.ratio is not None:
@@ -229,7 +233,7 @@ def _moved(check: Check, how: str) -> str:
 
 def _tolerated(check: Check) -> str:
     band = check.metric.band
-    return "no change is tolerated" if band.text == "exact" else f"tolerated is {band_in_words(band)}"
+    return "no change is tolerated" if band.text == "exact" else f"{band_in_words(band)} is tolerated"
 
 
 def _exact_pair(old: float, new: float, unit: str) -> tuple[str, str]:

@@ -19,9 +19,10 @@ from pytest_modelbench.report.summary import Notice, Standing, Told, standing
 _MOST_ITEMS = 5
 #: What did not change where the machine did: of code that is the baseline's (True), that a duet cleared, or of both.
 _NOT_TO_BLAME = {
-    frozenset({True}): "code, versions, settings and environment are the baseline's",
-    frozenset({False}): "beside the baseline's code, it is no slower; versions, settings and environment are the same",
-    frozenset({True, False}): "the code is the baseline's, or no slower beside it; all else is the same",
+    frozenset({True}): "code, versions, settings and environment are those of the baseline",
+    frozenset({False}): "beside the baseline's code, this code is no slower; versions, settings and environment "
+    "are the same",
+    frozenset({True, False}): "the code is that of the baseline, or no slower; all else is the same",
 }
 _IF_IT_STAYS = "If it stays so, accept with"
 
@@ -56,16 +57,16 @@ def _predicted(session: Session) -> list[Notice]:
             figures = check.measurements[-1].figures
             # Whoever wrote the results file may have left them out.
             if (device := figures.get("device")) and (held_up_by := figures.get("held_up_by")):
-                items.append(f"{check.case.id}: {percent(ratio)} on {device} (held up by {held_up_by})")
+                items.append(f"{check.case.id}: {percent(ratio)} on {device} (limited by {held_up_by})")
     return [Notice("predicted, not measured:", some(items))] if items else []
 
 
 #: What is told of a test that does not measure what it has a baseline for.
 _WHY_ABSENT = {
     Absence.GONE: "there is no such test",
-    Absence.NO_BENCHMARK: "it measures nothing: it has neither the modelbench fixture nor its mark",
-    Absence.DROPPED: "a hook took it off the list of tests, and did not say that it is deselected",
-    Absence.NOT_COLLECTED: "its file is there, and was not collected: look at testpaths, collect_ignore, python_files",
+    Absence.NO_BENCHMARK: "it is no benchmark test: it has neither the modelbench fixture nor the modelbench marker",
+    Absence.DROPPED: "a hook removed it from the tests and did not report it to pytest_deselected",
+    Absence.NOT_COLLECTED: "its file is there but was not collected: check testpaths, collect_ignore, python_files",
 }
 
 
@@ -115,7 +116,7 @@ def _renamed(renamed: Renamed, session: Session, told: Told) -> Notice:
     items = [*some(items)]
     if len(olds) <= MOST_TESTS:
         items.append(f"if it is gone for good:  {prune_command(olds, told.baselines, here=told.here)}")
-    text = f"{lead}; if it is now {renamed.new}, keep them with the command in the last line"
+    text = f"{lead}; if the test is now called {renamed.new}, keep them with the last command"
     rename = rename_command(renamed.old, renamed.new, told.baselines, told.here)
     return Notice(text, tuple(items), rename, short=lead)
 
@@ -148,11 +149,11 @@ def _machine(session: Session, told: Told) -> list[Notice]:
     could = sum(check.metric.noisy and check.baseline is not None for check in session.checks)
     ratios = sorted(one.apart for _, one in moved)
     span = percent(ratios[0]) if len(moved) == 1 else f"{percent(ratios[0])} to {percent(ratios[-1])}"
-    verb, its = ("is", "its") if len(moved) == 1 else ("are", "their")
-    lead = f"THE MACHINE MOVED: {len(moved)} of {plural(could, 'noisy check')} {verb} surely away from {its} baseline"
+    verb, its = ("differs", "its") if len(moved) == 1 else ("differ", "their")
+    lead = f"THE MACHINE MOVED: {len(moved)} of {plural(could, 'noisy check')} surely {verb} from {its} baseline"
     before = min(one.before for _, one in moved)
     which = "session" if before == 1 else f"{before} sessions"
-    so_far = f"So it was in the {which} before: accept anew with" if before else _IF_IT_STAYS
+    so_far = f"The {which} before found the same: accept with" if before else _IF_IT_STAYS
     same = {isinstance(one.code, SameCode) for _, one in moved}
     text = f"{lead} ({span}); {_NOT_TO_BLAME[frozenset(same)]}. {so_far}"
     items = [f"{check.case.id} {check.key.name}: {percent(one.apart)}" for check, one in moved]
@@ -187,7 +188,7 @@ def _not_gated(session: Session, told: Told) -> list[Notice]:
                 f"{lead} {verb} no baseline in {told.baselines}/{folder}: nothing there yet; there are baselines of "
                 f"{plural(len(others), 'other environment')} (what differs, there -> here)"
             )
-            others = [*some(others), "accept those of this one with"]
+            others = [*some(others), "accept baselines for this environment with"]
         meant = {check.key.test for check in session.checks if check.folder == folder}
         found.append(Notice(text, tuple(others), accept_of(meant, session, told), short=f"{lead} ({folder})"))
     found += _new_here(session)
@@ -234,7 +235,7 @@ def _acceptance(session: Session, told: Told) -> list[Notice]:
     troubled = {check.key.test for check in session.checks if standing(check, session) in trouble}
     for wanted, without, text in (
         # A test is accepted as a whole: not one for its gain that has lost something as well.
-        ({Standing.IMPROVED}, troubled, "{} improved: accept, or the gain can be lost again unseen"),
+        ({Standing.IMPROVED}, troubled, "{} improved: accept, or nobody notices when the gain is lost again"),
         (trouble, set(), "if the change is intended, accept with"),
     ):
         checks = [

@@ -30,7 +30,7 @@ def render_prediction(found: Prediction) -> str:
 
 def _table(found: Prediction) -> Iterator[str]:
     width = max(len(one.device) for one in found.devices)
-    yield f"  {'':<{width}}  {'a pass':>9}  {'images/s':>9}  error of half, of 9 in 10  held up by"
+    yield f"  {'':<{width}}  {'a pass':>9}  {'images/s':>9}  error of half, of 9 in 10  limited by"
     for one in found.devices:
         rate = f"{found.batch_size / one.seconds:,.0f}"
         error = f"{one.error.median:.1%}, {one.error.within_90:.0%}"

@@ -53,10 +53,11 @@ class Course:
 
 def early_advice(disturbed: Disturbed, *, updating: bool) -> str:
     """What is to be expected of a session whose first process was disturbed in all that it timed."""
-    lead = f"modelbench: the machine was disturbed in all of the first process ({disturbed.cause})"
+    lead = f"modelbench: the machine was disturbed throughout the first process ({disturbed.cause})"
     if updating:
-        return f"{lead}; if the second is, too, nothing timed can become a baseline, and this ends"
-    return f"{lead}; times will take more processes to judge, or stay undecided: pytest-modelbench doctor tells by what"
+        return f"{lead}; if it is in the second, too, no time can become a baseline, and the session ends"
+    doctor = "pytest-modelbench doctor tells what disturbs it"
+    return f"{lead}; times will take more processes to judge, or stay undecided; {doctor}"
 
 
 def progress_line(course: Course, case: str, width: int) -> str:

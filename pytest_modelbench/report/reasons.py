@@ -56,19 +56,19 @@ def _may_be_away(one: why.MayBeAway) -> str:
 def _drifted(one: why.Drifted) -> str:
     how = "slower" if one.drift > 0 else "faster"
     share = f"{abs(math.expm1(one.drift)):.0%} {how}"
-    return f"the machine itself runs {share} than when the baseline was recorded, too much to be left out"
+    return f"the machine itself runs {share} than when the baseline was recorded, too much to correct for"
 
 
 def _parted(one: why.Parted) -> str:
     part = one.module or "the model itself"
-    how = "nothing like it was there" if one.share is None else f"by {100 * one.share:.2g}% of its rms"
+    how = f"by {100 * one.share:.2g}% of its rms" if one.share is not None else "and was not comparable in the baseline"
     return f"{part} is the first part to differ, {how}"
 
 
 def _assumed(one: why.AssumedSpread) -> str:
     if one.one_process:
         return "the baseline was recorded in one process, so how much it varies is assumed"
-    return "the baseline was recorded in one session, so how far days differ is what other tests show, or assumed"
+    return "the baseline was recorded in one session, so how much days differ is taken from other tests, or assumed"
 
 
 def _upset(disturbed: int) -> str:
@@ -88,12 +88,12 @@ def _cleared(one: why.Cleared) -> str:
 
 def _not_to_blame(code: why.SameCode | why.Cleared) -> str:
     if isinstance(code, why.SameCode):
-        return "the code is the very same"
+        return "the code is that of the baseline"
     return f"{_cleared(code)}, but both differ from the stored value"
 
 
 def _since(one: why.Since) -> str:
-    alike = ", and the same on both sides of the duet" if one.alike else ""
+    alike = ", but the same on both sides of the comparison" if one.alike else ""
     return f"since the baseline{alike}: {_some(one.differences)}"
 
 
@@ -104,7 +104,7 @@ def _some(found: Sequence[Difference]) -> str:
 
 
 def band_in_words(band: Band) -> str:
-    """What ``band`` lets pass, after "tolerated is"."""
+    """What ``band`` lets pass, before "is tolerated"."""
     return band.text.replace("sampling", "what chance explains") if band.sampling else band.text
 
 
@@ -119,7 +119,7 @@ def _sample_lines(one: why.SamplesChanged) -> list[str]:
         amount += f"; {_objection(one.objection) if one.objection else 'that may be chance'}"
     if not (one.lost or one.won):
         return [f"none of {one.samples} samples changed", amount]
-    lost, won = ("got worse", "got better") if one.graded else ("lost", "gained")
+    lost, won = ("got worse", "got better") if one.graded else ("newly wrong", "newly right")
     told = [f"{one.lost} of {one.samples} samples {lost}{_named(one.lost_names)}"]
     return [*told, *([f"{one.won} {won}{_named(one.won_names)}"] if one.won else []), amount]
 
@@ -150,8 +150,8 @@ _SENTENCES: dict[type[Any], Callable[[Any], str]] = {
     why.AssumedSpread: _assumed,
     why.NoPairs: lambda one: f"it was not measured side by side with the baseline's code: {one.why}",
     why.NotConfirmed: lambda one: f"it could not be measured side by side with {one.base}: {one.why}",
-    why.OutOfBudget: lambda one: f"the budget of {duration(one.budget_s)} was over",
-    why.NotEverywhere: lambda one: "only some of the processes measured it",
+    why.OutOfBudget: lambda one: f"the time budget of {duration(one.budget_s)} was used up (--modelbench-budget)",
+    why.NotEverywhere: lambda one: "only some of the processes measured it: let each process measure it",
     why.PairsSoFar: lambda one: (
         f"measured side by side with {one.base} in {one.done} of {one.planned} pairs{_upset(one.disturbed)}"
     ),
@@ -163,19 +163,21 @@ _SENTENCES: dict[type[Any], Callable[[Any], str]] = {
         f"measured again in {one.done} of {one.wanted} processes"
     ),
     why.UnknownWhetherAway: lambda one: (
-        f"{_cleared(one.code)}, but whether both differ from the stored value cannot be told"
+        f"{_cleared(one.code)}, but noise hides whether both differ from the stored value"
     ),
     why.EnvironmentMoved: lambda one: (
         f"the environment changed, not the code: {_not_to_blame(one.code)}; "
         f"since the baseline: {_some(one.differences)}"
     ),
-    why.MachineMoved: lambda one: f"the machine changed, not the code: {_not_to_blame(one.code)}, and no version did",
+    why.MachineMoved: lambda one: (
+        f"the machine changed, not the code: {_not_to_blame(one.code)}, and no version changed"
+    ),
     why.Since: _since,
     why.DisturbedBaseline: lambda one: (
-        f"the baseline is of a disturbed machine, whose {one.disturbed} processes spread by {one.spread:.1%}: up to "
-        f"{100 * (one.band_end - 1):+.1f}% is tolerated"
+        f"the baseline was accepted on a disturbed machine ({one.disturbed} processes disturbed, spread "
+        f"{one.spread:.1%}), so up to {100 * (one.band_end - 1):+.1f}% is tolerated"
     ),
-    why.Varies: lambda one: "it should be the same in every process, and is not: something draws at random",
+    why.Varies: lambda one: "it should be the same in every process, but is not: something is drawn at random",
     why.NumbersDiffer: lambda one: (
         f"numbers computed from the output moved by up to {one.most:.3g}"
         + (f", and {one.allowed:.3g} is tolerated" if one.allowed is not None else "")

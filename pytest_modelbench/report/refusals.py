@@ -13,15 +13,15 @@ from pytest_modelbench.report.summary import Notice
 #: What helps, by cause; empty: the test's own message says it.
 _REMEDIES = {
     Cause.INTERRUPTED: "run it to its end",
-    Cause.NO_ENVIRONMENT: "no process ever measured: look at what ended it",
+    Cause.NO_ENVIRONMENT: "no process measured anything: look at what ended them",
     Cause.NOT_ENDED: "run it to its end",
     Cause.FAILED: "mend the test, then accept it again",
     Cause.NOT_MEASURED: "measure it again",
     Cause.DISTURBED: "measure it again when the machine is less busy; pytest-modelbench doctor says how busy it is",
     Cause.TOO_FAR_APART: "measure it again when the machine is less busy",
     Cause.TOO_FEW: "measure it again when the machine is less busy",
-    Cause.CONTRADICTED: "the forward pass draws at random, or the test seeds by itself: seed what draws, or declare it "
-    "noisy (record(..., noisy=True))",
+    Cause.CONTRADICTED: "the forward pass draws at random, or the test sets a seed of its own: seed what draws, or "
+    "record it as noisy (record(..., noisy=True))",
     Cause.UNFIT: "mend what the test records",
 }
 
@@ -55,7 +55,7 @@ def _notice(cause: Cause, refused: Mapping[CheckKey, Refusal], accept: Accept, e
     lead = f"NOT ACCEPTED: {plural(len(refused), 'check')} of {plural(len(tests), 'test')}"
     told = f"{lead}: {cause.value}{f' ({details[0]})' if len(details) == 1 else ''}; {_REMEDIES[cause]}"
     if even_if_disturbed and cause is Cause.DISTURBED:
-        told += f"; or add {even_if_disturbed}: it is accepted, and held by a wider band"
+        told += f"; or add {even_if_disturbed}: it is then accepted, with a wider band"
     items = [f"{test} {', '.join(names)}" for test, names in tests.items()]
     if len(details) > 1:
         # Each has its own: told beside the test.

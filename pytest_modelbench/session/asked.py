@@ -227,7 +227,7 @@ def check_tables(config: pytest.Config, project: Project, paths: Iterable[Path])
     if any(table is None or table.path == own for table in nearest.values()):
         ways.append(f"and what is left with {shlex.join(f'--ignore={folder}' for folder in folders)}")
     raise UsageError(
-        f"a session has one table of settings, the nearest above all that it was given: {held}. Some of these tests "
+        f"a session has one table of settings, the nearest above all its tests: {held}. Some of these tests "
         f"have a nearer one: {', '.join(_told(nearer[path], here) for path in sorted(nearer))}. Run them by "
         f"themselves: {'; '.join(ways)}"
     )
@@ -240,7 +240,7 @@ def _told(table: Table, here: Path) -> str:
 def _unused(table: Table, project: Project, here: Path) -> str:
     """The line on a table that does not hold."""
     if project.table is None:
-        why = "it is not above the tests that were given; write it above them"
+        why = "its folder is not above the given tests; move the settings above them"
     else:
         how = (
             "was given with -c"
@@ -249,7 +249,7 @@ def _unused(table: Table, project: Project, here: Path) -> str:
             if _beside(table, project)
             else "is nearer to the tests"
         )
-        why = f"{told_path(project.table.path, here)} {how}; what shall hold belongs there"
+        why = f"{told_path(project.table.path, here)} {how}; move the settings there"
     return f"modelbench: not used: {_told(table, here)}; {why}"
 
 

@@ -99,7 +99,7 @@ class Closing:
         if self._result.absent and settings.orphans == "fail" and not updating:
             return pytest.ExitCode.TESTS_FAILED
         if outcomes and all(outcome is Outcome.SKIPPED for outcome in outcomes):
-            self._notes.append(f"NOTHING GATED: all {len(outcomes)} tests were skipped")
+            self._notes.append(f"NOTHING GATED: all {len(outcomes)} tests were skipped; run with -rs to see why")
             return pytest.ExitCode.USAGE_ERROR
         if Outcome.INCONCLUSIVE in outcomes and settings.inconclusive == "fail":
             return INCONCLUSIVE
@@ -161,7 +161,8 @@ class Closing:
         where = self._runner.settings.history
         result, odd = keepable(result)
         if odd:
-            told = f"NOT KEPT in the history: {plural(len(odd), 'check')} that no file can hold, such as {odd[0]}"
+            what = f"{plural(len(odd), 'check')} with a value that no file can hold, such as {odd[0]}"
+            told = f"NOT KEPT in the history: {what}"
             self._notes.append(printable(told))
         try:
             keep(location_of(where, self._config.rootpath), result)
@@ -228,8 +229,8 @@ class Closing:
         name, here = self._option.modelbench_save_benchmark, self._config.invocation_params.dir
         if name and self._result is not None:
             saved = benchmark_storage.save(self._result, here / ".benchmarks", name)
-            told = f"in {told_path(saved, here)}" if saved else "nowhere: there are none"
-            self._notes.append(f"latencies saved for pytest-benchmark {told}")
+            told = f"latencies saved for pytest-benchmark in {told_path(saved, here)}" if saved else ""
+            self._notes.append(told or "no latencies saved for pytest-benchmark: none were measured")
 
     def _write_results(self, result: Session) -> Path | None:
         """The results file: the one that was asked for, or one elsewhere if it cannot be written or something was lost.

@@ -44,7 +44,9 @@ class Recourses:
         if settings.confirm != "duet":
             self._unwanted = f"--modelbench-confirm={settings.confirm}"
         self._known: dict[str | None, Recourse] = {
-            None: Recourse(why_none=self._unwanted or "it was recorded outside git, or with uncommitted changes")
+            None: Recourse(
+                why_none=self._unwanted or "the baseline was recorded outside git, or with uncommitted changes"
+            )
         }
 
     def __call__(self, commit: str | None) -> Recourse:

@@ -44,14 +44,14 @@ def drift_of(session: Session, kept: History | Exception, commands: Commands) ->
     stepped = [one for one in found if one.drifted]
     crept = [one for one in found if one.crept]
     if stepped:
-        lead = f"DRIFT: {plural(len(stepped), 'check')} changed for the worse within the last {RECENT} nights:"
+        lead = f"DRIFT: {plural(len(stepped), 'check')} got worse within the last {RECENT} nights:"
         lines += [lead, *(f"    {line}" for line in change_lines(stepped, drifted=True))]
     if crept:
-        lead = f"DRIFT: {plural(len(crept), 'check')} crept beyond the band, from baseline to baseline:"
+        lead = f"DRIFT: {plural(len(crept), 'check')} crept beyond the band over several baselines:"
         lines += [lead, *(f"    {line}" for line in creep_lines(crept)[:_MOST])]
     if stepped:
         lines += [
-            "if that is intended, start from a baseline of now:",
+            "if that is intended, make the present level the baseline:",
             *(f"    {one}" for one in _anew(stepped, commands)),
         ]
     return Drift(tuple(lines), fails=fails or bool(stepped or crept))
@@ -71,14 +71,14 @@ def _read_in_part(session: Session, kept: History) -> tuple[list[str], bool]:
         told = f"{plural(len(kept.unread), 'file')} of the history cannot be read: {printable_lines(kept.unread[0])}"
         lines, fails = [f"DRIFT NOT LOOKED AT in full: {told}"], True
     if others := len(kept.damaged) - len(kept.unread):
-        lines.append(f"drift: {plural(others, 'file')} of the history left out: pytest-modelbench history")
+        lines.append(f"drift: {plural(others, 'file')} of the history left out; pytest-modelbench history tells why")
     if not any(night.session != session.stamp.id for one in kept.series for night in one.nights):
         if kept.damaged:
-            lines.append("DRIFT NOT LOOKED AT: of the history nothing can be used but this session")
+            lines.append("DRIFT NOT LOOKED AT: nothing of the history can be used except this session")
         elif not kept.sessions:
             lines.append("DRIFT NOT LOOKED AT: the history holds nothing, not even this session")
         else:
-            lines.append("drift: the history has no other session than this one: nothing to compare with")
+            lines.append("drift: the history has only this session, so there is nothing to compare with")
         fails = fails or bool(kept.damaged) or not kept.sessions
     return lines, fails
 

@@ -92,26 +92,30 @@ class BenchSession:
             )
         if option.update_baselines and option.modelbench_rounds:
             raise pytest.UsageError(
-                "--modelbench-rounds is about comparing; a baseline takes the update-rounds of [tool.modelbench]"
+                "--modelbench-rounds has no effect on --update-baselines: leave it out, or set update-rounds in "
+                "[tool.modelbench]"
             )
         against = option.modelbench_against or option.modelbench_against_python or option.modelbench_bisect
         if option.modelbench_bisect and (option.modelbench_against or option.modelbench_against_python):
-            raise pytest.UsageError("--modelbench-bisect compares with the first of its range, and with nothing else")
+            raise pytest.UsageError(
+                "--modelbench-bisect compares with the first revision of its range: leave out --modelbench-against and "
+                "--modelbench-against-python"
+            )
         for flag, given in (
             ("--update-baselines", option.update_baselines),
             ("--modelbench-inline", option.modelbench_inline),
         ):
             if against and given:
                 raise pytest.UsageError(
-                    f"{flag} goes with stored baselines; beside other code there is nothing for it to act on"
+                    f"{flag} works on stored baselines, and this session compares with other code: leave {flag} out"
                 )
         if option.modelbench_even_if_disturbed and not option.update_baselines:
             raise pytest.UsageError(
-                "--modelbench-even-if-disturbed is about what becomes a baseline: it needs --update-baselines"
+                "--modelbench-even-if-disturbed needs --update-baselines: it changes what is accepted"
             )
         if option.update_baselines and option.modelbench_inline:
             raise pytest.UsageError(
-                "--modelbench-inline measures in one process only, too few for a baseline to rest on"
+                "--modelbench-inline measures in one process only, too few for a baseline: leave it out"
             )
         with as_usage_error():
             project = project_of_session(config)

@@ -73,7 +73,7 @@ def test_a_range_without_the_change_is_status_1_and_says_that_it_is_not_the_code
         (["HEAD"], "write GOOD..BAD"),
         (["HEAD..HEAD~1"], "turn the range around"),
         (["HEAD~1..HEAD", "--maker", "x"], "name it with --package"),
-        (["HEAD~1..HEAD", "--pytest=--update-baselines"], "goes with stored baselines"),
+        (["HEAD~1..HEAD", "--pytest=--update-baselines"], "works on stored baselines"),
     ],
 )
 def test_what_cannot_be_searched_is_refused_with_status_4(pytester, repository, arguments, said):

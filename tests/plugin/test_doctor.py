@@ -69,7 +69,7 @@ def test_an_interrupt_while_looking_leaves_no_traceback(monkeypatch, capsys):
 
     monkeypatch.setattr("pytest_modelbench.doctor.examination.read_machine", interrupted)
     assert main(["doctor", "--json"]) == REFUSED
-    assert capsys.readouterr() == ("", "pytest-modelbench: interrupted before anything was told\n")
+    assert capsys.readouterr() == ("", "pytest-modelbench: interrupted before there was a result\n")
 
 
 @pytest.mark.slow

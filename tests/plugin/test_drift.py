@@ -28,9 +28,9 @@ def test_a_step_within_the_band_is_told_or_fails_the_session(bench, what, status
     assert result.ret == status
     result.stdout.fnmatch_lines(
         [
-            "DRIFT: 1 check changed for the worse within the last 10 nights:",
+            "DRIFT: 1 check got worse within the last 10 nights:",
             "        * answer +2.0% (portable)",
-            "if that is intended, start from a baseline of now:",
+            "if that is intended, make the present level the baseline:",
             "    pytest-modelbench prune --test test_it.py::test_one --check answer",
             "    pytest --modelbench * --update-baselines test_it.py::test_one",
         ]
@@ -103,8 +103,8 @@ def test_a_check_that_no_file_can_hold_is_named_and_the_others_are_kept(pytester
     result = bench("--modelbench-history=nights", "--modelbench-drift=fail", source=source.format(100))
     result.stdout.fnmatch_lines(
         [
-            "NOT KEPT in the history: 1 check that no file can hold, such as 'test_it.py::test_one' 'odd': *",
-            "drift: the history has no other session than this one: nothing to compare with",
+            "NOT KEPT in the history: 1 check with a value that no file can hold, such as 'test_it.py::test_one' 'odd'*",
+            "drift: the history has only this session, so there is nothing to compare with",
         ]
     )
     assert len(list((pytester.path / "nights").iterdir())) == 1

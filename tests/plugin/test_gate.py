@@ -70,7 +70,7 @@ def test_a_renamed_test_fails_and_its_orphan_is_named(bench, accept, pytester):
     result = bench(source=ONE.format(answer=42).replace("test_one", "test_first"))
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
-        ["*no baseline for answer in portable, though 1 other is stored there; was it renamed?"]
+        ["*no baseline for answer in portable, though it holds 1 other check; was the test renamed?"]
     )
     result.stdout.fnmatch_lines(["*test_it.py::test_one*", "*pytest-modelbench prune*"])
 
@@ -112,7 +112,7 @@ def test_environments_that_have_baselines_are_named_where_this_one_has_none(benc
             "NOT GATED: 1 check has no baseline in baselines/cpu-*: nothing there yet; there are baselines of 1 other "
             "environment (what differs, there -> here)",
             "    cuda-nvidia-h200: device cuda -> cpu",
-            "    accept those of this one with",
+            "    accept baselines for this environment with",
             "    pytest --modelbench --modelbench-device=cpu --update-baselines",
         ]
     )
@@ -137,7 +137,7 @@ def test_one(modelbench):
         [
             "=* INCONCLUSIVE =*",
             "_* test_one _*",
-            "speed: speed is inconclusive: * seen (95% sure: *), tolerated is 5%",
+            "speed: speed is inconclusive: * measured (95% sure: *), 5% is tolerated",
             "  to try again, on a quieter machine: *",
             "*speed*inconclusive*",
             "*1 inconclusive*",

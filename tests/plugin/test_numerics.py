@@ -32,7 +32,7 @@ def test_lifecycle_of_an_output(bench, accept, stored):
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         [
-            "net-b1-8-fp32: output regressed: 0.* rms -> 0.* rms (*tolerated is 0.1%*",
+            "net-b1-8-fp32: output regressed: 0.* rms -> 0.* rms (*0.1% is tolerated*",
             "  where     4 is the first part to differ, by *% of its rms",
             "*numbers computed from the output moved by up to 0.0*, and 0.* is tolerated*",
             "*if this is intended:  pytest --modelbench *--update-baselines test_it.py::test_net",

@@ -105,7 +105,7 @@ def test_a_session_of_skips_alone_gates_nothing_and_says_so(bench):
     result = bench(source=source)
     result.assert_outcomes(skipped=1)
     assert result.ret == 4
-    result.stdout.fnmatch_lines(["NOTHING GATED: all 1 tests were skipped"])
+    result.stdout.fnmatch_lines(["NOTHING GATED: all 1 tests were skipped; run with -rs to see why"])
 
 
 def test_a_collection_error_is_an_ordinary_one(bench):

@@ -94,8 +94,8 @@ def test_tests_of_several_tables_are_no_session_and_the_way_out_is_told(bench, m
     result = bench(*arguments)
     assert result.ret == USAGE
     assert result.errlines[-1 if result.errlines[-1] else -2] == (
-        f"ERROR: a session has one table of settings, the nearest above all that it was given: {held}. Some of these "
-        "tests have a nearer one: [tool.modelbench] of packages/a/pyproject.toml. Run them by themselves: "
+        f"ERROR: a session has one table of settings, the nearest above all its tests: {held}. Some of these tests "
+        "have a nearer one: [tool.modelbench] of packages/a/pyproject.toml. Run them by themselves: "
         f"pytest --modelbench packages/a{rest}"
     )
 
@@ -106,27 +106,25 @@ def test_tests_of_several_tables_are_no_session_and_the_way_out_is_told(bench, m
     [
         (
             {"pyproject.toml": "[tool.modelbench]\n"}, ["packages/a"],
-            "[tool.modelbench] of pyproject.toml; packages/a/pyproject.toml is nearer to the tests; what shall hold "
-            "belongs there",
+            "[tool.modelbench] of pyproject.toml; packages/a/pyproject.toml is nearer to the tests; move the "
+            "settings there",
         ),
         (
             {"packages/a/tox.ini": "[modelbench]\n"}, ["packages/a"],
-            "[modelbench] of packages/a/tox.ini; packages/a/pyproject.toml comes first; what shall hold belongs there",
+            "[modelbench] of packages/a/tox.ini; packages/a/pyproject.toml comes first; move the settings there",
         ),
         (
             {"ci/bench.ini": "[pytest]\n[modelbench]\n"}, ["-c", "ci/bench.ini", "packages/a"],
-            "[tool.modelbench] of packages/a/pyproject.toml; ci/bench.ini was given with -c; what shall hold belongs "
-            "there",
+            "[tool.modelbench] of packages/a/pyproject.toml; ci/bench.ini was given with -c; move the settings there",
         ),
         (
             {"ci/bench.ini": "[pytest]\n[modelbench]\n"}, ["-c", "ci/bench.ini", "--ignore=packages/b"],
-            "[tool.modelbench] of packages/a/pyproject.toml; ci/bench.ini was given with -c; what shall hold belongs "
-            "there",
+            "[tool.modelbench] of packages/a/pyproject.toml; ci/bench.ini was given with -c; move the settings there",
         ),
         (
             {"pyproject.toml": "[tool.modelbench]\n[tool.pytest.ini_options]\n"}, ["--rootdir=ci", "packages/a"],
-            "[tool.modelbench] of pyproject.toml; packages/a/pyproject.toml is nearer to the tests; what shall hold "
-            "belongs there",
+            "[tool.modelbench] of pyproject.toml; packages/a/pyproject.toml is nearer to the tests; move the "
+            "settings there",
         ),
     ],
 )  # fmt: skip

@@ -37,7 +37,7 @@ def pytest_collection_modifyitems(items):
         ({"test_more": TWO.replace("test_two", "xtest_two")}, "test_two (answer): there is no such test"),
         (
             {"test_more": RECORD.format(name="test_one") + "def test_two():\n    pass\n"},
-            "test_two (answer): it measures nothing: it has neither the modelbench fixture nor its mark",
+            "test_two (answer): it is no benchmark test: it has neither the modelbench fixture nor the",
         ),
         (
             {
@@ -46,10 +46,10 @@ def pytest_collection_modifyitems(items):
             },
             "test_two (answer): there is no such test",
         ),
-        ({"conftest": WITHOUT_HOOK}, "test_two (answer): a hook took it off the list of tests, and did not say that"),
+        ({"conftest": WITHOUT_HOOK}, "test_two (answer): a hook removed it from the tests and did not report it"),
         (
             {"conftest": "collect_ignore = ['test_more.py']\n"},
-            "test_two (answer): its file is there, and was not collected: look at testpaths, collect_ignore",
+            "test_two (answer): its file is there but was not collected: check testpaths, collect_ignore",
         ),
     ],
     ids=["deleted", "renamed", "no benchmark", "no parameters", "dropped by a hook", "ignored by conftest"],
@@ -72,7 +72,7 @@ def test_a_file_that_is_gone_or_left_out_fails_the_session(bench, accepted, pyte
     pytester.makeini("[pytest]\ntestpaths = test_it.py\n")
     result = bench()
     assert result.ret == pytest.ExitCode.TESTS_FAILED
-    result.stdout.fnmatch_lines(["*test_more.py::test_one (answer): its file is there, and was not collected*"])
+    result.stdout.fnmatch_lines(["*test_more.py::test_one (answer): its file is there but was not collected*"])
     result.stdout.no_fnmatch_line("*prune*")
     (pytester.path / "test_more.py").rename(pytester.path / "bench_more.py")
     result = bench()
@@ -107,7 +107,7 @@ def test_a_renamed_test_is_told_with_its_verdict_and_keeps_its_baseline_by_the_c
     result.stdout.fnmatch_lines(
         [
             f"  if it was renamed:  {command}",
-            "NOT GATED: 1 baseline entry of test_more.py::test_two has no test; if it is now test_more.py::test_three*",
+            "NOT GATED: 1 baseline entry of test_more.py::test_two has no test; if the test is now called *three*",
             "    answer would be regressed: 1 -> 2 (+1), no change is tolerated",
             "    if it is gone for good:  pytest-modelbench prune --test test_more.py::test_two",
             f"    {command}",

@@ -27,9 +27,9 @@ def test_samples_that_changed_are_named(bench, accept, pytester):
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         [
-            "recall_at_1: recall_at_1 regressed: 97.5 % -> 80.0 % (-17.5 pp), tolerated is what chance explains",
-            "  8 of 40 samples lost: query 01, query 02, query 03, query 05, query 08 and 3 more",
-            "  1 gained: query 39",
+            "recall_at_1: recall_at_1 regressed: 97.5 % -> 80.0 % (-17.5 pp), what chance explains is tolerated",
+            "  8 of 40 samples newly wrong: query 01, query 02, query 03, query 05, query 08 and 3 more",
+            "  1 newly right: query 39",
             "  on average -17.5 pp (95 % sure: *); a change of more than 2.5 pp is never taken for chance",
         ]
     )

@@ -46,12 +46,12 @@ def test_unchanged_code_is_green_after_two_processes_and_the_machine_is_told_of(
     result.stdout.no_fnmatch_line("THE MACHINE MOVED*")
     result, verdicts, processes = night(0.2)
     assert (result.ret, verdicts, processes) == (0, ["unchanged"], 2)
-    result.stdout.fnmatch_lines(["THE MACHINE MOVED: 1 of 1 noisy check is surely away from its baseline (+100%)*"])
+    result.stdout.fnmatch_lines(["THE MACHINE MOVED: 1 of 1 noisy check surely differs from its baseline (+100%)*"])
     (pytester.path / "test_it.py").write_text(f"# a remark\n{SOURCE}")
     (pytester.path / "README.md").write_text("prose")
     result, verdicts, _ = night(0.2, "--modelbench-machine=fail")
     assert (result.ret, verdicts) == (1, ["unchanged"])
-    result.stdout.fnmatch_lines(["*time is of unchanged code: +100% seen*", "*the machine changed, not the code*"])
+    result.stdout.fnmatch_lines(["*time of unchanged code: +100% measured*", "*the machine changed, not the code*"])
 
 
 CODE = {
@@ -83,8 +83,8 @@ def test_other_code_that_is_as_fast_beside_the_baselines_is_green_on_a_machine_t
     assert (result.ret, verdicts) == (0, ["ok"])
     result.stdout.fnmatch_lines(
         [
-            "THE MACHINE MOVED: 1 of 1 noisy check is surely away from its baseline (+100%); beside the baseline's "
-            "code, it is no slower; versions, settings and environment are the same. If it stays so, accept with"
+            "THE MACHINE MOVED: 1 of 1 noisy check surely differs from its baseline (+100%); beside the baseline's "
+            "code, this code is no slower; versions, settings and environment are the same. If it stays so, accept with"
         ]
     )
     result, verdicts, _ = night(0.2, "--modelbench-machine=fail")
@@ -120,7 +120,7 @@ def test_nights_are_kept_and_tell_that_the_machine_stays_away_and_accepting_take
         night(0.2)
     result, verdicts, _ = night(0.2)
     assert (result.ret, verdicts) == (0, ["unchanged"])
-    result.stdout.fnmatch_lines(["THE MACHINE MOVED*So it was in the 2 sessions before: accept anew with"])
+    result.stdout.fnmatch_lines(["THE MACHINE MOVED*The 2 sessions before found the same: accept with"])
     assert night(0.1)[1] == ["unchanged"]
     accept()
     (baselines,) = (pytester.path / "baselines").glob("cpu-*/*.json")

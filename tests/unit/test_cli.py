@@ -239,10 +239,10 @@ def test_accept_refuses_disturbed_and_unmeasured_checks_and_takes_the_rest(capsy
         "    pytest --modelbench --update-baselines t.py::empty",
         "NOT ACCEPTED: 1 check of 1 test: the machine was disturbed while it was measured (in 2 of 2 processes; steal "
         "time 12%); measure it again when the machine is less busy; pytest-modelbench doctor says how busy it is; or "
-        "add --even-if-disturbed: it is accepted, and held by a wider band",
+        "add --even-if-disturbed: it is then accepted, with a wider band",
         f"    {INFERENCE} latency",
         f"    pytest --modelbench --update-baselines '{INFERENCE}'",
-        "NOT ACCEPTED: 1 check of 1 test: it was measured in too few undisturbed processes for a baseline to rest on "
+        "NOT ACCEPTED: 1 check of 1 test: too few processes measured it undisturbed "
         "(in 1); measure it again when the machine is less busy",
         "    t.py::alone latency",
         "    pytest --modelbench --update-baselines t.py::alone",
@@ -266,14 +266,14 @@ def test_accept_takes_what_was_disturbed_where_that_is_asked_for(capsys: Output)
     far = latency([0.1, 0.1], [3.0, 3.5], disturbance="steal time 12%")
     assert main(["accept", "--even-if-disturbed", results(session(replace(far, key=CheckKey("t.py::t", "latency"))))])
     out = capsys.readouterr().out
-    assert "too far apart for any band to hold it (2 processes spread by 35.4%)" in out
+    assert "its processes differ too much for any band (2 processes spread by 35.4%)" in out
 
 
 @pytest.mark.parametrize(
     ("value", "why"),
     [
         (session(macs(5), interrupted=True), "the session was interrupted; run it to its end"),
-        (session(macs(5), environments=()), "the session names no environment; no process ever measured: look at"),
+        (session(macs(5), environments=()), "the session names no environment; no process measured anything: look at"),
     ],
 )
 def test_accept_takes_nothing_of_an_incomplete_session(capsys: Output, value: Session, why: str) -> None:
@@ -331,7 +331,7 @@ def test_prune_removes_one_test_by_name_in_every_folder(store: BaselineStore, ca
 @pytest.mark.parametrize("arguments", [["prune"], ["prune", "a.json", "--test", "x"]])
 def test_prune_takes_a_file_or_a_test(capsys: Output, arguments: list[str]) -> None:
     assert main(arguments) == 4
-    assert "prune takes either a results file or --test ID" in capsys.readouterr().err
+    assert "name either a results file or tests (--test ID)" in capsys.readouterr().err
 
 
 def test_report_renders_a_results_file_again(capsys: Output) -> None:

@@ -94,9 +94,9 @@ def test_an_entry_that_somebody_moved_into_another_file_stays_there() -> None:
         (["test_aa.py", "test_c.py"], "baselines holds nothing of test_aa.py. Did you mean 'test_a.py' or"),
         (["test_a.py::t", "test_a.py::v[1]"],
          "test_a.py::t stands for 2 tests, with parameters, and test_a.py::v[1] for one; name one of them"),
-        (["test_a.py", "test_c.py::t"], "a file becomes a file and a test a test: test_a.py cannot become"),
-        (["test_a.py", ""], "nothing is called by an empty name; give the id that it had, and the one that it has"),
-        (["test_a.py::u", "test_a.py::u"], "test_a.py::u is called so already"),
+        (["test_a.py", "test_c.py::t"], "test_a.py cannot become test_c.py::t: give two tests, or two files or folders"),
+        (["test_a.py", ""], "an id is empty; give the id that the test had, and the one that it has now"),
+        (["test_a.py::u", "test_a.py::u"], "OLD and NEW are the same id: test_a.py::u"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_is_named_and_changes_nothing(capsys: Output, arguments: list[str], message: str) -> None:
@@ -131,7 +131,7 @@ def test_ended_between_two_files_an_entry_is_there_twice_and_the_same_command_go
     with monkeypatch.context() as patched:
         patched.setattr(drafts, "remove", killed)
         assert main(["rename", "test_a.py", "test_c.py"]) == 2
-    assert capsys.readouterr().err.startswith("pytest-modelbench: interrupted. Each file is as it was or as it was to")
+    assert capsys.readouterr().err.startswith("pytest-modelbench: interrupted. Every file is whole, either old or new")
     assert set(held()) == {"a.json", "b.json", "c.json"}
     assert main(["rename", "test_a.py", "test_c.py"]) == 0
     assert set(held()) == {"b.json", "c.json"}

@@ -62,7 +62,7 @@ def test_a_deterministic_metric_that_differs_between_processes_is_a_regression()
     measured = [Measurement.of("macs", value, CASE, test="t", process=i) for i, value in enumerate((100, 90))]
     judgement = ruling(measured, BaselineView("c", "count", Better.LOWER, 100)).judgement
     assert judgement.verdict is Verdict.REGRESSED
-    assert "the same in every process, and is not" in sentences(judgement.reasons)
+    assert "the same in every process, but is not" in sentences(judgement.reasons)
 
 
 def test_a_regression_tells_all_that_differs_since_its_baseline_and_what_is_ok_does_not():

@@ -84,7 +84,7 @@ def test_one_flipped_sample_of_a_hundred_is_no_regression():
     judgement = with_losses(1)
     assert judgement.verdict is Verdict.OK
     assert sentences(judgement.reasons) == (
-        "1 of 100 samples lost: sample 0; on average -1.0 pp (95 % sure: -3.7 to +1.7); that may be chance"
+        "1 of 100 samples newly wrong: sample 0; on average -1.0 pp (95 % sure: -3.7 to +1.7); that may be chance"
     )
     assert with_losses(6).verdict is Verdict.REGRESSED
 
@@ -102,7 +102,7 @@ def test_what_few_samples_cannot_tell_from_chance_is_excused_up_to_one_or_a_poin
 
 def test_message_says_why_chance_is_no_excuse():
     assert sentences(with_losses(3, total=20).reasons) == (
-        "3 of 20 samples lost: sample 0, sample 1, sample 2; on average -15.0 pp (95 % sure: -30.5 to +3.2); "
+        "3 of 20 samples newly wrong: sample 0, sample 1, sample 2; on average -15.0 pp (95 % sure: -30.5 to +3.2); "
         "a change of more than 5.0 pp is never taken for chance"
     )
     assert sentences(with_losses(40, total=4000).reasons).endswith("; that is more than chance explains")

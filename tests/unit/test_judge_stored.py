@@ -307,7 +307,7 @@ def test_a_change_of_speed_that_the_reference_takes_out_is_not_taken_for_sure():
     ("anchor", "sessions", "said"),
     [
         ((0.0,), (), "recorded in one process, so how much it varies is assumed"),
-        ((0.0, 0.01), (), "recorded in one session, so how far days differ is what other tests show, or assumed"),
+        ((0.0, 0.01), (), "recorded in one session, so how much days differ is taken from other tests, or assumed"),
         ((0.0, 0.01), ((0.0, 0.01),), ""),
     ],
 )

@@ -87,7 +87,7 @@ def test_another_speed_of_the_machine_is_left_out_and_told() -> None:
     assert text.splitlines() == [
         "test     check           A        B         A -> B",
         "t.py::t  latency  100.0 ms  80.0 ms  +33.3% ±48.2*  worse?",
-        "* B's machine ran up to 40.0% faster than A's, which the change leaves out",
+        "* B's machine ran up to 40.0% faster than A's; the change is corrected for that",
     ]
 
 

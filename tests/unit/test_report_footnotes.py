@@ -59,14 +59,14 @@ def test_a_change_is_marked_where_its_values_say_another(one: Check, marked: Mar
 def test_each_mark_is_explained_once() -> None:
     other = check("s", "latency", Verdict.OK, 360e-6, 531e-6, ratio=1.0, reference=REFERENCE)
     assert footnotes([FASTER, other, by_pairs(SLOWER)]) == [
-        "* the machine ran 32.2% to 33.2% faster than for the baseline, which the change leaves out",
+        "* the machine ran 32.2% to 33.2% faster than for the baseline; the change is corrected for that",
         "† measured beside the baseline's code in pairs of processes, not against the stored value",
     ]
     assert footnotes([FASTER, FASTER]) == [
-        "* the machine ran 33.2% faster than for the baseline, which the change leaves out"
+        "* the machine ran 33.2% faster than for the baseline; the change is corrected for that"
     ]
     assert footnotes([FASTER, SLOWER]) == [
-        "* the machine ran 33.2% faster to 52.0% slower than for the baseline, which the change leaves out"
+        "* the machine ran 33.2% faster to 52.0% slower than for the baseline; the change is corrected for that"
     ]
     beside = by_pairs(FASTER, stored=False)
     assert footnotes([beside]) == ["† measured in pairs of processes, and the median over these"]
@@ -79,7 +79,7 @@ def test_figures_stay_below_each_other_and_the_footnote_below_the_table() -> Non
         "case  metric   baseline     now        change  band  verdict",
         "s     latency    100 ms  110 ms  +10.0% ±1.1     5%  regressed",
         "r     latency    531 µs  353 µs   -0.5% ±1.1*    5%  ok",
-        "* the machine ran 33.2% faster than for the baseline, which the change leaves out",
+        "* the machine ran 33.2% faster than for the baseline; the change is corrected for that",
     ]
     assert "*" not in terminal.render(session, Look(80, quiet=True))  # the row that it is about is not there either
 
@@ -98,7 +98,7 @@ def test_what_is_accepted_has_the_change_that_was_judged() -> None:
     text = terminal.render_changes(accepted, width=80, colour=False, checks=[gained])
     assert text.splitlines()[2:4] == [
         "test_inference[r]  latency  531 µs  ->  353 µs  -10.0%*  replaced",
-        "* the machine ran 26.1% faster than for the baseline, which the change leaves out",
+        "* the machine ran 26.1% faster than for the baseline; the change is corrected for that",
     ]
     assert "-33.5%  replaced" in terminal.render_changes(accepted, width=80, colour=False)
 
@@ -120,9 +120,9 @@ def test_a_value_that_is_bound_by_launching_is_told_in_table_and_footnote() -> N
     told = replace(FINE, checks=(launch_bound, *FINE.checks))
     text = terminal.render(told, Look(width=120, colour=False))
     assert "353 µs‡ " in text
-    assert "‡ bound by launching: the device waits for the CPU, whose speed this is" in text
+    assert "‡ the device waits for the CPU to launch its work: this is the speed of the CPU" in text
     assert "353 µs‡ |" in markdown.render(told)
-    assert "it is bound by launching, which takes the CPU 340 µs: the device waits for that" in evidence(
+    assert "the device waits for the CPU, which takes 340 µs to launch the work" in evidence(
         launch_bound, None, ()
     )
 
@@ -133,7 +133,7 @@ def test_a_value_that_is_bound_by_launching_is_told_in_table_and_footnote() -> N
         ({"gpu_clock_mhz": 1755}, "the GPU ran at 1755 MHz"),
         (
             {"gpu_clock_mhz": 1410, "gpu_temperature_c": 81, "gpu_power_w": 349, "gpu_held_by": "power cap"},
-            "the GPU ran at 1410 MHz, 81 °C, 349 W, held there by: power cap",
+            "the GPU ran at 1410 MHz, 81 °C, 349 W, limited by: power cap",
         ),
         ({"gpu_temperature_c": 81}, None),
     ],
@@ -146,11 +146,11 @@ def test_evidence_has_how_fast_the_gpu_was(figures: dict[str, Figure], told: str
 @pytest.mark.parametrize(
     ("one", "rest"),
     [
-        (FASTER, "the change above leaves that out"),
+        (FASTER, "the change above is corrected for that"),
         # The stored value has no part in what pairs tell, so there is nothing to be left out.
-        (by_pairs(FASTER), "the change is that of the pairs"),
+        (by_pairs(FASTER), "the change was measured in pairs, which that does not affect"),
         # Both sides of the pairs are alike here, and away from what is stored: that is the change.
-        (away(by_pairs(FASTER)), "the change above leaves that out"),
+        (away(by_pairs(FASTER)), "the change above is corrected for that"),
     ],
 )
 def test_evidence_says_what_the_change_has_to_do_with_the_two_values(one: Check, rest: str) -> None:

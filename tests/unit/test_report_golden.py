@@ -185,7 +185,7 @@ def test_packages_that_the_test_uses_are_named_first_and_on_a_line_of_their_own(
         now = {two.name: two.now for two in moved}
         text = failure([(replace(one, baseline=stored), Advice("", "", provenance=now, used={"timm"}))])
         assert text.splitlines()[2:4] == [
-            "  it should be the same in every process, and is not: something draws at random",
+            "  it should be the same in every process, but is not: something is drawn at random",
             "  since the baseline: torch 1.0 -> 2.0, timm 1.0 -> 2.0, 3 others",
         ]
 
@@ -216,8 +216,8 @@ def test_what_happened_around_a_test_stands_once_before_the_commands() -> None:
 )
 def test_a_regression_within_the_band_says_why_it_is_one(metric: str, ratio: float, told: str) -> None:
     text = message(check("r", metric, Verdict.REGRESSED, ratio, 1.0, half_width=0.005), [])
-    assert [line for line in text.splitlines() if "half of that" in line] == (
-        [f"  it fails since it is surely beyond half of that: {told}"] if told else []
+    assert [line for line in text.splitlines() if "half the band" in line] == (
+        [f"  it fails because the change is surely more than half the band ({told})"] if told else []
     )
 
 

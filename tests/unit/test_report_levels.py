@@ -45,7 +45,7 @@ def test_what_else_changed_is_told_in_its_place():
 
 def test_of_one_commit_it_may_be_the_machine_and_of_none_nothing_is_known():
     assert said(night(1, commit="a" * 40), night(2, 99.0, commit="a" * 40))[0] == (
-        "2026-02-03, at aaaaaaaaaa: nothing that is known changed, so it may be the machine"
+        "2026-02-03, at aaaaaaaaaa: no known fact changed, so it may be the machine"
     )
     assert said(night(1, commit=None), night(2, 99.0)) == ["2026-02-03", "    net size -1.0% (portable)"]
 

@@ -58,16 +58,16 @@ TEXTS = [
     (Disturbed(3, 4, "steal"), "the machine was disturbed in 3 of 4 processes; steal"),
     (
         Drifted(0.1823),
-        "the machine itself runs 20% slower than when the baseline was recorded, too much to be left out",
+        "the machine itself runs 20% slower than when the baseline was recorded, too much to correct for",
     ),
     (
         Drifted(-0.1823),
-        "the machine itself runs 17% faster than when the baseline was recorded, too much to be left out",
+        "the machine itself runs 17% faster than when the baseline was recorded, too much to correct for",
     ),
     (AWAY, "the change may be as large as +7.1%, and up to +5.0% is tolerated"),
     (
         AssumedSpread(one_process=False),
-        "the baseline was recorded in one session, so how far days differ is what other tests show, or assumed",
+        "the baseline was recorded in one session, so how much days differ is taken from other tests, or assumed",
     ),
     (
         AssumedSpread(one_process=True),
@@ -81,8 +81,8 @@ TEXTS = [
         NotConfirmed("commit abc", "it does not start"),
         "it could not be measured side by side with commit abc: it does not start",
     ),
-    (OutOfBudget(90.0), "the budget of 1 min 30 s was over"),
-    (NotEverywhere(), "only some of the processes measured it"),
+    (OutOfBudget(90.0), "the time budget of 1 min 30 s was used up (--modelbench-budget)"),
+    (NotEverywhere(), "only some of the processes measured it: let each process measure it"),
     (PairsSoFar("commit abc", 2, 20, 0), "measured side by side with commit abc in 2 of 20 pairs"),
     (
         PairsSoFar("commit abc", 2, 20, 1),
@@ -94,7 +94,7 @@ TEXTS = [
         "measured side by side with commit abc in 5 pairs of processes; the machine was disturbed in 2 of them: "
         "the change may be as large as +7.1%, and up to +5.0% is tolerated",
     ),
-    (SameCode(), "the code is the very same"),
+    (SameCode(), "the code is that of the baseline"),
     (CLEARED, "the code is as fast as that of commit abc, side by side in 5 pairs"),
     (
         FASTER,
@@ -112,7 +112,8 @@ TEXTS = [
     ),
     (
         EnvironmentMoved(SameCode(), MOVED[:1]),
-        "the environment changed, not the code: the code is the very same; since the baseline: torch 2.14 -> 2.15",
+        "the environment changed, not the code: the code is that of the baseline; "
+        "since the baseline: torch 2.14 -> 2.15",
     ),
     (
         EnvironmentMoved(CLEARED, MOVED[:1]),
@@ -120,7 +121,10 @@ TEXTS = [
         "pairs, but both differ from the "
         "stored value; since the baseline: torch 2.14 -> 2.15",
     ),
-    (MachineMoved(SameCode(), 1.2), "the machine changed, not the code: the code is the very same, and no version did"),
+    (
+        MachineMoved(SameCode(), 1.2),
+        "the machine changed, not the code: the code is that of the baseline, and no version changed",
+    ),
     (
         MachineMoved(CLEARED, 1.2),
         "the machine changed, not the code: the code is as fast as that of commit abc, side by side in 5 pairs, "
@@ -130,11 +134,12 @@ TEXTS = [
     (Since(MOVED), "since the baseline: torch 2.14 -> 2.15, driver 570 -> 575"),
     (
         Since(MOVED, alike=True),
-        "since the baseline, and the same on both sides of the duet: torch 2.14 -> 2.15, driver 570 -> 575",
+        "since the baseline, but the same on both sides of the comparison: torch 2.14 -> 2.15, driver 570 -> 575",
     ),
     (
         DisturbedBaseline(12, 0.0204, 1.0883),
-        "the baseline is of a disturbed machine, whose 12 processes spread by 2.0%: up to +8.8% is tolerated",
+        "the baseline was accepted on a disturbed machine (12 processes disturbed, spread 2.0%), so up to +8.8% is "
+        "tolerated",
     ),
     (Since(4 * MOVED), "since the baseline: torch 2.14 -> 2.15, driver 570 -> 575, 6 others"),
     (
@@ -143,12 +148,12 @@ TEXTS = [
     ),
     (
         SamplesChanged(*SAMPLES, lost_names=("cat/1.jpg", "cat/2.jpg", "dog/7.jpg"), won_names=("dog/2.jpg",)),
-        "3 of 20 samples lost: cat/1.jpg, cat/2.jpg, dog/7.jpg; 1 gained: dog/2.jpg; "
+        "3 of 20 samples newly wrong: cat/1.jpg, cat/2.jpg, dog/7.jpg; 1 newly right: dog/2.jpg; "
         "on average -10.0 pp (95 % sure: -25.0 to +5.0)",
     ),
     (
         SamplesChanged(17, 0, 20, -0.1, -0.25, 0.05, lost_names=tuple(map(str, range(17)))),
-        "17 of 20 samples lost: 0, 1, 2, 3, 4 and 12 more; on average -10.0 pp (95 % sure: -25.0 to +5.0)",
+        "17 of 20 samples newly wrong: 0, 1, 2, 3, 4 and 12 more; on average -10.0 pp (95 % sure: -25.0 to +5.0)",
     ),
     (
         SamplesChanged(*SAMPLES, lost_names=("a", "b", "c"), won_names=("d",), graded=True),
@@ -158,7 +163,7 @@ TEXTS = [
         SamplesChanged(0, 0, 20, 0.0, -0.004, 0.004, excused=True, graded=True),
         "none of 20 samples changed; on average +0.0 pp (95 % sure: -0.4 to +0.4); that may be chance",
     ),
-    (Varies(), "it should be the same in every process, and is not: something draws at random"),
+    (Varies(), "it should be the same in every process, but is not: something is drawn at random"),
     (
         ItemsChanged("count", (ItemChange("stem.conv", "aten::clone", 0, 2),)),
         "in stem.conv: +2 aten::clone",
@@ -171,26 +176,27 @@ TEXTS = [
         Parted("layer2.0.act1", 0.12345),
         "layer2.0.act1 is the first part to differ, by 12% of its rms",
     ),
-    (Parted("", None), "the model itself is the first part to differ, nothing like it was there"),
+    (Parted("", None), "the model itself is the first part to differ, and was not comparable in the baseline"),
     (NumbersDiffer(0.000123456), "numbers computed from the output moved by up to 0.000123"),
     (NumbersDiffer(784.2, 0.0005), "numbers computed from the output moved by up to 784, and 0.0005 is tolerated"),
     (
         SamplesChanged(*SAMPLES, excused=True),
-        "3 of 20 samples lost; 1 gained; on average -10.0 pp (95 % sure: -25.0 to +5.0); that may be chance",
+        "3 of 20 samples newly wrong; 1 newly right; on average -10.0 pp (95 % sure: -25.0 to +5.0); "
+        "that may be chance",
     ),
     (
         SamplesChanged(*SAMPLES, excused=False, objection=Objection()),
-        "3 of 20 samples lost; 1 gained; on average -10.0 pp (95 % sure: -25.0 to +5.0); "
+        "3 of 20 samples newly wrong; 1 newly right; on average -10.0 pp (95 % sure: -25.0 to +5.0); "
         "that is more than chance explains",
     ),
     (
         SamplesChanged(*SAMPLES, excused=False, objection=Objection(limit=0.05)),
-        "3 of 20 samples lost; 1 gained; on average -10.0 pp (95 % sure: -25.0 to +5.0); "
+        "3 of 20 samples newly wrong; 1 newly right; on average -10.0 pp (95 % sure: -25.0 to +5.0); "
         "a change of more than 5.0 pp is never taken for chance",
     ),
     (
         SamplesChanged(*SAMPLES, excused=False, objection=Objection(unexplained=-0.004)),
-        "3 of 20 samples lost; 1 gained; on average -10.0 pp (95 % sure: -25.0 to +5.0); "
+        "3 of 20 samples newly wrong; 1 newly right; on average -10.0 pp (95 % sure: -25.0 to +5.0); "
         "the figure itself moved by -0.4 pp, which these samples do not explain",
     ),
 ]
@@ -214,7 +220,7 @@ def test_kinds_are_told_apart_in_files():
 
 def test_several_reasons_are_one_line():
     assert sentences([BetweenLooks(3, 9), Varies()]) == (
-        "measured in 3 of 9 processes; it should be the same in every process, and is not: something draws at random"
+        "measured in 3 of 9 processes; it should be the same in every process, but is not: something is drawn at random"
     )
     assert sentences([]) == ""
 
@@ -223,10 +229,10 @@ def test_below_a_headline_each_reason_and_the_names_of_samples_have_lines_of_the
     told = lines([BetweenLooks(3, 9), SamplesChanged(*SAMPLES, lost_names=("a",), won_names=("b",)), Varies()])
     assert told == [
         "measured in 3 of 9 processes",
-        "3 of 20 samples lost: a",
-        "1 gained: b",
+        "3 of 20 samples newly wrong: a",
+        "1 newly right: b",
         "on average -10.0 pp (95 % sure: -25.0 to +5.0)",
-        "it should be the same in every process, and is not: something draws at random",
+        "it should be the same in every process, but is not: something is drawn at random",
     ]
     assert lines([]) == []
 

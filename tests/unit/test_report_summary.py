@@ -127,7 +127,7 @@ def test_a_prediction_says_for_which_device_and_one_that_does_not_is_left_out() 
     figures = {"device": "t4", "held_up_by": "bandwidth"}
     whole = replace(bare, measurements=(replace(bare.measurements[-1], figures=figures),))
     told = [one.items for one in notices.notices(replace(FINE, checks=(bare, whole))) if "predicted" in one.text]
-    assert told == [("net: +20.0% on t4 (held up by bandwidth)",)]
+    assert told == [("net: +20.0% on t4 (limited by bandwidth)",)]
     assert not any("predicted" in one.text for one in notices.notices(replace(FINE, checks=(bare,))))
 
 
@@ -149,8 +149,8 @@ def renamed(*tests: tuple[str, str], verdicts: Sequence[Verdict]) -> Session:
 def test_a_renamed_test_is_told_with_how_it_would_stand_and_is_neither_pruned_nor_accepted() -> None:
     (notice,) = notices.notices(renamed(("a.py::t[1]", "a.py::u[1]"), verdicts=[Verdict.REGRESSED]))
     assert notice == summary.Notice(
-        "NOT GATED: 1 baseline entry of a.py::t[1] has no test; if it is now a.py::u[1], keep them with the command in "
-        "the last line",
+        "NOT GATED: 1 baseline entry of a.py::t[1] has no test; if the test is now called a.py::u[1], keep them with "
+        "the last command",
         (
             "macs would be regressed: 8 -> 10 (+2), no change is tolerated",
             "if it is gone for good:  pytest-modelbench prune --test 'a.py::t[1]'",
@@ -192,7 +192,7 @@ def test_environments_that_have_baselines_are_named_with_what_differs() -> None:
         "like: cores 4 -> 2",
         "cpu: cores 4 -> 2, model f26m2 -> f6m1",
         "gpu: device cuda -> cpu",
-        "accept those of this one with",
+        "accept baselines for this environment with",
     )
     assert (told.command, portable.items) == ("ACCEPT", ())
 
@@ -223,16 +223,16 @@ BESIDE = MachineMoved(Cleared(Beside("commit abc", 3, 0), faster=False), 0.8)
 @pytest.mark.parametrize(
     ("moved", "lead", "blame"),
     [
-        ([SAME], "1 of 2 noisy checks is surely away from its baseline (+20.0%)", "code, versions, settings and "),
+        ([SAME], "1 of 2 noisy checks surely differs from its baseline (+20.0%)", "code, versions, settings and "),
         (
             [BESIDE],
-            "1 of 2 noisy checks is surely away from its baseline (-20.0%)",
-            "beside the baseline's code, it ",
+            "1 of 2 noisy checks surely differs from its baseline (-20.0%)",
+            "beside the baseline's code, this ",
         ),
         (
             [BESIDE, SAME],
-            "2 of 3 noisy checks are surely away from their baseline (-20.0% to +20.0%)",
-            "the code is the baseline's, or no slower beside it; ",
+            "2 of 3 noisy checks surely differ from their baseline (-20.0% to +20.0%)",
+            "the code is that of the baseline, or no slower; ",
         ),
     ],
 )

@@ -213,7 +213,7 @@ def test_a_prediction_reads_like_this():
     text = render_prediction(prediction("net-b64-224", 64, passes, devices, here, why))
     for told in (
         "net-b64-224: a forward pass, batch 64\n",
-        "held up by\n  rtx4090 ",
+        "limited by\n  rtx4090 ",
         "memory, ",
         "  in amp-fp16: rtx4090, t4\n  in fp32, compiled: i7-12700h\n",
         "  t4: no published timings; scaled from rtx3090 by what the vendor says of both\n",

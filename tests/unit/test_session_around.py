@@ -69,7 +69,7 @@ def test_commits_that_touch_the_models_or_the_tests_files_are_told_and_asked_for
 
 
 def test_that_packages_are_the_same_is_told_only_where_all_baselines_say_so(asked) -> None:
-    tells, same = surroundings(), "the packages installed are those of the baseline"
+    tells, same = surroundings(), "the installed packages are the same as for the baseline"
     assert tells.since("t", [(regressed(None), THEN)]) == same
     assert tells.since("t", [(regressed(None), THEN), (regressed(None, NOW), THEN)]) == ""
     assert tells.since("t", [(regressed(None, {"torch": "2"}), THEN)]) == ""

@@ -39,7 +39,7 @@ def test_a_step_of_its_own_is_told_and_one_of_a_check_that_was_not_measured_is_n
     before = session(1, checked("a", 1000, 1000), checked("b", 1000, 1000))
     told = drift(tmp_path, before, session(2, checked("b", 1005, 1000)), session(3, checked("a", 1005, 1000)))
     assert told.fails
-    assert told.lines[0] == "DRIFT: 1 check changed for the worse within the last 10 nights:"
+    assert told.lines[0] == "DRIFT: 1 check got worse within the last 10 nights:"
     assert told.lines[2] == "        a peak_live_memory +0.5% (portable)"
     assert told.lines[-1].startswith("    pytest --modelbench --update-baselines ")
 
@@ -52,7 +52,7 @@ def test_creeping_is_told_while_its_acceptance_is_news(tmp_path):
     crept = [line for line in told.lines if "since the baseline of" in line]
     assert crept == ["    a peak_live_memory +1.5% since the baseline of 2026-10-01, 1 acceptance ago; its band is 1% "
                      "(portable)"]  # fmt: skip
-    assert "DRIFT: 1 check crept beyond the band, from baseline to baseline:" in told.lines
+    assert "DRIFT: 1 check crept beyond the band over several baselines:" in told.lines
     later = [session(day, checked("a", 1015, 1008, "2026-10-02")) for day in range(6, 20)]
     assert drift(tmp_path, *later) == Drift()
 
@@ -60,7 +60,7 @@ def test_creeping_is_told_while_its_acceptance_is_news(tmp_path):
 def test_what_is_damaged_is_counted_and_hides_nothing(tmp_path):
     (tmp_path / "half.night.json").write_text('{"format": "pytest-mod')
     told = drift(tmp_path, session(1, checked("a", 1000, 1000)), session(2, checked("a", 1005, 1000)))
-    assert told.lines[0] == "drift: 1 file of the history left out: pytest-modelbench history"
+    assert told.lines[0] == "drift: 1 file of the history left out; pytest-modelbench history tells why"
     assert told.fails
 
 
@@ -82,12 +82,12 @@ def test_a_file_that_nobody_could_read_fails_beside_others_that_show_nothing(tmp
 
 def test_a_first_night_is_told_and_passes_unless_something_was_left_out_or_nothing_is_there(tmp_path):
     one = session(1, checked("a", 1000, 1000))
-    alone = "drift: the history has no other session than this one: nothing to compare with"
+    alone = "drift: the history has only this session, so there is nothing to compare with"
     assert drift(tmp_path / "first", one) == Drift((alone,))
     (tmp_path / "first" / "half.night.json").write_text("{")
     told = drift(tmp_path / "first", one)
     assert told.fails
-    assert told.lines[-1] == "DRIFT NOT LOOKED AT: of the history nothing can be used but this session"
+    assert told.lines[-1] == "DRIFT NOT LOOKED AT: nothing of the history can be used except this session"
     (tmp_path / "empty").mkdir()
     told = drift_of(one, read_history(tmp_path / "empty", one), Commands())
     assert told == Drift(("DRIFT NOT LOOKED AT: the history holds nothing, not even this session",), fails=True)
@@ -106,8 +106,8 @@ def test_a_clock_that_is_ahead_governs_nothing(tmp_path):
     told = drift(tmp_path, session(1, checked("a", 1000, 1000)), ahead, now)
     assert told.fails
     assert told.lines[:2] == (
-        "drift: 1 file of the history left out: pytest-modelbench history",
-        "DRIFT: 1 check changed for the worse within the last 10 nights:",
+        "drift: 1 file of the history left out; pytest-modelbench history tells why",
+        "DRIFT: 1 check got worse within the last 10 nights:",
     )
     assert (
         "is of 2026-11-20T08:00:00.000Z, which is to come: a clock is wrong" in read_history(tmp_path, now).damaged[0]

@@ -81,9 +81,10 @@ def test_the_test_s_own_message_says_it_and_the_gate_stays_closed(gate: Gate) ->
     decision = decider.by_checks(NEW, [(macs(1100, test="test_b.py::test_old"), gate)], [gate])
     assert decision.outcome.value == "failed"
     assert decision.message.splitlines() == [
-        "resnet50-b1: no baseline for macs in portable, though 2 others are stored there; was it renamed?",
+        "resnet50-b1: no baseline for macs in portable, though it holds 2 other checks; was the test renamed?",
         "  now       1,100",
-        f"  as {OLD}, which is gone, macs would be regressed: 1,000 -> 1,100 (+100), no change is tolerated",
+        f"  with the baseline of {OLD}, which is gone: macs would be regressed: 1,000 -> 1,100 (+100), no change is "
+        "tolerated",
         f"  if it was renamed:  pytest-modelbench rename {OLD} test_b.py::test_old",
         "  if it is new:       pytest --modelbench --update-baselines test_b.py::test_old",
     ]

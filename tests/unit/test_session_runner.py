@@ -148,7 +148,7 @@ def test_what_was_measured_before_an_interruption_is_kept(course):
 def test_a_machine_that_disturbs_all_of_the_first_process_is_told_at_once(course, told, updating, advice):
     course(latency(lambda test, process: process == 1), updating=updating)
     (line,) = told.lines
-    assert line.startswith(f"modelbench: the machine was disturbed in all of the first process ({UPSET}); ")
+    assert line.startswith(f"modelbench: the machine was disturbed throughout the first process ({UPSET}); ")
     assert advice in line
 
 

@@ -116,4 +116,4 @@ def test_what_git_cannot_tell_is_left_out(project, tmp_path, monkeypatch):
 
 def test_no_history_is_no_text_and_packages_are_told_once():
     assert around([], same_packages=False) == ""
-    assert around([], same_packages=True) == "the packages installed are those of the baseline"
+    assert around([], same_packages=True) == "the installed packages are the same as for the baseline"
