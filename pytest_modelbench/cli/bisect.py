@@ -19,13 +19,22 @@ from pytest_modelbench.core.errors import UsageError
 
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add the range, the tests, and what is searched for."""
-    parser.add_argument("range", metavar="GOOD..BAD", help="commits, as in v1.2..HEAD; with --package, versions of the package")
+    parser.add_argument(
+        "range", metavar="GOOD..BAD", help="commits, as in v1.2..HEAD; with --package, versions of the package"
+    )
     parser.add_argument("tests", metavar="TEST", nargs="*", help="benchmark tests, as pytest takes them; default: all")
     parser.add_argument(
-        "--package", metavar="NAME", default="", help="search versions of this package, not commits, as in --package timm 1.0.20..1.0.31"
+        "--package",
+        metavar="NAME",
+        default="",
+        help="search versions of this package, not commits, as in --package timm 1.0.20..1.0.31",
     )
     parser.add_argument(
-        "--metric", metavar="NAME", action="append", default=[], help="search only for checks of this name or metric; repeatable"
+        "--metric",
+        metavar="NAME",
+        action="append",
+        default=[],
+        help="search only for checks of this name or metric; repeatable",
     )
     parser.add_argument(
         "--maker",
@@ -35,12 +44,18 @@ def declare(parser: argparse.ArgumentParser) -> None:
         "is installed over the packages that are here, without its dependencies",
     )
     parser.add_argument(
-        "--own-tests", action="store_true", help="run the tests of the working tree on every commit, not those of the commit"
+        "--own-tests",
+        action="store_true",
+        help="run the tests of the working tree on every commit, not those of the commit",
     )
     parser.add_argument("--fresh", action="store_true", help="measure again what an earlier search has measured")
     parser.add_argument("--json", action="store_true", help="print JSON; progress goes to stderr")
     parser.add_argument(
-        "--pytest", metavar="OPTION", action="append", default=[], help="pass this option to pytest, as in --pytest=--device=cuda"
+        "--pytest",
+        metavar="OPTION",
+        action="append",
+        default=[],
+        help="pass this option to pytest, as in --pytest=--device=cuda",
     )
     add_config_file(parser)
     parser.set_defaults(list="tests")

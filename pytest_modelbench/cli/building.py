@@ -13,7 +13,9 @@ def declare_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--batch-size", metavar="N", type=int, default=1, help="default: %(default)s")
     parser.add_argument("--image-size", metavar="N", type=int, help="default: the model's own")
     parser.add_argument("--task", help="task that a timm model is the backbone for: detection, segmentation, ...")
-    parser.add_argument("--technique", metavar="NAME[,NAME]", help="techniques that change the model, such as checkpoint or inplace")
+    parser.add_argument(
+        "--technique", metavar="NAME[,NAME]", help="techniques that change the model, such as checkpoint or inplace"
+    )
     parser.add_argument("--channels-last", action="store_true", help="keep images and weights in channels_last format")
 
 

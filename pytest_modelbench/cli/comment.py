@@ -20,7 +20,7 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--name",
         default="modelbench",
-        help="name of the comment: a pull request keeps one comment of each name, which is updated; default: %(default)s",
+        help="name of the comment; a pull request has one comment of each name, which is updated; default: %(default)s",
     )
     parser.add_argument(
         "--history",
@@ -33,7 +33,10 @@ def declare(parser: argparse.ArgumentParser) -> None:
         help="post the comment, or update the one that is there, with the token in GITHUB_TOKEN; default: print it",
     )
     parser.add_argument(
-        "--pull-request", metavar="N", type=int, help="with --post: number of the pull request; default: that of the CI job, from GITHUB_EVENT_PATH"
+        "--pull-request",
+        metavar="N",
+        type=int,
+        help="with --post: number of the pull request; default: that of the CI job, from GITHUB_EVENT_PATH",
     )
     add_config_file(parser)
 

@@ -101,4 +101,6 @@ def _logged(session: Session, arguments: argparse.Namespace) -> str:
     return f"run {log(run_of(session), arguments.tracking_uri, experiment)} of experiment {experiment}"
 
 
-COMMAND = Command("export", "write a session in the format of another tool: as a table, for Bencher, MLflow, ...", declare, run)
+COMMAND = Command(
+    "export", "write a session in the format of another tool: as a table, for Bencher, MLflow, ...", declare, run
+)

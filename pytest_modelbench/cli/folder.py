@@ -28,7 +28,7 @@ def add_baselines(parser: argparse.ArgumentParser) -> None:
         "--baselines",
         metavar=option.value,
         type=Path,
-        help=f"folder of baselines; default: that of [tool.modelbench], as pytest finds it here, else {option.default!r}",
+        help=f"folder of baselines; default: that of [tool.modelbench] as pytest finds it here, else {option.default}",
     )
     add_config_file(parser)
 

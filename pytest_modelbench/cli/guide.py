@@ -11,7 +11,11 @@ from pytest_modelbench.cli.command import FINE, Command, Outcome
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add the results files."""
     parser.add_argument(
-        "results", metavar="RESULTS", type=Path, nargs="+", help="results files, as --modelbench-json writes them; one or more for each device"
+        "results",
+        metavar="RESULTS",
+        type=Path,
+        nargs="+",
+        help="results files, as --modelbench-json writes them; one or more for each device",
     )
 
 

@@ -16,11 +16,17 @@ from pytest_modelbench.core.printable import printable_lines
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add what to show, and of which folder."""
     parser.add_argument(
-        "words", metavar="WORD", nargs="*", help="show only checks whose test, case or metric contain all of these words"
+        "words",
+        metavar="WORD",
+        nargs="*",
+        help="show only checks whose test, case or metric contain all of these words",
     )
     add_history(parser)
     parser.add_argument(
-        "--environment", metavar="NAME", default="", help="show only checks of this folder of baselines, such as portable"
+        "--environment",
+        metavar="NAME",
+        default="",
+        help="show only checks of this folder of baselines, such as portable",
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(list="words")

@@ -15,7 +15,10 @@ _DAYS = 30
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add how old, and of which history."""
     parser.add_argument(
-        "--older-than", metavar="DAYS", default=str(_DAYS), help=f"fold nights that are older than this; default: {_DAYS}"
+        "--older-than",
+        metavar="DAYS",
+        default=str(_DAYS),
+        help=f"fold nights that are older than this; default: {_DAYS}",
     )
     add_history(parser)
 

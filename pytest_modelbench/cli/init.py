@@ -18,7 +18,9 @@ def declare(parser: argparse.ArgumentParser) -> None:
         nargs="*",
         help="timm name, or package.module:callable; default: models of the project that need no arguments",
     )
-    parser.add_argument("--ci", choices=_CI, help="CI to write workflows for; default: what git remotes and existing files tell")
+    parser.add_argument(
+        "--ci", choices=_CI, help="CI to write workflows for; default: what git remotes and existing files tell"
+    )
     parser.add_argument("--dry-run", action="store_true", help="show the files, and write nothing")
 
 

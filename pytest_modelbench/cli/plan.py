@@ -18,18 +18,23 @@ def declare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--precision", default="fp32", help="fp32, bf16, fp16, amp-bf16, amp-fp16, amp")
     parser.add_argument("--train", action="store_true", help="plan the second training step, not a forward pass")
     parser.add_argument("--optimizer", default="sgd", help="sgd or adamw; with --train")
-    parser.add_argument("--accumulate", metavar="N", type=int, default=1, help="batches in a training step; with --train")
+    parser.add_argument(
+        "--accumulate", metavar="N", type=int, default=1, help="batches in a training step; with --train"
+    )
     parser.add_argument(
         "--fit",
         metavar="MEMORY[,MEMORY]",
         default="",
-        help="tell the largest batch that fits in each memory: a size such as 16GiB, or a card such as t4, v100-16, rtx3070",
+        help="tell the largest batch that fits in each memory: a size as 16GiB, or a card as t4, v100-16, rtx3070",
     )
     parser.add_argument(
         "--verify", action="store_true", help="also run it on this machine's CUDA device, and compare with the plan"
     )
     parser.add_argument(
-        "--html", metavar="FILE", type=Path, help="write the plan as a page to FILE, with the memory over the course of the step"
+        "--html",
+        metavar="FILE",
+        type=Path,
+        help="write the plan as a page to FILE, with the memory over the course of the step",
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
 

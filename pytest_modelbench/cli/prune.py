@@ -24,7 +24,13 @@ if TYPE_CHECKING:
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add what tells the entries that go."""
     add_baselines(parser)
-    parser.add_argument("results", metavar="RESULTS", type=Path, nargs="?", help="results file: remove the entries that it lists as without a test")
+    parser.add_argument(
+        "results",
+        metavar="RESULTS",
+        type=Path,
+        nargs="?",
+        help="results file: remove the entries that it lists as without a test",
+    )
     parser.add_argument(
         "--test", metavar="ID", action="append", help="remove the entries of this test, in every folder; repeatable"
     )

@@ -15,7 +15,9 @@ from pytest_modelbench.core.session import told_session
 def declare(parser: argparse.ArgumentParser) -> None:
     """Add the folder to show."""
     add_baselines(parser)
-    parser.add_argument("folder", metavar="FOLDER", nargs="?", help="show the entries of this folder, such as portable or cpu-...")
+    parser.add_argument(
+        "folder", metavar="FOLDER", nargs="?", help="show the entries of this folder, such as portable or cpu-..."
+    )
 
 
 def run(arguments: argparse.Namespace) -> Outcome:

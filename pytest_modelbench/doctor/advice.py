@@ -52,8 +52,8 @@ def noise_finding(noises: Sequence[Noise]) -> Finding | None:
     if wider is None:
         beyond = sum(noise.smallest_band is None for noise in told)
         why = (
-            f"In {beyond} of {len(told)}, unchanged code is not ok in more than {percent(1 - TRUSTED)} of sessions, even "
-            f"with {percent(BANDS[-1])}. {duet}"
+            f"In {beyond} of {len(told)}, unchanged code is not ok in more than {percent(1 - TRUSTED)} of sessions, "
+            f"even with {percent(BANDS[-1])}. {duet}"
         )
         return Finding("noise", Severity.PROBLEM, what, why)
     covered = sum(_within(noise.smallest_band, wider) for noise in told)

@@ -23,8 +23,8 @@ HINTS: Mapping[str, tuple[str, str]] = {
         "Accept one: the command follows.",
     ),
     "no baseline for ... in ..., though it holds ...; was the test renamed?": (
-        "Other checks have a baseline in that folder, and this one has none. The test is new, or its name or parameters "
-        "changed.",
+        "Other checks have a baseline in that folder, and this one has none. The test is new, or its name or "
+        "parameters changed.",
         "If it is new, accept it. If it was renamed, `pytest-modelbench rename OLD NEW` keeps its baselines.",
     ),
     "... of unchanged code: ... measured": (

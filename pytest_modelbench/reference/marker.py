@@ -15,10 +15,10 @@ Written by `python -m pytest_modelbench.reference docs/reference`; a test keeps 
 def test_net(build_model, modelbench): ...
 ```
 
-A test with the marker or with the `modelbench` fixture is a benchmark test: `pytest` leaves it out, and
-`pytest --modelbench` runs it, and only such tests. The marker is needed only for its arguments, which are all named.
-Of several markers (on the test, its class, its module) the nearest one holds; suites add up. An argument that is not
-known is an error.
+A test with this marker or with the `modelbench` fixture is a benchmark test. `pytest` deselects it, and
+`pytest --modelbench` runs benchmark tests only. You need the marker only for its arguments, which are all named. If a
+test, its class and its module all have markers, the nearest one counts for each argument; suites add up. An unknown
+argument is an error.
 """
 _BANDS = """\
 ## How a band is written
@@ -27,15 +27,15 @@ _BANDS = """\
 | --- | --- |
 | `5%` | a change of 5 % |
 | `1% + 1MiB` | 1 %, and 1 MiB more |
-| `2ms` | two milliseconds; units are those of the metric |
-| `0.5pp` | half a percentage point, of fractions |
-| `sampling` | what chance explains, of outcomes that are known sample by sample |
+| `2ms` | two milliseconds; the unit must fit the metric |
+| `0.5pp` | half a percentage point, for fractions |
+| `sampling` | what chance explains, for outcomes that are recorded sample by sample |
 | `exact` | nothing |
 """
 #: A test holds this to the arguments that are taken.
 WHAT = {
-    "suite": ("a name or a list of names", "the suites that the test is in; without, it is in every one"),
-    "band": ("a band, or a mapping from metric to band", "the tolerated change; a plain band is that of times"),
+    "suite": ("a name or a list of names", "the suites that the test is in; without it, the test is in every suite"),
+    "band": ("a band, or a mapping from metric to band", "the tolerated change; a band without a metric is for times"),
     "timeout": ("a duration, as `90s` or `10m`", "how long the test may take in one process"),
 }
 

@@ -14,18 +14,18 @@ _INTRODUCTION = """\
 Written by `python -m pytest_modelbench.reference docs/reference` from `core/metrics.py`; a test keeps this page equal
 to it.
 
-A metric is recorded by a method of the [`modelbench` fixture](fixtures.md#modelbench). The name in a baseline is that
-of the metric, or what `name=` says. `modelbench.record(...)` records any other number:
+Methods of the [`modelbench` fixture](fixtures.md#modelbench) record these metrics. A baseline has the name of the
+metric, or what `name=` says. `modelbench.record(...)` records any other number:
 [add a metric](../how-to/add-a-metric.md).
 
-- **better** says which direction is an improvement; *equal* means that every change is a regression.
-- **scope** says where a value holds, and so which folder of `baselines/` it is kept in: *portable* on every machine,
+- **better** says which direction is an improvement. *equal* means that every change is a regression.
+- **scope** says where a value is valid, and so in which folder of `baselines/` it is kept: *portable* on every machine,
   *kind* on every device of the same kind, *device* only in the same environment.
-- **band** is the change that is tolerated by default. A test changes it with `band=` of the measure or of the
-  [marker](marker.md), a project with [`bands`](../reference-options.md). *exact* tolerates none, *sampling* what chance
-  explains, *any* everything.
-- **noisy** metrics are measured in several processes and compared by statistics: [how](../trust.md). One process
-  decides the others.
+- **band** is the change that is tolerated by default. A test sets another one with `band=` of the method or of the
+  [marker](marker.md), a project with [`bands`](../reference-options.md). *exact* tolerates no change, *sampling* what
+  chance explains, *any* every change.
+- **noisy** metrics vary, so they are measured in several processes and compared by statistics: [how](../trust.md). For
+  the others one process is enough.
 """
 _AFTER = """
 `macs`, `operators`, `copied_bytes`, `allocations` and `synchronizations` of a training pass
@@ -50,40 +50,40 @@ WHAT: Mapping[str, Told] = {
     "backward_time": Told("seconds of the step's backward pass", "train_step"),
     "optimizer_time": Told("seconds of the optimizer's step", "train_step"),
     "train_throughput": Told("images in a second of training", "train_step"),
-    "compile_time": Told("seconds that torch.compile takes, from nothing", "compile_time"),
+    "compile_time": Told("seconds that torch.compile takes with empty caches", "compile_time"),
     "instructions": Told("instructions that a forward pass runs on the CPU", "instructions"),
-    "energy": Told("joules of the device for each image", "energy"),
-    "predicted_latency": Told("seconds of a pass on a device that need not be here, on paper", "predicted_latency"),
-    "peak_live_memory": Told("most bytes of tensors that are alive at once", "peak_memory"),
-    "memory_growth": Told("bytes that each call leaves behind for good", "peak_memory"),
-    "peak_allocated_memory": Told("most bytes that were asked of the device's allocator", "peak_memory"),
+    "energy": Told("energy that the device takes for each image", "energy"),
+    "predicted_latency": Told("predicted seconds of a pass on a device that need not be here", "predicted_latency"),
+    "peak_live_memory": Told("peak of the bytes in tensors that are alive at once", "peak_memory"),
+    "memory_growth": Told("bytes that each call adds and never frees", "peak_memory"),
+    "peak_allocated_memory": Told("peak of the bytes requested from the device's allocator", "peak_memory"),
     "parameters": Told("number of parameters", "cost"),
     "parameter_bytes": Told("bytes that parameters take", "cost"),
     "macs": Told("multiply-accumulates of a forward pass", "cost"),
-    "operators": Told("operators that a pass calls, of each kind", "counters"),
+    "operators": Told("operator calls of a pass", "counters"),
     "copied_bytes": Told("bytes that copies, casts and changes of layout write", "counters"),
     "allocations": Told("tensors that a pass allocates", "counters"),
-    "synchronizations": Told("times that the host waits for the accelerator", "counters"),
-    "launches": Told("kernels, copies and fills that a pass has a CUDA device run", "counters"),
+    "synchronizations": Told("how often the host waits for the accelerator", "counters"),
+    "launches": Told("kernels, copies and fills that a pass runs on a CUDA device", "counters"),
     "graphs": Told("graphs that torch.compile makes of the model", "counters"),
-    "graph_breaks": Told("places at which torch.compile gives up on one graph", "counters"),
-    "recompilations": Told("times that torch.compile compiles again", "counters"),
-    "output": Told("what the model computes on a fixed input, in short", "numerics"),
-    "top1": Told("share of images whose class is told right", "accuracy"),
-    "top5": Told("share of images whose class is among the five likeliest", "accuracy"),
+    "graph_breaks": Told("graph breaks of torch.compile", "counters"),
+    "recompilations": Told("how often torch.compile compiles again", "counters"),
+    "output": Told("short summary of what the model computes on a fixed input", "numerics"),
+    "top1": Told("share of images whose predicted class is right", "accuracy"),
+    "top5": Told("share of images whose class is among the five most likely predictions", "accuracy"),
     "miou": Told("mean intersection over union of a segmentation", "segmentation_accuracy"),
-    "pixel_accuracy": Told("share of pixels told right", "segmentation_accuracy"),
+    "pixel_accuracy": Told("share of pixels whose predicted class is right", "segmentation_accuracy"),
     "box_map": Told("mean average precision of boxes", "detection_accuracy"),
     "box_map50": Told("the same at an overlap of 0.5", "detection_accuracy"),
     "box_map75": Told("the same at an overlap of 0.75", "detection_accuracy"),
     "mask_map": Told("mean average precision of masks", "detection_accuracy"),
     "mask_map50": Told("the same at an overlap of 0.5", "detection_accuracy"),
     "mask_map75": Told("the same at an overlap of 0.75", "detection_accuracy"),
-    "final_accuracy": Told("top-1 at the end of a short training from seed", "train_to_target"),
-    "final_top5": Told("top-5 at its end", "train_to_target"),
-    "steps_to_target": Told("steps until it reaches its target", "train_to_target"),
-    "training_loss": Told("its loss at points on the way", "train_to_target"),
-    "time_to_target": Told("seconds until it reaches its target", "train_to_target"),
+    "final_accuracy": Told("top-1 accuracy after a short, seeded training", "train_to_target"),
+    "final_top5": Told("top-5 accuracy after that training", "train_to_target"),
+    "steps_to_target": Told("training steps until the target accuracy is reached", "train_to_target"),
+    "training_loss": Told("loss at several points of that training", "train_to_target"),
+    "time_to_target": Told("seconds of training until the target accuracy is reached", "train_to_target"),
 }
 _BETTER = {Better.LOWER: "lower", Better.HIGHER: "higher", Better.EQUAL: "equal"}
 _SCOPE = {Scope.PORTABLE: "portable", Scope.KIND: "kind", Scope.DEVICE: "device"}

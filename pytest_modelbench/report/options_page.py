@@ -14,8 +14,8 @@ _INTRODUCTION = """\
 Written by `python -m pytest_modelbench.report.options_page` from the table in `pytest_modelbench/options.py`; a test
 keeps this page equal to it.
 
-An option is given to pytest, for one session; a setting stands in `[tool.modelbench]` of the project's pyproject.toml,
-for all of them. The option wins. Unknown settings, and values that make no sense, are errors.
+You give an *option* to pytest for one session. You write a *setting* into `[tool.modelbench]` of the project's
+pyproject.toml for all sessions. The option wins. Unknown settings and invalid values are errors.
 
 ```toml
 [tool.modelbench]
@@ -25,9 +25,9 @@ timeout = "5m"
 bands = { latency = "3%" }
 ```
 
-pytest's own file may hold the settings as well: `pytest.toml` and `pytest.ini` (with a dot before, too), `tox.ini`, and
-`setup.cfg`, where the section is called `[tool:modelbench]`. In an ini file a list is written by comma or by line, and
-`bands` has a line for each metric:
+Settings may also stand in the file that pytest itself reads: `pytest.toml` or `pytest.ini` (also with a leading dot),
+`tox.ini`, or `setup.cfg`, where the section is called `[tool:modelbench]`. In an ini file, separate the values of a
+list with commas or lines, and give `bands` one line for each metric:
 
 ```ini
 [modelbench]
@@ -41,22 +41,30 @@ bands =
 
 ## Which file holds
 
-The nearest table above all the tests that a session is given (its arguments, else `testpaths`, else the current
-folder), up to the top of the repository; else that of pytest's root directory. A file that is given with `-c` and has a
-table comes before all. Of several files in one folder the first holds: `pytest.toml`, `pytest.ini`, `pyproject.toml`,
-`tox.ini`, `setup.cfg`. Nothing is taken from a second one. The header of a session names the file, and those in sight
-that do not hold.
+A session takes all its settings from one table. The first of these that exists counts:
 
-A session has one table: where some of its tests have a nearer one, it ends with exit status 4 and tells how to run them
-by themselves. `pytest-modelbench` goes by the same rule, as a pytest would that is started in the same folder without
+1. the table in a file that is given with `-c`;
+2. the nearest table above all the tests that the session is given (its arguments, else `testpaths`, else the current
+   folder), up to the top of the repository;
+3. the table in pytest's root directory.
+
+Of several files in one folder the first counts, in this order: `pytest.toml`, `pytest.ini`, `pyproject.toml`,
+`tox.ini`, `setup.cfg`. The header of a session names the file, and other files nearby that are not used.
+
+If some of the tests have a nearer table than the others, the session ends with exit status 4 and tells how to run them
+by themselves. `pytest-modelbench` follows the same rule as a pytest that is started in the same folder without
 arguments; its `-c FILE` is that of pytest.
 
 ## What a path starts from
 
-A path in a file starts from that file's own folder, one on a command line from the folder where it is typed; one in
-`addopts` or `PYTEST_ADDOPTS` counts as typed, as pytest's own do. A leading `~` is the home folder. Where nobody names
-a folder of baselines, it is `baselines` beside the file with the settings, or in pytest's root directory where there is
-no such file. Commands that messages print are to be typed in the folder where they were printed.
+- A path in a file starts from the folder of that file.
+- A path on a command line starts from the folder where it is typed. The same holds for paths in `addopts` and
+  `PYTEST_ADDOPTS`, as for pytest's own options.
+- A leading `~` is the home folder.
+- The default folder of baselines is `baselines` beside the file with the settings, or in pytest's root directory if
+  there is no such file.
+
+Type commands that messages print in the folder where they were printed.
 
 ## All of them
 """

@@ -94,7 +94,7 @@ def test_an_entry_that_somebody_moved_into_another_file_stays_there() -> None:
         (["test_aa.py", "test_c.py"], "baselines holds nothing of test_aa.py. Did you mean 'test_a.py' or"),
         (["test_a.py::t", "test_a.py::v[1]"],
          "test_a.py::t stands for 2 tests, with parameters, and test_a.py::v[1] for one; name one of them"),
-        (["test_a.py", "test_c.py::t"], "test_a.py cannot become test_c.py::t: give two tests, or two files or folders"),
+        (["test_a.py", "test_c.py::t"], "test_a.py cannot become test_c.py::t: give two tests, or two files or"),
         (["test_a.py", ""], "an id is empty; give the id that the test had, and the one that it has now"),
         (["test_a.py::u", "test_a.py::u"], "OLD and NEW are the same id: test_a.py::u"),
     ],

@@ -108,7 +108,7 @@ def test_tests_that_are_fine_are_told_to_be() -> None:
         "1 check does not vary, in two processes",
     ]
     none = examine_own(QUIET, session(macs), Settings(), draws=20)
-    assert "no check of theirs varies" in render_own(none, 80)
+    assert "none of their checks varies" in render_own(none, 80)
     assert {one.severity for one in none.findings} == {Severity.FINE}
 
 

@@ -153,7 +153,7 @@ def test_the_band_that_most_cases_can_be_trusted_with_is_suggested(
 def test_too_few_processes_suggest_nothing() -> None:
     few = [noise("a", None, None, processes=3)]
     assert advice.noise_finding(few) is None
-    assert "give it more --minutes" in advice.too_few(few)
+    assert "give more --minutes" in advice.too_few(few)
     assert advice.too_few([*few, noise("b", 0.05)]) == ""
 
 

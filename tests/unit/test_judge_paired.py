@@ -145,7 +145,7 @@ def test_processes_after_a_duet_that_were_disturbed_clear_nothing():
     told = ruling(measured, baseline(provenance=OLD), now=NEW, duet=duet)
     assert (told.judgement.verdict, told.event) == (Verdict.INCONCLUSIVE, Event.DECIDED)
     said = sentences(told.judgement.reasons)
-    assert "cannot be told; the machine was disturbed in 4 of 4 processes" in said
+    assert "the stored value; the machine was disturbed in 4 of 4 processes" in said
 
 
 @pytest.mark.parametrize(("now", "verdict"), [(OLD, Verdict.OK), (NEW, Verdict.INCONCLUSIVE)])

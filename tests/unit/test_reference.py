@@ -112,7 +112,7 @@ def test_every_command_and_its_options_are_there():
 
 def test_defaults_are_told_as_the_command_tells_them():
     page = made()["command-line.md"]
-    assert "in four processes at least; default: 3; 0: only look" in page
+    assert "(in at least four processes); default: 3; 0: only look" in page
     assert "(default: fp32)" in page
     assert "%(" not in page
     assert "(default: )" not in page

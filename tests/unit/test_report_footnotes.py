@@ -122,9 +122,7 @@ def test_a_value_that_is_bound_by_launching_is_told_in_table_and_footnote() -> N
     assert "353 µs‡ " in text
     assert "‡ the device waits for the CPU to launch its work: this is the speed of the CPU" in text
     assert "353 µs‡ |" in markdown.render(told)
-    assert "the device waits for the CPU, which takes 340 µs to launch the work" in evidence(
-        launch_bound, None, ()
-    )
+    assert "the device waits for the CPU, which takes 340 µs to launch the work" in evidence(launch_bound, None, ())
 
 
 @pytest.mark.parametrize(

@@ -107,8 +107,8 @@ TEXTS = [
     ),
     (
         UnknownWhetherAway(CLEARED),
-        "the code is as fast as that of commit abc, side by side in 5 pairs, but whether both differ from the stored "
-        "value cannot be told",
+        "the code is as fast as that of commit abc, side by side in 5 pairs, but noise hides whether both differ "
+        "from the stored value",
     ),
     (
         EnvironmentMoved(SameCode(), MOVED[:1]),
@@ -129,7 +129,7 @@ TEXTS = [
         MachineMoved(CLEARED, 1.2),
         "the machine changed, not the code: the code is as fast as that of commit abc, side by side in 5 pairs, "
         "but both differ from the "
-        "stored value, and no version did",
+        "stored value, and no version changed",
     ),
     (Since(MOVED), "since the baseline: torch 2.14 -> 2.15, driver 570 -> 575"),
     (

@@ -224,7 +224,7 @@ def test_when_the_time_is_over_it_ends_and_says_that_it_goes_on(tmp_path):
     pairing = Pairing(slower_from(11))
     result, lines = bisected(pairing, Revisions(16), memory=Memory(file), ends_early=True, metrics=("latency",))
     assert (result.interrupted, len(lines)) == (True, 1)
-    assert "the same command goes on from here" in render(result)
+    assert "run the same command again to go on from here" in render(result)
     assert "wrong turn" not in render(result)
     assert pairing.placed == []
     again, _ = bisected(Pairing(slower_from(11)), Revisions(16), memory=Memory(file), metrics=("latency",))

@@ -143,7 +143,7 @@ def test_what_was_measured_before_an_interruption_is_kept(course):
 
 
 @pytest.mark.parametrize(
-    ("updating", "advice"), [(True, "nothing timed can become a baseline"), (False, "pytest-modelbench doctor tells")]
+    ("updating", "advice"), [(True, "no time can become a baseline"), (False, "pytest-modelbench doctor tells")]
 )
 def test_a_machine_that_disturbs_all_of_the_first_process_is_told_at_once(course, told, updating, advice):
     course(latency(lambda test, process: process == 1), updating=updating)
