@@ -285,8 +285,8 @@ OPTIONS = (
         choices=("duet", "rerun"),
         default="duet",
         repeated=True,
-        help="If the stored baseline does not clear a time: measure the baseline's commit side by side with the "
-        "present code (duet, where git has that commit), or decide by the stored baseline alone (rerun).",
+        help="If the stored baseline alone does not show that a time is ok: measure the baseline's commit side by side "
+        "with the present code (duet, where git has that commit), or decide by what is stored alone (rerun).",
     ),
     Option(
         flag="--modelbench-order",

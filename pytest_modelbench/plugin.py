@@ -34,7 +34,7 @@ bench_key = pytest.StashKey["Bench"]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Everything under one heading of ``--help``; ``--device`` comes later."""
-    group = parser.getgroup(_GROUP, "modelbench: hold latency, memory, cost and accuracy of models against baselines")
+    group = parser.getgroup(_GROUP, "modelbench: compare latency, memory, cost and accuracy of models with baselines")
     for option in OPTIONS:
         if option.flag is None:
             continue

@@ -135,7 +135,7 @@ def test_a_device_option_of_somebody_else_is_left_to_them(pytester):
 def test_help_groups_the_options_under_one_heading(pytester):
     result = pytester.runpytest_inprocess("--help")
     text = result.stdout.str()
-    heading = text.index("modelbench: hold latency, memory, cost and accuracy of models against baselines")
+    heading = text.index("modelbench: compare latency, memory, cost and accuracy of models with baselines")
     section = text[heading : text.index("\n\n", heading)]
     for option in ("--modelbench ", "--update-baselines", "--device", "--modelbench-suite", "--modelbench-json"):
         assert option in section, option
