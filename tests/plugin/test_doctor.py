@@ -187,4 +187,4 @@ def test_settings_that_compare_with_other_code_are_named(pytester, capsys):
     pytester.makepyprojecttoml("[tool.modelbench]\nagainst = 'main'\n")
     pytester.makepyfile(test_own=OWN)
     assert main(["doctor", "--device=cpu", "test_own.py"]) == UNUSABLE
-    assert "the settings name what to compare with (against)" in capsys.readouterr().err
+    assert "the settings say what to compare with (against)" in capsys.readouterr().err

@@ -94,7 +94,7 @@ def test_a_night_that_could_not_be_kept_is_gated_all_the_same(pytester, bench, m
     monkeypatch.setattr(history, "keep", full)
     result = bench("--modelbench-history=nights", "--modelbench-drift=fail", source=TEST.format(102))
     assert result.ret == 1
-    result.stdout.fnmatch_lines(["NOT KEPT in the history: nights: no space is left", "DRIFT: 1 check changed for *"])
+    result.stdout.fnmatch_lines(["NOT KEPT in the history: nights: no space is left", "DRIFT: 1 check got worse *"])
     assert len(list((pytester.path / "nights").iterdir())) == 2
 
 
