@@ -148,10 +148,20 @@ def shown_page(page):
     return opened
 
 
+def shortened(printed):
+    """What a session printed from its failures on, of which the first is left whole, and "..." for the rest of them."""
+    lines = printed.splitlines()
+    failures, first_end, last_end = (
+        next(at for at, line in enumerate(lines) if mark in line)
+        for mark in (" FAILURES ", "measured side by side", "the baseline was accepted")
+    )
+    return "\n".join([*lines[failures : first_end + 1], "...", *lines[last_end:]])
+
+
 def shown_terminal(printed, theme):
     """A page that shows what a session printed as a terminal does, after the command."""
     console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True)
-    console.print(Text.from_ansi(f"$ pytest --modelbench\n{printed.read_text()}"))
+    console.print(Text.from_ansi(f"$ pytest --modelbench\n...\n{shortened(printed.read_text())}"))
     path = printed.with_name("terminal.html")
     path.write_text(console.export_html(theme=theme, code_format=TERMINAL), encoding="utf-8")
     return path
