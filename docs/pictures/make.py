@@ -1,23 +1,63 @@
-"""Makes the pictures of the page that the README shows, light and dark, of a real session.
+"""Makes the pictures that the README shows, of a terminal and of a page, light and dark, of one real session.
 
     python docs/pictures/make.py [--keep DIR]
 
 A small model of a project of its own is measured on twelve nights, one after the other; then its third stage is given
-more blocks, and the session that finds that writes its page, which Chromium shows. It takes some five minutes, and
-needs git, Chromium and Pillow. ``--keep`` leaves the project, with its page and history, in a folder.
+more blocks, and the session that finds that prints what it finds, and writes its page. Chromium shows both. It takes
+some five minutes, and needs git, Chromium, Pillow and Rich. ``--keep`` leaves the project, with its page, its history
+and what the session printed, in a folder.
 """
 
 import argparse
+import io
+import os
 import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageChops
+from rich.console import Console
+from rich.terminal_theme import TerminalTheme
+from rich.text import Text
 
 HERE = Path(__file__).parent
 NIGHTS, WIDTH, HEIGHT, COLOURS = 12, 1200, 1640, 128
+#: A terminal's size in characters, and what it is shown with: background, text, and the eight colours of a terminal.
+COLUMNS, TERMINAL_WIDTH = 100, 880
+LIGHT = TerminalTheme(
+    (255, 255, 255),
+    (31, 35, 40),
+    [
+        (36, 41, 46),
+        (190, 20, 32),
+        (17, 99, 41),
+        (125, 84, 0),
+        (5, 80, 174),
+        (130, 80, 223),
+        (27, 124, 131),
+        (87, 96, 106),
+    ],
+)
+DARK = TerminalTheme(
+    (13, 17, 23),
+    (214, 220, 226),
+    [
+        (72, 79, 88),
+        (255, 123, 114),
+        (63, 185, 80),
+        (210, 153, 34),
+        (88, 166, 255),
+        (188, 140, 255),
+        (57, 197, 207),
+        (177, 186, 196),
+    ],
+)
+TERMINAL = """<!DOCTYPE html><meta charset="utf-8"><style>{stylesheet}
+body {{ margin: 0; padding: 14px 18px; color: {foreground}; background: {background}; }}
+pre {{ margin: 0; font: 14px/1.4 "DejaVu Sans Mono", monospace; }}
+</style><pre>{code}</pre>"""
 NETS = """
 from torch import nn
 
@@ -67,11 +107,14 @@ document.querySelector("#checks details").open = true;
 
 
 def measured(project, *options):
-    """A session of the project; 0 and 1 are both an end."""
-    command = [sys.executable, "-m", "pytest", "-q", "--modelbench", "--modelbench-history=nights", *options]
-    ended = subprocess.run(command, cwd=project, check=False).returncode
-    if ended not in (0, 1):
-        sys.exit(f"{' '.join(command)} ended with {ended}")
+    """What a session of the project printed; 0 and 1 are both an end."""
+    command = [sys.executable, "-m", "pytest", "--color=yes", "--modelbench", "--modelbench-history=nights", *options]
+    surroundings = {**os.environ, "COLUMNS": str(COLUMNS)}
+    ended = subprocess.run(command, cwd=project, env=surroundings, check=False, capture_output=True, text=True)
+    print(ended.stdout, ended.stderr, flush=True)
+    if ended.returncode not in (0, 1):
+        sys.exit(f"{' '.join(command)} ended with {ended.returncode}")
+    return ended.stdout
 
 
 def commit(project, message):
@@ -80,9 +123,9 @@ def commit(project, message):
 
 
 def run(project):
-    """The page of the session that finds what was planted."""
+    """The page of the session that finds what was planted; beside it lies what that printed."""
     subprocess.run(["git", "init", "-q", "."], cwd=project, check=True)
-    (project / ".gitignore").write_text("nights\n__pycache__\n.pytest_cache\npage*.html\n")
+    (project / ".gitignore").write_text("nights\n__pycache__\n.pytest_cache\n*.html\nterminal.txt\n")
     (project / "nets.py").write_text(NETS.replace("DEPTHS", "(2, 2, 2)"))
     (project / "test_it.py").write_text(TEST)
     commit(project, "a small model")
@@ -93,20 +136,49 @@ def run(project):
         measured(project)
     (project / "nets.py").write_text(NETS.replace("DEPTHS", "(2, 2, 5)"))
     commit(project, "a deeper third stage")
-    measured(project, "--modelbench-html=page.html")
+    (project / "terminal.txt").write_text(measured(project, "--modelbench-html=page.html"))
     return project / "page.html"
 
 
-def pictured(page, chromium, path, *, dark):
+def shown_page(page):
+    """The page with what a reader would have opened."""
     opened = page.with_name("page-opened.html")
     text = page.read_text(encoding="utf-8").replace("</body>", f"<script>{OPENED}</script></body>")
     opened.write_text(text, encoding="utf-8")
+    return opened
+
+
+def shortened(printed):
+    """What a session printed from its failures on, of which the first is left whole, and "..." for the rest of them."""
+    lines = printed.splitlines()
+    failures, first_end, last_end = (
+        next(at for at, line in enumerate(lines) if mark in line)
+        for mark in (" FAILURES ", "measured side by side", "the baseline was accepted")
+    )
+    return "\n".join([*lines[failures : first_end + 1], "...", *lines[last_end:]])
+
+
+def shown_terminal(printed, theme):
+    """A page that shows what a session printed as a terminal does, after the command."""
+    console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True)
+    console.print(Text.from_ansi(f"$ pytest --modelbench\n...\n{shortened(printed.read_text())}"))
+    path = printed.with_name("terminal.html")
+    path.write_text(console.export_html(theme=theme, code_format=TERMINAL), encoding="utf-8")
+    return path
+
+
+def pictured(page, chromium, path, *, dark, size):
+    """Writes the picture of a page, without what is empty at its end."""
     theme = ["--blink-settings=preferredColorScheme=0"] if dark else []
     options = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", *theme]
-    command = [chromium, *options, f"--window-size={WIDTH},{HEIGHT}", f"--screenshot={path}", opened.as_uri()]
+    command = [chromium, *options, f"--window-size={size[0]},{size[1]}", f"--screenshot={path}", page.as_uri()]
     subprocess.run(command, check=True, timeout=60, stderr=subprocess.DEVNULL)
+    image = Image.open(path).convert("RGB")
+    background = Image.new("RGB", image.size, image.getpixel((0, image.height - 1)))
+    _, _, _, end = ImageChops.difference(image, background).getbbox()
+    image = image.crop((0, 0, image.width, min(end + 14, image.height)))
     # A page has few colours: a palette, of all that occur and not of the commonest, is a third of the size.
-    Image.open(path).convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE).save(path, optimize=True)
+    image.quantize(COLOURS, Image.Quantize.MAXCOVERAGE).save(path, optimize=True)
     print(f"{path}: {path.stat().st_size} bytes")
 
 
@@ -121,8 +193,10 @@ def main():
         project = Path(folder, "project")
         project.mkdir()
         page = run(project)
-        for name, dark in (("page-light.png", False), ("page-dark.png", True)):
-            pictured(page, chromium, HERE / name, dark=dark)
+        for name, dark, theme in (("light", False, LIGHT), ("dark", True, DARK)):
+            pictured(shown_page(page), chromium, HERE / f"page-{name}.png", dark=dark, size=(WIDTH, HEIGHT))
+            terminal = shown_terminal(page.with_name("terminal.txt"), theme)
+            pictured(terminal, chromium, HERE / f"terminal-{name}.png", dark=dark, size=(TERMINAL_WIDTH, HEIGHT))
         if arguments.keep:
             shutil.copytree(project, arguments.keep)
 

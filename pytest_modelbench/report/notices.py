@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from pytest_modelbench.core.environment import named
+from pytest_modelbench.core.listed_models import is_listed
 from pytest_modelbench.core.reasons import Disturbed, SameCode
 from pytest_modelbench.core.session import Absence, Check, Outcome, Renamed, Session
 from pytest_modelbench.core.verdicts import Verdict
@@ -38,6 +39,7 @@ def notices(session: Session, told: Told | None = None) -> list[Notice]:
         found.append(Notice("nothing was measured: no benchmark test was selected"))
     found += _not_gated(session, told)
     found += [Notice(f"warning: {warning}") for warning in session.warnings]
+    found += _twice(session)
     found += _absent(session, told)
     if session.updating or session.interrupted:
         return found
@@ -59,6 +61,21 @@ def _predicted(session: Session) -> list[Notice]:
             if (device := figures.get("device")) and (held_up_by := figures.get("held_up_by")):
                 items.append(f"{check.case.id}: {percent(ratio)} on {device} (limited by {held_up_by})")
     return [Notice("predicted, not measured:", some(items))] if items else []
+
+
+def _twice(session: Session) -> list[Notice]:
+    """What a listed model measures once more, though a test of somebody's does: both are gated, at twice the time."""
+    of_tests = {(one.case.id, one.metric.name): one.key.test for one in session.checks if not is_listed(one.key.test)}
+    pairs: dict[tuple[str, str], int] = {}
+    for one in session.checks:
+        if is_listed(one.key.test) and (other := of_tests.get((one.case.id, one.metric.name))):
+            pairs[one.key.test, other] = pairs.get((one.key.test, other), 0) + 1
+    if not pairs:
+        return []
+    lead = f"warning: {plural(sum(pairs.values()), 'check')} measured twice, by a listed model and by a test"
+    items = [f"{listed}: {plural(count, 'check')} of {other} too" for (listed, other), count in pairs.items()]
+    text = f"{lead}; both are gated. Take the model off the list (--modelbench-model, or models), or remove the test"
+    return [Notice(text, some(items), short=lead)]
 
 
 #: What is told of a test that does not measure what it has a baseline for.

@@ -1,7 +1,9 @@
 """What the plugin's tests share: sessions in a folder of their own, with real workers on the CPU."""
 
+import os
 import re
 import subprocess
+import sys
 
 import pytest
 
@@ -9,6 +11,7 @@ import pytest
 import pytest_modelbench.session.hooks  # noqa: F401
 from tests.unit.store_checks import entries_in
 
+WHO = {f"GIT_{role}_{what}": "you@example.org" for role in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 RECORDS = "def test_one(modelbench):\n    modelbench.record('answer', {})\n"
 
 
@@ -120,3 +123,40 @@ def mono(tree):
             "ci/bench.ini": "[pytest]\n",
         }
     )
+
+
+@pytest.fixture
+def shell(tmp_path, monkeypatch):
+    """A folder of its own, and what runs a command line in it as a terminal of 80 columns would: status and output."""
+    folder, programs = tmp_path / "gate", tmp_path / "bin"
+    folder.mkdir()
+    programs.mkdir()
+    # Not every environment that runs these tests has pytest's script, or this interpreter's folder on its path.
+    script = programs / "pytest"
+    script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m pytest "$@"\n')
+    script.chmod(0o755)
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+    monkeypatch.delenv("CI", raising=False)
+    around = {
+        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+        "COLUMNS": "80",
+        "NO_COLOR": "1",
+        "GIT_CONFIG_GLOBAL": "/dev/null",
+        "XDG_CACHE_HOME": str(tmp_path / "cache"),
+        **WHO,
+    }
+
+    def run(line):
+        done = subprocess.run(
+            line,
+            shell=True,
+            cwd=folder,
+            env={**os.environ, **around},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+        )
+        return done.returncode, done.stdout
+
+    return folder, run

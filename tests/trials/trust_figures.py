@@ -1,4 +1,4 @@
-"""What the series of `trust.py` amount to: the tables and the picture of docs/trust.md.
+"""What the series of `trust.py` amount to: the tables and the picture of docs/trust-earlier.md.
 
     python tests/trials/trust_figures.py [results/trust-<machine> ...]
 

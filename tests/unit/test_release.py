@@ -3,11 +3,17 @@
 import os
 import re
 import subprocess
+import sys
 from importlib.metadata import metadata
 from pathlib import Path
 
 import pytest
 import yaml
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 REPOSITORY = Path(__file__).parents[2]
 WORKFLOWS = REPOSITORY / ".github" / "workflows"
@@ -95,3 +101,17 @@ def test_each_python_that_is_claimed_is_one_that_tests_and_releases_are_run_on()
     lowest, *_, highest = sorted(claimed, key=lambda version: int(version.split(".")[1]))
     assert metadata("pytest-modelbench")["Requires-Python"] == f">={lowest}"
     assert f"![Python {lowest} to {highest}]" in (REPOSITORY / "README.md").read_text("utf-8")
+
+
+def test_what_readme_links_and_shows_leads_somewhere_from_a_page_of_another_host():
+    hooks = tomllib.loads((REPOSITORY / "pyproject.toml").read_text("utf-8"))["tool"]["hatch"]["metadata"]["hooks"]
+    described = (REPOSITORY / "README.md").read_text("utf-8")
+    for one in hooks["fancy-pypi-readme"]["substitutions"]:
+        described = re.sub(one["pattern"], one["replacement"], described)
+    found = re.findall(r"\]\((?!#)([^)]+)\)", described) + re.findall(r'\b(?:src|srcset)="([^"]+)"', described)
+    assert [link for link in found if not link.startswith("https://")] == []
+    ours = [link.split("/v$HFPR_VERSION/")[1].split("#")[0] for link in found if "/v$HFPR_VERSION/" in link]
+    assert [path for path in ours if not (REPOSITORY / path).is_file()] == []
+    # Where a file of the repository is named by a page's address, a picture is shown by that of its content.
+    assert {link.split("/")[5] for link in found if link.endswith(".png")} == {"raw"}
+    assert sum(path.endswith(".png") for path in ours) == 4

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pytest_modelbench.core.case import NamedCase
 from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.measurement import CheckKey
 from pytest_modelbench.core.reasons import Beside, Cleared, Disturbed, DisturbedBaseline, MachineMoved, SameCode
@@ -177,6 +178,20 @@ def test_what_was_not_gated_is_said_with_the_command() -> None:
     (notice,) = notices.notices(replace(FINE, ungated={"cpu-x": 4}), Told("ACCEPT", "bench/base"))
     assert notice.text == ("NOT GATED: 4 checks have no baseline in bench/base/cpu-x: nothing there yet; accept with")
     assert notice.command == "ACCEPT"
+
+
+def test_a_listed_model_that_a_test_measures_too_is_told_with_that_test() -> None:
+    listed, own = "modelbench-models::inference[timm:resnet50-b1-fp32]", "test_it.py::test_net"
+    checks = [
+        check("resnet50-b1-224-fp32", metric, Verdict.OK, 5.0, 5.0, test=test)
+        for test, metrics in ((own, ("macs", "parameters")), (listed, ("macs", "parameters", "peak_live_memory")))
+        for metric in metrics
+    ]
+    (notice,) = [one for one in notices.notices(replace(FINE, checks=tuple(checks))) if "twice" in one.text]
+    assert notice.text.startswith("warning: 2 checks measured twice, by a listed model and by a test; both are gated.")
+    assert notice.items == (f"{listed}: 2 checks of {own} too",)
+    elsewhere = replace(checks[0], case=NamedCase("resnet50-b8-224-fp32"))
+    assert not [one for one in notices.notices(replace(FINE, checks=(elsewhere, *checks[2:]))) if "twice" in one.text]
 
 
 def test_environments_that_have_baselines_are_named_with_what_differs() -> None:
