@@ -72,9 +72,9 @@ def _twice(session: Session) -> list[Notice]:
             pairs[one.key.test, other] = pairs.get((one.key.test, other), 0) + 1
     if not pairs:
         return []
-    lead = f"warning: {plural(sum(pairs.values()), 'check')} measured twice, by a listed model and by a test"
+    lead = f"warning: a listed model and a test both measure {plural(sum(pairs.values()), 'check')}"
     items = [f"{listed}: {plural(count, 'check')} of {other} too" for (listed, other), count in pairs.items()]
-    text = f"{lead}; both are gated. Take the model off the list (--modelbench-model, or models), or remove the test"
+    text = f"{lead}, at twice the time; take the model off the list (--modelbench-model, or models), or remove the test"
     return [Notice(text, some(items), short=lead)]
 
 

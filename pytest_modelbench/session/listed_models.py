@@ -17,6 +17,7 @@ from pytest_modelbench.core.errors import UsageError
 from pytest_modelbench.core.listed_models import FUNCTION, MODULE, MOST_UNASKED, ListedModel, check_precisions, combined
 from pytest_modelbench.core.settings import Settings, resolved
 from pytest_modelbench.options import flag_of
+from pytest_modelbench.report.scale import duration
 from pytest_modelbench.workers.model_names import expanded
 
 #: Where pytest's options hold the models of a session, as plain values that workers are handed over.
@@ -68,9 +69,9 @@ def _as_test(argument: str, config: pytest.Config) -> str:
 
 def _too_many(models: Sequence[ListedModel], where: str, settings: Settings, *, updating: bool) -> str:
     rounds = settings.update_rounds if updating else settings.rounds[0]
-    minutes = max(1, round(len(models) * rounds * _TYPICAL_S / 60))
+    takes = duration(max(60, len(models) * rounds * _TYPICAL_S))
     return (
-        f"{where}: {len(models)} models, from {models[0].id} to {models[-1].id}, take {minutes} minutes or more, at "
+        f"{where}: {len(models)} models, from {models[0].id} to {models[-1].id}, take {takes} or more, at "
         f"{_TYPICAL_S} s each in {rounds} {'round' if rounds == 1 else 'rounds'}; add --modelbench-yes if they are "
         "meant, or name fewer"
     )
