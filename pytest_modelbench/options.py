@@ -154,6 +154,14 @@ OPTIONS = (
         "by that interpreter.",
     ),
     Option(
+        flag="--modelbench-build",
+        setting="build",
+        kind=OptionType.TEXT,
+        metavar="COMMAND",
+        help="Command that builds the code of another commit, in the root of its checkout, before it is measured; for "
+        "compiled extensions, say: python setup.py build_ext --inplace.",
+    ),
+    Option(
         flag="--modelbench-data",
         setting="data",
         kind=OptionType.PATH,

@@ -136,6 +136,7 @@ class Settings:
     precision: tuple[str, ...] = default_of("precision")
     against: str = default_of("against")
     against_python: str = default_of("against-python")
+    build: str = default_of("build")
     budget_s: float | None = default_of("budget")
     data: str = default_of("data")
     history: str = default_of("history")

@@ -107,7 +107,8 @@ REASONS: tuple[Told, ...] = (
     Told(
         why.NotConfirmed(_COMMIT, "its test does not pass there"),
         "Old and new code should have been measured in turns, but the old code does not run here.",
-        "Read the reason after the colon. If the old code cannot run any more, accept again.",
+        "Read the reason after the colon. If the old code has to be built first, say how: `--modelbench-build`. If it "
+        "cannot run any more, accept again.",
     ),
     Told(
         why.OutOfBudget(600.0),

@@ -17,6 +17,7 @@ from pytest_modelbench.core.listed_models import is_listed
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.report.bisection import render, to_json
 from pytest_modelbench.session.bisecting import Aim, Bisecting
+from pytest_modelbench.session.checkouts import Checkouts
 from pytest_modelbench.session.hooks import BenchSession
 from pytest_modelbench.session.pairing import Pairing
 from pytest_modelbench.session.refusing import as_usage_error
@@ -28,7 +29,7 @@ from pytest_modelbench.workers.options import options_to_hand_over
 from pytest_modelbench.workers.runs import PairRun
 
 #: Settings that what is measured depends on.
-_MEASURING = ("device", "threads", "host_cores", "data", "bands", "batch_size", "precision", "order")
+_MEASURING = ("device", "threads", "host_cores", "data", "bands", "batch_size", "precision", "order", "build")
 
 
 class BisectSession(BenchSession):
@@ -80,7 +81,8 @@ class BisectSession(BenchSession):
         asked, root = self._request, self.config.rootpath
         if asked.package:
             return Versions(self.runner.here(), asked.package, asked.range, cache_folder() / "versions", asked.maker)
-        return Commits(root, asked.range, self._files())
+        checkouts = Checkouts(root, self.settings.build, self.runner.tell)
+        return Commits(checkouts, asked.range, self._files())
 
     def _files(self) -> BenchFiles:
         """The files of the tests; what is listed in place of a file has none."""

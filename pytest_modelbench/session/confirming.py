@@ -13,14 +13,13 @@ from pytest_modelbench.core.errors import ModelbenchError, UsageError
 from pytest_modelbench.core.reasons import NotConfirmed
 from pytest_modelbench.core.settings import Settings
 from pytest_modelbench.judge.procedure import Duet, looks_of_duet
+from pytest_modelbench.session.checkouts import Checkouts, tree_of
 from pytest_modelbench.session.entries import Decision
 from pytest_modelbench.session.gate import Recourse
 from pytest_modelbench.session.launch import Tree, interpreter
 from pytest_modelbench.session.pairing import Pairing
 from pytest_modelbench.session.results import Results
-from pytest_modelbench.vcs.checkout import Checkout
 from pytest_modelbench.vcs.revision import Revision, resolve, same_code
-from pytest_modelbench.workers.job import Code
 from pytest_modelbench.workers.rounds import ordered
 from pytest_modelbench.workers.runs import PairRun
 
@@ -32,6 +31,7 @@ class Audience(Protocol):
     def pair_ended(self, run: PairRun) -> None: ...
     def placing_started(self, tests: Sequence[str], beside: str) -> None: ...
     def decided(self, test: str, decision: Decision) -> None: ...
+    def tell(self, line: str) -> None: ...
     def out_of_time(self) -> bool: ...
 
 
@@ -78,6 +78,7 @@ class Confirmation:
         self._results = results
         self._pairing = pairing
         self._here = here
+        self._checkouts = Checkouts(here.root, settings.build, audience.tell)
         self._audience = audience
 
     def confirm(self, tests: Sequence[str], seed: str | None) -> None:
@@ -90,7 +91,7 @@ class Confirmation:
             if not group:
                 continue  # they failed by themselves beside another commit
             try:
-                with Checkout(self._here.root, resolve(self._here.root, commit)) as checkout:
+                with self._checkouts.of(resolve(self._here.root, commit)) as checkout:
                     self._decide(group, duet, Base(tree_of(checkout, commit), checkout.check), seed)
             except ModelbenchError as error:
                 for test in group:
@@ -108,7 +109,7 @@ class Confirmation:
             base = Base(here)
             if settings.against:
                 revision: Revision = resolve(here.root, settings.against)
-                checkout = stack.enter_context(Checkout(here.root, revision))
+                checkout = stack.enter_context(self._checkouts.of(revision))
                 base = Base(tree_of(checkout, revision.commit), checkout.check)
                 names.append(f"{settings.against} ({revision.commit[:10]})")
             if settings.against_python:
@@ -172,11 +173,6 @@ class Confirmation:
     def _told(self, test: str, decision: Decision | None) -> None:
         if decision is not None:
             self._audience.decided(test, decision)
-
-
-def tree_of(checkout: Checkout, commit: str) -> Tree:
-    """The code of ``commit``, which is checked out."""
-    return Tree(checkout.root, checkout.path_of, code=Code(commit, checkout.prefix))
 
 
 def _refuse_other_environment(run: PairRun) -> None:

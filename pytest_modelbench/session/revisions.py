@@ -13,7 +13,7 @@ from typing import Protocol
 
 from pytest_modelbench.core.bisection import Step
 from pytest_modelbench.core.errors import ModelbenchError, UsageError
-from pytest_modelbench.session.confirming import tree_of
+from pytest_modelbench.session.checkouts import Checkouts, tree_of
 from pytest_modelbench.session.launch import Tree
 from pytest_modelbench.vcs.checkout import Checkout
 from pytest_modelbench.vcs.range import RangeCommit, brought_by, commits_between, split_range
@@ -69,8 +69,9 @@ class Commits:
 
     package = ""
 
-    def __init__(self, root: Path, wanted: str, files: BenchFiles) -> None:
-        self._root, self._files = root, files
+    def __init__(self, checkouts: Checkouts, wanted: str, files: BenchFiles) -> None:
+        self._checkouts, self._files = checkouts, files
+        root = checkouts.root
         first, others = commits_between(root, *split_range(wanted))
         self._commits = (first, *others)
         self.steps: Sequence[Step] = tuple(map(_step, self._commits))
@@ -79,12 +80,12 @@ class Commits:
     @contextmanager
     def tree(self, at: int) -> Iterator[Tree]:
         commit = self.steps[at].id
-        with Checkout(self._root, Revision(commit, commit[:10])) as checkout:
+        with self._checkouts.of(Revision(commit, commit[:10])) as checkout:
             self._files.put(checkout)
             yield tree_of(checkout, commit)
 
     def brought(self, at: int) -> str:
-        return brought_by(self._root, self._commits[at])
+        return brought_by(self._checkouts.root, self._commits[at])
 
 
 class Versions:

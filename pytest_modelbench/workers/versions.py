@@ -10,7 +10,6 @@ import re
 import shlex
 import shutil
 import site
-import subprocess
 import sys
 import venv
 from collections.abc import Iterator, Mapping
@@ -21,11 +20,9 @@ from pathlib import Path
 from packaging.version import InvalidVersion, Version
 
 from pytest_modelbench.core.errors import ModelbenchError, UsageError, did_you_mean
-from pytest_modelbench.host.interrupts import interruptible
+from pytest_modelbench.workers.programs import output_of
 
 _WHERE = "import sysconfig; print(sysconfig.get_path('purelib'))"
-#: A slow connection, and a large package.
-_PATIENCE_S = 1800.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,13 +146,4 @@ def _installer() -> list[str]:
 
 
 def _run(command: list[str], what: str) -> str:
-    """What a command printed; ModelbenchError with the end of what it said if it failed."""
-    try:
-        with interruptible():
-            ran = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE_S, stdin=subprocess.DEVNULL)
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise ModelbenchError(f"{what} cannot be had: {error}") from error
-    if ran.returncode:
-        said = (ran.stderr.strip() or ran.stdout.strip()).splitlines()
-        raise ModelbenchError(f"{what} cannot be had: {shlex.join(command)} said: {' / '.join(said[-2:])}")
-    return ran.stdout
+    return output_of(command, f"{what} cannot be had")

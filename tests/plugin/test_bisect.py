@@ -51,6 +51,16 @@ def test_the_commit_is_found_past_one_that_is_broken_and_nothing_is_left_behind(
     assert _state(pytester) == before
 
 
+def test_commits_that_have_to_be_built_are_built_and_one_that_cannot_be_is_left_out(pytester, repository):
+    repository()
+    pytester.makepyfile(test_it=COUNT.replace("nets", "built"), built="def net():\n    return []\n")
+    build = "--modelbench-build=python -m py_compile nets.py && cp nets.py built.py"
+    done = bisect(pytester, "HEAD~7..HEAD", "--own-tests", f"--pytest={build}")
+    assert done.returncode == 0, done.stdout
+    assert "first in " in done.stdout and '"commit 5"' in done.stdout  # noqa: PT018
+    assert '"commit 3": left out, ' in done.stdout and "cannot be built in its checkout" in done.stdout  # noqa: PT018
+
+
 def test_a_commit_without_the_test_runs_it_as_it_is_here_and_plain_values_are_all_that_is_printed(pytester, repository):
     repository((3, 3, 4, 4), late=True)
     done = bisect(pytester, "HEAD~3..", "--json", "test_it.py::test_net")

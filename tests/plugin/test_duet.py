@@ -169,6 +169,22 @@ def test_a_package_that_cannot_be_imported_there_is_named(bench, pytester, proje
 
 
 @pytest.mark.slow
+def test_what_has_to_be_built_is_built_there_and_without_the_command_it_is_missing(bench, pytester, project, git):
+    (pytester.path / ".git/info/exclude").write_text("built.py\n")
+    project(blocks=2, bench=COUNT.replace("nets", "built"))
+    (pytester.path / "built.py").write_text(COUNTED.format(blocks=3))  # as an extension that was compiled here
+    result = bench("--modelbench-against=HEAD")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*cannot be compared with HEAD*test_it.py cannot be imported: *built*--modelbench-build*"])
+    result = bench("--modelbench-against=HEAD", "--modelbench-build=python -c 'import shutil' && cp nets.py built.py")
+    result.stdout.fnmatch_lines(["*building HEAD: python -c *", "blocks: blocks regressed: 2 -> 3 *"])
+    result = bench("--modelbench-against=HEAD", "--modelbench-build=cp nots.py built.py")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: HEAD cannot be built in its checkout: *nots.py*"])
+    assert leftovers(pytester, git) == (0, [])
+
+
+@pytest.mark.slow
 def test_code_that_is_imported_from_elsewhere_compares_nothing(bench, pytester, project):
     """As when the package is installed, and not in editable mode: both sides would measure the same."""
     project(blocks=2, bench=COUNT)

@@ -5,6 +5,7 @@ import subprocess
 import pytest
 
 from pytest_modelbench.core.errors import ModelbenchError
+from pytest_modelbench.session.checkouts import Checkouts
 from pytest_modelbench.session.revisions import BenchFiles, Commits
 from pytest_modelbench.vcs.range import commits_between, split_range
 
@@ -44,7 +45,7 @@ def project(git, tmp_path):
 
 
 def commits(root, *, always=False):
-    return Commits(root, "HEAD~1..HEAD", BenchFiles((root / "test_it.py",), always))
+    return Commits(Checkouts(root), "HEAD~1..HEAD", BenchFiles((root / "test_it.py",), always))
 
 
 def test_a_commit_without_the_file_gets_the_one_from_here_and_one_with_it_keeps_its_own(project, tmp_path):
@@ -81,7 +82,10 @@ def test_a_folder_that_is_a_link_out_of_the_commit_is_refused(project, tmp_path)
     (root / "bench" / "test_it.py").write_text("now")
     project()
     files = BenchFiles((root / "bench" / "test_it.py",), always=True)
-    with pytest.raises(ModelbenchError, match="is a link there"), Commits(root, "HEAD~1..HEAD", files).tree(0):
+    with (
+        pytest.raises(ModelbenchError, match="is a link there"),
+        Commits(Checkouts(root), "HEAD~1..HEAD", files).tree(0),
+    ):
         pass
     assert list((tmp_path / "outside").iterdir()) == []
 
@@ -97,7 +101,7 @@ def test_a_file_where_a_folder_should_be_is_an_error_and_no_traceback(project, t
     files = BenchFiles((root / "bench" / "test_it.py",))
     with (
         pytest.raises(ModelbenchError, match=r"test_it\.py cannot be put there"),
-        Commits(root, "HEAD~1..HEAD", files).tree(0),
+        Commits(Checkouts(root), "HEAD~1..HEAD", files).tree(0),
     ):
         pass
 
