@@ -175,7 +175,9 @@ def test_what_has_to_be_built_is_built_there_and_without_the_command_it_is_missi
     (pytester.path / "built.py").write_text(COUNTED.format(blocks=3))  # as an extension that was compiled here
     result = bench("--modelbench-against=HEAD")
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["*cannot be compared with HEAD*test_it.py cannot be imported: *built*--modelbench-build*"])
+    result.stdout.fnmatch_lines(
+        ["*cannot be compared with HEAD*test_it.py cannot be imported: *built*--modelbench-build*"]
+    )
     result = bench("--modelbench-against=HEAD", "--modelbench-build=python -c 'import shutil' && cp nets.py built.py")
     result.stdout.fnmatch_lines(["*building HEAD: python -c *", "blocks: blocks regressed: 2 -> 3 *"])
     result = bench("--modelbench-against=HEAD", "--modelbench-build=cp nots.py built.py")

@@ -114,7 +114,7 @@ def test_many_are_asked_about_outside_of_ci(project, bench, collected, monkeypat
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(
         [
-            "ERROR: --modelbench-model: 51 models, from timm:net0-b1-fp32 to timm:net50-b1-fp32, take 8 minutes or "
+            "ERROR: --modelbench-model: 51 models, from timm:net0-b1-fp32 to timm:net50-b1-fp32, take 8 min 30 s or "
             "more, at 10 s each in 1 round; add --modelbench-yes if they are meant, or name fewer"
         ]
     )
