@@ -28,13 +28,13 @@ class Checkouts:
     tell: Callable[[str], object] = lambda line: None
 
     @contextmanager
-    def of(self, revision: Revision) -> Iterator[Checkout]:
-        """The files of ``revision``; ModelbenchError if it cannot be checked out or built."""
+    def of(self, revision: Revision, python: str = sys.executable) -> Iterator[Checkout]:
+        """The files of ``revision``, built with ``python``; ModelbenchError if it cannot be checked out or built."""
         with Checkout(self.root, revision) as checkout:
             if self.build:
                 self.tell(f"building {revision.name}: {self.build}")
                 # The python of the command is the one that measures.
-                path = os.pathsep.join([os.path.dirname(sys.executable), os.environ.get("PATH", os.defpath)])
+                path = os.pathsep.join([os.path.dirname(python), os.environ.get("PATH", os.defpath)])
                 failed = f"{revision.name} cannot be built in its checkout"
                 output_of(["sh", "-c", self.build], failed, folder=checkout.root, variables={"PATH": path})
             yield checkout

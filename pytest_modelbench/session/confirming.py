@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, replace
@@ -107,13 +108,13 @@ class Confirmation:
         names = []
         with ExitStack() as stack:
             base = Base(here)
+            python = interpreter(settings.against_python) if settings.against_python else sys.executable
             if settings.against:
                 revision: Revision = resolve(here.root, settings.against)
-                checkout = stack.enter_context(self._checkouts.of(revision))
+                checkout = stack.enter_context(self._checkouts.of(revision, python))
                 base = Base(tree_of(checkout, revision.commit), checkout.check)
                 names.append(f"{settings.against} ({revision.commit[:10]})")
             if settings.against_python:
-                python = interpreter(settings.against_python)
                 base = replace(base, tree=replace(base.tree, python=python))
                 names.append(python)
             self._decide(tests, Duet(" with ".join(names), settings.pairs, stored=False), base, seed)

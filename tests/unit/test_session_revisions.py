@@ -1,6 +1,8 @@
 """Commits as a bisection has them: real repositories, checked out, with the tests' files put into them."""
 
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -8,6 +10,7 @@ from pytest_modelbench.core.errors import ModelbenchError
 from pytest_modelbench.session.checkouts import Checkouts
 from pytest_modelbench.session.revisions import BenchFiles, Commits
 from pytest_modelbench.vcs.range import commits_between, split_range
+from pytest_modelbench.vcs.revision import resolve
 
 
 @pytest.fixture
@@ -117,3 +120,18 @@ def test_what_a_merge_brought_is_a_range_that_can_be_searched(git, project):
     assert (one.steps[1].is_merge, one.brought(0)) == (True, "")
     _, others = commits_between(root, *split_range(one.brought(1)))
     assert [commit.subject for commit in others] == ["on the side"]
+
+
+def test_a_commit_is_built_at_the_projects_root_with_the_python_that_measures(project, tmp_path):
+    root, told = project(one=""), []
+    head = resolve(root, "HEAD")
+    checkouts = Checkouts(root, 'printf %s "$PATH" >path && pwd >place', told.append)
+    with checkouts.of(head) as checkout:
+        assert (checkout.root / "path").read_text().startswith(f"{Path(sys.executable).parent}:")
+        assert (checkout.root / "place").read_text().strip() == str(checkout.root.resolve())
+    with checkouts.of(head, "/elsewhere/bin/python") as checkout:
+        assert (checkout.root / "path").read_text().startswith("/elsewhere/bin:")
+    assert told == [f"building HEAD: {checkouts.build}"] * 2
+    with pytest.raises(ModelbenchError, match=r"^HEAD cannot be built in its checkout: .*: not here$"):
+        Checkouts(root, "echo not here >&2; exit 3").of(head).__enter__()
+    assert list((tmp_path / "cache/pytest-modelbench/worktrees").iterdir()) == []
