@@ -25,7 +25,7 @@
     const cursor = drawn(svg, "path", "cursor"), spot = drawn(svg, "circle", "cursor");
     const told = document.createElement("p"), command = document.createElement("p");
     told.className = "told";
-    told.textContent = "Point at a night, or use the arrow keys; drag over nights, or hold Shift, for the commits between.";
+    told.textContent = "Point at a night, or use the arrow keys, to read it. Drag over nights, or hold Shift, to search the commits between.";
     figure.append(told, command);
     svg.tabIndex = 0;
     // What arrow keys move is a slider to those who hear it.
@@ -45,7 +45,7 @@
       spot.setAttribute("cy", y);
       spot.setAttribute("r", 6);
       const [when, commit] = nights[at];
-      told.textContent = `${when}, ${commit ? `commit ${commit}` : "of no known commit"}: ${values[at]}, ${verdicts[at]}`;
+      told.textContent = `${when}, ${commit ? `commit ${commit}` : "commit unknown"}: ${values[at]}, ${verdicts[at]}`;
       say(at, told.textContent);
       const [first, last] = from === null ? [at, at] : [Math.min(from, at), Math.max(from, at)];
       range.setAttribute("x", x(first));
@@ -56,7 +56,7 @@
       if (first === last) return;
       const good = nights[first][1], bad = nights[last][1];
       if (!good || !bad || good === bad) {
-        command.textContent = good === bad && good ? `Both nights are of commit ${good}.` : "An end of this range is of no known commit.";
+        command.textContent = good === bad && good ? `Both nights are of commit ${good}.` : "The commit of one end is not known.";
         return;
       }
       const code = document.createElement("code");
