@@ -158,7 +158,8 @@ OPTIONS = (
         setting="build",
         kind=OptionType.TEXT,
         metavar="COMMAND",
-        help="Command that builds the code of another commit, in the root of its checkout, before it is measured; for "
+        repeated=True,
+        help="Command that builds the code of another commit, at the top of its checkout, before it is measured; for "
         "compiled extensions, say: python setup.py build_ext --inplace.",
     ),
     Option(

@@ -191,12 +191,13 @@ class MachineMoved:
     """Neither code nor versions are to blame for a change.
 
     ``apart``: now / baseline, by what is stored. ``before``: of unchanged code, how many sessions right before this one
-    had found the same.
+    had found the same. ``files``: files that git does not have differ, and may be to blame.
     """
 
     code: SameCode | Cleared
     apart: float
     before: int = 0
+    files: bool = False
     kind: Literal["machine moved"] = "machine moved"
 
 

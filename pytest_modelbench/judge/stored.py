@@ -168,7 +168,8 @@ def by_no_change_of_code(told: NoisyChange, compared: Compared, code: SameCode |
     """
     if moved := tuple(one for one in compared.suspects if one.name != BESIDE_GIT):
         return told.said(Verdict.REGRESSED, EnvironmentMoved(code, moved), event=event)
-    return told.open(event, MachineMoved(code, bounded_ratio(told.change.theta)), *since_baseline(compared))
+    found = MachineMoved(code, bounded_ratio(told.change.theta), files=bool(compared.suspects))
+    return told.open(event, found, *since_baseline(compared))
 
 
 def since_baseline(compared: Compared, *, alike: bool = False) -> list[Since]:

@@ -113,7 +113,7 @@ REASONS: tuple[Told, ...] = (
     Told(
         why.OutOfBudget(600.0),
         "The session has taken the time that it may take.",
-        "Raise `--modelbench-budget`, or measure fewer tests at once.",
+        "Raise `--modelbench-budget` (or the `--session-timeout` of pytest-timeout), or measure fewer tests at once.",
     ),
     Told(
         why.NotEverywhere(),
@@ -147,7 +147,8 @@ REASONS: tuple[Told, ...] = (
     ),
     Told(
         why.MachineMoved(why.SameCode(), 1.12),
-        "Neither code nor versions differ, but the time does: another host, another kernel, clocks, heat.",
+        "Neither the code that git has nor versions differ, but the time does: another host, another kernel, clocks, "
+        "heat, or a file that git does not have, such as a compiled extension.",
         "If it stays so, accept again. `pytest-modelbench doctor` examines the machine.",
     ),
     Told(why.Since(_MOVED), "Versions differ from those of the baseline. That need not be the cause.", _NOTHING),

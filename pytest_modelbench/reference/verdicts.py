@@ -51,7 +51,7 @@ VERDICTS: Mapping[Verdict, Told] = {
         "accept it, or nobody notices when the gain is lost again",
     ),
     Verdict.INCONCLUSIVE: Told(
-        "the noise is too large to decide",
+        "the noise is too large to decide, or the time of the session was over",
         "is shown as `?`; it neither passes nor fails, and never counts as ok",
         "run the command after `to settle it`, or measure on a quieter machine: "
         "[a busy machine](../how-to/busy-machine.md)",

@@ -65,16 +65,24 @@ def _predicted(session: Session) -> list[Notice]:
 
 def _twice(session: Session) -> list[Notice]:
     """What a listed model measures once more, though a test of somebody's does: both are gated, at twice the time."""
-    of_tests = {(one.case.id, one.metric.name): one.key.test for one in session.checks if not is_listed(one.key.test)}
-    pairs: dict[tuple[str, str], int] = {}
+    of_tests: dict[tuple[str, str], dict[str, None]] = {}
     for one in session.checks:
-        if is_listed(one.key.test) and (other := of_tests.get((one.case.id, one.metric.name))):
-            pairs[one.key.test, other] = pairs.get((one.key.test, other), 0) + 1
-    if not pairs:
+        if not is_listed(one.key.test):
+            of_tests.setdefault((one.case.id, one.key.name), {})[one.key.test] = None
+    found: dict[str, dict[str, int]] = {}
+    for one in session.checks:
+        if is_listed(one.key.test):
+            for other in of_tests.get((one.case.id, one.key.name), ()):
+                counts = found.setdefault(one.key.test, {})
+                counts[other] = counts.get(other, 0) + 1
+    if not found:
         return []
-    lead = f"warning: a listed model and a test both measure {plural(sum(pairs.values()), 'check')}"
-    items = [f"{listed}: {plural(count, 'check')} of {other} too" for (listed, other), count in pairs.items()]
-    text = f"{lead}, at twice the time; take the model off the list (--modelbench-model, or models), or remove the test"
+    lead = f"warning: {plural(len(found), 'listed model')} that tests measure, too"
+    items = []
+    for listed, counts in found.items():
+        told = [f"{plural(count, 'check')} of {other}" for other, count in counts.items()]
+        items.append(f"{listed}: {', '.join(told)}")
+    text = f"{lead}, at twice the time; take off the list (--modelbench-model, or models) what a test measures"
     return [Notice(text, some(items), short=lead)]
 
 

@@ -61,7 +61,11 @@ def _drifted(one: why.Drifted) -> str:
 
 def _parted(one: why.Parted) -> str:
     part = one.module or "the model itself"
-    how = f"by {100 * one.share:.2g}% of its rms" if one.share is not None else "and was not comparable in the baseline"
+    how = (
+        f"by {100 * one.share:.2g}% of its rms"
+        if one.share is not None
+        else "and the baseline has nothing comparable there"
+    )
     return f"{part} is the first part to differ, {how}"
 
 
@@ -90,6 +94,13 @@ def _not_to_blame(code: why.SameCode | why.Cleared) -> str:
     if isinstance(code, why.SameCode):
         return "the code is that of the baseline"
     return f"{_cleared(code)}, but both differ from the stored value"
+
+
+def _machine_moved(one: why.MachineMoved) -> str:
+    if one.files:
+        whose = "the machine or files that git does not have changed, not the code that git has"
+        return f"{whose}: {_not_to_blame(one.code)}, and no version changed"
+    return f"the machine changed, not the code: {_not_to_blame(one.code)}, and no version changed"
 
 
 def _since(one: why.Since) -> str:
@@ -150,7 +161,7 @@ _SENTENCES: dict[type[Any], Callable[[Any], str]] = {
     why.AssumedSpread: _assumed,
     why.NoPairs: lambda one: f"it was not measured side by side with the baseline's code: {one.why}",
     why.NotConfirmed: lambda one: f"it could not be measured side by side with {one.base}: {one.why}",
-    why.OutOfBudget: lambda one: f"the time budget of {duration(one.budget_s)} was used up (--modelbench-budget)",
+    why.OutOfBudget: lambda one: f"the time budget of {duration(one.budget_s)} was used up",
     why.NotEverywhere: lambda one: "only some of the processes measured it: let each process measure it",
     why.PairsSoFar: lambda one: (
         f"measured side by side with {one.base} in {one.done} of {one.planned} pairs{_upset(one.disturbed)}"
@@ -169,9 +180,7 @@ _SENTENCES: dict[type[Any], Callable[[Any], str]] = {
         f"the environment changed, not the code: {_not_to_blame(one.code)}; "
         f"since the baseline: {_some(one.differences)}"
     ),
-    why.MachineMoved: lambda one: (
-        f"the machine changed, not the code: {_not_to_blame(one.code)}, and no version changed"
-    ),
+    why.MachineMoved: _machine_moved,
     why.Since: _since,
     why.DisturbedBaseline: lambda one: (
         f"the baseline was accepted on a disturbed machine ({one.disturbed} processes disturbed, spread "

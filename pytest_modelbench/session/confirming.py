@@ -79,7 +79,6 @@ class Confirmation:
         self._results = results
         self._pairing = pairing
         self._here = here
-        self._checkouts = Checkouts(here.root, settings.build, audience.tell)
         self._audience = audience
 
     def confirm(self, tests: Sequence[str], seed: str | None) -> None:
@@ -92,7 +91,7 @@ class Confirmation:
             if not group:
                 continue  # they failed by themselves beside another commit
             try:
-                with self._checkouts.of(resolve(self._here.root, commit)) as checkout:
+                with self._checkouts().of(resolve(self._here.root, commit)) as checkout:
                     self._decide(group, duet, Base(tree_of(checkout, commit), checkout.check), seed)
             except ModelbenchError as error:
                 for test in group:
@@ -111,13 +110,16 @@ class Confirmation:
             python = interpreter(settings.against_python) if settings.against_python else sys.executable
             if settings.against:
                 revision: Revision = resolve(here.root, settings.against)
-                checkout = stack.enter_context(self._checkouts.of(revision, python))
+                checkout = stack.enter_context(self._checkouts().of(revision, python))
                 base = Base(tree_of(checkout, revision.commit), checkout.check)
                 names.append(f"{settings.against} ({revision.commit[:10]})")
             if settings.against_python:
                 base = replace(base, tree=replace(base.tree, python=python))
                 names.append(python)
             self._decide(tests, Duet(" with ".join(names), settings.pairs, stored=False), base, seed)
+
+    def _checkouts(self) -> Checkouts:
+        return Checkouts(self._here.root, self._settings.build, self._audience.tell)
 
     def _place(self, tests: Sequence[str], duet: Duet, base: Base) -> None:
         """Find where ``tests`` changed, in one more pair: an explanation, which changes no verdict.

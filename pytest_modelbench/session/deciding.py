@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -21,6 +22,9 @@ from pytest_modelbench.session.renaming import Renames
 from pytest_modelbench.store.acceptance import refusal_of
 from pytest_modelbench.workers.reports import first_line, missing_reports, skip_reason
 from pytest_modelbench.workers.runs import TestRun
+
+#: What Python says of a module that is missing, or of an extension of its package: those have names with "_".
+_UNBUILT = re.compile(r"\bNo module named |\bcannot import name '_")
 
 
 class Surroundings(Protocol):
@@ -111,7 +115,15 @@ class Decider:
 
     def not_comparable(self, base: str, obstacle: str) -> Decision:
         """The decision on a test that pairs beside ``base`` compare nothing of."""
-        return failed(f"cannot be compared with {base}: {obstacle}")
+        return failed(
+            f"cannot be compared with {base}: {self.advised(obstacle) if self._settings.against else obstacle}"
+        )
+
+    def advised(self, obstacle: str) -> str:
+        """``obstacle`` to measuring the code of another commit; if it may be for want of a build, with the option."""
+        if self._settings.build or not _UNBUILT.search(obstacle):
+            return obstacle
+        return f"{obstacle}; if that module has to be built there: --modelbench-build COMMAND"
 
     def gone(self, test: str, base: str, lost: Sequence[CheckKey]) -> Decision:
         """The decision on a test of which ``base`` measures what the candidate does not."""

@@ -198,7 +198,7 @@ class Results:
         elif pair.obstacle and not (last_pair or entry.obstacle):
             return None
         elif pair.obstacle and duet.stored:
-            return self.decide_alone(test, duet.commit, NotConfirmed(duet.base, pair.obstacle))
+            return self.decide_alone(test, duet.commit, NotConfirmed(duet.base, self._decider.advised(pair.obstacle)))
         elif pair.obstacle:
             decision = self._decider.not_comparable(duet.base, pair.obstacle)
         elif not duet.stored and (gone := entry.gone):

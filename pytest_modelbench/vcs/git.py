@@ -240,6 +240,11 @@ def ask(
     return Answer(raw.status, os.fsdecode(raw.output), raw.error)
 
 
+def about_no_repository(variables: Mapping[str, str]) -> dict[str, str]:
+    """``variables`` without those by which a hook of git tells which repository, index and working tree it is about."""
+    return {name: value for name, value in variables.items() if name not in _FOREIGN}
+
+
 def ask_raw(
     root: Path,
     *arguments: str,
@@ -249,11 +254,10 @@ def ask_raw(
 ) -> RawAnswer:
     """How a git command ended that read ``given``, under the same rules."""
     options = [part for setting in _CONFIGURED for part in ("-c", setting)]
-    inherited = {name: value for name, value in os.environ.items() if name not in _FOREIGN}
     try:
         return _run(
             ["git", "-C", str(root), *options, *arguments],
-            {**inherited, **_ADDED, **(environment or {})},
+            {**about_no_repository(os.environ), **_ADDED, **(environment or {})},
             timeout_s,
             given,
         )

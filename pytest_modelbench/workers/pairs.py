@@ -10,7 +10,6 @@ Nothing here knows of baselines or verdicts: two places of code and tests go in,
 
 from __future__ import annotations
 
-import re
 import statistics
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -24,7 +23,6 @@ from pytest_modelbench.workers.origin import told
 from pytest_modelbench.workers.reports import first_line, skip_reason
 from pytest_modelbench.workers.runs import PairedTiming, PairRun, TestRun
 
-_TO_BE_BUILT = "a module that has to be built there needs --modelbench-build COMMAND"
 _NO_SUCH_TEST = "there is no such test in the code compared with"
 #: What every backend of torch has in its message, and what cuBLAS and cuDNN say where there is none left for them.
 _OUT_OF_MEMORY = ("out of memory", "status_alloc_failed", "cublas_status_not_initialized")
@@ -205,9 +203,7 @@ def _time(run: PairRun, base: Driver, candidate: Driver, then: Ready, now: Ready
 def _absence(base: Driver, test: str) -> str:
     if base.trouble:
         return f"the process with the code compared with is gone: {base.trouble}"
-    why = base.why_absent(test)
-    lacks = re.search(r"\b(ModuleNotFoundError|ImportError)\b", why)
-    return ": ".join(filter(None, [_NO_SUCH_TEST, f"{why}; {_TO_BE_BUILT}" if lacks else why]))
+    return ": ".join(filter(None, [_NO_SUCH_TEST, base.why_absent(test)]))
 
 
 def _file(test: str) -> str:

@@ -2,37 +2,88 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shlex
+import signal
 import subprocess
+import tempfile
+import uuid
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import IO
 
 from pytest_modelbench.core.errors import ModelbenchError
+from pytest_modelbench.core.locations import without_secret
+from pytest_modelbench.core.printable import printable
 from pytest_modelbench.host.interrupts import interruptible
+from pytest_modelbench.workers.watchdog import FAMILY, end_family, watchdog
 
 #: A slow connection and a large package, or a large extension and few cores.
 _PATIENCE_S = 1800.0
+#: How long what is ended may take to clean up.
+_GRACE_S = 2.0
+#: Of what a program said when it failed: lines that speak of errors, lines at the end, and the length of each.
+_ERRORS, _LAST, _WIDEST = 3, 3, 200
 
 
 def output_of(
     command: Sequence[str], failed: str, *, folder: Path | None = None, variables: Mapping[str, str] | None = None
 ) -> str:
-    """What ``command`` printed, run in ``folder`` with ``variables`` beside those of this process.
+    """What ``command`` printed, run in ``folder`` with these ``variables``, by default those of this process.
 
-    ModelbenchError that begins with ``failed``, with the end of what the program said, if it could not be run, did not
-    end within half an hour, or its exit status is not 0.
+    ModelbenchError that begins with ``failed``, with the errors and the end of what the program said, if it could not
+    be run, did not end within half an hour, or its exit status is not 0. However it ends, what it has started and left
+    in its group ends with it; if it is ended, or this process is, whatever it has started does.
     """
-    environment = {**os.environ, **(variables or {})}
-    try:
-        with interruptible():
-            ran = subprocess.run(
-                command, capture_output=True, text=True, errors="replace", timeout=_PATIENCE_S, cwd=folder,
-                env=environment, stdin=subprocess.DEVNULL,
+    family = uuid.uuid4().hex
+    told = without_secret(shlex.join(command))
+    # Files, not pipes: what stays in the background would hold a pipe open.
+    with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as errors:
+        try:
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=output, stderr=errors, cwd=folder,
+                env={**(os.environ if variables is None else variables), FAMILY: family},
+                start_new_session=True,
             )  # fmt: skip
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise ModelbenchError(f"{failed}: {error}") from error
-    if ran.returncode:
-        said = (ran.stderr.strip() or ran.stdout.strip()).splitlines() or [f"exit status {ran.returncode}"]
-        raise ModelbenchError(f"{failed}: {shlex.join(command)} said: {' / '.join(said[-2:])}")
-    return ran.stdout
+        except OSError as error:
+            raise ModelbenchError(f"{failed}: {told}: {error.strerror or error}") from error
+        try:
+            watchdog().watch(process.pid, family)
+            with interruptible():
+                process.wait(_PATIENCE_S)
+        except BaseException as error:
+            _end_group(process)
+            end_family(family)
+            if isinstance(error, subprocess.TimeoutExpired):
+                raise ModelbenchError(f"{failed}: {told} did not end within {_PATIENCE_S / 60:.0f} minutes") from error
+            raise
+        finally:
+            _end_group(process)
+            watchdog().forget(process.pid, family)
+        said = [_read(stream) for stream in (output, errors)]
+    if process.returncode:
+        what = _in_short("\n".join(said)) or f"nothing, and ended with status {process.returncode}"
+        raise ModelbenchError(f"{failed}: {told} said: {what}")
+    return said[0]
+
+
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_GRACE_S)
+
+
+def _read(stream: IO[bytes]) -> str:
+    stream.seek(0)
+    return stream.read().decode(errors="replace")
+
+
+def _in_short(said: str) -> str:
+    """The first errors of ``said`` and its end, on one line."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    errors = [line for line in lines if "error" in line.lower()][:_ERRORS]
+    kept = dict.fromkeys([*errors, *lines[-_LAST:]])
+    return without_secret(" / ".join(printable(line[:_WIDEST]) for line in kept))

@@ -179,10 +179,10 @@ def test_what_has_to_be_built_is_built_there_and_without_the_command_it_is_missi
         ["*cannot be compared with HEAD*test_it.py cannot be imported: *built*--modelbench-build*"]
     )
     result = bench("--modelbench-against=HEAD", "--modelbench-build=python -c 'import shutil' && cp nets.py built.py")
-    result.stdout.fnmatch_lines(["*building HEAD: python -c *", "blocks: blocks regressed: 2 -> 3 *"])
+    result.stdout.fnmatch_lines(["modelbench: building HEAD: python -c *", "blocks: blocks regressed: 2 -> 3 *"])
     result = bench("--modelbench-against=HEAD", "--modelbench-build=cp nots.py built.py")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["ERROR: HEAD cannot be built in its checkout: *nots.py*"])
+    result.stderr.fnmatch_lines(["ERROR: HEAD cannot be built: *nots.py*"])
     assert leftovers(pytester, git) == (0, [])
 
 

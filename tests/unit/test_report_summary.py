@@ -14,7 +14,7 @@ from pytest_modelbench.core.case import NamedCase
 from pytest_modelbench.core.environment import Environment
 from pytest_modelbench.core.measurement import CheckKey
 from pytest_modelbench.core.reasons import Beside, Cleared, Disturbed, DisturbedBaseline, MachineMoved, SameCode
-from pytest_modelbench.core.session import Absence, Absent, Outcome, Renamed, Session, TestResult, elsewhere
+from pytest_modelbench.core.session import Absence, Absent, Check, Outcome, Renamed, Session, TestResult, elsewhere
 from pytest_modelbench.core.verdicts import Verdict
 from pytest_modelbench.report import markdown, notices, summary, terminal
 from pytest_modelbench.report.summary import Standing, Told
@@ -180,18 +180,28 @@ def test_what_was_not_gated_is_said_with_the_command() -> None:
     assert notice.command == "ACCEPT"
 
 
-def test_a_listed_model_that_a_test_measures_too_is_told_with_that_test() -> None:
-    listed, own = "modelbench-models::inference[timm:resnet50-b1-fp32]", "test_it.py::test_net"
-    checks = [
-        check("resnet50-b1-224-fp32", metric, Verdict.OK, 5.0, 5.0, test=test)
-        for test, metrics in ((own, ("macs", "parameters")), (listed, ("macs", "parameters", "peak_live_memory")))
+def test_a_listed_model_that_tests_measure_too_is_told_with_those_tests() -> None:
+    listed, own = "modelbench-models::inference[timm:resnet50-b1-fp32]", ["test_it.py::test_a", "test_it.py::test_b"]
+    metrics = ["macs", "parameters", "peak_live_memory"]
+    checks = {
+        (test, metric): check("resnet50-b1-224-fp32", metric, Verdict.OK, 5.0, 5.0, test=test)
+        for test in [listed, *own]
         for metric in metrics
-    ]
-    (notice,) = [one for one in notices.notices(replace(FINE, checks=tuple(checks))) if "listed" in one.text]
-    assert notice.text.startswith("warning: a listed model and a test both measure 2 checks, at twice the time; ")
-    assert notice.items == (f"{listed}: 2 checks of {own} too",)
-    elsewhere = replace(checks[0], case=NamedCase("resnet50-b8-224-fp32"))
-    assert not [one for one in notices.notices(replace(FINE, checks=(elsewhere, *checks[2:]))) if "listed" in one.text]
+    }
+
+    def told(*left: Check) -> list[tuple[str, tuple[str, ...]]]:
+        found = notices.notices(replace(FINE, checks=left))
+        return [(one.text, one.items) for one in found if "listed" in one.text]
+
+    by_listed = [checks[listed, metric] for metric in metrics]
+    ((text, items),) = told(*by_listed, checks[own[0], "macs"], checks[own[0], "parameters"], checks[own[1], "macs"])
+    assert text.startswith("warning: 1 listed model that tests measure, too, at twice the time; ")
+    assert items == (f"{listed}: 2 checks of {own[0]}, 1 check of {own[1]}",)
+    assert told(*by_listed) == []
+    assert told(*by_listed, replace(checks[own[0], "macs"], case=NamedCase("resnet50-b8-224-fp32"))) == []
+    assert (
+        told(*by_listed, check("resnet50-b1-224-fp32", "macs", Verdict.OK, 5.0, 5.0, test=own[0], name="twice")) == []
+    )
 
 
 def test_environments_that_have_baselines_are_named_with_what_differs() -> None:

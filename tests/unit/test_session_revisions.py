@@ -1,8 +1,7 @@
 """Commits as a bisection has them: real repositories, checked out, with the tests' files put into them."""
 
 import subprocess
-import sys
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
 
@@ -122,16 +121,23 @@ def test_what_a_merge_brought_is_a_range_that_can_be_searched(git, project):
     assert [commit.subject for commit in others] == ["on the side"]
 
 
-def test_a_commit_is_built_at_the_projects_root_with_the_python_that_measures(project, tmp_path):
+def test_a_commit_is_built_at_its_top_with_the_python_that_measures(project, tmp_path, monkeypatch):
     root, told = project(one=""), []
+    monkeypatch.setenv("GIT_INDEX_FILE", "somebody's")  # as in a hook of git
+    other = tmp_path / "other" / "bin"
+    other.mkdir(parents=True)
+    (other / "python9").write_text("#!/bin/sh\necho the other $1\n")
+    (other / "python9").chmod(0o755)
     head = resolve(root, "HEAD")
-    checkouts = Checkouts(root, 'printf %s "$PATH" >path && pwd >place', told.append)
+    checkouts = Checkouts(root, "pwd >place; python -c 'print(9)' >said; git status --porcelain >>said", told.append)
     with checkouts.of(head) as checkout:
-        assert (checkout.root / "path").read_text().startswith(f"{Path(sys.executable).parent}:")
-        assert (checkout.root / "place").read_text().strip() == str(checkout.root.resolve())
-    with checkouts.of(head, "/elsewhere/bin/python") as checkout:
-        assert (checkout.root / "path").read_text().startswith("/elsewhere/bin:")
-    assert told == [f"building HEAD: {checkouts.build}"] * 2
-    with pytest.raises(ModelbenchError, match=r"^HEAD cannot be built in its checkout: .*: not here$"):
+        assert (checkout.top / "place").read_text().strip() == str(checkout.top.resolve())
+        assert (checkout.top / "said").read_text() == "9\n?? place\n?? said\n"
+    with checkouts.of(replace(head, name=head.commit), str(other / "python9")) as checkout:
+        assert (checkout.top / "said").read_text().startswith("the other -c\n")
+    assert told == [
+        f"modelbench: building {name}: {checkouts.build}" for name in ("HEAD", f"commit {head.commit[:10]}")
+    ]
+    with pytest.raises(ModelbenchError, match=r"^HEAD cannot be built: .*: not here$"):
         Checkouts(root, "echo not here >&2; exit 3").of(head).__enter__()
     assert list((tmp_path / "cache/pytest-modelbench/worktrees").iterdir()) == []
