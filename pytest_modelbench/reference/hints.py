@@ -101,8 +101,8 @@ LOUD: Mapping[str, tuple[str, str]] = {
         "The line says why, and mostly has the command that adds it later.",
     ),
     "INCONCLUSIVE": (
-        "Heads a section with a message for each test that noise, or a budget that was over, leaves undecided. The exit "
-        "status is 10.",
+        "Heads a section with a message for each test that noise, or a budget that was over, leaves undecided. The "
+        "exit status is 10.",
         "Run the command after `to settle it`: [a busy machine](../how-to/busy-machine.md).",
     ),
     "DRIFT": (
