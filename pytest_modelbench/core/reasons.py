@@ -108,6 +108,7 @@ class OutOfBudget:
     """The time that the session may take was over."""
 
     budget_s: float
+    option: str = "--modelbench-budget"  #: by which it was given
     kind: Literal["out of budget"] = "out of budget"
 
 

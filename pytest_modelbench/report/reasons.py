@@ -161,7 +161,7 @@ _SENTENCES: dict[type[Any], Callable[[Any], str]] = {
     why.AssumedSpread: _assumed,
     why.NoPairs: lambda one: f"it was not measured side by side with the baseline's code: {one.why}",
     why.NotConfirmed: lambda one: f"it could not be measured side by side with {one.base}: {one.why}",
-    why.OutOfBudget: lambda one: f"the time budget of {duration(one.budget_s)} was used up",
+    why.OutOfBudget: lambda one: f"the time budget of {duration(one.budget_s)} was used up ({one.option})",
     why.NotEverywhere: lambda one: "only some of the processes measured it: let each process measure it",
     why.PairsSoFar: lambda one: (
         f"measured side by side with {one.base} in {one.done} of {one.planned} pairs{_upset(one.disturbed)}"

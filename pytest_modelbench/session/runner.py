@@ -238,7 +238,10 @@ class SessionRunner:
     def _why_it_ends(self) -> Reason:
         if self._hopeless is not None:
             return self._hopeless
-        return OutOfBudget(self._budget_s) if self.out_of_time() else NotEverywhere()
+        if not self.out_of_time():
+            return NotEverywhere()
+        ours = self._budget_s == self.settings.budget_s
+        return OutOfBudget(self._budget_s) if ours else OutOfBudget(self._budget_s, "--session-timeout")
 
     @property
     def duration_s(self) -> float:

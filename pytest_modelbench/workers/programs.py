@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shlex
 import signal
 import subprocess
@@ -83,7 +84,7 @@ def _read(stream: IO[bytes]) -> str:
 
 def _in_short(said: str) -> str:
     """The first errors of ``said`` and its end, on one line."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    lines = [line.strip() for line in said.splitlines() if re.search(r"\w", line)]
     errors = [line for line in lines if "error" in line.lower()][:_ERRORS]
     kept = dict.fromkeys([*errors, *lines[-_LAST:]])
     return without_secret(" / ".join(printable(line[:_WIDEST]) for line in kept))

@@ -186,6 +186,7 @@ def test_files_that_a_run_may_have_left_are_named_and_blamed_by_nobody(beside_gi
     assert told.verdict is verdict
     if verdict is Verdict.INCONCLUSIVE:
         assert "beside_git 1 file -> 2 files" in sentences(told.reasons)
+        assert "the machine or files that git does not have changed" in sentences(told.reasons)
 
 
 def test_beside_other_code_what_is_stored_does_not_matter():

@@ -82,6 +82,7 @@ TEXTS = [
         "it could not be measured side by side with commit abc: it does not start",
     ),
     (OutOfBudget(90.0), "the time budget of 1 min 30 s was used up (--modelbench-budget)"),
+    (OutOfBudget(90.0, "--session-timeout"), "the time budget of 1 min 30 s was used up (--session-timeout)"),
     (NotEverywhere(), "only some of the processes measured it: let each process measure it"),
     (PairsSoFar("commit abc", 2, 20, 0), "measured side by side with commit abc in 2 of 20 pairs"),
     (
@@ -124,6 +125,11 @@ TEXTS = [
     (
         MachineMoved(SameCode(), 1.2),
         "the machine changed, not the code: the code is that of the baseline, and no version changed",
+    ),
+    (
+        MachineMoved(SameCode(), 1.2, files=True),
+        "the machine or files that git does not have changed, not the code that git has: the code is that of the "
+        "baseline, and no version changed",
     ),
     (
         MachineMoved(CLEARED, 1.2),
@@ -176,7 +182,7 @@ TEXTS = [
         Parted("layer2.0.act1", 0.12345),
         "layer2.0.act1 is the first part to differ, by 12% of its rms",
     ),
-    (Parted("", None), "the model itself is the first part to differ, and was not comparable in the baseline"),
+    (Parted("", None), "the model itself is the first part to differ, and the baseline has nothing comparable there"),
     (NumbersDiffer(0.000123456), "numbers computed from the output moved by up to 0.000123"),
     (NumbersDiffer(784.2, 0.0005), "numbers computed from the output moved by up to 784, and 0.0005 is tolerated"),
     (

@@ -42,4 +42,6 @@ def test_the_time_of_a_session_is_one_for_all_its_workers(bench, beside):
     beside("pytest-timeout")
     result = bench("--session-timeout=2", source=HANGS)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
-    result.stdout.fnmatch_lines(["*test_hangs  not measured: the time budget of 2.0 s was used up*"])
+    result.stdout.fnmatch_lines(
+        ["*test_hangs  not measured: the time budget of 2.0 s was used up (--session-timeout)*"]
+    )
