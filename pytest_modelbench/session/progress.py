@@ -84,9 +84,11 @@ class Progress:
     def advise(self, text: str) -> None:
         """Say something at once, on a line of its own, that would come too late at the end."""
         if self._told:
+            shown = self._shown
             self.clear()
             self._terminal.write_line(text)
-            self._draw()
+            if shown:  # before the first round there is nothing to go on with
+                self._draw()
 
     def clear(self) -> None:
         """Make room for what pytest writes next."""

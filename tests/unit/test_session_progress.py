@@ -224,6 +224,16 @@ def test_where_tests_print_to_the_terminal_nothing_is_written_between() -> None:
     assert len(terminal.shown()) == 1
 
 
+def test_what_is_said_at_once_has_a_line_of_its_own_and_only_a_round_that_runs_goes_on_below_it() -> None:
+    progress, terminal, _ = made(isatty=True)
+    progress.advise("building main")
+    assert terminal.shown() == []
+    progress.round_started(1, (2,), ["t.py::a"])
+    progress.advise("found")
+    assert terminal.lines == ["building main", "found"]
+    assert len(terminal.shown()) == 2
+
+
 def test_against_a_revision_pairs_are_what_was_asked_for() -> None:
     progress, terminal, clock = made(isatty=True)
     for number in (1, 2, 3):
