@@ -18,8 +18,13 @@ from pytest_modelbench.models.tensors import OF_MODULES
 #: Returns what something was, as it was.
 _Restore = Callable[[], Any]
 
-#: What a module has registered: by name, in dictionaries of its own.
-_REGISTERED = ("_parameters", "_buffers", "_modules")
+#: What a module has registered, in dictionaries of its own. Hooks too: a model that registers them in its first pass
+#: and notes in an attribute that it has would register them twice, if the attribute alone were put back.
+_REGISTERED = (
+    *("_parameters", "_buffers", "_modules"),
+    *("_forward_hooks", "_forward_hooks_with_kwargs", "_forward_hooks_always_called"),
+    *("_forward_pre_hooks", "_forward_pre_hooks_with_kwargs", "_backward_hooks", "_backward_pre_hooks"),
+)
 _CONTAINERS = (list, set, deque, dict, OrderedDict, defaultdict)
 
 
@@ -27,10 +32,10 @@ _CONTAINERS = (list, set, deque, dict, OrderedDict, defaultdict)
 def state_kept(module: nn.Module, more: Iterable[Tensor] = ()) -> Iterator[None]:
     """Within, ``module`` may change by being used; afterwards it is what it was, and so are the tensors of ``more``.
 
-    Put back are values of parameters, buffers and tensors that parts keep as attributes; what is registered; attributes
-    themselves, what lists, dictionaries, sets and queues among them hold, and states of `torch.Generator`. What parts
-    made anew goes. Attributes of other kinds are put back, and not what happens inside of them; nor those of a compiled
-    module, whose code holds for what it met, nor of a scripted one.
+    Put back are values of parameters, buffers and tensors that parts keep as attributes; what is registered, hooks
+    too; attributes themselves, what lists, dictionaries, sets and queues among them hold, and states of
+    `torch.Generator`. What parts made anew goes. Attributes of other kinds are put back, and not what happens inside of
+    them; nor those of a compiled module, whose code holds for what it met, nor of a scripted one.
 
     Values are copied to the host's memory, and nothing else is held on to: neither counts in a peak of the device.
     """

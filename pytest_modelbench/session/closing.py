@@ -27,6 +27,7 @@ from pytest_modelbench.session.runner import SessionRunner
 from pytest_modelbench.store.accepting import Acceptance, accept
 from pytest_modelbench.store.atomic import write_atomically
 from pytest_modelbench.store.attributes import written_note
+from pytest_modelbench.store.moved import note_moved, read_moved
 from pytest_modelbench.store.nights import NightsFile
 
 if TYPE_CHECKING:
@@ -60,8 +61,9 @@ class Closing:
         if result.updating and not result.interrupted:
             try:
                 even = self._runner.even_if_disturbed
-                nights = self._runner.nights
-                self._acceptance = accept(result, self._runner.store, even_if_disturbed=even, nights=nights)
+                nights, store = self._runner.nights, self._runner.store
+                moved = read_moved(self._moved) if self._moved else ()
+                self._acceptance = accept(result, store, even_if_disturbed=even, nights=nights, moved=moved)
             except ModelbenchError as error:
                 self._unwritten = str(error)
         self._write_files(result)
@@ -216,11 +218,19 @@ class Closing:
         self._notes.append(f"page written to {self._option.modelbench_html}")
 
     def _leave_night(self, result: Session) -> None:
-        """Leave for later sessions what this one tells of how far days differ; it is a cache, and may be missing."""
+        """Leave for later sessions what this one tells of days, and which checks moved: caches that may be missing."""
+        if moved := self._moved:
+            note_moved(moved, result)
         for environment in result.environments:
             if (folder := self._runner.nights_folder) and (night := night_of(result, environment)):
                 with suppress(BaselineError, OSError):
                     NightsFile(folder, environment).add(night)
+
+    @property
+    def _moved(self) -> Path | None:
+        """Where sessions leave which checks pairs have told from their baselines."""
+        folder = self._runner.nights_folder
+        return folder.with_name("moved.json") if folder else None
 
     def _save_benchmark(self) -> None:
         """Save latencies where pytest-benchmark itself saves, and where its compare looks: in the current folder."""

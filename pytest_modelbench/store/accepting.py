@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 from pytest_modelbench.core.acceptance import Refusal
@@ -11,6 +11,7 @@ from pytest_modelbench.core.measurement import CheckKey
 from pytest_modelbench.core.session import Session
 from pytest_modelbench.store.acceptance import refusals
 from pytest_modelbench.store.baselines import BaselineStore
+from pytest_modelbench.store.moved import Moved, as_told
 from pytest_modelbench.store.nights import Nights
 
 
@@ -28,10 +29,12 @@ def accept(
     *,
     even_if_disturbed: bool = False,
     nights: Mapping[str, Nights] | None = None,
+    moved: Collection[Moved] = (),
 ) -> Acceptance:
     """Make what ``session`` measured the new baseline, less what is refused: that costs nothing else.
 
-    ``nights`` of each environment, by its slug, go along: what they know of entries that stay.
+    ``nights`` of each environment, by its slug, go along: what they know of entries that stay. ``moved`` are checks
+    that pairs have told from their entries, which are replaced.
 
     ``even_if_disturbed``: what was measured while the machine was disturbed, too; entries say so, and are held by a
     wider band.
@@ -40,7 +43,11 @@ def accept(
     judged = list(zip(session.checks, refusals(session, even_if_disturbed=even_if_disturbed), strict=True))
     changes: list[Change] = []
     for environment in session.environments:
-        checks = [check for check, refusal in judged if not refusal and session.environment_of(check) is environment]
+        checks = [
+            as_told(check, moved)
+            for check, refusal in judged
+            if not refusal and session.environment_of(check) is environment
+        ]
         changes += store.accept(checks, session.stamp, environment, (nights or {}).get(environment.slug))
     # What is refused in one environment may well be accepted in another.
     return Acceptance(tuple(changes), {check.key: refusal for check, refusal in judged if refusal})

@@ -82,6 +82,36 @@ def test_all_state_is_put_back(mode):
     assert module.layer.weight.requires_grad
 
 
+class HooksItself(nn.Module):
+    """As transformers do to capture hidden states: in the first pass, once, as an attribute notes."""
+
+    def __init__(self):
+        super().__init__()
+        self.body = nn.Linear(2, 2)
+
+    def forward(self, x):
+        if not hasattr(self, "hooked"):
+            self.hooked = True
+            self.body.register_forward_hook(lambda part, given, output: self.seen.append(output))
+            self.body.register_forward_pre_hook(lambda part, given, more: self.seen.append(1), with_kwargs=True)
+        self.seen = []
+        self.body(x)
+        return self.seen
+
+
+def test_hooks_of_a_first_pass_go_with_the_note_of_them_and_those_from_before_stay():
+    module, calls = HooksItself(), []
+    handle = module.body.register_forward_hook(lambda part, given, output: calls.append(1))
+    for _ in range(3):
+        with state_kept(module):
+            assert len(module(torch.ones(1, 2))) == 2
+            assert len(module(torch.ones(1, 2))) == 2
+    assert len(calls) == 6
+    handle.remove()
+    assert len(module(torch.ones(1, 2))) == 2
+    assert len(calls) == 6
+
+
 def test_what_lives_on_is_the_same_object():
     module = nn.BatchNorm1d(3)
     held = [*module.parameters(), *module.buffers()]
