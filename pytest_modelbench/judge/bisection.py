@@ -27,7 +27,7 @@ from pytest_modelbench.judge.spread import MOST_OF_OTHERS, of_sample, pooled
 #: Less of the whole change than the one is a revision before it, more than the other one after it.
 _BEFORE, _AFTER = 2 / 3, 1 / 3
 #: A part of the whole change that lies elsewhere is told from here on.
-ELSEWHERE = 0.1
+_ELSEWHERE = 0.1
 #: Revisions that the noise leaves open until the search ends with a range: their neighbours are like them.
 _MOST_OPEN = 2
 
@@ -270,7 +270,7 @@ class TimesSearch:
         """Whether a part of the whole change that counts surely lies elsewhere, in its direction or against it."""
         if (self._bounds.good, self._bounds.bad) == (0, self._bounds.last):
             return False
-        rest, least = _combined((1.0, whole), (-1.0, own)), ELSEWHERE * abs(whole.theta)
+        rest, least = _combined((1.0, whole), (-1.0, own)), _ELSEWHERE * abs(whole.theta)
         return rest.lower(ALPHA / 2) > least or rest.upper(ALPHA / 2) < -least
 
     def _goes_on(self) -> bool:

@@ -19,6 +19,8 @@ _SIDES = {Side.BEFORE: "as before", Side.AFTER: "changed"}
 _MESSAGE, _MOST_PASSED, _MOST_ALIKE = 60, 5, 4
 #: Where less of the whole change lies, it is not worth a search.
 _LEAST_PART = 0.05
+#: The same of values that do not vary.
+_ROUNDED = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +161,8 @@ def _one(step: Step, found: Found) -> Iterator[str]:
 
 def _rest(found: Found, one: Bisection) -> Iterator[str]:
     yield "  this is not the whole change; to find the rest:"
-    for good, bad in _elsewhere(found.answer, len(one.steps) - 1):
+    least_part = _LEAST_PART if found.noisy else _ROUNDED
+    for good, bad in _elsewhere(found.answer, len(one.steps) - 1, least_part):
         yield f"    {_command(f'{one.steps[good].name}..{one.steps[bad].name}', found, one)}"
 
 
@@ -175,14 +178,14 @@ def _alike(checks: Sequence[str], one: Bisection, *, nothing_else: bool) -> str:
     return f"{told}\nwhat changed is {_not_this(one)}" if nothing_else else told
 
 
-def _elsewhere(answer: Answer, last: int) -> Iterator[tuple[int, int]]:
-    """On which sides of the revision the rest of the change lies."""
+def _elsewhere(answer: Answer, last: int, least_part: float) -> Iterator[tuple[int, int]]:
+    """On which sides of the revision the rest of the change lies, parts of it below ``least_part`` aside."""
     parts = [one.log if one else None for one in (answer.whole, answer.before, answer.own)]
     whole, before, own = parts[0], parts[1] if answer.good else 0.0, parts[2]
     known = whole is not None and before is not None and own is not None
     after = whole - before - own if whole is not None and before is not None and own is not None else 0.0
     for part, (good, bad) in ((before, (0, answer.good)), (after, (answer.bad, last))):
-        if bad > good and not (known and abs(part or 0.0) < _LEAST_PART * abs(whole or 0.0)):
+        if bad > good and not (known and abs(part or 0.0) < least_part * abs(whole or 0.0)):
             yield good, bad
 
 

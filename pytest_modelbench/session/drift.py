@@ -48,13 +48,19 @@ def drift_of(session: Session, kept: History | Exception, commands: Commands) ->
         lines += [lead, *(f"    {line}" for line in change_lines(stepped, drifted=True))]
     if crept:
         lead = f"DRIFT: {plural(len(crept), 'check')} crept beyond the band over several baselines:"
-        lines += [lead, *(f"    {line}" for line in creep_lines(crept)[:_MOST])]
+        lines += [lead, *(f"    {line}" for line in creep_lines(crept)[:_MOST]), *_more(crept)]
     if stepped:
         lines += [
             "if that is intended, make the present level the baseline:",
             *(f"    {one}" for one in _anew(stepped, commands)),
+            *_more(stepped),
         ]
     return Drift(tuple(lines), fails=fails or bool(stepped or crept))
+
+
+def _more(found: list[Levels]) -> list[str]:
+    """How many there are that nothing was said of."""
+    return [f"    and so for {plural(len(found) - _MOST, 'check')} more"] if len(found) > _MOST else []
 
 
 def fault_line(error: Exception) -> str:

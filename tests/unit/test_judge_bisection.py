@@ -159,6 +159,15 @@ def test_an_exact_change_in_several_steps_is_told_as_such():
     assert answer.own.log == pytest.approx(math.log(30 / 18))
 
 
+@pytest.mark.parametrize(("rest", "several"), [(0.0, False), (1e-9, False), (194.0, True), (-194.0, True)])
+def test_of_an_exact_change_every_rest_lies_elsewhere_however_small(rest, several):
+    first, last = 525_994.0, 638_028.0
+    search = ValueSearch(10, first, last)
+    while (at := search.wants()) is not None:
+        search.tell(at, first + rest * (at >= 3) + (last - first - rest) * (at >= 7), differs=at >= 3)
+    assert (search.answer().bad, search.answer().several) == (7, several)
+
+
 def test_the_middle_is_what_can_be_measured_next_to_it():
     assert middle(0, 10, ()) == 5
     assert middle(0, 10, {5}) == 4

@@ -44,6 +44,15 @@ def test_a_step_of_its_own_is_told_and_one_of_a_check_that_was_not_measured_is_n
     assert told.lines[-1].startswith("    pytest --modelbench --update-baselines ")
 
 
+def test_of_many_steps_three_have_their_commands_and_the_rest_is_counted(tmp_path):
+    names = "abcde"
+    before = session(1, *(checked(name, 1000, 1000) for name in names))
+    told = drift(tmp_path, before, session(2, *(checked(name, 1005, 1000) for name in names)))
+    assert told.lines[0] == "DRIFT: 5 checks got worse within the last 10 nights:"
+    assert sum(line.startswith("    pytest-modelbench prune ") for line in told.lines) == 3
+    assert told.lines[-1] == "    and so for 2 checks more"
+
+
 def test_creeping_is_told_while_its_acceptance_is_news(tmp_path):
     steps = [session(day, checked("a", 1000 + 8 * (day > 2), 1000 + 8 * (day > 2), f"2026-10-0{1 + (day > 2)}"))
              for day in range(1, 5)]  # fmt: skip
