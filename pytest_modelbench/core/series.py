@@ -66,8 +66,11 @@ class Series:
 
     @property
     def bad_nights(self) -> int:
-        """For how many nights it has failed or been undecided, up to the last one."""
-        return next((ago for ago, one in enumerate(reversed(self.nights)) if one.verdict not in _BAD), len(self.nights))
+        """For how many nights it has failed or been undecided beside its present baseline, up to the last one."""
+        for ago, one in enumerate(reversed(self.nights)):
+            if one.verdict not in _BAD or one.accepted != self.last.accepted:
+                return ago
+        return len(self.nights)
 
     @property
     def band_used(self) -> float | None:

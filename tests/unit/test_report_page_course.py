@@ -112,6 +112,28 @@ def test_a_regression_has_the_command_that_looks_for_its_commit(verdicts, ends):
     assert search_command(series(*nights, test="t.py::test_one[a b]")) == command
 
 
+@pytest.mark.parametrize(
+    ("accepted", "ends", "bad_nights"),
+    [
+        # By the session of each night: when its baseline was accepted.
+        (("s0", "s0", "s0", "s3", "s3"), (3, 4), 2),
+        (("s0", "s0", "s0", "s0", "s3"), (3, 5), 1),
+        (("s0", "s0", "s0", "elsewhere", "elsewhere"), None, 2),
+        (("s0", "s0", "s0", "s0", "s0"), (1, 2), 4),
+    ],
+)
+def test_what_was_accepted_is_good_from_then_on(accepted, ends, bad_nights):
+    verdicts = (OK, BAD, BAD, BAD, BAD)
+    nights = [
+        night(day, verdict=verdict, accepted=when)
+        for day, (verdict, when) in enumerate(zip(verdicts, accepted, strict=True), start=1)
+    ]
+    found = series(*nights)
+    good, bad = (f"{day:02}" * 5 for day in ends or (0, 0))
+    assert search_command(found) == (f"pytest-modelbench bisect {good}..{bad} t.py::test_one" if ends else "")
+    assert found.bad_nights == bad_nights
+
+
 @pytest.mark.parametrize("commit", [None, "--help; rm -rf ~", "abc", "02" * 20])
 def test_no_command_is_made_of_what_is_no_commit_or_the_same(commit):
     nights = night(2), replace(night(3, verdict=BAD), commit=commit)

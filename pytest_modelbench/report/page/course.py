@@ -37,6 +37,7 @@ _MARKS = {
     Verdict.IMPROVED: ("good", "M0-6l6 10h-12z"),
 }
 _NUMBERS = {verdict: at for at, verdict in enumerate(Verdict)}
+_GOOD = {Verdict.OK, Verdict.UNCHANGED, Verdict.IMPROVED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,11 +145,15 @@ def search_command(series: Series, argument: Callable[[str], str] = str) -> str:
     """The command that finds what made ``series`` regress; empty where it did not, or nobody knows between what."""
     if series.last.verdict is not Verdict.REGRESSED:
         return ""
-    bad = series.last
+    bad = last = series.last
     for night in reversed(series.nights):
-        if night.verdict is Verdict.REGRESSED:
+        # Whatever it was beside the baseline of then: what was accepted is good from now on.
+        accepted = bool(last.accepted) and night.session == last.accepted
+        if night.accepted != last.accepted and not accepted:
+            continue
+        if night.verdict is Verdict.REGRESSED and not accepted:
             bad = night if short_commit(night.commit) else bad
-        elif night.verdict in (Verdict.OK, Verdict.UNCHANGED, Verdict.IMPROVED) and short_commit(night.commit):
+        elif (accepted or night.verdict in _GOOD) and short_commit(night.commit):
             ends = short_commit(night.commit), short_commit(bad.commit)
             return bisection(*ends, argument(series.test)) if ends[1] and ends[0] != ends[1] else ""
     return ""
