@@ -60,13 +60,11 @@ def _drifted(one: why.Drifted) -> str:
 
 
 def _parted(one: why.Parted) -> str:
-    part = one.module or "the model itself"
-    how = (
-        f"by {100 * one.share:.2g}% of its rms"
-        if one.share is not None
-        else "and the baseline has nothing comparable there"
-    )
-    return f"{part} is the first part to differ, {how}"
+    first = f"{one.module or 'the model itself'} is the first part to differ"
+    if one.share is None:
+        return f"{first}, and the baseline has nothing comparable there"
+    percents = 100 * one.share
+    return f"{first}, by {f'{percents:.2g}' if percents < 99.5 else f'{percents:,.0f}'}% of its rms"
 
 
 def _assumed(one: why.AssumedSpread) -> str:

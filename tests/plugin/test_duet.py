@@ -101,6 +101,8 @@ def test_lifecycle_of_a_duet(bench, pytester, project, git):
     latency = checks(pytester)["latency"]
     assert (latency["verdict"], latency["pairs"]) == ("regressed", 4)
     assert 2 < latency["ratio"] < 4  # three times the blocks, and a stem
+    moved = json.loads((pytester.path / ".pytest_cache/d/modelbench/moved.json").read_text())
+    assert [(test, name) for _, test, name, _ in moved] == [("test_it.py::test_net", "latency")]
     assert leftovers(pytester, git) == (0, [])
 
     project(blocks=4)

@@ -48,6 +48,23 @@ def test_an_improvement_passes_and_asks_to_be_accepted(bench, accept):
 
 
 @pytest.mark.slow
+def test_a_time_that_pairs_told_from_its_baseline_is_replaced_though_what_is_stored_agrees(accept, pytester, stored):
+    source = "def test_one(modelbench):\n    modelbench.record('lap', {}, unit='s', noisy=True)\n"
+    accept(source=source.format(1.0))
+
+    def entry():
+        return stored()["portable"]["test_it.py::test_one"]["lap"]
+
+    first = entry()["accepted"]
+    accept(source=source.format(1.001)).stdout.fnmatch_lines(["baselines: 1 kept (session added)*"])
+    assert entry()["accepted"] == first
+    moved = pytester.path / ".pytest_cache/d/modelbench/moved.json"
+    moved.write_text(json.dumps([["portable", "test_it.py::test_one", "lap", first]]))  # as a session leaves it
+    accept(source=source.format(1.002)).stdout.fnmatch_lines(["baselines: 1 replaced*"])
+    assert entry()["accepted"] != first
+    accept(source=source.format(1.001)).stdout.fnmatch_lines(["baselines: 1 kept (session added)*"])
+
+
 def test_updating_touches_only_what_ran(accept, stored):
     source = "".join(f"def test_{name}(modelbench):\n    modelbench.record('x', {{}})\n\n" for name in "ab")
     accept(source=source.format(1, 2))

@@ -182,6 +182,7 @@ TEXTS = [
         Parted("layer2.0.act1", 0.12345),
         "layer2.0.act1 is the first part to differ, by 12% of its rms",
     ),
+    (Parted("layer2", 1.3), "layer2 is the first part to differ, by 130% of its rms"),
     (Parted("", None), "the model itself is the first part to differ, and the baseline has nothing comparable there"),
     (NumbersDiffer(0.000123456), "numbers computed from the output moved by up to 0.000123"),
     (NumbersDiffer(784.2, 0.0005), "numbers computed from the output moved by up to 784, and 0.0005 is tolerated"),
