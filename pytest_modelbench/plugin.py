@@ -178,6 +178,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         chosen = set(map(id, benchmarks))
         items[:] = [item for item in items if id(item) not in chosen]
         config.stash[_deselected_key] = len(benchmarks)
+        if hasattr(config, "workeroutput"):  # a worker of pytest-xdist: its controller collects nothing
+            config.workeroutput[_DESELECTED] = len(benchmarks)
     # A timer chosen on the command line wins as well: a marker would overrule it.
     chosen_timer = getattr(getattr(config.option, "benchmark_timer", None), "target", time.perf_counter)
     if chosen_timer is time.perf_counter:
@@ -186,12 +188,30 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
                 _synchronize_benchmark(item)
 
 
+_DESELECTED = "modelbench_deselected"
 _deselected_key = pytest.StashKey[int]()
+_deselected_by_workers_key = pytest.StashKey[int]()
 
 
 def pytest_report_collectionfinish(config: pytest.Config) -> str | None:
     """One line that says that benchmark tests exist, and how to run them."""
-    count = config.stash.get(_deselected_key, 0)
+    return _told_deselected(config.stash.get(_deselected_key, 0))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Hear of a worker of pytest-xdist how many it left out; each collects all."""
+    count = getattr(node, "workeroutput", {}).get(_DESELECTED, 0)
+    node.config.stash[_deselected_by_workers_key] = max(count, node.config.stash.get(_deselected_by_workers_key, 0))
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Say it at the end where workers collected."""
+    if told := _told_deselected(config.stash.get(_deselected_by_workers_key, 0)):
+        terminalreporter.write_line(told)
+
+
+def _told_deselected(count: int) -> str | None:
     if not count:
         return None
     return f"modelbench: {count} benchmark test{'s' if count > 1 else ''} deselected; run them with --modelbench"

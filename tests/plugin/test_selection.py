@@ -34,6 +34,18 @@ def test_without_the_option_benchmark_tests_are_deselected_and_one_line_says_so(
     result.stdout.fnmatch_lines(["modelbench: 3 benchmark tests deselected; run them with --modelbench"])
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("selected", "count", "status"), [("test", "3 benchmark tests", 0), ("quick", "1 benchmark test", 5)]
+)
+def test_where_workers_collect_it_is_said_once_at_the_end(pytester, selected, count, status):
+    pytester.makepyfile(test_it=TWO_SUITES)
+    result = pytester.runpytest_subprocess("-n", "2", "-k", selected)
+    assert result.ret == status
+    line = f"modelbench: {count} deselected; run them with --modelbench"
+    assert result.outlines.count(line) == 1
+
+
 @pytest.mark.parametrize(
     ("suite", "expected"),
     [
