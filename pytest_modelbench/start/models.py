@@ -20,7 +20,11 @@ _BASES = frozenset(
         *(f"{package}.LightningModule" for package in _LIGHTNING),
     )
 )
-_MAKERS = re.compile(r"timm\.(create_model|models\.\w+)|torchvision\.models\.(\w+\.)*\w+|torch\.nn\.Sequential")
+_MAKERS = re.compile(
+    r"timm\.(create_model|models\.\w+)|torchvision\.models\.(\w+\.)*\w+|torch\.nn\.Sequential|"
+    r"segmentation_models_pytorch\.([A-Z]\w+|create_model)|transformers\.\w+(Model|For[A-Z]\w+)|"
+    r"monai\.networks\.nets\.\w+|open_clip\.create_model"
+)
 _CREATE = re.compile(r"timm\.(models\.(factory\.|_factory\.)?)?create_model")
 _REGISTER = re.compile(r"timm\.models\.(_?registry\.)?register_model")
 #: Decorators that leave a function what it is.
@@ -118,7 +122,8 @@ def _networks(classes: dict[str, _Class]) -> set[str]:
         more = {
             full
             for full, one in classes.items()
-            if full not in found and any(_full(base, one.module) in found or base in _BASES for base in one.bases)
+            if full not in found
+            and any(_full(base, one.module) in found or base in _BASES or _MAKERS.fullmatch(base) for base in one.bases)
         }
         if not more:
             return found
@@ -150,7 +155,8 @@ def _returns_model(module: Module, function: _Function, known: set[str]) -> bool
     annotated = function.returns
     if isinstance(annotated, ast.Constant) and isinstance(annotated.value, str):
         return annotated.value in ("nn.Module", _MODULE)
-    if (told := module.dotted(annotated)) and (told in _BASES or _full(told, module) in known):
+    told = module.dotted(annotated)
+    if told and (told in _BASES or _MAKERS.fullmatch(told) or _full(told, module) in known):
         return True
     made = {
         target.id

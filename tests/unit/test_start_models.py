@@ -74,6 +74,19 @@ def test_private_abstract_and_other_classes_are_left_out(found):
     assert found({"nets.py": source}) == [("nets:Deep", Kind.CLASS)]
 
 
+def test_a_class_counts_that_derives_from_a_model_of_a_known_package(found):
+    source = """
+        import segmentation_models_pytorch as smp
+        import elsewhere
+        class Refined(smp.Unet):
+            def __init__(self): super().__init__("resnet18")
+            def forward(self, x): ...
+        class Unknown(elsewhere.Unet):
+            def forward(self, x): ...
+    """
+    assert found({"nets.py": source}) == [("nets:Refined", Kind.CLASS)]
+
+
 def test_a_class_inherits_across_modules_what_it_takes(found):
     files = {
         "pkg/__init__.py": "",
@@ -106,10 +119,14 @@ def test_a_class_inherits_across_modules_what_it_takes(found):
         "def make(): return timm.create_model('resnet18')",
         "def make(): return torchvision.models.resnet18()",
         "@functools.cache\ndef make(): return Net()",
+        "def make(classes=3) -> smp.FPN: ...",
+        "def make(encoder='resnet18'): return smp.Unet(encoder)",
+        "def make():\n    config = transformers.ViTConfig()\n    return transformers.ViTForImageClassification(config)",
+        "def make(): return monai.networks.nets.UNet(2, 1, 2, (4, 8), (2,))",
     ],
 )
 def test_a_function_counts_that_returns_a_model(found, function):
-    source = f"import functools, timm, torchvision\n{textwrap.dedent(NETS)}\n{function}\n"
+    source = f"import functools, monai, timm, torchvision, transformers\nimport segmentation_models_pytorch as smp\n{textwrap.dedent(NETS)}\n{function}\n"
     assert found({"zoo.py": source})[0] == ("zoo:make", Kind.FACTORY)
 
 
@@ -118,6 +135,7 @@ def test_a_function_counts_that_returns_a_model(found, function):
     [
         "def make(width): return Net(width)",
         "def make(): return 3",
+        "import transformers\ndef make(): return transformers.ViTConfig()",
         "def make():\n    def inner(): return Net()\n    return inner",
         "def _make(): return Net()",
         "@app.command()\ndef make(): return Net()",
