@@ -126,7 +126,8 @@ def test_a_class_inherits_across_modules_what_it_takes(found):
     ],
 )
 def test_a_function_counts_that_returns_a_model(found, function):
-    source = f"import functools, monai, timm, torchvision, transformers\nimport segmentation_models_pytorch as smp\n{textwrap.dedent(NETS)}\n{function}\n"
+    imports = "import functools, monai, timm, torchvision, transformers\nimport segmentation_models_pytorch as smp\n"
+    source = f"{imports}{textwrap.dedent(NETS)}\n{function}\n"
     assert found({"zoo.py": source})[0] == ("zoo:make", Kind.FACTORY)
 
 
