@@ -134,13 +134,13 @@ def tally(session: Session) -> str:
 
 def circumstances(session: Session) -> str:
     """Where, with what and how long: ``AMD EPYC, 2 cores, 1 thread · torch 2.15.0 · 9 processes · 3 min 42 s``."""
-    where = setting(session) or ["no process was started"]
+    where = setting(session) or ["no process got past its start" if session.processes else "no process was started"]
     processes = [plural(session.processes, "process")] if session.processes else []
     return " · ".join([*where, *processes, duration(session.duration_s)])
 
 
 def setting(session: Session) -> list[str]:
-    """On what machine and with which versions, part by part; empty if no process was started."""
+    """On what machine and with which versions, part by part; empty if no process told."""
     return _environment(session.environment) if session.environment else []
 
 
