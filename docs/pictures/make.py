@@ -23,7 +23,7 @@ from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
 HERE = Path(__file__).parent
-NIGHTS, WIDTH, HEIGHT, COLOURS = 12, 1200, 1640, 128
+NIGHTS, WIDTH, HEIGHT, COLOURS = 12, 1200, 1640, 256
 #: A terminal's size in characters, and what it is shown with: background, text, and the eight colours of a terminal.
 COLUMNS, TERMINAL_WIDTH = 100, 880
 LIGHT = TerminalTheme(

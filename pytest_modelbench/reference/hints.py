@@ -58,7 +58,7 @@ HINTS: Mapping[str, tuple[str, str]] = {
         "`baseline`.",
         "Nothing: it explains the verdict.",
     ),
-    "...; the change was measured in pairs, which that does not affect": (
+    "...; pairs leave that out": (
         "The change comes from pairs of processes, old and new code in turns. `now` and `baseline` play no part in it.",
         "Nothing: it explains the verdict.",
     ),

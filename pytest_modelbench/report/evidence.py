@@ -123,5 +123,5 @@ def _machine(check: Check) -> str:
         return "the machine was as fast as for the baseline, by the reference workload"
     rest = "the change above is corrected for that"
     if told_by_pairs(check.judgement):
-        rest = "the change was measured in pairs, which that does not affect"
+        rest = "pairs leave that out"
     return f"the machine itself was {speed(time)}, by the reference workload; {rest}"

@@ -146,7 +146,7 @@ def test_evidence_has_how_fast_the_gpu_was(figures: dict[str, Figure], told: str
     [
         (FASTER, "the change above is corrected for that"),
         # The stored value has no part in what pairs tell, so there is nothing to be left out.
-        (by_pairs(FASTER), "the change was measured in pairs, which that does not affect"),
+        (by_pairs(FASTER), "pairs leave that out"),
         # Both sides of the pairs are alike here, and away from what is stored: that is the change.
         (away(by_pairs(FASTER)), "the change above is corrected for that"),
     ],
