@@ -8,7 +8,7 @@ from pytest_modelbench.core.bisection import Answer, Ended, Shift, Side
 from pytest_modelbench.judge.bisection import Bounds
 
 #: By which a sum of exact changes may miss the whole: values of outputs are floats. All else lies elsewhere.
-_ROUNDED = 1e-6
+ROUNDED = 1e-6
 
 
 class ValueSearch:
@@ -51,7 +51,7 @@ class ValueSearch:
         if not self._differ:
             return Answer(Ended.ALIKE, whole, 0, self._bounds.last)
         good, bad = self._values[self._bounds.good], self._values[self._bounds.bad]
-        several = abs((last - first) - (bad - good)) > _ROUNDED * max(abs(first), abs(last))
+        several = abs((last - first) - (bad - good)) > ROUNDED * max(abs(first), abs(last))
         return self._bounds.answer(whole, _exact_shift(first, good), _exact_shift(good, bad), several=several)
 
 

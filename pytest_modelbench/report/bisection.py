@@ -10,6 +10,7 @@ from typing import Any
 
 from pytest_modelbench.core.bisection import Answer, Bisection, Ended, Found, Shift, Side, Step
 from pytest_modelbench.core.printable import printable
+from pytest_modelbench.judge.exact_bisection import ROUNDED
 from pytest_modelbench.report.reasons import lines as reason_lines
 from pytest_modelbench.report.reasons import sentences
 from pytest_modelbench.report.scale import duration, pair, percent, plural
@@ -19,8 +20,6 @@ _SIDES = {Side.BEFORE: "as before", Side.AFTER: "changed"}
 _MESSAGE, _MOST_PASSED, _MOST_ALIKE = 60, 5, 4
 #: Where less of the whole change lies, it is not worth a search.
 _LEAST_PART = 0.05
-#: The same of values that do not vary.
-_ROUNDED = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +160,7 @@ def _one(step: Step, found: Found) -> Iterator[str]:
 
 def _rest(found: Found, one: Bisection) -> Iterator[str]:
     yield "  this is not the whole change; to find the rest:"
-    least_part = _LEAST_PART if found.noisy else _ROUNDED
+    least_part = _LEAST_PART if found.noisy else ROUNDED
     for good, bad in _elsewhere(found.answer, len(one.steps) - 1, least_part):
         yield f"    {_command(f'{one.steps[good].name}..{one.steps[bad].name}', found, one)}"
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shlex
 import shutil
-import signal
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,13 +14,12 @@ from pathlib import Path
 from pytest_modelbench.core.errors import UsageError
 from pytest_modelbench.core.locations import without_secret
 from pytest_modelbench.core.session import Stamp
+from pytest_modelbench.host.groups import end_group
 from pytest_modelbench.host.interrupts import interruptible
 from pytest_modelbench.vcs.kinds import code_among, is_ours, written_by_us
 
 #: A repository on a dead network mount must not hold up a session.
 QUERY_S = 20.0
-#: How long an interrupted git may take to remove its lock files before it is killed.
-_GRACE_S = 2.0
 #: What a git hook tells of the repository it runs for, which need not be the one asked here: `git rev-parse
 #: --local-env-vars`, and how pathspecs are read. Configuration given by variables stays: it may hold safe.directory.
 _FOREIGN = frozenset(
@@ -287,10 +284,6 @@ def _run(command: list[str], environment: Mapping[str, str], timeout_s: float, g
             with interruptible():
                 output, error = process.communicate(given or None, timeout=timeout_s)
         except BaseException:
-            for number in (signal.SIGTERM, signal.SIGKILL):
-                with contextlib.suppress(ProcessLookupError, PermissionError):
-                    os.killpg(process.pid, number)
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(_GRACE_S)
+            end_group(process)
             raise
     return RawAnswer(process.returncode, output, error.decode(errors="replace"))

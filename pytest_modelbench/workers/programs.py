@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 import shlex
-import signal
 import subprocess
 import tempfile
 import uuid
@@ -17,13 +15,12 @@ from typing import IO
 from pytest_modelbench.core.errors import ModelbenchError
 from pytest_modelbench.core.locations import without_secret
 from pytest_modelbench.core.printable import printable
+from pytest_modelbench.host.groups import end_group
 from pytest_modelbench.host.interrupts import interruptible
 from pytest_modelbench.workers.watchdog import FAMILY, end_family, watchdog
 
 #: A slow connection and a large package, or a large extension and few cores.
 _PATIENCE_S = 1800.0
-#: How long what is ended may take to clean up.
-_GRACE_S = 2.0
 #: Of what a program said when it failed: lines that speak of errors, lines at the end, and the length of each.
 _ERRORS, _LAST, _WIDEST = 3, 3, 200
 
@@ -49,32 +46,24 @@ def output_of(
             )  # fmt: skip
         except OSError as error:
             raise ModelbenchError(f"{failed}: {told}: {error.strerror or error}") from error
+        through = False
         try:
             watchdog().watch(process.pid, family)
             with interruptible():
                 process.wait(_PATIENCE_S)
-        except BaseException as error:
-            _end_group(process)
-            end_family(family)
-            if isinstance(error, subprocess.TimeoutExpired):
-                raise ModelbenchError(f"{failed}: {told} did not end within {_PATIENCE_S / 60:.0f} minutes") from error
-            raise
+            through = True
+        except subprocess.TimeoutExpired as error:
+            raise ModelbenchError(f"{failed}: {told} did not end within {_PATIENCE_S / 60:.0f} minutes") from error
         finally:
-            _end_group(process)
+            end_group(process)
+            if not through:
+                end_family(family)
             watchdog().forget(process.pid, family)
         said = [_read(stream) for stream in (output, errors)]
     if process.returncode:
         what = _in_short("\n".join(said)) or f"nothing, and ended with status {process.returncode}"
         raise ModelbenchError(f"{failed}: {told} said: {what}")
     return said[0]
-
-
-def _end_group(process: subprocess.Popen[bytes]) -> None:
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, number)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(_GRACE_S)
 
 
 def _read(stream: IO[bytes]) -> str:
